@@ -1,0 +1,26 @@
+import type { ActionDefinition } from '../event/definitions';
+import type { Delivery } from '../event/delivery';
+import type { Outcome } from '../event/outcome';
+
+/** One action of one observer, ready to run: templates compiled, connections pooled. Lives as long as its configuration version. */
+export interface PreparedAction {
+  /** What limits and backlog belong to. */
+  readonly endpoint: string;
+  /** Runs under way at once on that endpoint. */
+  readonly concurrency: number;
+  /** No run takes longer, in milliseconds; claims are leased for it. */
+  readonly timeout: number;
+
+  /**
+   * One try. Expected failures are outcomes; it rejects only when its plumbing is broken.
+   *
+   * @param id the delivery id, the same on every try
+   */
+  run(delivery: Delivery, id: string): Promise<Outcome>;
+}
+
+/** One action type. */
+export interface ActionHandler<D extends ActionDefinition> {
+  readonly type: D['type'];
+  prepare(definition: D, observer: string): PreparedAction;
+}

@@ -1,0 +1,60 @@
+import type { Logger } from 'pino';
+import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
+import { deliveryId, type Delivery } from '../event/delivery';
+import { messageOf } from '../event/errors';
+import { failed, type Outcome } from '../event/outcome';
+import type { PreparedAction } from './action-handler';
+import { HttpSenders } from './http-sender';
+import { logAction } from './log.action';
+import { webhookAction } from './webhook.action';
+
+/** Runs single tries. Both first attempts and retries come through here, so that they cannot differ. */
+export class ActionRunner {
+  private readonly prepared = new Map<ActionDefinition, PreparedAction>();
+  private readonly senders = new HttpSenders();
+
+  /** Prepares every action of a configuration; what it refuses, it refuses before the first event. */
+  constructor(
+    observers: readonly ObserverDefinition[],
+    private readonly logger: Logger,
+  ) {
+    for (const observer of observers) {
+      for (const action of observer.actions) this.prepared.set(action, this.prepare(action, observer.name));
+    }
+  }
+
+  actionOf(delivery: Delivery): PreparedAction {
+    const prepared = this.prepared.get(delivery.action);
+    if (prepared === undefined) throw new Error(`action ${delivery.observer.name}/${delivery.action.name} was not prepared`);
+    return prepared;
+  }
+
+  get actions(): Iterable<PreparedAction> {
+    return this.prepared.values();
+  }
+
+  /** One try. Never rejects: broken plumbing is an `internal` outcome, logged with its stack, and tried again. */
+  async run(delivery: Delivery): Promise<Outcome> {
+    const { event, observer, action } = delivery;
+    try {
+      return await this.actionOf(delivery).run(delivery, deliveryId(event.id, observer.name, action.name));
+    } catch (error) {
+      this.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke');
+      return failed('internal', messageOf(error));
+    }
+  }
+
+  /** Ends all connections; tries under way end as `interrupted`. */
+  async close(): Promise<void> {
+    await this.senders.close();
+  }
+
+  private prepare(action: ActionDefinition, observer: string): PreparedAction {
+    switch (action.type) {
+      case 'webhook':
+        return webhookAction(this.senders).prepare(action, observer);
+      case 'log':
+        return logAction(this.logger).prepare(action, observer);
+    }
+  }
+}

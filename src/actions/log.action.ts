@@ -1,0 +1,46 @@
+import type { Logger } from 'pino';
+import type { LogActionDefinition } from '../event/definitions';
+import type { Delivery } from '../event/delivery';
+import { eventTypeName } from '../event/envelope';
+import { failed, type Outcome } from '../event/outcome';
+import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { ActionHandler, PreparedAction } from './action-handler';
+
+/** Writes one structured line to the service's own log. */
+export function logAction(logger: Logger): ActionHandler<LogActionDefinition> {
+  return { type: 'log', prepare: (definition, observer) => new PreparedLog(logger, definition, observer) };
+}
+
+class PreparedLog implements PreparedAction {
+  readonly endpoint = 'log';
+  readonly concurrency = Number.MAX_SAFE_INTEGER;
+  readonly timeout = 1_000;
+  private readonly message: Template | null;
+
+  constructor(
+    private readonly logger: Logger,
+    private readonly definition: LogActionDefinition,
+    private readonly observer: string,
+  ) {
+    this.message = definition.message === null ? null : compileTemplate(definition.message, 'text');
+  }
+
+  run({ event }: Delivery, id: string): Promise<Outcome> {
+    try {
+      const message = this.message?.render(event).text ?? `${eventTypeName(event)} ${event.entityKey}`;
+      const fields = {
+        observer: this.observer,
+        delivery: id,
+        event: event.id,
+        entity: event.entityType,
+        key: event.entityKey,
+        kind: event.kind,
+      };
+      this.logger[this.definition.level](fields, message);
+      return Promise.resolve({ ok: true, status: null });
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { Controller, Get } from '@nestjs/common';
+import {
+  HealthCheck,
+  HealthCheckService,
+  HealthIndicatorService,
+  type HealthCheckResult,
+  type HealthIndicatorResult,
+} from '@nestjs/terminus';
+import { Pool } from 'pg';
+import { Clock } from '../event/clock';
+import { messageOf } from '../event/errors';
+import { StreamService } from '../listener/stream.service';
+
+/** Neither a page read nor an event finished for so long, in milliseconds: the reader is stuck. */
+const STUCK_AFTER = 30_000;
+const DATABASE_TIMEOUT = 2_000;
+
+/** Probes. A stuck destination does not make the pod unready (its deliveries are handed over); a stuck reader does. */
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicator: HealthIndicatorService,
+    private readonly pool: Pool,
+    private readonly stream: StreamService,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The process answers, hence its event loop turns. */
+  @Get('live')
+  @HealthCheck()
+  live(): Promise<HealthCheckResult> {
+    return this.health.check([]);
+  }
+
+  /** The database answers, it is known who leads, and there is progress. */
+  @Get('ready')
+  @HealthCheck()
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.database(), () => this.progress()]);
+  }
+
+  /** The stream is led or stood by for. */
+  @Get('startup')
+  @HealthCheck()
+  startup(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.started()]);
+  }
+
+  private async database(): Promise<HealthIndicatorResult> {
+    const check = this.indicator.check('database');
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${DATABASE_TIMEOUT} ms`)), DATABASE_TIMEOUT);
+    });
+    try {
+      await Promise.race([this.pool.query('select 1'), late]);
+      return check.up();
+    } catch (error) {
+      return check.down(messageOf(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private progress(): HealthIndicatorResult {
+    const check = this.indicator.check('progress');
+    const { state } = this.stream;
+    const silent = this.clock.monotonic() - this.stream.progressAt;
+    const details = { state, silent_ms: Math.round(silent) };
+    const ready = state === 'standing by' || (state === 'leading' && silent < STUCK_AFTER);
+    return ready ? check.up(details) : check.down(details);
+  }
+
+  private started(): HealthIndicatorResult {
+    const check = this.indicator.check('stream');
+    const { state } = this.stream;
+    return state === 'leading' || state === 'standing by' ? check.up({ state }) : check.down({ state });
+  }
+}

@@ -1,0 +1,104 @@
+import { Command, Option, SubCommand } from 'nest-commander';
+import type { CapturePlan } from '../listener/capture/capture';
+import { ExitCode, OperatorError } from '../event/errors';
+import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
+import { withDatabase } from './database';
+import { confirm } from './confirm';
+import { colors, print, printJson, printTable } from './output';
+
+async function plans(flags: GlobalOptions): Promise<CapturePlan[]> {
+  const { planCapture } = await import('../listener/capture/capture');
+  const { settings, file } = await configurationOf(flags);
+  return withDatabase(settings, (client) => planCapture(client, file.definition.captures));
+}
+
+@SubCommand({ name: 'plan', description: 'show the SQL that capture apply would run; changes nothing' })
+class CapturePlanCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const all = await plans(flags);
+    if (flags.format === 'json') return printJson(all);
+    for (const { table, state, reasons, sql } of all) {
+      print(`-- ${table}: ${state}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`);
+      if (sql.length > 0) print(`${sql.join(';\n')};\n`);
+    }
+  }
+}
+
+@SubCommand({ name: 'apply', description: 'create or repair the capture triggers that the observers file asks for' })
+class CaptureApplyCommand extends ObserversCommand {
+  @Option({ flags: '-y, --yes', description: 'do not ask' })
+  parseYes(): boolean {
+    return true;
+  }
+
+  async run(_args: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
+    const { applyCapture, planCapture } = await import('../listener/capture/capture');
+    const { settings, file } = await configurationOf(flags);
+    await withDatabase(settings, async (client) => {
+      const all = await planCapture(client, file.definition.captures);
+      const open = all.filter(({ sql }) => sql.length > 0);
+      if (open.length === 0) return print('nothing to do: the triggers are as the observers file says');
+      for (const { table, reasons } of open) print(`${table}: ${reasons.join('; ')}`);
+      await confirm(`Create or replace the capture triggers of ${open.map(({ table }) => table).join(', ')}?`, flags.yes ?? false);
+      await applyCapture(client, open);
+      print(colors.green(`applied: ${open.map(({ table }) => table).join(', ')}`));
+    });
+  }
+}
+
+@SubCommand({ name: 'list', description: 'the captured tables' })
+class CaptureListCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const all = await plans(flags);
+    if (flags.format === 'json') return printJson(all.map(({ table, entity, state, reasons }) => ({ table, entity, state, reasons })));
+    printTable(['table', 'entity', 'state', 'why'], all.map(({ table, entity, state, reasons }) => [table, entity, state, reasons.join('; ')])); // prettier-ignore
+  }
+}
+
+@SubCommand({ name: 'check', description: 'exit 4 when a trigger is missing, disabled or of another version' })
+class CaptureCheckCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const all = await plans(flags);
+    const open = all.filter(({ state }) => state === 'missing' || state === 'drifted');
+    if (flags.format === 'json') printJson({ current: open.length === 0, differences: open });
+    else if (open.length === 0) print(colors.green('the triggers are as the observers file says'));
+    else {
+      for (const { table, reasons } of open) print(`${colors.red(table)}: ${reasons.join('; ')}`);
+      print('\nTo repair: fraiseql-observers capture apply   (capture plan shows the SQL)');
+    }
+    if (open.length > 0) process.exitCode = ExitCode.validation;
+  }
+}
+
+@SubCommand({ name: 'remove', arguments: '<table>', description: 'end the capture of a table; what is in the change log stays' })
+class CaptureRemoveCommand extends ObserversCommand {
+  @Option({ flags: '-y, --yes', description: 'do not ask' })
+  parseYes(): boolean {
+    return true;
+  }
+
+  async run([table]: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
+    if (table === undefined)
+      throw new OperatorError('no table named', 'Say which: fraiseql-observers capture remove public.orders', ExitCode.error);
+    const { planRemoval } = await import('../listener/capture/capture');
+    const { loadSettings } = await import('../config/load');
+    const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
+    await withDatabase(settings, async (client) => {
+      const statements = await planRemoval(client, table);
+      await confirm(`End the capture of ${table}? Changes from now on are not recorded.`, flags.yes ?? false);
+      await client.query(['begin', ...statements, 'commit'].join(';\n'));
+      print(colors.green(`removed: ${table}`));
+    });
+  }
+}
+
+const SUB_COMMANDS = [CapturePlanCommand, CaptureApplyCommand, CaptureListCommand, CaptureCheckCommand, CaptureRemoveCommand];
+
+@Command({ name: 'capture', description: 'which tables are recorded', subCommands: SUB_COMMANDS })
+export class CaptureCommand extends ObserversCommand {
+  static readonly subCommands = SUB_COMMANDS;
+
+  run(): Promise<void> {
+    this.command.help();
+  }
+}

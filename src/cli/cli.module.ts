@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { CaptureCommand } from './capture.command';
+import { ConfigCommand, ConfigListCommand } from './config.command';
+import { DlqCommand } from './dlq.command';
+import { InitCommand } from './init.command';
+import { MigrateCommand } from './migrate.command';
+import { StartCommand } from './start.command';
+import { StatusCommand } from './status.command';
+import { ValidateConfigCommand } from './validate-config.command';
+
+@Module({
+  providers: [
+    StartCommand,
+    InitCommand,
+    ValidateConfigCommand,
+    ConfigCommand,
+    ConfigListCommand,
+    MigrateCommand,
+    CaptureCommand,
+    ...CaptureCommand.subCommands,
+    StatusCommand,
+    DlqCommand,
+    ...DlqCommand.subCommands,
+  ],
+})
+export class CliModule {}

@@ -1,0 +1,37 @@
+import type { Client } from 'pg';
+import type { Settings } from '../config/settings';
+import { ExitCode, OperatorError } from '../event/errors';
+
+/**
+ * Works on the service's database: DATABASE_URL, or the embedded PostgreSQL of the data folder while a service runs it.
+ *
+ * @throws OperatorError when neither answers, or the schema is not there yet
+ */
+export async function withDatabase<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
+  const { connect } = await import('../database/postgres');
+  const client = await connect(await databaseUrl(settings), 'cli');
+  try {
+    return await work(client);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === '42P01' || code === '3F000') {
+      throw new OperatorError('the database is not prepared yet', 'Run: fraiseql-observers migrate', ExitCode.connection, { cause: error });
+    }
+    throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+export async function databaseUrl(settings: Settings): Promise<string> {
+  if (settings.databaseUrl !== null) return settings.databaseUrl;
+  const { runningEmbeddedUrl } = await import('../database/embedded/embedded-postgres');
+  const url = await runningEmbeddedUrl(settings.dataDir);
+  if (url !== null) return url;
+  const remedy = 'Set DATABASE_URL, or start the service first (fraiseql-observers start), which runs the embedded PostgreSQL.';
+  throw new OperatorError(
+    `no database: DATABASE_URL is not set, and no embedded PostgreSQL runs in ${settings.dataDir}`,
+    remedy,
+    ExitCode.connection,
+  );
+}

@@ -1,0 +1,17 @@
+import { createColors } from 'picocolors';
+import { ExitCode, messageOf, OperatorError } from '../event/errors';
+
+/** Ends a command: what is wrong and what to do on stderr, the exit code by its kind. A stack is shown for our own mistakes only. */
+export function fail(error: unknown): never {
+  const colors = createColors(process.stderr.isTTY);
+  // commander has printed its own usage errors, and exits 0 for --help and --version by throwing too.
+  const { code, exitCode } = error as { code?: unknown; exitCode?: unknown };
+  if (typeof code === 'string' && code.startsWith('commander.')) process.exit(Number(exitCode) === 0 ? ExitCode.ok : ExitCode.error);
+  if (error instanceof OperatorError) {
+    process.stderr.write(`${colors.red('error')}: ${error.message}\n${error.remedy === '' ? '' : `${colors.cyan('→')} ${error.remedy}\n`}`);
+    process.exit(error.exitCode);
+  }
+  const stack = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
+  process.stderr.write(`${colors.red('unexpected error')}: ${stack}\n`);
+  process.exit(ExitCode.error);
+}

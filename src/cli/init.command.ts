@@ -1,0 +1,23 @@
+import { writeFileSync } from 'node:fs';
+import { Command } from 'nest-commander';
+import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { ObserversCommand } from './command';
+import { print } from './output';
+
+@Command({ name: 'init', arguments: '[file]', description: 'write an observers file to begin with' })
+export class InitCommand extends ObserversCommand {
+  async run([file = 'observers.yaml']: string[]): Promise<void> {
+    const { INIT_FILE } = await import('../config/init-file');
+    try {
+      // wx: a file that is there is somebody's work.
+      writeFileSync(file, INIT_FILE, { flag: 'wx' });
+    } catch (error) {
+      const exists = (error as { code?: string }).code === 'EEXIST';
+      const message = exists ? `${file} exists already, and is left as it is` : `${file} cannot be written: ${messageOf(error)}`;
+      throw new OperatorError(message, 'Name another file: fraiseql-observers init FILE', ExitCode.error, { cause: error });
+    }
+    print(
+      `wrote ${file}\n\nNext:\n  fraiseql-observers validate-config ${file}\n  fraiseql-observers capture plan --config ${file}\n  fraiseql-observers start --apply --config ${file}`,
+    );
+  }
+}

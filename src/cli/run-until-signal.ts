@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts something and stops it at SIGINT or SIGTERM; a second signal does not wait. Returns when it has stopped.
+ *
+ * @throws what start threw, and what `onFatal` was called with
+ */
+export async function runUntilSignal(logger: Logger, start: (onFatal: (error: unknown) => void) => Promise<Stoppable>): Promise<void> {
+  let finish: (error: unknown) => void = () => undefined;
+  const finished = new Promise<unknown>((resolve) => (finish = resolve));
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (++signals > 1) process.exit(130);
+    logger.info({ signal }, 'stopping; a second signal stops at once');
+    finish(null);
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    const running = await start(finish);
+    const error = await finished;
+    await running.stop();
+    if (error !== null) throw error instanceof Error ? error : new Error(String(error));
+    logger.info('stopped');
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    logger.flush();
+  }
+}

@@ -1,0 +1,43 @@
+import { Command, Option } from 'nest-commander';
+import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
+
+interface StartFlags extends GlobalOptions {
+  readonly demo?: boolean;
+  readonly apply?: boolean;
+  readonly strict?: boolean;
+}
+
+@Command({ name: 'start', description: 'run the service: read the stream, deliver, serve the probes' })
+export class StartCommand extends ObserversCommand {
+  @Option({ flags: '--demo', description: 'embedded PostgreSQL, a demo schema and a receiver; shows one delivery, then goes on' })
+  parseDemo(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--apply', description: 'bring the capture triggers to what the file says, then start' })
+  parseApply(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--strict', description: 'refuse to start when the capture triggers differ from the file' })
+  parseStrict(): boolean {
+    return true;
+  }
+
+  async run(_args: string[], flags: StartFlags): Promise<void> {
+    if (flags.demo) {
+      const { runDemo } = await import('../demo/demo');
+      await runDemo(process.env);
+      return;
+    }
+    const { runUntilSignal } = await import('./run-until-signal');
+    const { createLogger } = await import('../logging/logger');
+    const { startService } = await import('../lifecycle');
+    const configuration = await configurationOf(flags);
+    const { settings } = configuration;
+    const logger = createLogger(settings.logLevel, settings.logFormat);
+    await runUntilSignal(logger, (onFatal) =>
+      startService({ configuration, logger, applyCapture: flags.apply ?? false, strict: flags.strict ?? false, onFatal }),
+    );
+  }
+}

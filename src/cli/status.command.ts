@@ -1,0 +1,49 @@
+import { Command } from 'nest-commander';
+import { LAG_COUNTED, type StreamStatus } from '../delivery/status.sql';
+import { ObserversCommand, type GlobalOptions } from './command';
+import { withDatabase } from './database';
+import { colors, duration, print, printJson } from './output';
+
+@Command({ name: 'status', description: 'who leads, how far the stream is behind, what is retried, dead or quarantined' })
+export class StatusCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const { loadSettings } = await import('../config/load');
+    const { readStatus } = await import('../delivery/status.sql');
+    const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
+    const status = await withDatabase(settings, (client) => readStatus(client, settings.stream));
+    if (flags.format === 'json') return printJson(status);
+    for (const [label, value] of describe(status)) print(`${colors.dim(label.padEnd(12))} ${value}`);
+  }
+}
+
+function describe(status: StreamStatus): [string, string][] {
+  const { leader, listeners, lag, queued, running, retrying, dead, quarantined, oldestTransaction } = status;
+  const alive = listeners.filter((listener) => listener.alive);
+  const leading = alive.find(({ id }) => id === leader?.holder);
+  const behind = lag.events >= LAG_COUNTED ? `more than ${LAG_COUNTED}` : String(lag.events);
+  const lines: [string, string][] = [
+    ['stream', status.stream],
+    [
+      'leader',
+      leader === null
+        ? colors.red('none: no service leads this stream')
+        : `${leader.holder} (epoch ${leader.epoch})${leader.alive ? '' : colors.red(', lease run out')}`,
+    ],
+    [
+      'listeners',
+      `${alive.length} of ${listeners.length} alive${alive.map(({ id, address }) => `\n${' '.repeat(13)}${id}${address === null ? '' : ` at ${address}`}`).join('')}`,
+    ],
+    ['lag', lag.events === 0 ? colors.green('none') : `${behind} events, ${duration(lag.seconds)}`],
+    ['in flight', leading === undefined ? 'unknown: no service answers for it' : `${leading.inFlight}, as of its last heartbeat`],
+    ['queued', String(queued)],
+    ['running', String(running)],
+    ['retrying', String(retrying)],
+    ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
+    ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
+  ];
+  if (oldestTransaction !== null) {
+    const { pid, user, seconds } = oldestTransaction;
+    lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);
+  }
+  return lines;
+}

@@ -1,0 +1,62 @@
+import type { ActionDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
+import type { LoadedConfiguration } from './load';
+import { SETTINGS, type Origin, type SettingName } from './settings';
+import { formatDuration } from './units';
+
+export interface SettingDescription {
+  readonly variable: string;
+  /** Secrets are dots. */
+  readonly value: string;
+  readonly origin: Origin;
+  readonly description: string;
+}
+
+export function describeSettings({ settings, origins }: LoadedConfiguration): SettingDescription[] {
+  return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
+    const { variable, description, show } = SETTINGS[name];
+    return { variable, value: (show as (value: unknown) => string)(settings[name]), origin: origins[name], description };
+  });
+}
+
+export interface ObserverDescription {
+  readonly name: string;
+  readonly entities: string;
+  readonly on: string;
+  readonly when: string;
+  readonly actions: readonly string[];
+  readonly retry: string;
+}
+
+/** In words, without anything that may be secret: of a URL only the host. */
+export function describeObservers({ observers }: ObserversDefinition): ObserverDescription[] {
+  return observers.map(({ name, entities, kinds, when, actions, retry }) => ({
+    name,
+    entities: entities === '*' ? 'all' : entities.join(', '),
+    on: kinds.join(', '),
+    when: when ?? 'always',
+    actions: actions.map(describeAction),
+    retry: describeRetry(retry),
+  }));
+}
+
+function describeAction(action: ActionDefinition): string {
+  switch (action.type) {
+    case 'webhook': {
+      const { endpoint, method } = action;
+      const signed = endpoint.signingSecrets.length > 0 ? 'signed' : 'unsigned';
+      return `${action.name}: ${method} ${new URL(endpoint.url.replace(/\{[{%][\s\S]*$/, '')).host} (${signed}, timeout ${formatDuration(endpoint.timeout)}, ${endpoint.concurrency} at once)`;
+    }
+    case 'log':
+      return `${action.name}: a log line at level ${action.level}`;
+  }
+}
+
+function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElapsed, schedule }: RetryPolicy): string {
+  const within = maxElapsed === null ? '' : `, within ${formatDuration(maxElapsed)}`;
+  if (strategy === 'schedule') return `after ${schedule.map(formatDuration).join(', ')}${within}`;
+  const delays =
+    strategy === 'fixed'
+      ? `every ${formatDuration(initialDelay)}`
+      : `${strategy} from ${formatDuration(initialDelay)} to ${formatDuration(maxDelay)}`;
+  return `${maxAttempts} attempts, ${delays}${within}; then the dead letter queue`;
+}

@@ -1,0 +1,27 @@
+/** `250ms 10s 5m 1h 3d`, also with a decimal point. */
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+/** `65536`, `64KiB`, `16MiB`, `1GiB`. */
+export const SIZE = /^(\d+)(B|KiB|MiB|GiB)?$/;
+
+const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** @returns milliseconds, or null when the text is no duration */
+export function parseDuration(text: string): number | null {
+  const match = DURATION.exec(text);
+  return match === null ? null : Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS];
+}
+
+/** @returns bytes, or null when the text is no size */
+export function parseSize(text: string): number | null {
+  const match = SIZE.exec(text);
+  return match === null ? null : Number(match[1]) * BYTES[(match[2] ?? 'B') as keyof typeof BYTES];
+}
+
+/** The shortest way to write it: 90000 is `90s`. */
+export function formatDuration(milliseconds: number): string {
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
+    if (milliseconds > 0 && milliseconds % MILLISECONDS[unit] === 0) return `${milliseconds / MILLISECONDS[unit]}${unit}`;
+  }
+  return `${milliseconds}ms`;
+}

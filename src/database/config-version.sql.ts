@@ -1,0 +1,19 @@
+import type { Pool } from 'pg';
+
+/**
+ * Records a loaded configuration, once per content; attempts name it.
+ *
+ * @param source the file's text, secrets left as `${…}`
+ * @returns its version number
+ */
+export async function recordConfigVersion(pool: Pool, hash: string, source: string, loadedBy: string): Promise<number> {
+  const { rows } = await pool.query<{ id: number }>(
+    `with added as (
+       insert into observers.config_version (hash, source, loaded_by) values ($1, $2, $3) on conflict (hash) do nothing returning id
+     )
+     select id from added union all select id from observers.config_version where hash = $1 limit 1`,
+    [hash, source, loadedBy],
+  );
+  // Two instances that start together: the other one's row is visible to the next statement only.
+  return rows[0]?.id ?? recordConfigVersion(pool, hash, source, loadedBy);
+}

@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { DataSource } from 'typeorm';
+import { ChangeLog0001 } from '../../migrations/0001-change-log';
+import { ChangeLogIndexes0002 } from '../../migrations/0002-change-log-indexes';
+import { Ledger0003 } from '../../migrations/0003-ledger';
+import { Capture0004 } from '../../migrations/0004-capture';
+import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { missingGrants } from './grants';
+import { connectionError } from './postgres';
+
+/** In the order in which they run. */
+const MIGRATIONS = [ChangeLog0001, ChangeLogIndexes0002, Ledger0003, Capture0004];
+const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
+const OLDEST_SERVER = 140_000;
+// Two instances that start together: the second waits for the first and then finds nothing to do.
+const MIGRATION_LOCK = "pg_advisory_lock(hashtext('fraiseql-observers migrations'))";
+
+export interface MigrationState {
+  readonly name: string;
+  readonly applied: boolean;
+}
+
+/** What is applied and what is pending. @throws OperatorError when the server is too old or the schema newer than this program. */
+export async function listMigrations(url: string): Promise<MigrationState[]> {
+  return withClient(url, async (client) => {
+    const applied = await appliedMigrations(client);
+    return KNOWN.map((name) => ({ name, applied: applied.has(name) }));
+  });
+}
+
+/**
+ * Applies what is pending, one transaction each, and can be run again at any time.
+ *
+ * @returns the names of those it applied
+ * @throws OperatorError when the server is too old, the schema is newer than this program, or a grant is missing (and says which)
+ */
+export async function runMigrations(url: string): Promise<string[]> {
+  return withClient(url, async (client) => {
+    if ((await appliedMigrations(client)).size === KNOWN.length) return [];
+    await client.query(`select ${MIGRATION_LOCK}`);
+    const pending = await appliedMigrations(client);
+    const source = new DataSource({
+      type: 'postgres',
+      url,
+      migrations: MIGRATIONS,
+      migrationsTableName: 'observers.migration',
+      migrationsTransactionMode: 'each',
+      applicationName: 'fraiseql-observers migrate',
+    });
+    try {
+      await client.query('create schema if not exists observers');
+      await source.initialize();
+      await source.runMigrations();
+    } catch (error) {
+      throw await explainFailure(client, error);
+    } finally {
+      if (source.isInitialized) await source.destroy();
+    }
+    return KNOWN.filter((name) => !pending.has(name));
+  });
+}
+
+/** Names of the applied migrations, after checking that this program can work with them. */
+async function appliedMigrations(client: Client): Promise<Set<string>> {
+  const { rows: server } = await client.query<{ version: number; text: string }>(
+    "select current_setting('server_version_num')::int as version, current_setting('server_version') as text",
+  );
+  if ((server[0]?.version ?? 0) < OLDEST_SERVER) {
+    throw new OperatorError(
+      `PostgreSQL ${server[0]?.text} is too old: 14 is the oldest that works`,
+      'Upgrade the server, or point DATABASE_URL to another one.',
+    );
+  }
+  const { rows: table } = await client.query<{ found: string | null }>("select to_regclass('observers.migration') as found");
+  if (!table[0]?.found) return new Set();
+  const { rows } = await client.query<{ name: string }>('select name from observers.migration');
+  const newer = rows.filter(({ name }) => !KNOWN.includes(name));
+  if (newer.length > 0) {
+    throw new OperatorError(
+      `the database's schema is newer than this program: it has ${newer.map(({ name }) => name).join(', ')}`,
+      'Run the version of fraiseql-observers that migrated it, or a later one.',
+    );
+  }
+  return new Set(rows.map(({ name }) => name));
+}
+
+async function explainFailure(client: Client, error: unknown): Promise<Error> {
+  const grants = await missingGrants(client);
+  if ((error as { code?: string }).code === '42501' && grants.length > 0) {
+    return new OperatorError(
+      `the role may not prepare the database: ${messageOf(error)}`,
+      `Run as its owner: ${grants.join('; ')}`,
+      ExitCode.connection,
+      {
+        cause: error,
+      },
+    );
+  }
+  return error instanceof Error ? error : new Error(messageOf(error));
+}
+
+async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url, application_name: 'fraiseql-observers migrate' });
+  try {
+    await client.connect();
+  } catch (error) {
+    throw connectionError(url, error);
+  }
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Where the compiled migrations of the TypeORM command line lie. */
+export const MIGRATIONS_GLOB = join(__dirname, '../../migrations/*.js');

@@ -1,0 +1,88 @@
+import { Client, Pool, type ClientBase, type ClientConfig } from 'pg';
+import { ExitCode, messageOf, OperatorError } from '../event/errors';
+
+const APPLICATION = 'fraiseql-observers';
+
+/**
+ * A pool for short statements. Sessions are pinned to UTC and ISO dates, for their text is read; JIT is off because our
+ * statements take microseconds and compiling one takes a tenth of a second.
+ */
+export function createPool(url: string, size: number): Pool {
+  const onConnect = async (client: ClientBase): Promise<void> => {
+    client.on('error', () => undefined);
+    await client.query(SESSION);
+  };
+  const pool = new Pool({ ...connection(url, ''), max: size, idleTimeoutMillis: 30_000, onConnect });
+  // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
+
+/**
+ * A connection of its own, for reading the log or for LISTEN. TCP keep-alive finds a peer that vanished without a word.
+ *
+ * @param role appended to the application name, for whoever looks into pg_stat_activity
+ */
+export async function connect(url: string, role: string): Promise<Client> {
+  const client = new Client(connection(url, ` ${role}`));
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query(SESSION);
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw connectionError(url, error);
+  }
+  return client;
+}
+
+function connection(url: string, suffix: string): ClientConfig {
+  return {
+    connectionString: url,
+    application_name: APPLICATION + suffix,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+    connectionTimeoutMillis: 5_000,
+  };
+}
+
+/** A failure to connect in the operator's words; the URL appears without its password. */
+export function connectionError(url: string, error: unknown): OperatorError {
+  const { code } = error as { code?: string };
+  const where = describeUrl(url);
+  const remedy = (CONNECTION_REMEDIES[code ?? ''] ?? 'Check DATABASE_URL and that the server is reachable.').replace('{where}', where);
+  return new OperatorError(`cannot connect to PostgreSQL at ${where}: ${messageOf(error)}`, remedy, ExitCode.connection, { cause: error });
+}
+
+const CONNECTION_REMEDIES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'No server listens at {where}. Start it, or correct host and port in DATABASE_URL.',
+  ENOTFOUND: 'The host name in DATABASE_URL does not resolve. Correct it.',
+  '28P01': 'The password in DATABASE_URL is wrong for this user. Correct it, or reset it with: alter role … password …',
+  '28000': 'The server does not let this user in from here. Check pg_hba.conf and the user in DATABASE_URL.',
+  '3D000': 'The database in DATABASE_URL does not exist. Create it with: createdb …',
+  '53300': 'The server has no connection left. Raise max_connections, or lower OBSERVERS_DATABASE_POOL.',
+};
+
+/** `host:port/database`, for people. */
+export function describeUrl(url: string): string {
+  try {
+    const { hostname, port, pathname, searchParams } = new URL(url);
+    return `${hostname || searchParams.get('host') || 'localhost'}:${port || '5432'}${pathname}`;
+  } catch {
+    return 'the address in DATABASE_URL';
+  }
+}
+
+// Class 08 (connection), 57P (shutdown, crash, restart), 53 (resources), 40 (serialisation, deadlock), 55P03 (lock), 25006 (a standby,
+// for a moment, during failover). Everything else would fail again in the same way.
+const RETRYABLE_SQLSTATE = /^(08|53|40|57P0[1-5]|55P03|25006)/;
+
+/** Whether the same statement may succeed later: a lost or refused connection, a restart, a conflict. */
+export function isRetryable(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return RETRYABLE_SQLSTATE.test(code);
+  // pg reports a dropped socket as a bare Error, and Node as ECONNRESET and the like.
+  return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
+}

@@ -1,0 +1,156 @@
+import type { ClientBase, Pool } from 'pg';
+import type { DeliveryKey, Group } from './records';
+
+export interface Fence {
+  readonly stream: string;
+  readonly epoch: number;
+  readonly holder: string;
+  readonly configVersion: number;
+}
+
+// One statement, one round trip, one transaction: outcomes and checkpoint, or neither. The fence locks the lease row for the moment
+// of the commit (a lock leaves no dead version behind, an update two hundred times a second would), so a new leader's epoch waits for
+// this commit or refuses it. Times are the database's: ages are counted back from now().
+const WRITE = `
+  with fence as materialized (
+    select stream from observers.lease where stream = $1 and epoch = $2 for share
+  ), attempts as (
+    insert into observers.attempt (change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, finished_at, config_version)
+    select a.*, $4::int from fence, lateral (
+      select change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, now() - age * interval '1 ms'
+      from unnest($5::bigint[], $6::text[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::real[], $15::float8[])
+        as u(change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, age)) a
+  ), checkpoint as (
+    update observers.checkpoint set previous = $16::pg_snapshot, target = $17::pg_snapshot, after = $18::bigint, updated_at = now()
+    from fence where checkpoint.stream = fence.stream and $16::pg_snapshot is not null
+  )`;
+
+const WRITE_FAILURES = `, pending as (
+    insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, first_attempt_at,
+                                                 next_attempt_at, claimed_by, claimed_until, redrive)
+    select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.state, u.attempt, now() - u.elapsed * interval '1 ms',
+           now() + u.after * interval '1 ms', case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive
+    from fence, unnest($19::bigint[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::int[], $26::float8[], $27::float8[],
+                       $28::float8[], $29::bool[]) as u(change_number, observer, action, endpoint, lane, state, attempt, elapsed, after, claim, redrive)
+    on conflict (change_number, observer, action) do update
+    set state = excluded.state, attempt = excluded.attempt, first_attempt_at = coalesce(p.first_attempt_at, excluded.first_attempt_at),
+        next_attempt_at = excluded.next_attempt_at, claimed_by = excluded.claimed_by, claimed_until = excluded.claimed_until
+  ), ended as (
+    delete from observers.pending_delivery p using fence, unnest($30::bigint[], $31::text[], $32::text[]) as u(change_number, observer, action)
+    where p.change_number = u.change_number and p.observer = u.observer and p.action = u.action
+  ), dead as (
+    insert into observers.dead_letter as d (id, change_number, event_id, observer, action, stream, endpoint, entity_type, entity_key, error, message,
+                                            status, response, attempts, config_version)
+    select u.id, u.change_number, u.event_id, u.observer, u.action, fence.stream, u.endpoint, u.entity_type, u.entity_key, u.error, u.message,
+           u.status, u.response, u.attempts, $4::int
+    from fence, unnest($33::uuid[], $34::bigint[], $35::uuid[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::text[], $42::text[],
+                       $43::smallint[], $44::text[], $45::int[])
+      as u(id, change_number, event_id, observer, action, endpoint, entity_type, entity_key, error, message, status, response, attempts)
+    on conflict (id) do update
+    set error = excluded.error, message = excluded.message, status = excluded.status, response = excluded.response, attempts = excluded.attempts,
+        config_version = excluded.config_version, died_at = excluded.died_at, resolved_at = null, resolution = null
+    returning id, (xmax = 0) as first, message
+  ), dead_events as (
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail)
+    select id, case when first then 'died' else 'failed again' end, $3, message from dead
+    union all
+    select u.id, 'delivered', $3, null from fence, unnest($46::uuid[]) as u(id)
+  ), redriven as (
+    update observers.dead_letter d set resolved_at = now(), resolution = 'delivered' from fence, unnest($46::uuid[]) as u(id) where d.id = u.id
+  ), quarantined as (
+    insert into observers.quarantine (change_number, stream, reason, message)
+    select u.change_number, fence.stream, u.reason, u.message from fence, unnest($47::bigint[], $48::text[], $49::text[]) as u(change_number, reason, message)
+    on conflict (change_number) do nothing
+  )`;
+
+const RESULT = ' select count(*)::int as fenced from fence';
+
+/**
+ * Writes a group.
+ *
+ * @param now monotonic milliseconds, on the clock of the records' times
+ * @returns false when the epoch is stale: nothing was written, and this process no longer leads
+ */
+export async function writeGroup(client: ClientBase | Pool, fence: Fence, group: Group, now: number): Promise<boolean> {
+  const { cursor } = group;
+  const common = [fence.stream, fence.epoch, fence.holder, fence.configVersion];
+  const position = cursor === null ? [null, null, null] : [cursor.previous, cursor.target, cursor.after];
+  const values: unknown[] = [...common, ...attemptColumns(group, now), ...position];
+  // Most groups hold nothing but successes; the short statement saves them the planning and the empty arrays of the long one.
+  const short =
+    group.pending.length + group.ended.length + group.deadLetters.length + group.redriven.length + group.quarantine.length === 0;
+  const { rows } = await client.query<{ fenced: number }>(
+    short
+      ? { name: 'ledger-successes', text: WRITE + RESULT.replace('from fence', 'from fence where $3::text is not null'), values }
+      : { name: 'ledger-group', text: WRITE + WRITE_FAILURES + RESULT, values: [...values, ...failureColumns(group)] },
+  );
+  return rows[0]?.fenced === 1;
+}
+
+function attemptColumns({ attempts }: Group, now: number): unknown[] {
+  return [
+    attempts.map((a) => a.changeNumber),
+    attempts.map((a) => a.observer),
+    attempts.map((a) => a.action),
+    attempts.map((a) => a.attempt),
+    attempts.map((a) => a.outcome),
+    attempts.map((a) => a.error),
+    attempts.map((a) => storable(a.message)),
+    attempts.map((a) => a.status),
+    attempts.map((a) => storable(a.response)),
+    attempts.map((a) => a.durationMs),
+    attempts.map((a) => now - a.finishedAt),
+  ];
+}
+
+function failureColumns({ pending, ended, deadLetters, redriven, quarantine }: Group): unknown[] {
+  return [
+    ...keys(pending),
+    pending.map((p) => p.endpoint),
+    pending.map((p) => storable(p.lane)),
+    pending.map((p) => p.state),
+    pending.map((p) => p.attempt),
+    pending.map((p) => p.elapsed),
+    pending.map((p) => p.after),
+    pending.map((p) => p.claim),
+    pending.map((p) => p.redrive),
+    ...keys(ended),
+    deadLetters.map((d) => d.id),
+    deadLetters.map((d) => d.changeNumber),
+    deadLetters.map((d) => d.eventId),
+    deadLetters.map((d) => d.observer),
+    deadLetters.map((d) => d.action),
+    deadLetters.map((d) => d.endpoint),
+    deadLetters.map((d) => d.entityType),
+    deadLetters.map((d) => d.entityKey),
+    deadLetters.map((d) => d.error),
+    deadLetters.map((d) => storable(d.message)),
+    deadLetters.map((d) => d.status),
+    deadLetters.map((d) => storable(d.response)),
+    deadLetters.map((d) => d.attempts),
+    redriven,
+    quarantine.map((q) => q.changeNumber),
+    quarantine.map((q) => q.reason),
+    quarantine.map((q) => storable(q.message)),
+  ];
+}
+
+function keys(records: readonly DeliveryKey[]): unknown[] {
+  return [records.map((r) => r.changeNumber), records.map((r) => r.observer), records.map((r) => r.action)];
+}
+
+/** What came from a receiver may hold U+0000 or half a surrogate pair, which PostgreSQL's text cannot; it must not stop the ledger. */
+function storable(text: string | null): string | null {
+  return text === null ? null : text.replaceAll('\0', '\uFFFD').toWellFormed();
+}
+
+const RECORDED = `
+  select change_number::float8 as "changeNumber", observer, action from observers.attempt where change_number = any ($1::bigint[])
+  union all select change_number, observer, action from observers.pending_delivery where change_number = any ($1::bigint[])
+  union all select change_number, observer, action from observers.dead_letter where change_number = any ($1::bigint[])`;
+
+/** The deliveries of these changes of which something is on record; after a crash they are not begun again. */
+export async function findRecorded(client: ClientBase | Pool, changeNumbers: readonly number[]): Promise<DeliveryKey[]> {
+  const { rows } = await client.query<DeliveryKey>({ name: 'ledger-recorded', text: RECORDED, values: [changeNumbers] });
+  return rows;
+}

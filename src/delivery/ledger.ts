@@ -1,0 +1,177 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Cursor } from '../checkpoint/cursor';
+import type { Progress } from '../checkpoint/progress';
+import { isRetryable } from '../database/postgres';
+import type { Clock } from '../event/clock';
+import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord } from './records';
+import { writeGroup, type Fence } from './ledger.sql';
+
+/** A group is written at once when it holds this many attempts. */
+const FULL_GROUP = 500;
+/** A checkpoint that moves without outcomes, or between them, is written this often at most: the row is updated in place. */
+const CHECKPOINT_EVERY = 100;
+const FIRST_RETRY = 50;
+const LAST_RETRY = 1_000;
+
+export interface LedgerOptions {
+  readonly fence: Fence;
+  /** Milliseconds for which outcomes gather before they are committed together. */
+  readonly commitWindow: number;
+  /** Called once, when a newer leader has taken over. */
+  readonly onStale: () => void;
+}
+
+/**
+ * Where outcomes become facts. They gather for a few milliseconds and are committed together with the checkpoint that they allow;
+ * one commit is under way at a time, so groups are written in the order in which they happened.
+ */
+export class Ledger {
+  private group = new GatheringGroup();
+  private timer: NodeJS.Timeout | null = null;
+  private writing: Promise<void> | null = null;
+  private checkpointAt = -Infinity;
+  private stale = false;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly progress: Progress,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly options: LedgerOptions,
+  ) {}
+
+  attempt(record: AttemptRecord): void {
+    this.group.attempts.push(record);
+    this.schedule();
+  }
+
+  /** The delivery is not finished: it goes on from PostgreSQL. */
+  pend(record: PendingRecord): void {
+    this.group.pending.set(keyOf(record), record);
+    this.group.ended.delete(keyOf(record));
+    this.schedule();
+  }
+
+  /** A delivery that had become pending is finished. */
+  end(key: DeliveryKey): void {
+    this.group.ended.set(keyOf(key), key);
+    this.group.pending.delete(keyOf(key));
+    this.schedule();
+  }
+
+  bury(record: DeadLetterRecord): void {
+    this.group.deadLetters.set(record.id, record);
+    this.schedule();
+  }
+
+  /** A dead letter was delivered after all. */
+  redriven(id: string): void {
+    this.group.redriven.push(id);
+    this.schedule();
+  }
+
+  quarantine(record: QuarantineRecord): void {
+    this.group.quarantine.push(record);
+    this.schedule();
+  }
+
+  /** The stream moved on, perhaps without an outcome. */
+  moved(): void {
+    this.schedule();
+  }
+
+  /** Writes what has gathered, until nothing is left or the epoch is stale. */
+  async drain(): Promise<void> {
+    this.checkpointAt = -Infinity;
+    while (!this.stale && (this.writing !== null || !this.group.empty || this.progress.hasMoved)) {
+      await (this.writing ?? this.write());
+    }
+  }
+
+  /** Stops without writing: a newer leader owns the stream. */
+  abandon(): void {
+    this.stale = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  private schedule(): void {
+    if (this.writing !== null || this.stale) return;
+    if (this.group.attempts.length >= FULL_GROUP) {
+      void this.write();
+      return;
+    }
+    const wait = this.group.empty ? CHECKPOINT_EVERY : this.options.commitWindow;
+    this.timer ??= setTimeout(() => void this.write(), wait);
+  }
+
+  private write(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    const due = this.clock.monotonic() - this.checkpointAt >= CHECKPOINT_EVERY || this.group.attempts.length >= FULL_GROUP;
+    const { group } = this;
+    group.cursor = due ? this.progress.take() : null;
+    this.group = new GatheringGroup();
+    if (group.cursor !== null) this.checkpointAt = this.clock.monotonic();
+    this.writing = this.commit(group).finally(() => {
+      this.writing = null;
+      if (!this.group.empty || this.progress.hasMoved) this.schedule();
+    });
+    return this.writing;
+  }
+
+  /** Tries until the group is written: outcomes have happened, and there is nowhere else to put them. */
+  private async commit(group: GatheringGroup): Promise<void> {
+    if (group.empty && group.cursor === null) return;
+    for (let wait = FIRST_RETRY; !this.stale; wait = Math.min(wait * 2, LAST_RETRY)) {
+      try {
+        if (await writeGroup(this.pool, this.options.fence, group.rows(), this.clock.monotonic())) return;
+        this.abandon();
+        this.options.onStale();
+      } catch (error) {
+        this.logger.error(
+          { err: error, attempts: group.attempts.length },
+          'the ledger could not be written; it is tried again until it is',
+        );
+        if (!isRetryable(error)) wait = LAST_RETRY;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+}
+
+/** What has happened since the last commit began. A later word on the same delivery replaces the earlier one. */
+class GatheringGroup {
+  readonly attempts: AttemptRecord[] = [];
+  readonly pending = new Map<string, PendingRecord>();
+  readonly ended = new Map<string, DeliveryKey>();
+  readonly deadLetters = new Map<string, DeadLetterRecord>();
+  readonly redriven: string[] = [];
+  readonly quarantine: QuarantineRecord[] = [];
+  cursor: Cursor | null = null;
+
+  get empty(): boolean {
+    return (
+      this.attempts.length + this.pending.size + this.ended.size + this.deadLetters.size + this.redriven.length + this.quarantine.length ===
+      0
+    );
+  }
+
+  rows(): Group {
+    const { attempts, redriven, quarantine, cursor } = this;
+    return {
+      attempts,
+      redriven,
+      quarantine,
+      cursor,
+      pending: [...this.pending.values()],
+      ended: [...this.ended.values()],
+      deadLetters: [...this.deadLetters.values()],
+    };
+  }
+}
+
+function keyOf({ changeNumber, observer, action }: DeliveryKey): string {
+  return `${changeNumber}\n${observer}\n${action}`;
+}

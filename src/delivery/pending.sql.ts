@@ -1,0 +1,91 @@
+import type { ClientBase, Pool } from 'pg';
+import type { ErrorKind } from '../event/outcome';
+
+/** A delivery that this process has just claimed. */
+export interface ClaimedDelivery {
+  readonly changeNumber: number;
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly lane: string;
+  /** What it was before the claim. */
+  readonly was: 'queued' | 'retrying';
+  readonly attempt: number;
+  /** Milliseconds since its first try began; null when there was none. */
+  readonly elapsed: number | null;
+  readonly redrive: boolean;
+  /** What its dead letter says, when a person asked for this redrive. */
+  readonly diedOf: ErrorKind | null;
+}
+
+// As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
+const CLAIM = `
+  with picked as (
+    select p.* from unnest($2::text[], $3::int[]) as w(endpoint, free)
+    cross join lateral (
+      select change_number, observer, action, state from observers.pending_delivery p
+      where p.stream = $1 and p.endpoint = w.endpoint and p.next_attempt_at <= clock_timestamp() and p.state in ('queued', 'retrying')
+      order by p.next_attempt_at, p.change_number limit w.free for update skip locked) p
+  ), claimed as (
+    update observers.pending_delivery p
+    set state = 'running', claimed_by = $4, claimed_until = clock_timestamp() + $5::float8 * interval '1 ms',
+        first_attempt_at = coalesce(p.first_attempt_at, clock_timestamp())
+    from picked where p.change_number = picked.change_number and p.observer = picked.observer and p.action = picked.action
+    returning p.*, picked.state as was
+  )
+  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.was, c.attempt, c.redrive, d.error as "diedOf",
+         extract(epoch from clock_timestamp() - c.first_attempt_at)::float8 * 1000 as elapsed
+  from claimed c left join observers.dead_letter d
+    on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action
+  order by c.next_attempt_at, c.change_number`;
+
+export interface Places {
+  readonly endpoint: string;
+  readonly free: number;
+}
+
+export async function claimDue(
+  client: ClientBase | Pool,
+  stream: string,
+  places: readonly Places[],
+  holder: string,
+  lease: number,
+): Promise<ClaimedDelivery[]> {
+  const values = [stream, places.map(({ endpoint }) => endpoint), places.map(({ free }) => free), holder, lease];
+  const { rows } = await client.query<ClaimedDelivery>({ name: 'pending-claim', text: CLAIM, values });
+  return rows;
+}
+
+// A running delivery of an earlier epoch belongs to a process that is dead or fenced off. It goes first: it was first.
+const RECLAIM = `
+  update observers.pending_delivery set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = least(next_attempt_at, clock_timestamp())
+  where stream = $1 and state = 'running'`;
+
+const BACKLOG = `
+  select endpoint, count(*)::int as queued from observers.pending_delivery where stream = $1 and state = 'queued' group by endpoint`;
+
+/** For a new leader: takes back what earlier ones had under way. @returns how many are queued, by endpoint */
+export async function takeOverPending(client: ClientBase | Pool, stream: string): Promise<Map<string, number>> {
+  await client.query(RECLAIM, [stream]);
+  const { rows } = await client.query<{ endpoint: string; queued: number }>(BACKLOG, [stream]);
+  return new Map(rows.map(({ endpoint, queued }) => [endpoint, queued]));
+}
+
+const SWEEP = `
+  update observers.pending_delivery set state = 'retrying', claimed_by = null, claimed_until = null
+  where stream = $1 and state = 'running' and claimed_until < clock_timestamp()`;
+
+/** Frees claims whose lease ran out: whoever had them will not come back. @returns how many */
+export async function sweepExpiredClaims(client: ClientBase | Pool, stream: string): Promise<number> {
+  const { rowCount } = await client.query(SWEEP, [stream]);
+  return rowCount ?? 0;
+}
+
+// A renamed endpoint or a removed observer leaves deliveries behind that no free place would ever fetch.
+const ADOPT = `
+  update observers.pending_delivery set endpoint = $3 where stream = $1 and state in ('queued', 'retrying') and endpoint <> all ($2::text[])`;
+
+/** Puts deliveries of endpoints that are no longer configured under `endpoint`, where they are claimed and judged by name. */
+export async function adoptOrphans(client: ClientBase | Pool, stream: string, known: readonly string[], endpoint: string): Promise<void> {
+  await client.query(ADOPT, [stream, known, endpoint]);
+}

@@ -1,0 +1,46 @@
+import type { ClientBase, Pool } from 'pg';
+import type { PendingRecord } from './records';
+
+/** Quarantined changes that a person asked to look at again. */
+export async function claimQuarantineRetries(client: ClientBase | Pool, stream: string): Promise<number[]> {
+  const { rows } = await client.query<{ change: number }>(
+    'select change_number::float8 as change from observers.quarantine where stream = $1 and retry_at is not null order by change_number limit 100',
+    [stream],
+  );
+  return rows.map(({ change }) => change);
+}
+
+/** It is still unreadable, and why. */
+export async function keepQuarantined(client: ClientBase | Pool, change: number, reason: string, message: string): Promise<void> {
+  await client.query('update observers.quarantine set retry_at = null, reason = $2, message = $3 where change_number = $1', [
+    change,
+    reason,
+    message,
+  ]);
+}
+
+const RELEASE = `
+  with released as (
+    delete from observers.quarantine where change_number = $1 returning stream
+  )
+  insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at)
+  select $1, u.observer, u.action, released.stream, u.endpoint, u.lane, 'retrying', 1, clock_timestamp()
+  from released, unnest($2::text[], $3::text[], $4::text[], $5::text[]) as u(observer, action, endpoint, lane)
+  on conflict (change_number, observer, action) do nothing`;
+
+export type ReleasedDelivery = Pick<PendingRecord, 'observer' | 'action' | 'endpoint' | 'lane'>;
+
+/** It is an event after all: out of quarantine, and its deliveries into the queue, in one statement. */
+export async function releaseQuarantined(
+  client: ClientBase | Pool,
+  change: number,
+  deliveries: readonly ReleasedDelivery[],
+): Promise<void> {
+  await client.query(RELEASE, [
+    change,
+    deliveries.map(({ observer }) => observer),
+    deliveries.map(({ action }) => action),
+    deliveries.map(({ endpoint }) => endpoint),
+    deliveries.map(({ lane }) => lane),
+  ]);
+}

@@ -1,0 +1,79 @@
+import type { Cursor } from '../checkpoint/cursor';
+import type { ErrorKind } from '../event/outcome';
+
+/** One try of one delivery, as `observers.attempt` keeps it. Never holds a payload or a secret. */
+export interface AttemptRecord {
+  readonly changeNumber: number;
+  readonly observer: string;
+  readonly action: string;
+  readonly attempt: number;
+  readonly outcome: 'succeeded' | 'retry' | 'dead';
+  readonly error: ErrorKind | null;
+  readonly message: string | null;
+  readonly status: number | null;
+  /** First KiB of a failure's answer. */
+  readonly response: string | null;
+  readonly durationMs: number;
+  /** Monotonic time at which it ended; written relative to the database's clock. */
+  readonly finishedAt: number;
+}
+
+/** A delivery that is not finished, as `observers.pending_delivery` keeps it. */
+export interface PendingRecord {
+  readonly changeNumber: number;
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly lane: string;
+  readonly state: 'queued' | 'running' | 'retrying';
+  /** The try that comes next, or is under way. */
+  readonly attempt: number;
+  /** Milliseconds since the first try began; null when there was none. */
+  readonly elapsed: number | null;
+  /** Milliseconds until the next try may begin. */
+  readonly after: number;
+  /** Milliseconds for which this process keeps the claim of a running one. */
+  readonly claim: number | null;
+  readonly redrive: boolean;
+}
+
+export interface DeadLetterRecord {
+  /** The delivery id. */
+  readonly id: string;
+  readonly changeNumber: number;
+  readonly eventId: string;
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly entityType: string;
+  readonly entityKey: string;
+  readonly error: ErrorKind;
+  readonly message: string;
+  readonly status: number | null;
+  readonly response: string | null;
+  readonly attempts: number;
+}
+
+export interface QuarantineRecord {
+  readonly changeNumber: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface DeliveryKey {
+  readonly changeNumber: number;
+  readonly observer: string;
+  readonly action: string;
+}
+
+/** What one commit of the ledger writes: outcomes and the checkpoint, in one statement. */
+export interface Group {
+  readonly attempts: readonly AttemptRecord[];
+  readonly pending: readonly PendingRecord[];
+  readonly ended: readonly DeliveryKey[];
+  readonly deadLetters: readonly DeadLetterRecord[];
+  /** Delivery ids of dead letters that a redrive delivered. */
+  readonly redriven: readonly string[];
+  readonly quarantine: readonly QuarantineRecord[];
+  readonly cursor: Cursor | null;
+}

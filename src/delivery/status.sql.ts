@@ -1,0 +1,57 @@
+import type { ClientBase, Pool } from 'pg';
+
+/** A lag above this is shown as "more than": counting a backlog of millions would take longer than anybody waits. */
+export const LAG_COUNTED = 100_000;
+
+export interface StreamStatus {
+  readonly stream: string;
+  readonly leader: { readonly holder: string; readonly epoch: number; readonly since: string; readonly alive: boolean } | null;
+  readonly listeners: readonly {
+    readonly id: string;
+    readonly version: string;
+    readonly address: string | null;
+    readonly alive: boolean;
+    readonly inFlight: number;
+  }[];
+  readonly lag: { readonly events: number; readonly seconds: number };
+  readonly checkpointAgeSeconds: number | null;
+  readonly queued: number;
+  readonly running: number;
+  readonly retrying: number;
+  readonly dead: number;
+  readonly quarantined: number;
+  /** The transaction that has been open longest, when it is older than ten seconds. */
+  readonly oldestTransaction: { readonly pid: number; readonly user: string; readonly seconds: number } | null;
+}
+
+// New to the stream is what was not visible in the checkpoint's snapshot, less what its half-read window has passed.
+const STATUS = `
+  with c as (select * from observers.checkpoint where stream = $1),
+  behind as materialized (
+    select l.created_at from core.tb_entity_change_log l, c
+    where l.change_xid >= pg_snapshot_xmin(c.previous) and not pg_visible_in_snapshot(l.change_xid, c.previous)
+      and not (c.target is not null and pg_visible_in_snapshot(l.change_xid, c.target) and l.pk_entity_change_log <= c.after)
+    limit ${LAG_COUNTED}
+  )
+  select $1 as stream,
+    (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', expires_at > clock_timestamp())
+     from observers.lease where stream = $1 and expires_at > '-infinity') as leader,
+    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight,
+       'alive', heartbeat_at > clock_timestamp() - interval '15 s') order by started_at), '[]') from observers.listener where stream = $1) as listeners,
+    json_build_object('events', (select count(*) from behind),
+                      'seconds', coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from behind), 0)) as lag,
+    (select extract(epoch from clock_timestamp() - updated_at)::float8 from c) as "checkpointAgeSeconds",
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'queued') as queued,
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'running') as running,
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'retrying') as retrying,
+    (select count(*)::int from observers.dead_letter where stream = $1 and resolved_at is null) as dead,
+    (select count(*)::int from observers.quarantine where stream = $1) as quarantined,
+    (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))
+     from pg_stat_activity where xact_start < clock_timestamp() - interval '10 s' and datname = current_database() and pid <> pg_backend_pid()
+     order by xact_start limit 1) as "oldestTransaction"`;
+
+export async function readStatus(client: ClientBase | Pool, stream: string): Promise<StreamStatus> {
+  const { rows } = await client.query<StreamStatus>(STATUS, [stream]);
+  if (!rows[0]) throw new Error('the status query returned nothing');
+  return rows[0];
+}

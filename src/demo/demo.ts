@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Client } from 'pg';
+import { loadConfiguration, loadSettings } from '../config/load';
+import { runUntilSignal } from '../cli/run-until-signal';
+import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
+import { connect } from '../database/postgres';
+import { startService } from '../lifecycle';
+import { createLogger } from '../logging/logger';
+import { VERSION } from '../version';
+import { DEMO_FILE, DEMO_TABLE } from './demo-file';
+import { DemoReceiver } from './demo-receiver';
+import { Narrator } from './narrator';
+
+const ORDER_EVERY = 600;
+/** Every so many orders an express one, which goes to the flaky endpoint. */
+const EXPRESS_EVERY = 4;
+
+/** Shows one delivery from the row to the receiver, then goes on with a few orders a second until a signal ends it. */
+export async function runDemo(env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  // The demo has a database and a file of its own; it never touches the ones the environment names.
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => name !== 'DATABASE_URL' && name !== 'OBSERVERS_CONFIG'));
+  const { dataDir } = loadSettings({ env: { OBSERVERS_LOG_LEVEL: 'warn', ...own } });
+  const logger = createLogger(env['OBSERVERS_LOG_LEVEL'] ?? 'warn', 'pretty');
+  await runUntilSignal(logger, async (onFatal) => {
+    const stops: (() => Promise<void>)[] = [];
+    const stop = async (): Promise<void> => {
+      for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
+      process.stdout.write('\nstopped cleanly\n');
+    };
+    const narrator = new Narrator();
+    narrator.header(VERSION, relative(process.cwd(), dataDir) || dataDir);
+    const secret = `whsec_${randomBytes(32).toString('base64')}`;
+    const receiver = new DemoReceiver(secret, (arrival) => narrator.arrived(arrival));
+    const receiverUrl = await receiver.listen();
+    stops.push(() => receiver.close());
+
+    const postgres = await startEmbeddedPostgres({ dataDir });
+    stops.push(() => postgres.stop());
+    const client = await connect(postgres.url, 'demo shop');
+    stops.push(() => client.end());
+    await client.query(DEMO_TABLE);
+
+    mkdirSync(dataDir, { recursive: true });
+    const configFile = join(dataDir, 'demo.yaml');
+    writeFileSync(configFile, DEMO_FILE);
+    const configuration = loadConfiguration({
+      env: { OBSERVERS_PORT: '0', ...own, DATABASE_URL: postgres.url, DEMO_URL: receiverUrl, DEMO_SECRET: secret },
+      configFile,
+    });
+    const service = await startService({
+      configuration,
+      logger,
+      applyCapture: true,
+      strict: false,
+      listeners: [(run) => narrator.event(run)],
+      onFatal,
+    });
+    stops.push(() => service.stop());
+
+    const shop = new Shop(client, narrator);
+    await shop.firstOrder();
+    await narrator.firstTold;
+    narrator.commands(process.env['npm_lifecycle_event'] === undefined ? 'fraiseql-observers' : 'npx fraiseql-observers', postgres.url);
+    shop.open();
+    stops.push(() => shop.close());
+    return { stop };
+  });
+}
+
+/** Writes orders as an application would: it knows nothing of observers. */
+class Shop {
+  private timer: NodeJS.Timeout | null = null;
+  private writing: Promise<void> = Promise.resolve();
+  private orders = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly narrator: Narrator,
+  ) {}
+
+  async firstOrder(): Promise<void> {
+    const { rows } = await this.client.query<{ id: string }>('insert into demo.orders (total) values (250) returning id');
+    const id = rows[0]?.id ?? '';
+    this.narrator.wrote(`update demo.orders set status = 'shipped' where id = ${id}`);
+    await this.ship(id);
+  }
+
+  open(): void {
+    this.timer = setInterval(() => {
+      this.writing = this.writing.then(() => this.order()).catch(() => undefined);
+    }, ORDER_EVERY);
+  }
+
+  async close(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    await this.writing;
+  }
+
+  private async order(): Promise<void> {
+    const express = ++this.orders % EXPRESS_EVERY === 0;
+    const { rows } = await this.client.query<{ id: string }>('insert into demo.orders (total, express) values ($1, $2) returning id', [
+      (50 + Math.random() * 400).toFixed(2),
+      express,
+    ]);
+    const id = rows[0]?.id ?? '';
+    this.narrator.committedAt(id, performance.now());
+    if (!express) await this.ship(id);
+  }
+
+  private async ship(id: string): Promise<void> {
+    await this.client.query("update demo.orders set status = 'shipped' where id = $1", [id]);
+    this.narrator.committedAt(id, performance.now());
+  }
+}

@@ -1,0 +1,16 @@
+/** Time as the product sees it. Injected, so that tests decide when an hour has passed. */
+export abstract class Clock {
+  /** Wall clock, milliseconds since 1970. Only for what people read and for dates that receivers send. */
+  abstract now(): number;
+  /** Milliseconds that never jump: for every duration and deadline. */
+  abstract monotonic(): number;
+}
+
+export class SystemClock extends Clock {
+  now(): number {
+    return Date.now();
+  }
+  monotonic(): number {
+    return performance.now();
+  }
+}

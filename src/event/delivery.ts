@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import type { ActionDefinition, ObserverDefinition } from './definitions';
+import type { EntityEvent } from './entity-event';
+
+/** Event × observer × action: the unit that succeeds, is retried, dies and is redriven. */
+export interface Delivery {
+  readonly event: EntityEvent;
+  readonly observer: ObserverDefinition;
+  readonly action: ActionDefinition;
+  /** The try that is under way or comes next; 1 for the first. */
+  readonly attempt: number;
+}
+
+// UUIDv5 namespace of delivery ids: a random UUID of our own, fixed for ever, for ids must be the same on every restart and replica.
+const NAMESPACE = Buffer.from('6f6273657276d4a08e3f72df1c5e9b24', 'hex');
+
+/**
+ * UUIDv5 of event id, observer name and action name: the same on every retry, restart and replica, hence never stored in an index.
+ * It is the `webhook-id` that receivers deduplicate on.
+ */
+export function deliveryId(eventId: string, observer: string, action: string): string {
+  const hash = createHash('sha1').update(NAMESPACE).update(`${eventId}\n${observer}\n${action}`).digest();
+  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
+  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
+  const hex = hash.toString('hex', 0, 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

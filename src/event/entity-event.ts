@@ -1,0 +1,29 @@
+import type { JsonDocument } from './json-document';
+
+/** What happened to the row. `custom` is anything an application records itself, and TRUNCATE. */
+export type EventKind = 'insert' | 'update' | 'delete' | 'custom';
+
+export const EVENT_KINDS: readonly EventKind[] = ['insert', 'update', 'delete', 'custom'];
+
+/** One committed change of one entity, decoded from one row of `core.tb_entity_change_log`. */
+export interface EntityEvent {
+  /** `pk_entity_change_log`: order within one entity, not commit order between entities. */
+  readonly changeNumber: number;
+  /** Stable public id (UUID); receivers deduplicate on what is derived from it. */
+  readonly id: string;
+  readonly kind: EventKind;
+  readonly entityType: string;
+  /** Any key type as text; a composite key is a JSON array. Empty for changes without a row, such as TRUNCATE. */
+  readonly entityKey: string;
+  readonly tenant: string | null;
+  /** The row after the change; for `delete` the row as it was. Null when the producer wrote none. */
+  readonly data: JsonDocument | null;
+  /** The row before the change; null for `insert`, and when before-images are switched off. */
+  readonly before: JsonDocument | null;
+  /** Names of the columns that an update changed; null when the producer did not say. */
+  readonly changed: readonly string[] | null;
+  /** When the change was written, RFC 3339 in UTC with microseconds. */
+  readonly timestamp: string;
+  /** W3C trace context of the writing application, when it stored one. */
+  readonly traceparent: string | null;
+}

@@ -1,0 +1,40 @@
+/** Why an attempt failed. One word per cause; in attempts, dead letters, logs and filters. */
+export type ErrorKind =
+  | 'http_status'
+  | 'redirect'
+  | 'gone'
+  | 'timeout'
+  | 'connection'
+  | 'dns'
+  | 'tls'
+  | 'blocked_address'
+  | 'template'
+  | 'condition'
+  | 'configuration'
+  | 'interrupted'
+  | 'internal';
+
+/** What one try of one delivery came to. Expected failures are data; only broken plumbing throws. */
+export type Outcome = Succeeded | Failed;
+
+export interface Succeeded {
+  readonly ok: true;
+  /** HTTP status, where there is one. */
+  readonly status: number | null;
+}
+
+export interface Failed {
+  readonly ok: false;
+  readonly error: ErrorKind;
+  /** One sentence for the operator; never holds a secret or a payload. */
+  readonly message: string;
+  readonly status: number | null;
+  /** What the receiver asked for in `Retry-After`, milliseconds from now; null when it asked for nothing. */
+  readonly retryAfter: number | null;
+  /** First KiB of the answer's body; null when there was none. */
+  readonly excerpt: string | null;
+}
+
+export function failed(error: ErrorKind, message: string, more: Partial<Omit<Failed, 'ok' | 'error' | 'message'>> = {}): Failed {
+  return { ok: false, error, message, status: null, retryAfter: null, excerpt: null, ...more };
+}

@@ -1,0 +1,174 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Delivery } from '../event/delivery';
+import { deliveryId } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+
+import type { Ledger } from '../delivery/ledger';
+import { adoptOrphans, claimDue, sweepExpiredClaims, type ClaimedDelivery, type Places } from '../delivery/pending.sql';
+import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
+import type { Clock } from '../event/clock';
+import type { Lease } from '../ha/lease';
+import { readChanges } from '../listener/change-log.sql';
+import { decode } from '../listener/decode';
+import type { Matcher } from '../matching/matcher';
+import { deadLetter, laneOf, type Dispatcher } from '../pipeline/dispatcher';
+
+/** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
+const ORPHANED = '(no longer configured)';
+/** With nothing due the table is asked this often, in milliseconds: a redrive comes from another process. */
+const IDLE_PAUSE = 200;
+const BUSY_PAUSE = 5;
+const SWEEP_EVERY = 5_000;
+const CLAIM_LEASE = 120_000;
+
+export interface DeliveryWorkerOptions {
+  readonly stream: string;
+  readonly holder: string;
+  readonly maxEventSize: number;
+}
+
+/** Fetches due deliveries from PostgreSQL (retries, what was handed over, redrives) as endpoints have places for them. */
+export class DeliveryWorker {
+  private stopping = false;
+  private wake: (() => void) | null = null;
+  private sweptAt = -Infinity;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly matcher: Matcher,
+    private readonly dispatcher: Dispatcher,
+    private readonly ledger: Ledger,
+    private readonly lease: Lease,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly options: DeliveryWorkerOptions,
+  ) {}
+
+  /** Runs until stop() or until the lease is lost. */
+  async run(): Promise<void> {
+    while (!this.stopping) {
+      let claimed = 0;
+      try {
+        if (this.lease.valid) claimed = await this.round();
+      } catch (error) {
+        this.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
+      }
+      if (!this.stopping) await this.pause(claimed > 0 ? BUSY_PAUSE : IDLE_PAUSE);
+    }
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.wake?.();
+  }
+
+  private async round(): Promise<number> {
+    const { stream, holder, maxEventSize } = this.options;
+    await this.sweep();
+    const places: Places[] = [{ endpoint: ORPHANED, free: 100 }];
+    for (const gate of this.dispatcher.gates.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
+    const claimed = await claimDue(this.pool, stream, places, holder, CLAIM_LEASE);
+    if (claimed.length === 0) return this.releaseQuarantined();
+    const numbers = [...new Set(claimed.map(({ changeNumber }) => changeNumber))];
+    const rows = await readChanges(this.pool, numbers, maxEventSize);
+    const events = new Map<number, EntityEvent>();
+    for (const row of rows) {
+      const decoded = decode(row, maxEventSize);
+      if (decoded.is === 'event') events.set(decoded.event.changeNumber, decoded.event);
+    }
+    for (const claim of claimed) this.begin(claim, events.get(claim.changeNumber));
+    return claimed.length;
+  }
+
+  private begin(claim: ClaimedDelivery, event: EntityEvent | undefined): void {
+    const gate = this.dispatcher.gates.get(claim.endpoint);
+    if (gate !== undefined && claim.was === 'queued') gate.backlog = Math.max(0, gate.backlog - 1);
+    if (event === undefined) return this.drop(claim, 'its change is no longer in the change log, or can no longer be read');
+    const found = this.matcher.find(claim.observer, claim.action);
+    if (found === null) {
+      return this.bury(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
+    }
+    if (claim.diedOf === 'condition') {
+      const verdict = this.matcher.judge(claim.observer, event, this.clock.now());
+      if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
+      if (verdict?.matched === false) return this.resolve(claim, event);
+    }
+    this.dispatcher.resume({ event, ...found, attempt: claim.attempt }, claim);
+  }
+
+  /** The condition has an answer now, and it is no: nothing is to be delivered. */
+  private resolve(claim: ClaimedDelivery, event: EntityEvent): void {
+    this.ledger.end(claim);
+    this.ledger.redriven(deliveryId(event.id, claim.observer, claim.action));
+  }
+
+  private bury(claim: ClaimedDelivery, event: EntityEvent, message: string, error: 'configuration' | 'condition' = 'configuration'): void {
+    const names = { observer: { name: claim.observer }, action: { name: claim.action } } as Pick<Delivery, 'observer' | 'action'>;
+    this.ledger.end(claim);
+    this.ledger.bury(
+      deadLetter({ event, attempt: claim.attempt, ...names }, claim.endpoint, {
+        error,
+        message,
+        status: null,
+        response: null,
+        attempts: claim.attempt - 1,
+      }),
+    );
+  }
+
+  private drop(claim: ClaimedDelivery, message: string): void {
+    this.logger.error(
+      { change: claim.changeNumber, observer: claim.observer, action: claim.action },
+      `a delivery was given up: ${message}`,
+    );
+    this.ledger.quarantine({
+      changeNumber: claim.changeNumber,
+      reason: 'unreadable',
+      message: `${claim.observer}/${claim.action}: ${message}`,
+    });
+    this.ledger.end(claim);
+  }
+
+  /** Changes that a person asked to look at again: events now, or still what they were. */
+  private async releaseQuarantined(): Promise<number> {
+    const { stream, maxEventSize } = this.options;
+    const changes = await claimQuarantineRetries(this.pool, stream);
+    if (changes.length === 0) return 0;
+    for (const row of await readChanges(this.pool, changes, maxEventSize)) {
+      const decoded = decode(row, maxEventSize);
+      if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded.reason, decoded.message);
+      else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, []);
+      else await releaseQuarantined(this.pool, decoded.event.changeNumber, this.deliveriesOf(decoded.event));
+    }
+    return changes.length;
+  }
+
+  private deliveriesOf(event: EntityEvent): ReleasedDelivery[] {
+    const matched = this.matcher.match(event, this.clock.now()).filter((result) => result.matched !== false);
+    return matched.flatMap(({ observer }) =>
+      observer.actions.map((action) => {
+        const delivery = { event, observer, action, attempt: 1 };
+        return { observer: observer.name, action: action.name, endpoint: this.dispatcher.endpointOf(delivery), lane: laneOf(delivery) };
+      }),
+    );
+  }
+
+  private async sweep(): Promise<void> {
+    if (this.clock.monotonic() - this.sweptAt < SWEEP_EVERY) return;
+    this.sweptAt = this.clock.monotonic();
+    const freed = await sweepExpiredClaims(this.pool, this.options.stream);
+    if (freed > 0) this.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
+    await adoptOrphans(this.pool, this.options.stream, [...this.dispatcher.gates.keys(), ORPHANED], ORPHANED);
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

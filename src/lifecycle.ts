@@ -1,0 +1,168 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import type { INestApplication } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module';
+import type { LoadedConfiguration } from './config/load';
+import { recordConfigVersion } from './database/config-version.sql';
+import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
+import { startEmbeddedPostgres } from './database/embedded/embedded-postgres';
+import { runMigrations } from './database/migrator';
+import { connect, createPool, describeUrl } from './database/postgres';
+import { SystemClock } from './event/clock';
+import { ExitCode, OperatorError } from './event/errors';
+import { applyCapture, planCapture } from './listener/capture/capture';
+import { StreamService } from './listener/stream.service';
+import { eventLog } from './logging/event-log';
+import { nestLogger } from './logging/logger';
+import type { EventListener } from './pipeline/event-pipeline.service';
+import { VERSION } from './version';
+
+export interface StartOptions {
+  readonly configuration: LoadedConfiguration;
+  readonly logger: Logger;
+  /** Bring the triggers to what the file says before starting. */
+  readonly applyCapture: boolean;
+  /** Refuse to start when the triggers differ from the file. */
+  readonly strict: boolean;
+  readonly listeners?: readonly EventListener[];
+  /** Called when the service cannot go on without a person. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** The running service. */
+export interface Service {
+  /** Of the database it works on. */
+  readonly url: string;
+  /** Where its probes answer. */
+  readonly address: string;
+  readonly stream: StreamService;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the service, in this order: database → schema → configuration on record → capture → probes → stream. What was started is
+ * stopped again, in the opposite order, by `stop()` and also when a later step fails.
+ *
+ * @throws OperatorError for everything that a person can mend
+ */
+export async function startService(options: StartOptions): Promise<Service> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
+  };
+  try {
+    return await start(options, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(options: StartOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
+  const { configuration, logger, listeners = [], onFatal } = options;
+  const { settings, file } = configuration;
+  const clock = new SystemClock();
+
+  const url = settings.databaseUrl ?? (await startEmbedded(settings.dataDir, logger, stops));
+  const applied = await runMigrations(url);
+  if (applied.length > 0) logger.info({ applied }, 'the database is migrated');
+  const pool = createPool(url, settings.databasePool);
+  stops.push(() => pool.end());
+  const configVersion = await recordConfigVersion(pool, file.source.hash, file.source.text, `${process.env['USER'] ?? 'start'}@${VERSION}`);
+  await bringCapture(url, options);
+
+  let server: INestApplication | null = null;
+  const address = (): string | null => (server === null ? null : addressOf(server));
+  const stream = new StreamService({
+    url,
+    pool,
+    clock,
+    logger,
+    settings,
+    observers: file.definition.observers,
+    configVersion,
+    version: VERSION,
+    address,
+    listeners: [eventLog(logger, clock), ...listeners],
+  });
+  server = await listen(AppModule.of({ pool, clock, stream }), settings.host, settings.port, logger);
+  stops.push(() => (server as INestApplication).close());
+  await stream.start(onFatal);
+  stops.push(() => stream.stop());
+  logger.info(
+    { address: address(), database: describeUrl(url), observers: file.definition.observers.length, config_version: configVersion },
+    'started',
+  );
+  return { url, address: address() ?? '', stream, stop };
+}
+
+async function startEmbedded(dataDir: string, logger: Logger, stops: (() => Promise<unknown>)[]): Promise<string> {
+  const embedded: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir });
+  stops.push(() => embedded.stop());
+  logger.info(`no DATABASE_URL: an embedded PostgreSQL for trying out runs in ${dataDir}`);
+  return embedded.url;
+}
+
+/** Compares the file's `capture:` with the triggers: missing or different is said, applied, or refused. */
+async function bringCapture(url: string, { configuration, logger, applyCapture: apply, strict }: StartOptions): Promise<void> {
+  const client = await connect(url, 'capture');
+  try {
+    const plans = await planCapture(client, configuration.file.definition.captures);
+    const open = plans.filter(({ state }) => state !== 'current');
+    if (apply) await applyCapture(client, plans);
+    for (const { table, state, reasons, sql } of open) {
+      if (apply && sql.length > 0) logger.info({ table, was: state }, 'capture applied');
+      else
+        logger.warn(
+          { table, state, reasons },
+          sql.length > 0
+            ? 'capture differs from the observers file: run `capture apply`, or start with --apply'
+            : 'capture differs from the observers file',
+        );
+    }
+    const unmet = apply ? [] : open.filter(({ sql }) => sql.length > 0);
+    if (strict && unmet.length > 0) {
+      const tables = unmet.map(({ table }) => table).join(', ');
+      throw new OperatorError(
+        `the triggers of ${tables} differ from the observers file`,
+        'Run: fraiseql-observers capture apply',
+        ExitCode.configuration,
+      );
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+async function listen(module: ReturnType<typeof AppModule.of>, host: string, port: number, logger: Logger): Promise<INestApplication> {
+  const app = await NestFactory.create(module, { logger: nestLogger(logger), abortOnError: false });
+  try {
+    await app.listen(port, host);
+    return app;
+  } catch (error) {
+    await app.close();
+    const { code } = error as { code?: string };
+    if (code === 'EADDRINUSE')
+      throw new OperatorError(
+        `port ${port} on ${host} is in use`,
+        'Set OBSERVERS_PORT to a free port (0 takes any), or stop what listens there.',
+        ExitCode.configuration,
+        { cause: error },
+      );
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new OperatorError(
+        `cannot listen on ${host}:${port}: ${code}`,
+        'Correct OBSERVERS_HOST and OBSERVERS_PORT.',
+        ExitCode.configuration,
+        { cause: error },
+      );
+    throw error;
+  }
+}
+
+function addressOf(app: INestApplication): string {
+  const bound = (app.getHttpServer() as Server).address() as AddressInfo | null;
+  return bound === null ? '' : bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+}

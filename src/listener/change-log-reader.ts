@@ -1,0 +1,198 @@
+import type { Client } from 'pg';
+import type { Logger } from 'pino';
+import type { Cursor } from '../checkpoint/cursor';
+import type { Progress } from '../checkpoint/progress';
+import { connect, isRetryable } from '../database/postgres';
+import { findRecorded } from '../delivery/ledger.sql';
+import { messageOf } from '../event/errors';
+import type { Lease } from '../ha/lease';
+import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline.service';
+import { readPage, type ChangeRow, type Page } from './change-log.sql';
+import { decode } from './decode';
+import type { ListenConnection } from './listen-connection';
+
+const PAGE_ROWS = 500;
+/** Of row images, per page: with read-ahead it bounds what 500 rows of 1 MB each may cost. */
+const PAGE_BYTES = 32 * 1024 * 1024;
+/** After a page with fewer rows than this, writers get a moment: fetching rows one by one would cost more than they do. */
+const FEW_ROWS = 16;
+const MOMENT = 2;
+/** Without rows for so long (ms) the listener goes to sleep; polling each moment until then spares writers a NOTIFY at steady rates. */
+const QUIET = 25;
+/** Between polls while a writer that need not notify is still uncommitted. */
+const SLEEPLESS = 20;
+const ROOM_CHECK = 1_000;
+const LONGEST_RETRY = 1_000;
+
+export interface ReaderOptions {
+  readonly url: string;
+  readonly maxInFlight: number;
+  readonly maxEventSize: number;
+  /** Milliseconds between polls while asleep. */
+  readonly pollInterval: number;
+  /** Called after every page: the reader is alive. */
+  readonly onRead: () => void;
+}
+
+const NOTHING_RECORDED: IsRecorded = () => false;
+
+/**
+ * Reads the change log by the snapshot cursor, page after page, as many rows as there is room for, and hands each event to the
+ * pipeline without waiting for it. Runs for one term of leadership.
+ */
+export class ChangeLogReader {
+  private client: Client | null = null;
+  private stopping = false;
+  private asleep = false;
+  private awaitingRoom = false;
+  private quietSince: number | null = null;
+  private resume: (() => void) | null = null;
+  /** Until the first window that this process opened is read, events may be on record: an earlier leader saw them. */
+  private recovering = true;
+  private openedWindow = false;
+
+  constructor(
+    private cursor: Cursor,
+    private readonly pipeline: EventPipelineService,
+    private readonly progress: Progress,
+    private readonly listen: ListenConnection,
+    private readonly lease: Lease,
+    private readonly logger: Logger,
+    private readonly options: ReaderOptions,
+  ) {}
+
+  /** Reads until stop() or until the lease is lost. A database that goes away is waited for. */
+  async run(): Promise<void> {
+    let wait = 50;
+    while (!this.stopping && !this.lease.lost) {
+      // Run out, because the database did not answer or this process was stopped: nothing is begun until a renewal succeeds.
+      if (!this.lease.valid) {
+        await this.pause(MOMENT * 10);
+        continue;
+      }
+      try {
+        this.client ??= await this.connect();
+        await this.step(this.client);
+        wait = 50;
+      } catch (error) {
+        if (!isRetryable(error) && (error as { exitCode?: number }).exitCode === undefined) throw error;
+        this.logger.warn({ err: messageOf(error) }, 'the change log cannot be read; trying again');
+        await this.disconnect();
+        await this.pause(wait);
+        wait = Math.min(wait * 2, LONGEST_RETRY);
+      }
+    }
+    await this.disconnect();
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.wake();
+  }
+
+  /** A notification came. */
+  wake(): void {
+    this.resume?.();
+  }
+
+  /** An event has run its course. */
+  freed(): void {
+    if (this.awaitingRoom && this.options.maxInFlight - this.progress.inFlight >= this.leastRoom) this.resume?.();
+  }
+
+  private async step(client: Client): Promise<void> {
+    const room = this.options.maxInFlight - this.progress.inFlight;
+    if (room < this.leastRoom) return this.roomComes();
+    const limits = { rows: Math.min(PAGE_ROWS, room), bytes: PAGE_BYTES, eventBytes: this.options.maxEventSize };
+    const page = await readPage(client, this.cursor, limits);
+    if (page.rows.length > 0 && !(await this.handle(client, page))) return;
+    this.options.onRead();
+    this.openedWindow ||= this.cursor.target === null;
+    this.advance(page);
+    if (page.rows.length === 0) return this.idle();
+    this.quietSince = null;
+    if (this.asleep) this.listen.wakeUp();
+    this.asleep = false;
+    if (page.rows.length < FEW_ROWS) await this.pause(MOMENT);
+  }
+
+  /** A page is worth a round trip from this many rows on. */
+  private get leastRoom(): number {
+    return Math.ceil(Math.min(PAGE_ROWS, this.options.maxInFlight) / 4);
+  }
+
+  private async roomComes(): Promise<void> {
+    this.awaitingRoom = true;
+    await this.pause(ROOM_CHECK);
+    this.awaitingRoom = false;
+  }
+
+  /** @returns false when the lease ran out while the page was read: it is read again when the lease is back. */
+  private async handle(client: Client, page: Page): Promise<boolean> {
+    const isRecorded = this.recovering ? await this.recorded(client, page.rows) : NOTHING_RECORDED;
+    if (!this.lease.valid) return false;
+    for (const row of page.rows) {
+      const decoded = decode(row, this.options.maxEventSize);
+      const cursor: Cursor = { previous: this.cursor.previous, target: page.target, after: Number(row[0]) };
+      if (decoded.is === 'event') this.pipeline.process(decoded.event, cursor, isRecorded);
+      else if (decoded.is === 'ignored') this.pipeline.pass(cursor);
+      else this.pipeline.quarantine(decoded.changeNumber, decoded.reason, decoded.message, cursor);
+    }
+    return true;
+  }
+
+  private advance(page: Page): void {
+    const after = page.rows.length > 0 ? Number(page.rows.at(-1)?.[0]) : this.cursor.after;
+    if (!page.last) {
+      this.cursor = { previous: this.cursor.previous, target: page.target, after };
+      return;
+    }
+    this.cursor = { previous: page.target, target: null, after: 0 };
+    if (page.rows.length > 0) this.pipeline.pass(this.cursor);
+    if (this.openedWindow) this.recovering = false;
+  }
+
+  private async recorded(client: Client, rows: readonly ChangeRow[]): Promise<IsRecorded> {
+    const found = await findRecorded(client, rows.map(([changeNumber]) => Number(changeNumber))); // prettier-ignore
+    const keys = new Set(found.map(({ changeNumber, observer, action }) => `${changeNumber}\n${observer}\n${action}`));
+    return (changeNumber, observer, action) => keys.has(`${changeNumber}\n${observer}\n${action}`);
+  }
+
+  /** No rows: a few quick looks first; then sleep, with one more look behind the lock; then NOTIFY or the fallback poll. */
+  private async idle(): Promise<void> {
+    const now = performance.now();
+    this.quietSince ??= now;
+    if (this.asleep) return this.pause(this.options.pollInterval);
+    if (now - this.quietSince < QUIET) return this.pause(MOMENT);
+    this.asleep = await this.listen.fallAsleep();
+    if (!this.asleep) await this.pause(Math.min(SLEEPLESS, this.options.pollInterval));
+  }
+
+  private async connect(): Promise<Client> {
+    const client = await connect(this.options.url, 'read');
+    // Dedicated to two statements that have their indexes: generic plans, and no way to a sequential scan or a sort of the backlog.
+    // Not through a pooler: there the settings would stick to a session that others get next.
+    if (this.listen.backendPid !== null) await client.query('set plan_cache_mode = force_generic_plan; set enable_seqscan = off');
+    return client;
+  }
+
+  private async disconnect(): Promise<void> {
+    const { client } = this;
+    this.client = null;
+    this.asleep = false;
+    await client?.end().catch(() => undefined);
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    if (this.stopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.resume = null;
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      this.resume = end;
+    });
+  }
+}

@@ -1,0 +1,55 @@
+import type { EntityEvent, EventKind } from '../event/entity-event';
+import { JsonDocument } from '../event/json-document';
+import type { ChangeRow } from './change-log.sql';
+
+/** Why a change cannot be made an event. */
+export type QuarantineReason = 'unknown_verb' | 'capture_error' | 'too_large' | 'undecodable';
+
+export type Decoded =
+  | { readonly is: 'event'; readonly event: EntityEvent }
+  /** A row that is no change (NOOP, READ): read, and matched by nobody. */
+  | { readonly is: 'ignored'; readonly changeNumber: number }
+  /** Never guessed: recorded with the reason, and it blocks nothing. */
+  | { readonly is: 'quarantined'; readonly changeNumber: number; readonly reason: QuarantineReason; readonly message: string };
+
+const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
+  INSERT: 'insert',
+  UPDATE: 'update',
+  DELETE: 'delete',
+  CUSTOM: 'custom',
+  NOOP: 'ignored',
+  READ: 'ignored',
+};
+
+/** One row of the change log to an event. Total: what cannot be an event is quarantined with the reason. */
+export function decode(row: ChangeRow, maxBytes: number): Decoded {
+  const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, captureError, bytes] = row;
+  const changeNumber = Number(number);
+  const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
+
+  const kind = Object.hasOwn(KINDS, verb) ? KINDS[verb] : undefined;
+  if (kind === undefined)
+    return quarantined('unknown_verb', `modification_type is "${verb.slice(0, 80)}"; known are ${Object.keys(KINDS).join(', ')}`);
+  if (kind === 'ignored') return { is: 'ignored', changeNumber };
+  if (captureError !== null) return quarantined('capture_error', `the change was recorded without its data: ${captureError}`);
+  if (Number(bytes) > maxBytes) {
+    return quarantined('too_large', `the row has ${bytes} bytes of JSON, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
+  }
+  const after = data ?? (kind === 'delete' ? before : null);
+  return {
+    is: 'event',
+    event: {
+      changeNumber,
+      id,
+      kind,
+      entityType,
+      entityKey: key ?? '',
+      tenant,
+      data: after === null ? null : new JsonDocument(after),
+      before: before === null || kind === 'insert' ? null : new JsonDocument(before),
+      changed: changed === null ? null : (JSON.parse(changed) as string[]),
+      timestamp: `${timestamp.replace(' ', 'T')}Z`,
+      traceparent,
+    },
+  };
+}

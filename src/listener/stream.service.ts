@@ -1,0 +1,254 @@
+import { hostname } from 'node:os';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { ActionRunner } from '../actions/action-runner';
+import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
+import { Progress } from '../checkpoint/progress';
+import type { Settings } from '../config/settings';
+import { Ledger } from '../delivery/ledger';
+import { takeOverPending } from '../delivery/pending.sql';
+import type { Clock } from '../event/clock';
+import type { ObserverDefinition } from '../event/definitions';
+import { messageOf, OperatorError } from '../event/errors';
+import { Lease } from '../ha/lease';
+import { heartbeat, removeListener } from '../ha/lease.sql';
+import { DeliveryWorker } from '../jobs/delivery-worker';
+import { Matcher } from '../matching/matcher';
+import { Dispatcher } from '../pipeline/dispatcher';
+import { EventPipelineService, type EventListener } from '../pipeline/event-pipeline.service';
+import { ChangeLogReader } from './change-log-reader';
+import { ListenConnection } from './listen-connection';
+import { Upkeep } from './upkeep';
+
+const STANDBY_POLL = 1_000;
+const HAND_OVER_CHECK = 100;
+
+/** What this instance is doing about its stream. */
+export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
+
+export interface StreamDependencies {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Settings;
+  readonly observers: readonly ObserverDefinition[];
+  readonly configVersion: number;
+  readonly version: string;
+  /** `host:port` of this instance's probes. */
+  readonly address: () => string | null;
+  readonly listeners: readonly EventListener[];
+}
+
+/** One term of leadership: everything that lives and dies with an epoch. */
+interface Term {
+  readonly lease: Lease;
+  readonly progress: Progress;
+  readonly ledger: Ledger;
+  readonly pipeline: EventPipelineService;
+  readonly reader: ChangeLogReader;
+  readonly worker: DeliveryWorker;
+  readonly upkeep: Upkeep;
+  readonly runner: ActionRunner;
+}
+
+/**
+ * Leads a stream, or stands by until it may.
+ *
+ *   starting → standing by ⇄ leading → stopped
+ */
+export class StreamService {
+  readonly holder: string;
+  state: StreamState = 'starting';
+  /** Monotonic time of the last sign of progress: a page read, an event finished, or nothing to lead. */
+  progressAt: number;
+  private term: Term | null = null;
+  private listen: ListenConnection | null = null;
+  private running: Promise<void> | null = null;
+  private stopping = false;
+  private wakeStandby: (() => void) | null = null;
+  private fatal: (error: unknown) => void = () => undefined;
+
+  constructor(private readonly deps: StreamDependencies) {
+    this.holder = `${hostname()}:${process.pid}`;
+    this.progressAt = deps.clock.monotonic();
+  }
+
+  get inFlight(): number {
+    return this.term?.progress.inFlight ?? 0;
+  }
+
+  /** @param onFatal called when leading is impossible until a person acts: a checkpoint of another cluster, say. */
+  async start(onFatal: (error: unknown) => void): Promise<void> {
+    const { url, logger, settings } = this.deps;
+    this.fatal = onFatal;
+    this.listen = new ListenConnection(url, logger, settings.wakeup === 'notify', () => {
+      this.term?.reader.wake();
+      this.wakeStandby?.();
+    });
+    await this.listen.open();
+    this.running = this.loop();
+  }
+
+  /** Stops reading, lets what runs end within `shutdownTimeout`, records the rest as pending, commits, releases the lease. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.term?.reader.stop();
+    this.wakeStandby?.();
+    await this.running;
+    await removeListener(this.deps.pool, this.holder).catch(() => undefined);
+    await this.listen?.close();
+    this.state = 'stopped';
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        const lease = await this.acquire();
+        if (lease === null) await this.standBy();
+        else await this.lead(lease);
+      } catch (error) {
+        if (error instanceof OperatorError) return this.fatal(error);
+        this.deps.logger.error({ err: error }, 'the stream stopped on an error; starting over');
+        await this.standBy();
+      }
+    }
+  }
+
+  private async acquire(): Promise<Lease | null> {
+    const { pool, clock, settings } = this.deps;
+    await this.beat();
+    return Lease.acquire(pool, clock, settings.stream, this.holder, this.listen?.backendPid ?? null, settings.leaseTtl);
+  }
+
+  private async standBy(): Promise<void> {
+    if (this.state !== 'standing by') this.deps.logger.info({ stream: this.deps.settings.stream }, 'another instance leads; standing by');
+    this.state = 'standing by';
+    this.progressAt = this.deps.clock.monotonic();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, STANDBY_POLL);
+      this.wakeStandby = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private async lead(lease: Lease): Promise<void> {
+    const { logger, settings } = this.deps;
+    const term = await this.openTerm(lease);
+    this.term = term;
+    this.state = 'leading';
+    logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');
+    const timers = [
+      setInterval(() => void this.renew(term), settings.leaseTtl / 3),
+      setInterval(() => term.pipeline.dispatcher.handOverSlow(), HAND_OVER_CHECK),
+    ];
+    const working = term.worker.run();
+    try {
+      await term.reader.run();
+    } finally {
+      await this.close(term, working);
+      for (const timer of timers) clearInterval(timer);
+      this.term = null;
+    }
+  }
+
+  private async openTerm(lease: Lease): Promise<Term> {
+    const { url, pool, clock, logger, settings, observers, configVersion } = this.deps;
+    const { stream, maxEventSize, commitWindow, inlineBudget } = settings;
+    const upkeep = new Upkeep(pool, settings.retention, logger);
+    await upkeep.start();
+    const cursor = await loadCheckpoint(pool, stream, lease.epoch);
+    const backlog = await takeOverPending(pool, stream);
+
+    const matcher = new Matcher(observers);
+    const runner = new ActionRunner(observers, logger);
+    const progress = new Progress();
+    const fence = { stream, epoch: lease.epoch, holder: this.holder, configVersion };
+    const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: () => this.deposed(lease) });
+    const listeners: EventListener[] = [...this.deps.listeners, () => this.progressed()];
+    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
+      return new Dispatcher(runner, ledger, clock, lease, inlineBudget, backlog, onFinished);
+    });
+    const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, {
+      stream,
+      holder: this.holder,
+      maxEventSize,
+    });
+    const readerOptions = {
+      url,
+      maxInFlight: settings.maxInFlight,
+      maxEventSize,
+      pollInterval: settings.pollInterval,
+      onRead: () => this.alive(),
+    };
+    const reader = new ChangeLogReader(cursor, pipeline, progress, this.listen as ListenConnection, lease, logger, readerOptions);
+    return { lease, progress, ledger, pipeline, reader, worker, upkeep, runner };
+  }
+
+  /** The one ordered list of how a term ends. After another instance has taken over nothing is written any more. */
+  private async close(term: Term, working: Promise<void>): Promise<void> {
+    const { pipeline, ledger, lease, runner, upkeep, worker } = term;
+    worker.stop();
+    await working;
+    await upkeep.stop();
+    if (!lease.lost) {
+      pipeline.dispatcher.handOverWaiting();
+      await within(pipeline.dispatcher.whenIdle(), this.deps.settings.shutdownTimeout);
+      // What still runs is cut off, and recorded as to be tried again.
+      await runner.close();
+      await pipeline.dispatcher.whenIdle();
+      await within(ledger.drain(), this.deps.settings.shutdownTimeout);
+      ledger.abandon();
+      await lease.release().catch(() => undefined);
+    } else {
+      ledger.abandon();
+      await runner.close();
+    }
+  }
+
+  private async renew(term: Term): Promise<void> {
+    try {
+      if (!(await term.lease.renew(this.listen?.backendPid ?? null))) this.deposed(term.lease);
+      await this.beat();
+    } catch (error) {
+      this.deps.logger.warn({ err: messageOf(error) }, 'the lease could not be renewed; it runs out unless the database comes back');
+    }
+  }
+
+  private deposed(lease: Lease): void {
+    lease.refuse();
+    this.deps.logger.warn({ epoch: lease.epoch }, 'another instance has taken over; stepping down');
+    this.term?.reader.stop();
+  }
+
+  private alive(): void {
+    this.progressAt = this.deps.clock.monotonic();
+  }
+
+  private progressed(): void {
+    this.alive();
+    this.term?.reader.freed();
+  }
+
+  private async beat(): Promise<void> {
+    const { pool, settings, version, address } = this.deps;
+    const record = {
+      id: this.holder,
+      stream: settings.stream,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      address: address(),
+      inFlight: this.inFlight,
+    };
+    await heartbeat(pool, record);
+  }
+}
+
+async function within(promise: Promise<void>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([promise, new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { CommandFactory } from 'nest-commander';
+import { CliModule } from './cli/cli.module';
+import { fail } from './cli/fail';
+import { VERSION } from './version';
+
+void CommandFactory.run(CliModule, {
+  logger: false,
+  cliName: 'fraiseql-observers',
+  version: VERSION,
+  usePlugins: false,
+  enablePositionalOptions: true,
+  errorHandler: fail,
+  serviceErrorHandler: fail,
+  outputConfiguration: { writeErr: (text) => process.stderr.write(text) },
+}).catch(fail);

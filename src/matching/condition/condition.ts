@@ -1,0 +1,79 @@
+import { stringifyExactJson, type JsonValue } from '../../event/json-document';
+import { MISSING } from '../path';
+import { EvaluationError } from './errors';
+import type { Node, Scope } from './node';
+import { Parser } from './parser';
+import { Duration, Instant, toTruth, UNKNOWN, type Value } from './values';
+
+export { ConditionSyntaxError } from './errors';
+export type { Scope } from './node';
+
+/** `unknown`: a field that the answer needs is missing or null. It does not match. */
+export type Verdict = 'true' | 'false' | 'unknown' | { readonly error: string };
+
+/** One node of the explanation: what stands in the source, what it came to, and why when that is not plain. */
+export interface Explanation {
+  readonly text: string;
+  /** JSON text of the value, `unknown`, `missing`, or `error`. */
+  readonly value: string;
+  readonly note: string | null;
+  readonly children: readonly Explanation[];
+}
+
+/** A condition, compiled once per configuration version; immutable and shared by all events. */
+export interface Condition {
+  readonly source: string;
+  /** True exactly when the event matches. @throws EvaluationError when there is no answer */
+  matches(scope: Scope): boolean;
+  /** The verdict in three values, errors as data. */
+  evaluate(scope: Scope): Verdict;
+  /** Every node's value, from the same closures that decide. */
+  explain(scope: Scope): Explanation;
+}
+
+/** @throws ConditionSyntaxError with line, column and what was expected. */
+export function compileCondition(source: string): Condition {
+  const root = new Parser(source).parse();
+  return {
+    source,
+    matches: (scope) => toTruth(root.evaluate(scope)) === true,
+    evaluate: (scope) => verdict(root, scope),
+    explain: (scope) => explain(source, root, scope),
+  };
+}
+
+function verdict(root: Node, scope: Scope): Verdict {
+  try {
+    const value = toTruth(root.evaluate(scope));
+    return value === UNKNOWN ? 'unknown' : value ? 'true' : 'false';
+  } catch (error) {
+    if (error instanceof EvaluationError) return { error: error.message };
+    throw error;
+  }
+}
+
+function explain(source: string, node: Node, scope: Scope): Explanation {
+  const children = node.children.map((child) => explain(source, child, scope));
+  const text = source.slice(node.start, node.end);
+  try {
+    const value = node.evaluate(scope);
+    return { text, value: shownValue(value), note: noteFor(node, value), children };
+  } catch (error) {
+    if (error instanceof EvaluationError) return { text, value: 'error', note: error.message, children };
+    throw error;
+  }
+}
+
+function noteFor(node: Node, value: Value): string | null {
+  if (value === MISSING && node.path !== null) return `${node.path} is not in the event`;
+  if (value === null && node.path !== null) return `${node.path} is null`;
+  return null;
+}
+
+function shownValue(value: Value): string {
+  if (value === MISSING) return 'missing';
+  if (value === UNKNOWN) return 'unknown';
+  if (value instanceof Instant) return new Date(value.milliseconds).toISOString();
+  if (value instanceof Duration) return `${value.milliseconds} ms`;
+  return stringifyExactJson(value as JsonValue);
+}

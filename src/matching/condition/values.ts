@@ -1,0 +1,146 @@
+import Big from 'big.js';
+import type { JsonValue } from '../../event/json-document';
+import { MISSING } from '../path';
+import { EvaluationError } from './errors';
+
+/** The answer of a comparison that lacks a value: neither true nor false, and it does not match. */
+export const UNKNOWN = Symbol('unknown');
+
+/** A point in time, milliseconds since 1970. */
+export class Instant {
+  constructor(readonly milliseconds: number) {}
+}
+
+/** A span of time in milliseconds. */
+export class Duration {
+  constructor(readonly milliseconds: number) {}
+}
+
+export type Value = JsonValue | Instant | Duration | typeof MISSING | typeof UNKNOWN;
+export type Truth = boolean | typeof UNKNOWN;
+
+/** @returns negative, 0 or positive; null when a value is missing or null. @throws EvaluationError when the types do not compare. */
+export function compare(left: Value, right: Value): number | null {
+  if (isAbsent(left) || isAbsent(right)) return null;
+  if (typeof left === 'number' && typeof right === 'number') return left - right;
+  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
+  if (isNumber(left) && isNumber(right)) return new Big(left).cmp(right);
+  if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right);
+  if (left instanceof Instant || right instanceof Instant) return toInstant(left) - toInstant(right);
+  if (left instanceof Duration || right instanceof Duration) return toDuration(left) - toDuration(right);
+  throw new EvaluationError(`${typeName(left)} cannot be compared with ${typeName(right)}`);
+}
+
+/** Equality, also of arrays and objects; numbers by value. @returns null when a value is missing or null. */
+export function equal(left: Value, right: Value): boolean | null {
+  if (isAbsent(left) || isAbsent(right)) return null;
+  if (isComposite(left) && isComposite(right)) return sameJson(left as JsonValue, right as JsonValue);
+  return compare(left, right) === 0;
+}
+
+/** Whether two JSON values are the same, numbers by value, members in any order. */
+export function sameJson(left: JsonValue, right: JsonValue): boolean {
+  if (left === right) return true;
+  if (isNumber(left) && isNumber(right)) return new Big(left).eq(right);
+  if (!isComposite(left) || !isComposite(right) || Array.isArray(left) !== Array.isArray(right)) return false;
+  const a = left as Record<string, JsonValue>;
+  const b = right as Record<string, JsonValue>;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key] ?? null, b[key] ?? null));
+}
+
+/** Exact: 0.1 + 0.2 is 0.3, and int8 does not lose digits. A quotient is cut after 20 decimals. @throws EvaluationError */
+export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: Value): Value {
+  if (isAbsent(left) || isAbsent(right)) return MISSING;
+  if (left instanceof Instant || right instanceof Instant) return shift(operator, left, right);
+  if (!isNumber(left) || !isNumber(right)) {
+    throw new EvaluationError(`${operator} needs two numbers, here ${typeName(left)} and ${typeName(right)}`);
+  }
+  const a = new Big(left);
+  switch (operator) {
+    case '+':
+      return a.plus(right);
+    case '-':
+      return a.minus(right);
+    case '*':
+      return a.times(right);
+    case '/':
+      if (new Big(right).eq(0)) throw new EvaluationError('division by zero');
+      return a.div(right);
+  }
+}
+
+function shift(operator: string, left: Value, right: Value): Value {
+  if (operator === '-' && right instanceof Instant) return new Duration(toInstant(left) - right.milliseconds);
+  if (left instanceof Instant && (operator === '+' || operator === '-')) {
+    const by = toDuration(right);
+    return new Instant(left.milliseconds + (operator === '+' ? by : -by));
+  }
+  throw new EvaluationError(`${operator} cannot be used with ${typeName(left)} and ${typeName(right)}`);
+}
+
+export function toInstant(value: Value): number {
+  if (value instanceof Instant) return value.milliseconds;
+  // PostgreSQL writes a timestamp without time zone as 2026-01-31T10:00:00; our sessions are pinned to UTC, so it means UTC.
+  if (typeof value === 'string') {
+    const milliseconds = Date.parse(/\d:\d\d(:\d\d(\.\d+)?)?$/.test(value) ? `${value.replace(' ', 'T')}Z` : value);
+    if (!Number.isNaN(milliseconds)) return milliseconds;
+  }
+  throw new EvaluationError(`${quoted(value)} is not a time`);
+}
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `90s`, `1.5h`; null when the text is no duration. */
+export function parseDuration(text: string): number | null {
+  const match = DURATION.exec(text.trim());
+  return match ? Number(match[1]) * UNIT[match[2] as keyof typeof UNIT] : null;
+}
+
+export function toDuration(value: Value): number {
+  if (value instanceof Duration) return value.milliseconds;
+  const parsed = typeof value === 'string' ? parseDuration(value) : null;
+  if (parsed === null) throw new EvaluationError(`${quoted(value)} is not a duration such as '1h' or '30s'`);
+  return parsed;
+}
+
+export function toText(value: Value, what: string): string {
+  if (typeof value === 'string') return value;
+  throw new EvaluationError(`${what} needs text, here ${typeName(value)}`);
+}
+
+export function toTruth(value: Value): Truth {
+  if (typeof value === 'boolean' || value === UNKNOWN) return value;
+  if (isAbsent(value)) return UNKNOWN;
+  throw new EvaluationError(`true or false is needed, here ${typeName(value)}`);
+}
+
+export function isAbsent(value: Value): value is null | typeof MISSING | typeof UNKNOWN {
+  return value === null || value === MISSING || value === UNKNOWN;
+}
+
+export function isNumber(value: Value): value is number | Big {
+  return typeof value === 'number' || value instanceof Big;
+}
+
+function isComposite(value: Value): boolean {
+  return (
+    typeof value === 'object' && value !== null && !(value instanceof Big) && !(value instanceof Instant) && !(value instanceof Duration)
+  );
+}
+
+function quoted(value: Value): string {
+  return typeof value === 'string' ? `'${value.slice(0, 40)}'` : typeName(value);
+}
+
+export function typeName(value: Value): string {
+  if (value === MISSING || value === UNKNOWN) return 'nothing';
+  if (value === null) return 'null';
+  if (isNumber(value)) return 'a number';
+  if (typeof value === 'string') return 'text';
+  if (typeof value === 'boolean') return 'true/false';
+  if (value instanceof Instant) return 'a time';
+  if (value instanceof Duration) return 'a duration';
+  return Array.isArray(value) ? 'a list' : 'an object';
+}

@@ -1,0 +1,91 @@
+import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
+import type { EntityEvent, EventKind } from '../event/entity-event';
+import { messageOf } from '../event/errors';
+import { compileCondition, type Condition, type Scope } from './condition/condition';
+import { EvaluationError } from './condition/errors';
+
+/** What an observer made of an event. */
+export type MatchResult =
+  | { readonly observer: ObserverDefinition; readonly matched: true }
+  | { readonly observer: ObserverDefinition; readonly matched: false }
+  /** The condition has no answer for this event. */
+  | { readonly observer: ObserverDefinition; readonly matched: null; readonly error: string };
+
+interface Candidate {
+  readonly observer: ObserverDefinition;
+  readonly condition: Condition | null;
+}
+
+const NONE: readonly Candidate[] = [];
+
+/** Finds the observers of an event: an index by kind and entity first, then the conditions. Immutable; one per configuration version. */
+export class Matcher {
+  private readonly byKind = new Map<EventKind, Map<string, Candidate[]>>();
+  private readonly anyEntity = new Map<EventKind, Candidate[]>();
+  private readonly byName = new Map<string, Candidate>();
+
+  constructor(observers: readonly ObserverDefinition[]) {
+    for (const observer of observers) {
+      const candidate = { observer, condition: observer.when === null ? null : compileCondition(observer.when) };
+      this.byName.set(observer.name, candidate);
+      for (const kind of observer.kinds) this.index(kind, candidate);
+    }
+    this.mergeAnyEntity();
+  }
+
+  /** The observers for this entity and kind, each with its verdict, in the order of the file. */
+  match(event: EntityEvent, now: number): MatchResult[] {
+    const candidates = this.byKind.get(event.kind)?.get(event.entityType) ?? this.anyEntity.get(event.kind) ?? NONE;
+    const results: MatchResult[] = [];
+    for (const candidate of candidates) results.push(judge(candidate, { event, now }));
+    return results;
+  }
+
+  /** An observer and one of its actions by name; null when the configuration no longer has them. */
+  find(observer: string, action: string): { observer: ObserverDefinition; action: ActionDefinition } | null {
+    const found = this.byName.get(observer)?.observer;
+    const its = found?.actions.find(({ name }) => name === action);
+    return found && its ? { observer: found, action: its } : null;
+  }
+
+  /** The verdict of one observer, whatever its entities and kinds say: for redriving a condition that had no answer. */
+  judge(observer: string, event: EntityEvent, now: number): MatchResult | null {
+    const candidate = this.byName.get(observer);
+    return candidate === undefined ? null : judge(candidate, { event, now });
+  }
+
+  private index(kind: EventKind, candidate: Candidate): void {
+    if (candidate.observer.entities === '*') {
+      this.anyEntity.set(kind, [...(this.anyEntity.get(kind) ?? []), candidate]);
+      return;
+    }
+    const byEntity = this.byKind.get(kind) ?? new Map<string, Candidate[]>();
+    this.byKind.set(kind, byEntity);
+    for (const entity of new Set(candidate.observer.entities)) byEntity.set(entity, [...(byEntity.get(entity) ?? []), candidate]);
+  }
+
+  /** Observers of all entities join each entity's own, in the order of the file, so that a match is one look-up. */
+  private mergeAnyEntity(): void {
+    const order = [...this.byName.values()];
+    for (const [kind, byEntity] of this.byKind) {
+      for (const [entity, own] of byEntity) {
+        const all = [...own, ...(this.anyEntity.get(kind) ?? [])];
+        byEntity.set(
+          entity,
+          all.sort((a, b) => order.indexOf(a) - order.indexOf(b)),
+        );
+      }
+    }
+  }
+}
+
+function judge({ observer, condition }: Candidate, scope: Scope): MatchResult {
+  if (condition === null) return { observer, matched: true };
+  try {
+    return condition.matches(scope) ? { observer, matched: true } : { observer, matched: false };
+  } catch (error) {
+    // A row whose JSON does not parse has no answer either.
+    if (error instanceof EvaluationError || error instanceof SyntaxError) return { observer, matched: null, error: messageOf(error) };
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import Big from 'big.js';
+import type { EntityEvent } from '../event/entity-event';
+import { eventTypeName } from '../event/envelope';
+import type { JsonDocument, JsonValue } from '../event/json-document';
+
+/** What a path yields when nothing stands there: not null, which is a value. */
+export const MISSING = Symbol('missing');
+export type Found = JsonValue | typeof MISSING;
+
+/** What a path starts from. A first step that is none of these is a column of the row: `total` is `data.total`. */
+export const PATH_ROOTS = ['data', 'before', 'event', 'entity', 'lookups'] as const;
+export type PathRoot = (typeof PATH_ROOTS)[number];
+
+const EVENT_FIELDS: Readonly<Record<string, (event: EntityEvent) => JsonValue>> = {
+  id: (event) => event.id,
+  kind: (event) => event.kind,
+  type: eventTypeName,
+  entity_type: (event) => event.entityType,
+  entity_key: (event) => event.entityKey,
+  tenant_id: (event) => event.tenant,
+  timestamp: (event) => event.timestamp,
+  sequence: (event) => event.changeNumber,
+  changed: (event) => event.changed,
+};
+
+const ENTITY_FIELDS: Readonly<Record<string, (event: EntityEvent) => JsonValue>> = {
+  type: (event) => event.entityType,
+  key: (event) => event.entityKey,
+};
+
+/** A path that names nothing that exists, such as `event.colour`; its message names what exists. */
+export class UnknownPathError extends Error {
+  override readonly name = 'UnknownPathError';
+}
+
+export type PathReader = (event: EntityEvent) => Found;
+
+/**
+ * Compiles `items[0].sku` (steps `items`, 0, `sku`) to a reader.
+ *
+ * @throws UnknownPathError for an unknown member of `event` or `entity`, and for `lookups`
+ */
+export function compilePath(steps: readonly (string | number)[]): PathReader {
+  const [first, ...rest] = steps;
+  switch (first) {
+    case 'data':
+      return (event) => descend(documentValue(event.data), rest);
+    case 'before':
+      return (event) => descend(documentValue(event.before), rest);
+    case 'event':
+      return compileMember('event', EVENT_FIELDS, rest);
+    case 'entity':
+      return compileMember('entity', ENTITY_FIELDS, rest);
+    case 'lookups':
+      throw new UnknownPathError('look-ups are not supported yet by this version');
+    default:
+      return (event) => descend(documentValue(event.data), steps);
+  }
+}
+
+/** The row's own field that a path names (for CHANGED), without the root; null for paths that lie elsewhere. */
+export function rowSteps(steps: readonly (string | number)[]): readonly (string | number)[] | null {
+  const [first, ...rest] = steps;
+  if (first === 'data') return rest.length > 0 ? rest : null;
+  return first === 'before' || first === 'event' || first === 'entity' || first === 'lookups' ? null : steps;
+}
+
+export function documentValue(document: JsonDocument | null): Found {
+  return document === null ? MISSING : document.value;
+}
+
+/** Follows own members only: `__proto__` and `constructor` are missing unless the row has such a column. */
+export function descend(from: Found, steps: readonly (string | number)[]): Found {
+  let value = from;
+  for (const step of steps) {
+    if (value === MISSING || value === null || typeof value !== 'object' || value instanceof Big || !Object.hasOwn(value, step))
+      return MISSING;
+    value = (value as Record<string | number, JsonValue>)[step] ?? null;
+  }
+  return value;
+}
+
+function compileMember(
+  root: string,
+  fields: Readonly<Record<string, (event: EntityEvent) => JsonValue>>,
+  steps: readonly (string | number)[],
+): PathReader {
+  const [name, ...rest] = steps;
+  const read = typeof name === 'string' && Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (read === undefined) {
+    throw new UnknownPathError(`${root} has no "${name ?? ''}"; it has ${Object.keys(fields).join(', ')}`);
+  }
+  return (event) => descend(read(event), rest);
+}

@@ -1,0 +1,86 @@
+import type { Logger } from 'pino';
+import type { Cursor } from '../checkpoint/cursor';
+import type { Progress } from '../checkpoint/progress';
+import type { Ledger } from '../delivery/ledger';
+import type { Clock } from '../event/clock';
+import type { Delivery } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+import type { Matcher } from '../matching/matcher';
+import { deadLetter, type Dispatcher } from './dispatcher';
+import type { EventRun } from './event-run';
+
+/** Told of every event that has run its course. */
+export type EventListener = (run: EventRun) => void;
+
+/** Whether something is on record of a delivery already; only after a restart there may be. */
+export type IsRecorded = (changeNumber: number, observer: string, action: string) => boolean;
+
+/**
+ * The story of one event: match → a delivery for each action of each observer that matched → outcomes → checkpoint.
+ * One instance per term of leadership: what it holds in memory is worth nothing after the epoch has passed.
+ */
+export class EventPipelineService {
+  readonly dispatcher: Dispatcher;
+
+  constructor(
+    private readonly matcher: Matcher,
+    private readonly progress: Progress,
+    private readonly ledger: Ledger,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly listeners: readonly EventListener[],
+    createDispatcher: (onFinished: EventListener) => Dispatcher,
+  ) {
+    this.dispatcher = createDispatcher((run) => this.finished(run));
+  }
+
+  /** Begins an event and returns; its deliveries go on by themselves. `cursor` is where the stream stands behind it. */
+  process(event: EntityEvent, cursor: Cursor, isRecorded: IsRecorded): void {
+    const run: EventRun = {
+      event,
+      reading: this.progress.begin(cursor),
+      results: this.matcher.match(event, this.clock.now()),
+      readAt: this.clock.monotonic(),
+      outcomes: [],
+    };
+    // Held open while deliveries begin: the first may end before the second has begun.
+    run.reading.open++;
+    for (const result of run.results) {
+      if (result.matched === false) continue;
+      for (const action of result.observer.actions) {
+        if (isRecorded(event.changeNumber, result.observer.name, action.name)) continue;
+        const delivery: Delivery = { event, observer: result.observer, action, attempt: 1 };
+        if (result.matched) this.dispatcher.dispatch(delivery, run);
+        else this.unanswerable(delivery, result, run);
+      }
+    }
+    if (--run.reading.open === 0) this.finished(run);
+  }
+
+  /** A change that is no event: recorded, never guessed, and it blocks nothing. */
+  quarantine(changeNumber: number, reason: string, message: string, cursor: Cursor): void {
+    this.logger.warn({ change: changeNumber, reason }, `quarantined: ${message}`);
+    this.ledger.quarantine({ changeNumber, reason, message });
+    this.progress.pass(cursor);
+  }
+
+  /** A place in the stream with nothing to do. */
+  pass(cursor: Cursor): void {
+    this.progress.pass(cursor);
+    this.ledger.moved();
+  }
+
+  private finished(run: EventRun): void {
+    this.progress.finish(run.reading);
+    this.ledger.moved();
+    for (const listener of this.listeners) listener(run);
+  }
+
+  /** A condition without an answer never counts as false: its deliveries go where a person looks. */
+  private unanswerable(delivery: Delivery, result: { readonly error: string }, run: EventRun): void {
+    const endpoint = this.dispatcher.endpointOf(delivery);
+    const message = `the condition has no answer: ${result.error}`;
+    this.ledger.bury(deadLetter(delivery, endpoint, { error: 'condition', message, status: null, response: null, attempts: 0 }));
+    run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} dead condition`);
+  }
+}

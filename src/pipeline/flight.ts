@@ -1,0 +1,37 @@
+import type { Delivery } from '../event/delivery';
+import type { EndpointGate } from '../delivery/endpoint-gate';
+import type { LaneTask } from '../delivery/lanes';
+import type { EventRun } from './event-run';
+
+/**
+ * One delivery in memory. Written by the dispatcher only.
+ *
+ *   lane (waits for the entity's earlier deliveries) → gate (waits for a place at the endpoint) → running → ended
+ *
+ * At any time before it has ended it may be handed over: PostgreSQL then has it on record as pending, and the event no longer waits for it.
+ */
+export class Flight implements LaneTask {
+  state: 'lane' | 'gate' | 'running' | 'ended' = 'lane';
+  /** Whether a row of pending_delivery stands for it. */
+  pending: boolean;
+  startedAt = 0;
+
+  constructor(
+    readonly delivery: Delivery,
+    readonly gate: EndpointGate,
+    readonly lane: string,
+    /** The event whose end waits for this delivery; null for a claimed one. */
+    readonly run: EventRun | null,
+    /** Monotonic time at which its first try began, or would have. */
+    readonly since: number,
+    /** A person asked for it: one try. */
+    readonly redrive: boolean,
+    private readonly advance: (flight: Flight) => void,
+  ) {
+    this.pending = run === null;
+  }
+
+  start(): void {
+    this.advance(this);
+  }
+}
