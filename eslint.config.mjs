@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 // Few rules, each of which has caught a defect: promises that float, cases that are forgotten, files that hide two things.
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.observers/', 'coverage/', '*.cjs', '*.mjs'] },
+  { ignores: ['dist/', 'node_modules/', '.observers/', 'coverage/', '*.cjs', '*.mjs', '*.js'] },
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -88,7 +88,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     listeners: [eventLog(logger, clock), ...listeners],
   });
   server = await listen(AppModule.of({ pool, clock, stream }), settings.host, settings.port, logger);
-  stops.push(() => (server as INestApplication).close());
+  stops.push(() => server.close());
   await stream.start(onFatal);
   stops.push(() => stream.stop());
   logger.info(

@@ -180,7 +180,7 @@ function kindOf(error: Error): ErrorKind {
   if (error instanceof BlockedAddressError) return 'blocked_address';
   if (error instanceof InterruptedError) return 'interrupted';
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return kindOf(error.errors[0]);
-  const code = String((error as { code?: unknown }).code ?? '');
+  const { code = '' } = error as { code?: string };
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'configuration';

@@ -83,7 +83,7 @@ export function guardedConnector(policy: AddressPolicy, timeout: number): buildC
       callback(policy.refusal(addresses[0]?.address ?? host, host), []);
     });
   };
-  const connect = buildConnector({ timeout, autoSelectFamily: true, lookup: lookup as never });
+  const connect = buildConnector({ timeout, autoSelectFamily: true, lookup: lookup });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');
     if (isIP(host) && !policy.allows(host, host)) return callback(policy.refusal(host, host), null);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { messageOf } from '../event/errors';
 
 interface Stoppable {
   stop(): Promise<void>;
@@ -23,7 +24,7 @@ export async function runUntilSignal(logger: Logger, start: (onFatal: (error: un
     const running = await start(finish);
     const error = await finished;
     await running.stop();
-    if (error !== null) throw error instanceof Error ? error : new Error(String(error));
+    if (error !== null) throw error instanceof Error ? error : new Error(messageOf(error));
     logger.info('stopped');
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);

@@ -1,6 +1,6 @@
 import type { ActionDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
 import type { LoadedConfiguration } from './load';
-import { SETTINGS, type Origin, type SettingName } from './settings';
+import { SETTINGS, type Origin, type Setting, type SettingName } from './settings';
 import { formatDuration } from './units';
 
 export interface SettingDescription {
@@ -13,8 +13,8 @@ export interface SettingDescription {
 
 export function describeSettings({ settings, origins }: LoadedConfiguration): SettingDescription[] {
   return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const { variable, description, show } = SETTINGS[name];
-    return { variable, value: (show as (value: unknown) => string)(settings[name]), origin: origins[name], description };
+    const setting: Setting<unknown> = SETTINGS[name];
+    return { variable: setting.variable, value: setting.show(settings[name]), origin: origins[name], description: setting.description };
   });
 }
 

@@ -144,7 +144,7 @@ export class Linker {
     const json = /\bjson\b/i.test(
       Object.entries(headers).find(([header]) => header.toLowerCase() === 'content-type')?.[1] ?? 'application/json',
     );
-    if (body !== null) this.template([...path, 'body'], () => compileBody(body as BodyTemplate, json));
+    if (body !== null) this.template([...path, 'body'], () => compileBody(body, json));
     const endpoint = shape.endpoint === undefined ? this.endpoint(ownEndpoint, { ...shape, headers: {} }, path) : this.named(shape, path);
     for (const [header, value] of Object.entries(headers)) {
       this.check([...path, 'headers', header], headerProblem(header, value));

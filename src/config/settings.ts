@@ -4,7 +4,7 @@ import { formatDuration, parseDuration, parseSize } from './units';
 /** Where a value comes from; the stronger first. */
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
 
-interface Setting<T> {
+export interface Setting<T> {
   readonly variable: string;
   /** One sentence, for `.env.example` and `config list`. */
   readonly description: string;

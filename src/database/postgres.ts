@@ -8,14 +8,17 @@ const APPLICATION = 'fraiseql-observers';
  * statements take microseconds and compiling one takes a tenth of a second.
  */
 export function createPool(url: string, size: number): Pool {
-  const onConnect = async (client: ClientBase): Promise<void> => {
-    client.on('error', () => undefined);
-    await client.query(SESSION);
-  };
+  // pg-pool waits for the promise before it hands the connection out; its types do not say so.
+  const onConnect = prepareSession as (client: ClientBase) => void;
   const pool = new Pool({ ...connection(url, ''), max: size, idleTimeoutMillis: 30_000, onConnect });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;
+}
+
+async function prepareSession(client: ClientBase): Promise<void> {
+  client.on('error', () => undefined);
+  await client.query(SESSION);
 }
 
 const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";

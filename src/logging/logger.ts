@@ -39,13 +39,14 @@ function prettyStream(out: NodeJS.WriteStream): { write(line: string): void } {
       const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown> & {
         level: string;
         time: string;
+        msg?: string;
         err?: { message?: string } | string;
       };
       const details = Object.entries({ ...fields, ...(err === undefined ? {} : { error: typeof err === 'string' ? err : err.message }) });
       const rest = details
         .map(([key, value]) => colors.dim(`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`))
         .join(' ');
-      out.write(`${colors.dim(time.slice(11, 23))} ${(paint[level] ?? colors.cyan)(level.padEnd(5))} ${String(msg ?? '')} ${rest}\n`);
+      out.write(`${colors.dim(time.slice(11, 23))} ${(paint[level] ?? colors.cyan)(level.padEnd(5))} ${msg ?? ''} ${rest}\n`);
     },
   };
 }

@@ -18,7 +18,7 @@ const LEASE_CHECK = 50;
 
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
-  private readonly lanes = new Lanes();
+  private readonly lanes = new Lanes<Flight>();
   readonly gates: ReadonlyMap<string, EndpointGate>;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
@@ -108,6 +108,11 @@ export class Dispatcher {
       if (!this.lease.lost) setTimeout(() => this.advance(flight), LEASE_CHECK);
       return;
     }
+    // It was handed over while it waited for the lease: it has given up its turn, and now its place.
+    if (flight.state === 'ended') {
+      flight.gate.leave();
+      return;
+    }
     flight.state = 'running';
     flight.startedAt = this.clock.monotonic();
     void this.runner.run(flight.delivery).then((outcome) => this.ended(flight, outcome));
@@ -130,14 +135,20 @@ export class Dispatcher {
     });
     flight.pending = true;
     if (running) gate.slow++;
-    else {
-      gate.backlog++;
-      gate.giveUp(flight);
-      flight.state = 'ended';
-      this.lanes.leave(lane, flight);
-      this.left(flight);
-    }
+    else this.handOverWaiter(flight);
     this.release(flight, running ? 'slow' : 'queued');
+  }
+
+  /** Whoever waits behind it in its lane goes to PostgreSQL too, or it would arrive first. */
+  private handOverWaiter(flight: Flight): void {
+    const { gate, lane } = flight;
+    const behind = this.lanes.behind(lane, flight);
+    gate.backlog++;
+    gate.giveUp(flight);
+    flight.state = 'ended';
+    for (const later of behind) if (later.state === 'lane' && !later.pending) this.handOver(later);
+    this.lanes.leave(lane, flight);
+    this.left(flight);
   }
 
   private ended(flight: Flight, outcome: Outcome): void {

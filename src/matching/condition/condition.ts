@@ -1,4 +1,4 @@
-import { stringifyExactJson, type JsonValue } from '../../event/json-document';
+import { stringifyExactJson } from '../../event/json-document';
 import { MISSING } from '../path';
 import { EvaluationError } from './errors';
 import type { Node, Scope } from './node';
@@ -75,5 +75,5 @@ function shownValue(value: Value): string {
   if (value === UNKNOWN) return 'unknown';
   if (value instanceof Instant) return new Date(value.milliseconds).toISOString();
   if (value instanceof Duration) return `${value.milliseconds} ms`;
-  return stringifyExactJson(value as JsonValue);
+  return stringifyExactJson(value);
 }

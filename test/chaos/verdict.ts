@@ -1,0 +1,63 @@
+import type { Received } from '../support/receiver';
+
+export interface Change {
+  readonly id: number;
+  readonly version: number;
+  readonly kind: string;
+}
+
+export interface Verdict {
+  readonly committed: number;
+  readonly arrived: number;
+  /** Committed and never arrived. */
+  readonly lost: readonly string[];
+  /** Arrived and never committed. */
+  readonly phantoms: readonly string[];
+  /** Arrived for the first time after a later change of the same account. */
+  readonly outOfOrder: readonly string[];
+  /** Arrivals beyond the first of a webhook-id. */
+  readonly repeats: number;
+  /** One change under two ids. */
+  readonly idsThatDiffer: readonly string[];
+  /** Milliseconds from each restart to the next delivery. */
+  readonly recoveries: readonly number[];
+}
+
+interface Body {
+  readonly type: string;
+  readonly sequence: number;
+  readonly data: { readonly id: number; readonly version: number };
+}
+
+/** What was committed against what arrived. A delete carries the version before it, so its own is the next. */
+export function compare(truth: readonly Change[], requests: readonly Received[], recoveries: readonly number[]): Verdict {
+  const committed = new Set(truth.map(keyOf));
+  const firstIds = new Map<string, string>();
+  const lastVersion = new Map<number, number>();
+  const phantoms: string[] = [];
+  const outOfOrder: string[] = [];
+  const idsThatDiffer: string[] = [];
+  let repeats = 0;
+  for (const { headers, body } of requests) {
+    const { type, data } = JSON.parse(body) as Body;
+    const kind = type === 'account.created' ? 'insert' : type === 'account.deleted' ? 'delete' : 'update';
+    const change = { id: data.id, version: kind === 'delete' ? data.version + 1 : data.version, kind };
+    const key = keyOf(change);
+    const known = firstIds.get(key);
+    if (known !== undefined) {
+      repeats++;
+      if (known !== headers['webhook-id']) idsThatDiffer.push(key);
+      continue;
+    }
+    firstIds.set(key, headers['webhook-id'] ?? '');
+    if (!committed.has(key)) phantoms.push(key);
+    if ((lastVersion.get(change.id) ?? 0) > change.version) outOfOrder.push(key);
+    lastVersion.set(change.id, Math.max(lastVersion.get(change.id) ?? 0, change.version));
+  }
+  const lost = [...committed].filter((key) => !firstIds.has(key));
+  return { committed: committed.size, arrived: firstIds.size, lost, phantoms, outOfOrder, repeats, idsThatDiffer, recoveries };
+}
+
+function keyOf({ id, version, kind }: Change): string {
+  return `${id} v${version} ${kind}`;
+}

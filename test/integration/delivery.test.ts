@@ -1,0 +1,208 @@
+import { Webhook } from 'standardwebhooks';
+import type { EventRun } from '../../src/pipeline/event-run';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { failing, startReceiver, status, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key, status text, total numeric, big int8, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream?.stop();
+  stream = null;
+  await receiver.close();
+  await database.drop();
+});
+
+const attempts = (): Promise<{ observer: string; attempt: number; outcome: string; error: string | null; status: number | null }[]> =>
+  database.query('select observer, attempt, outcome, error, status from observers.attempt order by finished_at, attempt');
+
+const settled = async (): Promise<void> => {
+  await eventually(
+    () => database.query<{ n: number }>("select count(*)::int as n from observers.pending_delivery where state <> 'retrying'"),
+    ([row]) => row?.n === 0,
+  );
+};
+
+test('a committed insert arrives as the envelope, signed so that another implementation verifies it', async () => {
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await database.query("insert into orders values (1, 'new', 12345678901234567890.50, 9007199254740993, E'a\\nb')");
+  const [request] = await receiver.waitFor(1);
+  expect(new Webhook(SECRET).verify(request!.body, request!.headers)).toMatchObject({ type: 'order.created', version: 1 });
+  expect(request!.body).toContain('"total":12345678901234567890.50,"big":9007199254740993,"note":"a\\nb"');
+  expect(JSON.parse(request!.body)).toMatchObject({ entity: { type: 'Order', key: '1' }, before: null, tenant: null });
+  expect((await eventually(attempts, (rows) => rows.length === 1))[0]).toEqual({
+    observer: 'all',
+    attempt: 1,
+    outcome: 'succeeded',
+    error: null,
+    status: 204,
+  });
+});
+
+test('only observers whose condition holds are delivered to, and the run says who did not match', async () => {
+  const runs: EventRun[] = [];
+  const observers = [
+    observerOf('big', endpointOf(`${receiver.url}/big`), { when: 'total > 100' }),
+    observerOf('small', endpointOf(`${receiver.url}/small`), { when: 'total <= 100' }),
+  ];
+  stream = await startStream(database.url, observers, { listeners: [(run) => runs.push(run)] });
+  await database.query('insert into orders (id, total) values (1, 250)');
+  await receiver.waitFor(1);
+  await eventually(() => Promise.resolve(runs), (all) => all.length === 1); // prettier-ignore
+  expect(runs[0]!.results.map(({ observer, matched }) => [observer.name, matched])).toEqual([['big', true], ['small', false]]); // prettier-ignore
+  expect(receiver.requests.map(({ path }) => path)).toEqual(['/big']);
+});
+
+test('a rolled back write is never delivered, a savepoint that was rolled back neither', async () => {
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await database.query('begin; insert into orders (id) values (1); rollback');
+  await database.query('begin; insert into orders (id) values (2); savepoint s; insert into orders (id) values (3); rollback to s; commit');
+  await database.query('insert into orders (id) values (4)');
+  await receiver.waitFor(2);
+  expect(receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key).sort()).toEqual(['2', '4']);
+});
+
+test('a receiver that answers 500 twice gets the same webhook-id three times, and no row is left pending', async () => {
+  receiver.answer = failing(2);
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await database.query('insert into orders (id) values (1)');
+  await receiver.waitFor(3);
+  expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  const rows = await eventually(attempts, (all) => all.length === 3);
+  expect(rows.map(({ attempt, outcome, status: code }) => [attempt, outcome, code])).toEqual([[1, 'retry', 500], [2, 'retry', 500], [3, 'succeeded', 204]]); // prettier-ignore
+  expect(await database.query('select 1 from observers.pending_delivery')).toEqual([]);
+});
+
+test.each([
+  [400, 'http_status'],
+  [410, 'gone'],
+  [302, 'redirect'],
+])('an answer of %i is dead at once, as %s', async (code, error) => {
+  receiver.answer = status(code, { location: `${receiver.url}/elsewhere` }, 'the reason');
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await database.query('insert into orders (id) values (1)');
+  const [letter] = await eventually(
+    () =>
+      database.query<{ error: string; status: number; attempts: number; response: string }>(
+        'select error, status, attempts, response from observers.dead_letter',
+      ),
+    (rows) => rows.length === 1,
+  );
+  expect(letter).toEqual({ error, status: code, attempts: 1, response: 'the reason' });
+  expect(receiver.requests.map(({ path }) => path)).toEqual(['/hook']);
+});
+
+test('429 with Retry-After waits as long as it was asked to, and uses up no attempt', async () => {
+  let first = true;
+  receiver.answer = (_request, response) => {
+    response.writeHead(first ? 429 : 204, first ? { 'retry-after': '1' } : {}).end();
+    first = false;
+  };
+  const retry = { ...FAST_RETRY, maxAttempts: 1 };
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`), { retry })]);
+  await database.query('insert into orders (id) values (1)');
+  const [one, two] = await receiver.waitFor(2);
+  expect(two!.at - one!.at).toBeGreaterThanOrEqual(990);
+  expect((await eventually(attempts, (rows) => rows.length === 2)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([[1, 'retry'], [1, 'succeeded']]); // prettier-ignore
+});
+
+test('a receiver that hangs times out, and holds up neither the stream nor another endpoint', async () => {
+  receiver.answer = (request, response) => void (request.path === '/hangs' || response.writeHead(204).end());
+  const observers = [
+    observerOf('hangs', endpointOf(`${receiver.url}/hangs`, { timeout: 1_500, concurrency: 2 })),
+    observerOf('works', endpointOf(`${receiver.url}/works`)),
+  ];
+  stream = await startStream(database.url, observers, { settings: { inlineBudget: 100, maxInFlight: 8 } });
+  await database.query('insert into orders (id) select generate_series(1, 40)');
+  await receiver.waitFor(() => receiver.requests.filter(({ path }) => path === '/works').length === 40, 5_000);
+  const [checkpoint] = await eventually(
+    () =>
+      database.query<{ lag: number }>(
+        'select count(*)::int as lag from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)',
+      ),
+    ([row]) => row?.lag === 0,
+  );
+  expect(checkpoint!.lag).toBe(0);
+  const [timeouts] = await eventually(() => database.query<{ n: number }>("select count(*)::int as n from observers.attempt where error = 'timeout'"), ([row]) => (row?.n ?? 0) > 0); // prettier-ignore
+  expect(timeouts!.n).toBeGreaterThan(0);
+});
+
+test('changes of one entity arrive in commit order, also when the endpoint is so slow that they go through PostgreSQL', async () => {
+  receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 15);
+  const slow = endpointOf(`${receiver.url}/slow`, { concurrency: 3 });
+  stream = await startStream(database.url, [observerOf('all', slow, { kinds: ['update'] })], {
+    settings: { inlineBudget: 50, maxInFlight: 20 },
+  });
+  await database.query('insert into orders (id, total) select i, 0 from generate_series(1, 5) i');
+  for (let version = 1; version <= 30; version++) await database.query('update orders set total = $1', [version]);
+  await receiver.waitFor(150, 30_000);
+  const versions = new Map<string, number[]>();
+  for (const { body } of receiver.requests) {
+    const { entity, data } = JSON.parse(body) as { entity: { key: string }; data: { total: number } };
+    versions.set(entity.key, [...(versions.get(entity.key) ?? []), data.total]);
+  }
+  for (const seen of versions.values()) expect(seen).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+  const [slowOnes] = await database.query<{ n: number }>('select count(*)::int as n from observers.attempt');
+  expect(slowOnes!.n).toBeGreaterThan(0);
+});
+
+test('a condition that has no answer makes a dead letter with the reason, and the other observers go on', async () => {
+  const observers = [
+    observerOf('broken', endpointOf(`${receiver.url}/broken`), { when: 'status > 5' }),
+    observerOf('fine', endpointOf(`${receiver.url}/fine`)),
+  ];
+  stream = await startStream(database.url, observers);
+  await database.query("insert into orders (id, status) values (1, 'new')");
+  await receiver.waitFor(1);
+  const [letter] = await eventually(() => database.query('select observer, error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+  expect(letter).toEqual({
+    observer: 'broken',
+    error: 'condition',
+    attempts: 0,
+    message: 'the condition has no answer: text cannot be compared with a number',
+  });
+});
+
+test('an unknown verb is quarantined and blocks nothing', async () => {
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await database.query(
+    "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}'), ('Order', '2', 'NOOP', '{}'), ('Order', '3', 'INSERT', '{}')",
+  );
+  await receiver.waitFor(1);
+  expect(receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key)).toEqual(['3']);
+  const [row] = await eventually(() => database.query('select reason, message from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
+  expect(row).toMatchObject({ reason: 'unknown_verb', message: expect.stringContaining('"UPSERT"') as string });
+});
+
+test('a row above the size limit is quarantined with its size, the small one beside it is delivered', async () => {
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))], {
+    settings: { maxEventSize: 1_000_000 },
+  });
+  await database.query("insert into orders (id, note) values (1, repeat('x', 100 * 1024 * 1024)), (2, 'small')");
+  await receiver.waitFor(1);
+  expect(receiver.requests[0]!.body).toContain('"note":"small"');
+  const [row] = await eventually(() => database.query<{ reason: string; message: string }>('select reason, message from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
+  expect(row!.reason).toBe('too_large');
+  expect(row!.message).toMatch(/1048576\d\d bytes/);
+});
+
+test('what is recorded is not sent again after a restart', async () => {
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await database.query('insert into orders (id) select generate_series(1, 200)');
+  await receiver.waitFor(200);
+  await stream.stop();
+  await database.query('insert into orders (id) values (1000)');
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+  await receiver.waitFor(201);
+  await settled();
+  expect(receiver.requests).toHaveLength(201);
+});

@@ -1,0 +1,18 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
+
+/** One PostgreSQL for the whole run; TEST_DATABASE_URL names another server (and version) to run the suite against. */
+export default async function globalSetup(): Promise<void> {
+  if (process.env['TEST_DATABASE_URL']) {
+    process.env['TEST_POSTGRES_URL'] = process.env['TEST_DATABASE_URL'];
+    return;
+  }
+  const dataDir = mkdtempSync(join(tmpdir(), 'observers-test-'));
+  const settings = { fsync: 'off', max_connections: '200', max_prepared_transactions: '20' };
+  const postgres = await startEmbeddedPostgres({ dataDir, settings });
+  process.env['TEST_POSTGRES_URL'] = postgres.url;
+  process.env['TEST_POSTGRES_DIR'] = dataDir;
+  writeFileSync(join(dataDir, 'test-run'), String(process.pid));
+}

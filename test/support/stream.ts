@@ -1,0 +1,103 @@
+import pino, { type Logger } from 'pino';
+import type { Pool } from 'pg';
+import { SETTINGS, type Setting, type Settings } from '../../src/config/settings';
+import { createPool } from '../../src/database/postgres';
+import { SystemClock } from '../../src/event/clock';
+import type { EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
+import { StreamService } from '../../src/listener/stream.service';
+import type { EventListener } from '../../src/pipeline/event-pipeline.service';
+
+export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+export const FAST_RETRY: RetryPolicy = {
+  strategy: 'fixed',
+  maxAttempts: 4,
+  initialDelay: 20,
+  maxDelay: 1_000,
+  maxElapsed: null,
+  schedule: [],
+};
+
+export function defaultSettings(changed: Partial<Settings> = {}): Settings {
+  const defaults = Object.entries(SETTINGS).map(([name, entry]) => {
+    const setting: Setting<unknown> = entry;
+    const parsed = setting.default === null ? { value: null } : setting.parse(setting.default);
+    return [name, 'value' in parsed ? parsed.value : null];
+  });
+  return { ...(Object.fromEntries(defaults) as Settings), ...changed };
+}
+
+export function endpointOf(url: string, changed: Partial<EndpointDefinition> = {}): EndpointDefinition {
+  return {
+    name: new URL(url).pathname,
+    url,
+    headers: {},
+    signingSecrets: [SECRET],
+    timeout: 5_000,
+    concurrency: 32,
+    allowAddresses: ['loopback'],
+    ...changed,
+  };
+}
+
+export function observerOf(name: string, endpoint: EndpointDefinition, changed: Partial<ObserverDefinition> = {}): ObserverDefinition {
+  const action = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body: null } as const;
+  return {
+    name,
+    entities: '*',
+    kinds: ['insert', 'update', 'delete', 'custom'],
+    when: null,
+    retry: FAST_RETRY,
+    actions: [action],
+    ...changed,
+  };
+}
+
+export interface TestStream {
+  readonly service: StreamService;
+  readonly pool: Pool;
+  stop(): Promise<void>;
+}
+
+export interface StreamOptions {
+  readonly settings?: Partial<Settings>;
+  readonly listeners?: readonly EventListener[];
+  readonly logger?: Logger;
+  readonly onFatal?: (error: unknown) => void;
+}
+
+/** A stream as the service runs it, in this process. */
+export async function startStream(url: string, observers: readonly ObserverDefinition[], options: StreamOptions = {}): Promise<TestStream> {
+  const pool = createPool(url, 5);
+  const service = new StreamService({
+    url,
+    pool,
+    clock: new SystemClock(),
+    logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+    settings: defaultSettings(options.settings),
+    observers,
+    configVersion: 1,
+    version: 'test',
+    address: () => null,
+    listeners: options.listeners ?? [],
+  });
+  await service.start(options.onFatal ?? ((error) => { throw error; })); // prettier-ignore
+  return {
+    service,
+    pool,
+    stop: async () => {
+      await service.stop();
+      await pool.end();
+    },
+  };
+}
+
+/** Asks until it holds; the database has no events to wait for. */
+export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean, timeout = 15_000): Promise<T> {
+  for (const until = Date.now() + timeout; ;) {
+    const answer = await ask();
+    if (holds(answer)) return answer;
+    if (Date.now() > until) throw new Error(`not within ${timeout} ms; last: ${JSON.stringify(answer)}`);
+    await new Promise((again) => setTimeout(again, 20));
+  }
+}
