@@ -14,6 +14,7 @@ export class Progress {
   private readings: Reading[] = [];
   private head = 0;
   private moved: Cursor | null = null;
+  private frozen = false;
 
   /** Events read and not finished: what `max_in_flight` bounds. */
   inFlight = 0;
@@ -44,13 +45,22 @@ export class Progress {
 
   /** The cursor behind which all is finished, if it moved since the last call. */
   take(): Cursor | null {
-    const cursor = this.moved;
+    const cursor = this.frozen ? null : this.moved;
     this.moved = null;
     return cursor;
   }
 
-  /** The cursor that take() would give, without taking it. */
+  /**
+   * From now on the cursor does not move. Snapshots that were taken before a crash of the server mean nothing after it: PostgreSQL
+   * gives the numbers of transactions whose records were not flushed (rolled back ones, say) to new transactions, which such a
+   * snapshot would call read.
+   */
+  freeze(): void {
+    this.frozen = true;
+  }
+
+  /** Whether take() would give a cursor. */
   get hasMoved(): boolean {
-    return this.moved !== null;
+    return this.moved !== null && !this.frozen;
   }
 }

@@ -135,6 +135,8 @@ export class Ledger {
           'the ledger could not be written; it is tried again until it is',
         );
         if (!isRetryable(error)) wait = LAST_RETRY;
+        // The server may have crashed: outcomes have happened all the same, but the cursor may no longer be true.
+        group.cursor = null;
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }

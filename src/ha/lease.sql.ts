@@ -8,7 +8,7 @@ const ACQUIRE = `
   on conflict (stream) do update
   set holder = excluded.holder, epoch = l.epoch + 1, backend_pid = excluded.backend_pid, backend_start = excluded.backend_start,
       acquired_at = clock_timestamp(), expires_at = excluded.expires_at
-  where l.expires_at < clock_timestamp()
+  where l.expires_at < clock_timestamp() or l.holder = excluded.holder
      or l.backend_pid is not null and not exists (
           select from pg_stat_activity a where a.pid = l.backend_pid and coalesce(a.backend_start = l.backend_start, true))
   returning epoch`;

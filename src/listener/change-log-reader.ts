@@ -1,8 +1,7 @@
 import type { Client } from 'pg';
-import type { Logger } from 'pino';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Progress } from '../checkpoint/progress';
-import { connect, isRetryable } from '../database/postgres';
+import { connect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
 import type { Lease } from '../ha/lease';
@@ -22,7 +21,6 @@ const QUIET = 25;
 /** Between polls while a writer that need not notify is still uncommitted. */
 const SLEEPLESS = 20;
 const ROOM_CHECK = 1_000;
-const LONGEST_RETRY = 1_000;
 
 export interface ReaderOptions {
   readonly url: string;
@@ -41,7 +39,7 @@ const NOTHING_RECORDED: IsRecorded = () => false;
  * pipeline without waiting for it. Runs for one term of leadership.
  */
 export class ChangeLogReader {
-  private client: Client | null = null;
+  private failure: unknown = null;
   private stopping = false;
   private asleep = false;
   private awaitingRoom = false;
@@ -57,32 +55,33 @@ export class ChangeLogReader {
     private readonly progress: Progress,
     private readonly listen: ListenConnection,
     private readonly lease: Lease,
-    private readonly logger: Logger,
     private readonly options: ReaderOptions,
   ) {}
 
-  /** Reads until stop() or until the lease is lost. A database that goes away is waited for. */
+  /**
+   * Reads until stop(), until the lease is lost, or until the connection is: then the server may have crashed, the cursor in memory is
+   * worth nothing, and whoever leads next begins at the stored checkpoint.
+   *
+   * @throws what the database or the connection failed with
+   */
   async run(): Promise<void> {
-    let wait = 50;
-    while (!this.stopping && !this.lease.lost) {
-      // Run out, because the database did not answer or this process was stopped: nothing is begun until a renewal succeeds.
-      if (!this.lease.valid) {
-        await this.pause(MOMENT * 10);
-        continue;
+    const client = await this.connect();
+    // At once, before any other connection can have been made to a server that has come back.
+    const onEnd = (): void => this.lost(new Error('the connection that reads the change log is lost'));
+    client.once('end', onEnd);
+    try {
+      while (!this.stopping && !this.lease.lost) {
+        // Run out, because the database did not answer or this process was stopped: nothing is begun until a renewal succeeds.
+        if (this.lease.valid) await this.step(client);
+        else await this.pause(MOMENT * 10);
       }
-      try {
-        this.client ??= await this.connect();
-        await this.step(this.client);
-        wait = 50;
-      } catch (error) {
-        if (!isRetryable(error) && (error as { exitCode?: number }).exitCode === undefined) throw error;
-        this.logger.warn({ err: messageOf(error) }, 'the change log cannot be read; trying again');
-        await this.disconnect();
-        await this.pause(wait);
-        wait = Math.min(wait * 2, LONGEST_RETRY);
-      }
+    } catch (error) {
+      this.lost(error);
+    } finally {
+      client.off('end', onEnd);
+      await client.end().catch(() => undefined);
     }
-    await this.disconnect();
+    if (this.failure !== null) throw this.failure instanceof Error ? this.failure : new Error(messageOf(this.failure));
   }
 
   stop(): void {
@@ -168,19 +167,18 @@ export class ChangeLogReader {
     if (!this.asleep) await this.pause(Math.min(SLEEPLESS, this.options.pollInterval));
   }
 
+  private lost(error: unknown): void {
+    this.progress.freeze();
+    this.failure ??= error;
+    this.stop();
+  }
+
   private async connect(): Promise<Client> {
     const client = await connect(this.options.url, 'read');
     // Dedicated to two statements that have their indexes: generic plans, and no way to a sequential scan or a sort of the backlog.
     // Not through a pooler: there the settings would stick to a session that others get next.
     if (this.listen.backendPid !== null) await client.query('set plan_cache_mode = force_generic_plan; set enable_seqscan = off');
     return client;
-  }
-
-  private async disconnect(): Promise<void> {
-    const { client } = this;
-    this.client = null;
-    this.asleep = false;
-    await client?.end().catch(() => undefined);
   }
 
   private pause(milliseconds: number): Promise<void> {

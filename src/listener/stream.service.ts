@@ -9,7 +9,7 @@ import { Ledger } from '../delivery/ledger';
 import { takeOverPending } from '../delivery/pending.sql';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
-import { messageOf, OperatorError } from '../event/errors';
+import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
 import { DeliveryWorker } from '../jobs/delivery-worker';
@@ -21,6 +21,8 @@ import { ListenConnection } from './listen-connection';
 import { Upkeep } from './upkeep';
 
 const STANDBY_POLL = 1_000;
+const FIRST_RETRY = 50;
+const LONGEST_RETRY = 1_000;
 const HAND_OVER_CHECK = 100;
 
 /** What this instance is doing about its stream. */
@@ -102,15 +104,19 @@ export class StreamService {
   }
 
   private async loop(): Promise<void> {
+    let wait = FIRST_RETRY;
     while (!this.stopping) {
       try {
         const lease = await this.acquire();
         if (lease === null) await this.standBy();
         else await this.lead(lease);
+        wait = FIRST_RETRY;
       } catch (error) {
-        if (error instanceof OperatorError) return this.fatal(error);
-        this.deps.logger.error({ err: error }, 'the stream stopped on an error; starting over');
-        await this.standBy();
+        if (error instanceof OperatorError && error.exitCode === ExitCode.configuration) return this.fatal(error);
+        this.state = 'starting';
+        this.deps.logger.warn({ err: messageOf(error) }, 'the stream cannot be read; starting over from the checkpoint');
+        await this.pause(wait);
+        wait = Math.min(wait * 2, LONGEST_RETRY);
       }
     }
   }
@@ -125,13 +131,7 @@ export class StreamService {
     if (this.state !== 'standing by') this.deps.logger.info({ stream: this.deps.settings.stream }, 'another instance leads; standing by');
     this.state = 'standing by';
     this.progressAt = this.deps.clock.monotonic();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, STANDBY_POLL);
-      this.wakeStandby = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await this.pause(STANDBY_POLL);
   }
 
   private async lead(lease: Lease): Promise<void> {
@@ -183,7 +183,7 @@ export class StreamService {
       pollInterval: settings.pollInterval,
       onRead: () => this.alive(),
     };
-    const reader = new ChangeLogReader(cursor, pipeline, progress, this.listen as ListenConnection, lease, logger, readerOptions);
+    const reader = new ChangeLogReader(cursor, pipeline, progress, this.listen as ListenConnection, lease, readerOptions);
     return { lease, progress, ledger, pipeline, reader, worker, upkeep, runner };
   }
 
@@ -194,18 +194,34 @@ export class StreamService {
     await working;
     await upkeep.stop();
     if (!lease.lost) {
+      const { shutdownTimeout, inlineBudget } = this.deps.settings;
       pipeline.dispatcher.handOverWaiting();
-      await within(pipeline.dispatcher.whenIdle(), this.deps.settings.shutdownTimeout);
+      await within(pipeline.dispatcher.whenIdle(), this.stopping ? shutdownTimeout : inlineBudget);
       // What still runs is cut off, and recorded as to be tried again.
       await runner.close();
       await pipeline.dispatcher.whenIdle();
-      await within(ledger.drain(), this.deps.settings.shutdownTimeout);
-      ledger.abandon();
+      await this.drain(ledger, lease);
       await lease.release().catch(() => undefined);
-    } else {
-      ledger.abandon();
-      await runner.close();
-    }
+    } else await runner.close();
+    ledger.abandon();
+  }
+
+  /** Outcomes that have happened wait for the database as long as this process may; a stop does not wait for ever. */
+  private async drain(ledger: Ledger, lease: Lease): Promise<void> {
+    let drained = false;
+    const draining = ledger.drain().then(() => (drained = true));
+    do await within(draining, this.deps.settings.shutdownTimeout);
+    while (!drained && !this.stopping && !lease.lost);
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wakeStandby = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private async renew(term: Term): Promise<void> {
@@ -247,7 +263,7 @@ export class StreamService {
   }
 }
 
-async function within(promise: Promise<void>, milliseconds: number): Promise<void> {
+async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([promise, new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))]);
   clearTimeout(timer);

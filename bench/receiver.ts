@@ -1,0 +1,27 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/**
+ * Child process: counts webhooks and answers 204. With `latency` it notes when which order came.
+ * Messages in: `count`, `arrivals`. Messages out: { port }, { count }, { arrivals }.
+ */
+let count = 0;
+const arrivals: [id: number, at: number][] = [];
+const keep = process.argv[2] === 'latency';
+
+const server = createServer((request, response) => {
+  let body = '';
+  request.on('data', (chunk: Buffer) => {
+    if (keep) body += chunk.toString('latin1');
+  });
+  request.on('end', () => {
+    count++;
+    if (keep) arrivals.push([Number(/"data":\{"id":(\d+)/.exec(body)?.[1]), performance.timeOrigin + performance.now()]);
+    response.writeHead(204).end();
+  });
+});
+server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
+
+process.on('message', (question) => {
+  process.send?.(question === 'count' ? { count } : { arrivals });
+});

@@ -1,0 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { jsonSchema } from './schema';
+import { envExample } from './settings';
+
+/** `npm run schema`: writes what is made from the tables into the package's folder. A test checks that it is current. */
+writeFileSync('observers.schema.json', jsonSchema());
+writeFileSync('.env.example', envExample());

@@ -1,0 +1,236 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { INIT_FILE } from '../../../src/config/init-file';
+import { loadConfiguration, loadSettings, type LoadedConfiguration } from '../../../src/config/load';
+import { ConfigurationError, type Problem } from '../../../src/config/problems';
+import { describeObservers, describeSettings } from '../../../src/config/describe';
+
+let folder: string;
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'observers-config-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function load(text: string, env: Record<string, string> = {}): LoadedConfiguration {
+  const configFile = join(folder, 'observers.yaml');
+  writeFileSync(configFile, text);
+  return loadConfiguration({ env, configFile });
+}
+
+function problemsOf(text: string, env: Record<string, string> = {}): readonly Problem[] {
+  try {
+    load(text, env);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const places = (problems: readonly Problem[]): string[] =>
+  problems.map(({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`);
+
+test('ten mistakes in one file are reported at once, each with line, column and path', () => {
+  const text = `version: 1
+colour: red
+capture:
+  - { table: orders }
+endpoints:
+  billing: { url: "ftp://x", timeout: soon, signing: { secrets: [abc] } }
+observers:
+  - name: a
+    entity: Order
+    on: [upsert]
+    whne: "x = 1"
+    actions: [{ type: webhok, endpoint: billing }]
+  - name: b
+    entity: Order
+    when: "status = 'x"
+    actions: []
+`;
+  expect(places(problemsOf(text))).toEqual([
+    '4:14 capture[0].table: expected schema.table, such as public.orders',
+    '6:38 endpoints.billing.timeout: expected a duration such as 250ms, 10s, 5m, 1h or 3d',
+    '10:10 observers[0].on[0]: expected one of insert, update, delete, custom, not "upsert"',
+    '12:22 observers[0].actions[0].type: there is no action type "webhok"; did you mean "webhook"?',
+    '11:5 observers[0].whne: unknown key "whne"; did you mean "when"?',
+    '16:14 observers[1].actions: expected at least 1 entries',
+    '2:1 colour: unknown key "colour"',
+  ]);
+  const second = text.replace('colour: red\n', '').replace('table: orders', 'table: public.orders').replace('soon', '10s').replace('upsert', 'update').replace('webhok', 'webhook').replace('whne', 'when').replace('actions: []', 'actions: [{ type: webhook, endpoint: biling }, { type: webhook, endpoint: billing }]'); // prettier-ignore
+  expect(places(problemsOf(second))).toEqual([
+    '5:19 endpoints.billing.url: expected a URL that begins with http:// or https://',
+    '5:70 endpoints.billing.signing.secrets[0]: expected whsec_ and base64; make one with: echo whsec_$(openssl rand -base64 32)',
+    "14:21 observers[1].when: this text has no closing '",
+    '15:41 observers[1].actions[0].endpoint: there is no endpoint "biling"; did you mean "billing"?',
+    '15:51 observers[1].actions[1]: there is another action "webhook"',
+  ]);
+});
+
+const observer = (lines: string): string =>
+  `version: 1\nobservers:\n  - name: a\n    entity: Order\n    actions: [{ type: log }]\n${lines}`;
+const action = (fields: string): string =>
+  `version: 1\nendpoints:\n  e: { url: "https://x.example/" }\nobservers:\n  - name: a\n    entity: Order\n    actions:\n      - { ${fields} }\n`;
+const endpoint = (fields: string): string => `version: 1\nendpoints:\n  e: { ${fields} }\n`;
+const capture = (fields: string): string => `version: 1\ncapture:\n  - { ${fields} }\n`;
+
+test.each([
+  ['', /^expected a mapping/],
+  ['version: 2', /^expected 1, not "2"/],
+  ['observers: []', /version: is missing|expected 1/],
+  ['version: 1\nversion: 1', /unique/i],
+  ['version: [1', /./],
+  ['version: 1\nobservers: {}', /expected a list/],
+  ['version: 1\nobservers:\n  - 5', /expected a mapping/],
+  [observer('    lookups: [customer]'), /^lookups is not supported yet by this version$/],
+  [observer('    ordering: strict'), /^ordering: strict is not supported yet by this version$/],
+  [observer('    ordering: strcit'), /^expected none, not "strcit"$/],
+  [observer('    on_failure: alert'), /^on_failure: alert is not supported yet/],
+  [observer('    mode: shadow'), /^mode is not supported yet/],
+  [observer('    dedup: { key: x }'), /^dedup is not supported yet/],
+  [observer('    retry: { strategy: exponentail }'), /did you mean "exponential"/],
+  [observer('    retry: { max_attempts: 0 }'), /at least 1/],
+  [observer('    retry: { initial_delay: 2h }'), /longer than max_delay/],
+  [observer('    retry: { schedule: [5s], strategy: fixed }'), /belongs to strategy: schedule/],
+  [observer('    retry: { strategy: schedule }'), /needs a schedule/],
+  [observer('    retry: { max_attempt: 3 }'), /did you mean "max_attempts"/],
+  [observer('    on: []'), /./],
+  [observer('    when: "lookups.user.plan = 1"'), /look-ups are not supported yet/],
+  [observer('    when: |\n      total > 1 AND\n      colour LIKE 5'), /^LIKE needs a quoted pattern/],
+  [action('type: slack, url: "https://x"'), /^action type "slack" is not supported yet by this version$/],
+  [action('type: webhook'), /either endpoint .* or url/],
+  [action('type: webhook, endpoint: e, url: "https://x"'), /either endpoint .* or url/],
+  [action('type: webhook, endpoint: e, timeout: 5s'), /belongs to the endpoint/],
+  [action('type: webhook, endpoint: e, batch: { max: 3 }'), /^batch is not supported yet/],
+  [action('type: webhook, endpoint: e, execution: queued'), /^execution: queued is not supported yet/],
+  [action('type: webhook, endpoint: e, method: FETCH'), /one of POST/],
+  [action('type: webhook, endpoint: e, headers: { "a b": x }'), /not the name of a header/],
+  [action('type: webhook, endpoint: e, headers: { webhook-id: x }'), /set by the service itself/],
+  [action('type: webhook, endpoint: e, headers: { x: "a\\nb" }'), /line break/],
+  [action('type: webhook, endpoint: e, headers: { x: "{{ event.colour }}" }'), /event has no "colour"/],
+  [action('type: webhook, endpoint: e, body: "{{ data.x"'), /not closed/],
+  [action('type: webhook, endpoint: e, body: { a: "{{ x | nosuch }}" }'), /undefined filter/],
+  [action('type: log, level: loud'), /one of debug, info, warn, error/],
+  [endpoint('url: "https://user:pw@x.example/"'), /credentials do not belong in a URL/],
+  [endpoint('url: "https://{{ data.host }}/"'), /may not hold a template/],
+  [endpoint('url: "https://x y/"'), /not valid/],
+  [endpoint('url: "https:///path"'), /not valid/],
+  [endpoint('url: "https://x", concurrency: 0'), /at least 1/],
+  [endpoint('url: "https://x", concurrency: many'), /a whole number|a number/],
+  [endpoint('url: "https://x", rate_limit: 200/s'), /^rate_limit is not supported yet/],
+  [endpoint('url: "https://x", circuit_breaker: {}'), /^circuit_breaker is not supported yet/],
+  [endpoint('url: "https://x", tls: {}'), /^tls is not supported yet/],
+  [endpoint('url: "https://x", proxy: "http://p"'), /^proxy is not supported yet/],
+  [endpoint('url: "https://x", allow_addresses: ["10.0.0.0/99"]'), /CIDR/],
+  [endpoint('url: "https://x", allow_addresses: ["not a host"]'), /CIDR/],
+  [endpoint('url: "https://x", signing: { secrets: [whsec_short] }'), /24 to 64 bytes/],
+  [endpoint('url: "https://x", signing: { secrets: [] }'), /at least 1/],
+  [capture('table: public.orders, key: [id], columns: { exclude: [id] }'), /must be visible/],
+  [capture('table: public.orders, columns: { include: [a], exclude: [b] }'), /contradict/],
+  [capture('table: public.orders, columns: { mask: { a: hide } }'), /one of hash, drop/],
+  [capture('table: public.orders, tennant: x'), /did you mean "tenant"/],
+  ['version: 1\ncapture:\n  - { table: public.a }\n  - { table: public.a }', /another table "public.a"/],
+  ['version: 1\nlookups: {}', /^lookups is not supported yet/],
+  ['version: 1\nwatch: true', /^watch is not supported yet/],
+  ['version: 1\nsettings: { port: 99999 }', /whole number from 0 to 65535/],
+  ['version: 1\nsettings: { prot: 1 }', /did you mean "port"/],
+  ['version: 1\nsettings: { log_level: loud }', /one of trace/],
+  [endpoint('url: "${NOT_SET}"'), /environment variable NOT_SET is not set/],
+  [endpoint('url: "${file:nothing.txt}"'), /nothing.txt cannot be read: ENOENT/],
+  [endpoint('url: "https://x/${"'), /without "}"/],
+  [endpoint('url: "${1x}"'), /is not a reference/],
+  ['version: 1\nobservers: *nobody', /nobody/],
+])('refuses %j', (text, message) => {
+  const problems = problemsOf(text);
+  expect(problems.map((problem) => problem.message).join('\n')).toMatch(message);
+  for (const { line, column } of problems) expect([line >= 1, column >= 1]).toEqual([true, true]);
+});
+
+test('a condition in a block scalar is reported at its own line', () => {
+  const [problem] = problemsOf(observer('    when: |\n      total > 1 AND\n      colour LIKE 5'));
+  expect([problem?.line, problem?.column]).toEqual([8, 19]);
+});
+
+test('references are resolved once, defaults and files count, and $${ is a literal', () => {
+  writeFileSync(join(folder, 'token'), 'from-file\n');
+  const text = action(
+    'type: webhook, endpoint: e, headers: { a: "${A}", b: "${B:-fallback}", c: "${file:token}", d: "$${A}", x: "${NESTED}" }',
+  );
+  const { definition } = load(text, { A: 'value', NESTED: '${A}' }).file;
+  expect(definition.observers[0]?.actions[0]).toMatchObject({
+    headers: { a: 'value', b: 'fallback', c: 'from-file', d: '${A}', x: '${A}' },
+  });
+});
+
+test('an unquoted reference to a number is a number', () => {
+  expect(load(endpoint('url: "https://x", concurrency: ${N}'), { N: '7' }).file.definition.endpoints[0]?.concurrency).toBe(7);
+});
+
+test('what came out of a reference is in no message and in no description', () => {
+  const canary = 'CANARY-8f3a';
+  const text = `version: 1\nendpoints:\n  e: { url: "\${U}", signing: { secrets: ["\${S}"] }, allow_addresses: ["\${A} x"] }\nobservers:\n  - { name: "\${S}", entity: x, on: "\${S}", actions: [{ type: "\${S}" }] }\n`;
+  const told = JSON.stringify(problemsOf(text, { U: `ftp://${canary}`, S: canary, A: canary }));
+  expect(told).not.toContain(canary);
+  const fine = load(action(`type: webhook, url: "https://h.example/${canary}", headers: { authorization: "${canary}" }`));
+  expect(JSON.stringify([describeObservers(fine.file.definition), fine.file.warnings])).not.toContain(canary);
+  const settings = describeSettings(load('version: 1', { DATABASE_URL: `postgres://u:${canary}@h/d` }));
+  expect(JSON.stringify(settings)).not.toContain(canary);
+});
+
+test('the source that is stored keeps references unresolved', () => {
+  const { source } = load(endpoint('url: "https://x/${A}"'), { A: 'secret-value' }).file;
+  expect(source.text).toContain('${A}');
+  expect(source.text).not.toContain('secret-value');
+});
+
+test('JSON is read too', () => {
+  expect(
+    load('{"version":1,"observers":[{"name":"a","entity":"*","actions":[{"type":"log"}]}]}').file.definition.observers[0]?.entities,
+  ).toBe('*');
+});
+
+test('the environment is stronger than the file, the file than the default, and an unknown variable is named', () => {
+  const text = 'version: 1\nsettings: { port: 1, max_in_flight: 2 }';
+  const { settings, origins } = load(text, { OBSERVERS_PORT: '3' });
+  expect([settings.port, origins.port, settings.maxInFlight, origins.maxInFlight, settings.stream, origins.stream]).toEqual([3, 'environment', 2, 'file', 'main', 'default']); // prettier-ignore
+  expect(problemsOf(text, { OBSERVERS_PROT: '3' })[0]).toMatchObject({
+    file: 'environment',
+    path: 'OBSERVERS_PROT',
+    message: 'there is no such setting; did you mean "OBSERVERS_PORT"?',
+  });
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://x'],
+  ['OBSERVERS_PORT', '8.5'],
+  ['OBSERVERS_LEASE_TTL', '10'],
+  ['OBSERVERS_LEASE_TTL', '10ms'],
+  ['OBSERVERS_MAX_EVENT_SIZE', '1 MB'],
+  ['OBSERVERS_WAKEUP', 'pol'],
+])('%s=%s is refused with what was expected', (variable, value) => {
+  expect(() => loadSettings({ env: { [variable]: value }, configFile: join(folder, 'observers.yaml') })).toThrow(/expected/);
+});
+
+test('a missing file says how to write one, a folder says that it is one', () => {
+  expect(() => loadConfiguration({ env: {}, configFile: join(folder, 'nowhere.yaml') })).toThrow(/fraiseql-observers init/);
+  expect(() => loadConfiguration({ env: {}, configFile: folder })).toThrow(/this is a folder/);
+});
+
+test('the file that init writes is valid as it stands', () => {
+  const { file } = load(INIT_FILE);
+  expect(file.warnings).toEqual([]);
+  expect(file.definition.observers[0]).toMatchObject({ name: 'order-shipped', entities: ['Order'], kinds: ['update'] });
+});
+
+test('an entity that nobody captures is a warning that names the nearest', () => {
+  const { warnings } = load(
+    `version: 1\ncapture: [{ table: public.orders, entity: Order }]\nobservers: [{ name: a, entity: Oder, actions: [{ type: log }] }]`,
+  ).file;
+  expect(warnings.map(({ message }) => message)).toEqual(['entity "Oder" is not captured by this file; did you mean "Order"?']);
+});
+
+test('the observers file of the README is valid', () => {
+  const readme = readFileSync(join(__dirname, '../../../README.md'), 'utf8');
+  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? [];
+  const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
+  expect(load(yaml, { BILLING_URL: 'https://b.example/h', BILLING_SECRET: secret }).file.definition.observers).toHaveLength(1);
+});
