@@ -92,6 +92,7 @@ const STATEMENTS = [
      state           text not null,
      attempt         integer not null,
      first_attempt_at timestamptz,
+     -- -infinity for queued ones: their order is that of their change numbers, hence that of commits within a lane.
      next_attempt_at timestamptz not null,
      claimed_by      text,
      claimed_until   timestamptz,
@@ -100,7 +101,7 @@ const STATEMENTS = [
      created_at      timestamptz not null default clock_timestamp(),
      primary key (change_number, observer, action)
    )`,
-  'create index if not exists pending_delivery_due on observers.pending_delivery (stream, endpoint, next_attempt_at, change_number)',
+  'create index if not exists pending_delivery_due on observers.pending_delivery (stream, endpoint, state, next_attempt_at, change_number)',
 
   `create table if not exists observers.dead_letter (
      -- The delivery id.

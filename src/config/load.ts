@@ -31,11 +31,11 @@ export function loadConfiguration({ env, configFile }: LoadInput): LoadedConfigu
   const path = configFile ?? env[CONFIG_VARIABLE] ?? DEFAULT_CONFIG_FILE;
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
-  const validated = validateShape(source);
-  if ('problems' in validated) throw new ConfigurationError([...problems, ...validated.problems]);
+  const shape = validateShape(source);
   const linker = new Linker(source);
-  const definition = linker.link(validated.content);
-  if (problems.length + linker.problems.length > 0) throw new ConfigurationError([...problems, ...linker.problems]);
+  const definition = shape.content === null ? null : linker.link(shape.content);
+  const all = [...problems, ...shape.problems, ...linker.problems].sort((a, b) => a.line - b.line || a.column - b.column);
+  if (all.length > 0 || definition === null) throw new ConfigurationError(all);
   return { settings, origins, file: { path, definition, warnings: linker.warnings, source: { text: source.text, hash: source.hash } } };
 }
 

@@ -29,7 +29,7 @@ const WRITE_FAILURES = `, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, first_attempt_at,
                                                  next_attempt_at, claimed_by, claimed_until, redrive)
     select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.state, u.attempt, now() - u.elapsed * interval '1 ms',
-           now() + u.after * interval '1 ms', case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive
+           case when u.state = 'queued' then '-infinity' else now() + u.after * interval '1 ms' end, case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive
     from fence, unnest($19::bigint[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::int[], $26::float8[], $27::float8[],
                        $28::float8[], $29::bool[]) as u(change_number, observer, action, endpoint, lane, state, attempt, elapsed, after, claim, redrive)
     on conflict (change_number, observer, action) do update

@@ -19,13 +19,18 @@ export interface ClaimedDelivery {
 }
 
 // As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
+// Queued ones in the order of their changes; of the places a quarter is kept for retries that are due, or a backlog would starve them.
 const CLAIM = `
   with picked as (
     select p.* from unnest($2::text[], $3::int[]) as w(endpoint, free)
     cross join lateral (
-      select change_number, observer, action, state from observers.pending_delivery p
-      where p.stream = $1 and p.endpoint = w.endpoint and p.next_attempt_at <= clock_timestamp() and p.state in ('queued', 'retrying')
-      order by p.next_attempt_at, p.change_number limit w.free for update skip locked) p
+      select * from (select change_number, observer, action, state from observers.pending_delivery
+       where stream = $1 and endpoint = w.endpoint and state = 'retrying' and next_attempt_at <= clock_timestamp()
+       order by next_attempt_at, change_number limit (w.free + 3) / 4 for update skip locked) due
+      union all
+      select * from (select change_number, observer, action, state from observers.pending_delivery
+       where stream = $1 and endpoint = w.endpoint and state = 'queued'
+       order by next_attempt_at, change_number limit w.free for update skip locked) queued) p
   ), claimed as (
     update observers.pending_delivery p
     set state = 'running', claimed_by = $4, claimed_until = clock_timestamp() + $5::float8 * interval '1 ms',
@@ -37,7 +42,7 @@ const CLAIM = `
          extract(epoch from clock_timestamp() - c.first_attempt_at)::float8 * 1000 as elapsed
   from claimed c left join observers.dead_letter d
     on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action
-  order by c.next_attempt_at, c.change_number`;
+  order by c.change_number`;
 
 export interface Places {
   readonly endpoint: string;
@@ -56,9 +61,9 @@ export async function claimDue(
   return rows;
 }
 
-// A running delivery of an earlier epoch belongs to a process that is dead or fenced off. It goes first: it was first.
+// A running delivery of an earlier epoch belongs to a process that is dead or fenced off. It keeps its turn.
 const RECLAIM = `
-  update observers.pending_delivery set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = least(next_attempt_at, clock_timestamp())
+  update observers.pending_delivery set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = '-infinity'
   where stream = $1 and state = 'running'`;
 
 const BACKLOG = `

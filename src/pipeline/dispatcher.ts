@@ -193,7 +193,8 @@ export class Dispatcher {
         ...key,
         endpoint: flight.gate.name,
         lane: flight.lane,
-        state: 'retrying',
+        // What we cut off ourselves keeps its turn in its lane; what failed has lost it.
+        state: decided.counts || outcome.ok || outcome.error !== 'interrupted' ? 'retrying' : 'queued',
         attempt: delivery.attempt + (decided.counts ? 1 : 0),
         elapsed: now - flight.since,
         after: decided.after,
