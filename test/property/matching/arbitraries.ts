@@ -10,7 +10,16 @@ function whole(most: number): fc.Arbitrary<string> {
 /** Number texts that JSON and conditions share: small ones that collide often, int8 and numeric(50), decimals, exponents. */
 export const plainNumber: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('0', '1', '2', '3', '10', '0.1', '0.2', '0.3', '1.0', '1e1', '2.50', '2.5') },
-  { weight: 2, arbitrary: fc.constantFrom('9007199254740992', '9007199254740993', '9223372036854775807', '12345678901234567890', '12345678901234567891') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '9007199254740992',
+      '9007199254740993',
+      '9223372036854775807',
+      '12345678901234567890',
+      '12345678901234567891',
+    ),
+  },
   fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(String),
   whole(50),
   fc.tuple(whole(20), digits(25)).map(([a, b]) => `${a}.${b}`),
@@ -35,11 +44,23 @@ const list = fc.array(scalar, { maxLength: 3 }).map((items): Model => ({ is: 'li
 /** A row over few columns, each of which is often absent, null, or of the wrong type. */
 const object = (names: readonly string[], value: fc.Arbitrary<Model>): fc.Arbitrary<Model> =>
   fc
-    .tuple(...names.map((name) => fc.option(value.map((model) => [name, model] as const), { freq: 4 })))
+    .tuple(
+      ...names.map((name) =>
+        fc.option(
+          value.map((model) => [name, model] as const),
+          { freq: 4 },
+        ),
+      ),
+    )
     .map((members) => ({ is: 'object' as const, members: members.filter((member) => member !== null) }));
 
 const COLUMNS = ['status', 'total', 'price', 'active', 'customer', 'items', 'order'];
-const nested = fc.oneof({ weight: 5, arbitrary: scalar }, list, object(['email', 'plan'], scalar), fc.array(object(['sku'], scalar), { maxLength: 2 }).map((items): Model => ({ is: 'list', items })));
+const nested = fc.oneof(
+  { weight: 5, arbitrary: scalar },
+  list,
+  object(['email', 'plan'], scalar),
+  fc.array(object(['sku'], scalar), { maxLength: 2 }).map((items): Model => ({ is: 'list', items })),
+);
 export const row: fc.Arbitrary<Model> = object(COLUMNS, nested);
 
 export const modelEvent: fc.Arbitrary<ModelEvent> = fc
@@ -57,15 +78,36 @@ export const modelEvent: fc.Arbitrary<ModelEvent> = fc
 
 function mixed(data: Model, other: Model): Model {
   if (data.is !== 'object' || other.is !== 'object') return other;
-  const members = other.members.map(([name, value], i) => (i % 2 ? ([name, data.members.find(([own]) => own === name)?.[1] ?? value] as const) : ([name, value] as const)));
+  const members = other.members.map(([name, value], i) =>
+    i % 2 ? ([name, data.members.find(([own]) => own === name)?.[1] ?? value] as const) : ([name, value] as const),
+  );
   return { is: 'object', members };
 }
 
-const ROW_FIELDS: readonly Steps[] = [['status'], ['total'], ['price'], ['active'], ['items'], ['secret'], ['nowhere'], ['customer', 'email'], ['customer', 'plan'], ['items', 0], ['items', 1, 'sku']];
+const ROW_FIELDS: readonly Steps[] = [
+  ['status'],
+  ['total'],
+  ['price'],
+  ['active'],
+  ['items'],
+  ['secret'],
+  ['nowhere'],
+  ['customer', 'email'],
+  ['customer', 'plan'],
+  ['items', 0],
+  ['items', 1, 'sku'],
+];
 const field: fc.Arbitrary<Steps> = fc.constantFrom(...ROW_FIELDS, ...ROW_FIELDS.map((steps) => ['data', ...steps]), ['data', 'order']);
 const steps: fc.Arbitrary<Steps> = fc.oneof(
   { weight: 6, arbitrary: field },
-  fc.constantFrom<Steps>(['before', 'status'], ['before', 'total'], ['event', 'kind'], ['event', 'entity_type'], ['event', 'tenant_id'], ['entity', 'type']),
+  fc.constantFrom<Steps>(
+    ['before', 'status'],
+    ['before', 'total'],
+    ['event', 'kind'],
+    ['event', 'entity_type'],
+    ['event', 'tenant_id'],
+    ['entity', 'type'],
+  ),
 );
 
 const literal = (of: fc.Arbitrary<Model>): fc.Arbitrary<Expression> => of.map((value) => ({ op: 'literal' as const, value }));
@@ -87,22 +129,55 @@ export const condition: fc.Arbitrary<Expression> = fc.letrec<{ truth: Expression
       { maxDepth: 3, depthIdentifier: 'number' },
       { weight: 3, arbitrary: path },
       { weight: 3, arbitrary: plainLiteral },
-      { weight: 2, arbitrary: fc.record({ op: fc.constant('arithmetic' as const), how: fc.constantFrom('+', '-', '*', '/'), left: tie('number'), right: tie('number') }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          op: fc.constant('arithmetic' as const),
+          how: fc.constantFrom('+', '-', '*', '/'),
+          left: tie('number'),
+          right: tie('number'),
+        }),
+      },
       fc.record({ op: fc.constant('minus' as const), operand: tie('number') }),
     ),
     truth: fc.oneof(
       { maxDepth: 4, depthIdentifier: 'truth' },
       fc.tuple(fc.constantFrom(...COMPARISONS), compared).map(([how, [left, right]]): Expression => ({ op: 'compare', how, left, right })),
       fc.oneof(
-        fc.record({ op: fc.constant('in' as const), negated: fc.boolean(), left: tie('number'), items: fc.array(tie('number'), { minLength: 1, maxLength: 3 }) }),
-        fc.record({ op: fc.constant('in' as const), negated: fc.boolean(), left: textOperand, items: fc.array(textOperand, { minLength: 1, maxLength: 3 }) }),
+        fc.record({
+          op: fc.constant('in' as const),
+          negated: fc.boolean(),
+          left: tie('number'),
+          items: fc.array(tie('number'), { minLength: 1, maxLength: 3 }),
+        }),
+        fc.record({
+          op: fc.constant('in' as const),
+          negated: fc.boolean(),
+          left: textOperand,
+          items: fc.array(textOperand, { minLength: 1, maxLength: 3 }),
+        }),
       ),
       fc.record({ op: fc.constant('like' as const), negated: fc.boolean(), left: textOperand, pattern: shortText }),
       fc.record({ op: fc.constant('null test' as const), negated: fc.boolean(), operand: fc.oneof(path, tie('number'), tie('truth')) }),
-      fc.record({ op: fc.constant('text test' as const), how: fc.constantFrom('starts', 'ends', 'contains'), left: textOperand, right: fc.oneof(textOperand, tie('number')) }),
+      fc.record({
+        op: fc.constant('text test' as const),
+        how: fc.constantFrom('starts', 'ends', 'contains'),
+        left: textOperand,
+        right: fc.oneof(textOperand, tie('number')),
+      }),
       fc.record({ op: fc.constant('has field' as const), steps }),
-      fc.record({ op: fc.constant('changed' as const), steps: field.map(withoutRoot), from: fc.constant(null), to: fc.option(fc.oneof(textOperand, tie('number'))) }),
-      fc.record({ op: fc.constant('changed' as const), steps: field.map(withoutRoot), from: fc.oneof(textOperand, tie('number')), to: fc.constant(null) }),
+      fc.record({
+        op: fc.constant('changed' as const),
+        steps: field.map(withoutRoot),
+        from: fc.constant(null),
+        to: fc.option(fc.oneof(textOperand, tie('number'))),
+      }),
+      fc.record({
+        op: fc.constant('changed' as const),
+        steps: field.map(withoutRoot),
+        from: fc.oneof(textOperand, tie('number')),
+        to: fc.constant(null),
+      }),
       path,
       literal(truth),
       { weight: 3, arbitrary: fc.record({ op: fc.constantFrom('and', 'or'), left: tie('truth'), right: tie('truth') }) },

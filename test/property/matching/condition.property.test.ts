@@ -105,12 +105,20 @@ function compilesOrExplains(source: string): void {
 
 describe('the parser', () => {
   it('throws nothing but a ConditionSyntaxError within the source, whatever the text', () => {
-    fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string()), compilesOrExplains), { numRuns: 2_000 });
+    fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string()), compilesOrExplains), {
+      numRuns: 2_000,
+    });
   });
 
   it('throws nothing but a ConditionSyntaxError within the source, whatever the order of its own tokens', () => {
     const soup = fc.array(fc.tuple(fc.constantFrom(...TOKENS), fc.constantFrom('', ' ', '\n')), { maxLength: 25 });
-    fc.assert(fc.property(soup.map((parts) => parts.flat().join('')), compilesOrExplains), { numRuns: 5_000 });
+    fc.assert(
+      fc.property(
+        soup.map((parts) => parts.flat().join('')),
+        compilesOrExplains,
+      ),
+      { numRuns: 5_000 },
+    );
   });
 
   it('throws nothing but a ConditionSyntaxError within the source when a valid condition is damaged', () => {

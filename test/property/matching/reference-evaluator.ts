@@ -47,7 +47,8 @@ export type Expression =
 export class NoAnswer extends Error {}
 
 type Absent = 'missing' | 'unknown';
-type Result = Exclude<Model, { is: 'null' } | { is: 'number' }> | { readonly is: 'null' } | { readonly is: 'exact'; readonly value: Fraction } | Absent;
+type Result =
+  Exclude<Model, { is: 'null' } | { is: 'number' }> | { readonly is: 'null' } | { readonly is: 'exact'; readonly value: Fraction } | Absent;
 type Truth = 'true' | 'false' | 'unknown';
 
 export function referenceVerdict(expression: Expression, event: ModelEvent): Truth | 'error' {
@@ -155,7 +156,10 @@ export function sameModel(left: Model, right: Model): boolean {
     return left.items.length === right.items.length && left.items.every((item, i) => sameModel(item, right.items[i] as Model));
   if (left.is === 'object' && right.is === 'object') {
     const theirs = new Map(right.members);
-    return left.members.length === right.members.length && left.members.every(([name, value]) => theirs.has(name) && sameModel(value, theirs.get(name) as Model));
+    return (
+      left.members.length === right.members.length &&
+      left.members.every(([name, value]) => theirs.has(name) && sameModel(value, theirs.get(name) as Model))
+    );
   }
   if (left.is === 'null') return right.is === 'null';
   return 'value' in left && 'value' in right && left.value === right.value;
@@ -178,8 +182,7 @@ function negatedIf(negated: boolean, result: Result): Result {
 
 function textTest(how: 'starts' | 'ends' | 'contains', left: Result, right: Result): Result {
   if (isAbsent(left) || isAbsent(right)) return 'unknown';
-  if (how === 'contains' && left.is === 'list')
-    return { is: 'truth', value: left.items.some((item) => sameResult(resultOf(item), right)) };
+  if (how === 'contains' && left.is === 'list') return { is: 'truth', value: left.items.some((item) => sameResult(resultOf(item), right)) };
   const [whole, part] = [textOf(left), textOf(right)];
   return { is: 'truth', value: how === 'starts' ? whole.startsWith(part) : how === 'ends' ? whole.endsWith(part) : whole.includes(part) };
 }
@@ -223,7 +226,11 @@ function descend(model: Model, steps: Steps): Model | null {
   const [step, ...rest] = steps;
   if (step === undefined) return model;
   const next =
-    model.is === 'object' ? model.members.find(([name]) => name === step)?.[1] : model.is === 'list' ? model.items[step as number] : undefined;
+    model.is === 'object'
+      ? model.members.find(([name]) => name === step)?.[1]
+      : model.is === 'list'
+        ? model.items[step as number]
+        : undefined;
   return next === undefined ? null : descend(next, rest);
 }
 

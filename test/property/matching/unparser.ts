@@ -48,7 +48,12 @@ function tokensOf(e: Expression, roll: Dice): string[] {
       return [...inside(e.left, own), e.how, ...inside(e.right, own + 1)];
     }
     case 'in':
-      return [...inside(e.left, BINDING.sum), ...notIf(e.negated, roll), word('in', roll), ...commaList(e.items.map((item) => inside(item, BINDING.sum)))];
+      return [
+        ...inside(e.left, BINDING.sum),
+        ...notIf(e.negated, roll),
+        word('in', roll),
+        ...commaList(e.items.map((item) => inside(item, BINDING.sum))),
+      ];
     case 'like':
       return [...inside(e.left, BINDING.sum), ...notIf(e.negated, roll), word('like', roll), quoted(e.pattern, roll)];
     case 'null test':
