@@ -4,13 +4,20 @@ import { ExitCode, messageOf, OperatorError } from '../event/errors';
 const APPLICATION = 'fraiseql-observers';
 
 /**
+ * A half-open connection never reports an error: only an answer that does not come shows it. Our statements take milliseconds, so one
+ * that is silent for so long (ms) will not answer any more.
+ */
+const ANSWER_TIMEOUT = 8_000;
+const GOODBYE_TIMEOUT = 500;
+
+/**
  * A pool for short statements. Sessions are pinned to UTC and ISO dates, for their text is read; JIT is off because our
  * statements take microseconds and compiling one takes a tenth of a second.
  */
 export function createPool(url: string, size: number): Pool {
   // pg-pool waits for the promise before it hands the connection out; its types do not say so.
   const onConnect = prepareSession as (client: ClientBase) => void;
-  const pool = new Pool({ ...connection(url, ''), max: size, idleTimeoutMillis: 30_000, onConnect });
+  const pool = new Pool({ ...connection(url, ''), max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT, onConnect });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;
@@ -27,9 +34,10 @@ const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
  * A connection of its own, for reading the log or for LISTEN. TCP keep-alive finds a peer that vanished without a word.
  *
  * @param role appended to the application name, for whoever looks into pg_stat_activity
+ * @param mustAnswer for short statements: one that does not answer within seconds fails, and the connection counts as lost
  */
-export async function connect(url: string, role: string): Promise<Client> {
-  const client = new Client(connection(url, ` ${role}`));
+export async function connect(url: string, role: string, mustAnswer = false): Promise<Client> {
+  const client = new Client({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -39,6 +47,18 @@ export async function connect(url: string, role: string): Promise<Client> {
     throw connectionError(url, error);
   }
   return client;
+}
+
+/** Ends a connection, and does not wait long for a server that may be gone. */
+export async function disconnect(client: Client): Promise<void> {
+  const timer = setTimeout(() => destroySocket(client), GOODBYE_TIMEOUT);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
+}
+
+/** Cuts a connection without a word. */
+export function destroySocket(client: Client): void {
+  (client as Client & { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 function connection(url: string, suffix: string): ClientConfig {

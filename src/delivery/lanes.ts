@@ -34,7 +34,8 @@ export class Lanes<T extends LaneTask> {
   /** Those that entered after it and wait, in their order. */
   behind(lane: string, task: T): readonly T[] {
     const queue = this.lanes.get(lane) ?? [];
-    return queue.slice(queue.indexOf(task) + 1);
+    const place = queue.indexOf(task);
+    return place === -1 ? [] : queue.slice(place + 1);
   }
 
   get size(): number {

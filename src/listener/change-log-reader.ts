@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Progress } from '../checkpoint/progress';
-import { connect } from '../database/postgres';
+import { connect, disconnect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
 import type { Lease } from '../ha/lease';
@@ -79,7 +79,7 @@ export class ChangeLogReader {
       this.lost(error);
     } finally {
       client.off('end', onEnd);
-      await client.end().catch(() => undefined);
+      await disconnect(client);
     }
     if (this.failure !== null) throw this.failure instanceof Error ? this.failure : new Error(messageOf(this.failure));
   }
@@ -174,7 +174,7 @@ export class ChangeLogReader {
   }
 
   private async connect(): Promise<Client> {
-    const client = await connect(this.options.url, 'read');
+    const client = await connect(this.options.url, 'read', true);
     // Dedicated to two statements that have their indexes: generic plans, and no way to a sequential scan or a sort of the backlog.
     // Not through a pooler: there the settings would stick to a session that others get next.
     if (this.listen.backendPid !== null) await client.query('set plan_cache_mode = force_generic_plan; set enable_seqscan = off');

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
-import { connect } from '../database/postgres';
+import { connect, destroySocket, disconnect } from '../database/postgres';
 import { messageOf } from '../event/errors';
 
 const CHANNEL = 'fraiseql_observers';
@@ -50,7 +50,7 @@ export class ListenConnection {
     if (this.heartbeat !== null) clearTimeout(this.heartbeat);
     const { client } = this;
     this.client = null;
-    await client?.end().catch(() => undefined);
+    if (client !== null) await disconnect(client);
   }
 
   /**
@@ -122,7 +122,7 @@ export class ListenConnection {
       const { client } = this;
       if (client === null) return this.beat();
       const timeout = setTimeout(() => {
-        (client as Client & { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+        destroySocket(client);
         void this.lost(client);
       }, PING_TIMEOUT);
       void client

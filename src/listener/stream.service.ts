@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
@@ -72,7 +73,7 @@ export class StreamService {
   private fatal: (error: unknown) => void = () => undefined;
 
   constructor(private readonly deps: StreamDependencies) {
-    this.holder = `${hostname()}:${process.pid}`;
+    this.holder = `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
     this.progressAt = deps.clock.monotonic();
   }
 

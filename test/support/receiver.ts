@@ -20,8 +20,8 @@ export interface Receiver {
   readonly requests: Received[];
   /** Changed at any time; 204 at first. */
   answer: Answer;
-  /** Resolves when so many requests have come, or one that fits; rejects after `timeout`. */
-  waitFor(what: number | ((request: Received) => boolean), timeout?: number): Promise<Received[]>;
+  /** Resolves when so many requests have come, or when it holds; rejects after `timeout`. */
+  waitFor(what: number | ((all: readonly Received[]) => boolean), timeout?: number): Promise<Received[]>;
   close(): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export async function startReceiver(answer: Answer = status(204)): Promise<Recei
     answer,
     waitFor: (what, timeout = 15_000) =>
       new Promise((resolve, reject) => {
-        const done = (): boolean => (typeof what === 'number' ? receiver.requests.length >= what : receiver.requests.some(what));
+        const done = (): boolean => (typeof what === 'number' ? receiver.requests.length >= what : what(receiver.requests));
         const end = (finish: () => void): void => {
           clearTimeout(timer);
           waiters.delete(check);

@@ -1,0 +1,209 @@
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { startTcpProxy } from '../support/tcp-proxy';
+
+let database: TestDatabase;
+let receiver: Receiver;
+const streams: TestStream[] = [];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  for (const stream of streams.splice(0)) await stream.stop();
+  await receiver.close();
+  await database.drop();
+});
+
+const start = async (settings = {}, url = database.url): Promise<TestStream> => {
+  const stream = await startStream(url, [observerOf('all', endpointOf(`${receiver.url}/hook`))], { settings });
+  streams.push(stream);
+  return stream;
+};
+
+const insert = (from: number, to = from): Promise<unknown> =>
+  database.query('insert into orders (id) select generate_series($1::int, $2::int)', [from, to]);
+const keys = (): string[] => receiver.requests.map(({ body }) => /"key":"(\d+)"/.exec(body)?.[1] ?? '');
+const leading = (stream: TestStream): Promise<unknown> => eventually(() => Promise.resolve(stream.service.state), (state) => state === 'leading'); // prettier-ignore
+
+const terminate = (role: string): Promise<unknown> =>
+  database.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()`, [
+    `fraiseql-observers ${role}`,
+  ]);
+
+test('the LISTEN session may be terminated: events go on at once, and it listens again', async () => {
+  await leading(await start({ pollInterval: 60_000 }));
+  await insert(1);
+  await receiver.waitFor(1);
+  await terminate('listen');
+  await insert(2);
+  await receiver.waitFor(2, 2_000);
+  await eventually(
+    () =>
+      database.query<{ n: number }>(
+        "select count(*)::int as n from pg_stat_activity where application_name = 'fraiseql-observers listen' and datname = current_database()",
+      ),
+    ([row]) => row?.n === 1,
+    2_000,
+  );
+});
+
+test('every session terminated twenty times: nothing is lost', async () => {
+  await leading(await start());
+  for (let round = 1; round <= 20; round++) {
+    await insert(round * 10, round * 10 + 4);
+    await database.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'fraiseql-observers%' and application_name not like '% test' and datname = current_database()",
+    );
+  }
+  await receiver.waitFor(() => new Set(keys()).size === 100, 30_000);
+});
+
+test('a half-open LISTEN connection is found by a ping, and polling bounds the delay until then', async () => {
+  const { hostname, port } = new URL(database.url);
+  const proxy = await startTcpProxy(hostname, Number(port));
+  const url = new URL(database.url);
+  url.host = `127.0.0.1:${proxy.port}`;
+  const stream = await start({ pollInterval: 50 }, url.toString());
+  await leading(stream);
+  await insert(1);
+  await receiver.waitFor(1);
+  proxy.blackhole();
+  await insert(2);
+  // The reader's own connection is dead too; TCP says nothing. The ping does, within ten seconds.
+  proxy.restore();
+  await receiver.waitFor(() => keys().includes('2'), 20_000);
+  await stream.stop();
+  streams.length = 0;
+  await proxy.close();
+}, 40_000);
+
+test('a second instance stands by, and leads when the first is gone', async () => {
+  const first = await start();
+  await leading(first);
+  const second = await start();
+  await eventually(() => Promise.resolve(second.service.state), (state) => state === 'standing by'); // prettier-ignore
+  await insert(1);
+  await receiver.waitFor(1);
+  streams.shift();
+  await first.stop();
+  await leading(second);
+  await insert(2);
+  await receiver.waitFor(2);
+  expect(keys()).toEqual(['1', '2']);
+});
+
+test('a leader whose lease was taken writes nothing more, and steps down', async () => {
+  const first = await start({ leaseTtl: 1_500 });
+  await leading(first);
+  await insert(1);
+  await receiver.waitFor(1);
+  await eventually(() => database.query('select 1 from observers.attempt'), (rows) => rows.length === 1); // prettier-ignore
+  // Another one has taken over behind its back, as after a long pause of the process.
+  await database.query(
+    "update observers.lease set epoch = epoch + 1, holder = 'another', backend_pid = pg_backend_pid(), backend_start = null, expires_at = clock_timestamp() + interval '1 hour'",
+  );
+  await insert(2);
+  await eventually(() => Promise.resolve(first.service.state), (state) => state === 'standing by'); // prettier-ignore
+  const rows = await database.query<{ change: string }>('select change_number::text as change from observers.attempt');
+  expect(rows).toHaveLength(1);
+});
+
+test('a checkpoint of another cluster is refused, naming the command', async () => {
+  await database.query("insert into observers.checkpoint (stream, epoch, system_identifier, previous) values ('main', 1, '42', '1:1:')");
+  const fatal = new Promise<unknown>((resolve) => {
+    void startStream(database.url, [], { onFatal: resolve }).then((stream) => streams.push(stream));
+  });
+  expect(await fatal).toMatchObject({
+    message: expect.stringContaining('belongs to another PostgreSQL cluster') as string,
+    remedy: expect.stringContaining('checkpoint reset') as string,
+  });
+});
+
+test('a checkpoint that lies in the future of a restored server is refused', async () => {
+  await database.query(
+    "insert into observers.checkpoint (stream, epoch, system_identifier, previous) select 'main', 1, system_identifier::text, '900000000:900000000:' from pg_control_system()",
+  );
+  const fatal = new Promise<unknown>((resolve) => {
+    void startStream(database.url, [], { onFatal: resolve }).then((stream) => streams.push(stream));
+  });
+  expect(await fatal).toMatchObject({ message: expect.stringContaining('lies in the future of this server') as string });
+});
+
+test('a stop under load hands over what waits, and repeats nothing after the next start', async () => {
+  receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 5);
+  const first = await start({ maxInFlight: 200 });
+  await leading(first);
+  await insert(1, 1_000);
+  await receiver.waitFor(100);
+  streams.length = 0;
+  await first.stop();
+  await start();
+  await receiver.waitFor(() => new Set(keys()).size === 1_000, 30_000);
+  expect(keys()).toHaveLength(1_000);
+});
+
+test('with wakeup: poll no notification is ever sent', async () => {
+  const heard: unknown[] = [];
+  database.client.on('notification', (message) => heard.push(message));
+  await database.query('listen fraiseql_observers');
+  await leading(await start({ wakeup: 'poll', pollInterval: 20 }));
+  for (let id = 1; id <= 5; id++) {
+    await insert(id);
+    await receiver.waitFor(id);
+  }
+  await database.query('select 1');
+  expect(heard).toEqual([]);
+});
+
+test('a change that another producer writes into the log is delivered as fast as a captured one', async () => {
+  await leading(await start({ pollInterval: 60_000 }));
+  await eventually(() => database.query('select 1 from pg_locks where locktype = $1 and granted', ['advisory']), (rows) => rows.length > 0); // prettier-ignore
+  await database.query(
+    "insert into core.tb_entity_change_log (object_type, object_id, modification_type, object_data) values ('Other', gen_random_uuid(), 'INSERT', '{}')",
+  );
+  await receiver.waitFor(1, 5_000);
+});
+
+test('a redrive is one try, leaves the dead letters only when it succeeds, and concurrent ones fire once', async () => {
+  const { listDeadLetters, requestRetry, retryResult, showDeadLetter } = await import('../../src/delivery/dead-letters.sql');
+  receiver.answer = (_request, response) => void response.writeHead(400).end('no');
+  await start();
+  await insert(1);
+  const filter = { observer: null, error: null, limit: 10, offset: 0 };
+  const [item] = await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 1); // prettier-ignore
+  expect(await requestRetry(database.client, item!.id, 'me')).toBe('queued');
+  expect(await eventually(() => retryResult(database.client, item!.id), (result) => result !== undefined)).toMatchObject({ delivered: false }); // prettier-ignore
+  expect(await listDeadLetters(database.client, filter)).toHaveLength(1);
+  receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 200);
+  const before = receiver.requests.length;
+  const { pool } = streams[0]!;
+  const answers = await Promise.all(Array.from({ length: 5 }, () => requestRetry(pool, item!.id, 'me')));
+  expect(answers.filter((answer) => answer === 'queued')).toHaveLength(1);
+  expect(await eventually(() => retryResult(database.client, item!.id), (result) => result !== undefined)).toEqual({ delivered: true, message: null }); // prettier-ignore
+  expect(receiver.requests.length - before).toBe(1);
+  expect(await listDeadLetters(database.client, filter)).toEqual([]);
+  const shown = await showDeadLetter(database.client, item!.id);
+  expect(shown!.history.map(({ what }) => what)).toEqual(['died', 'retry asked for', 'failed again', 'retry asked for', 'delivered']);
+  expect(shown!.tries.map(({ outcome }) => outcome)).toEqual(['dead', 'dead', 'succeeded']);
+});
+
+test('a quarantined change that has become readable leaves the quarantine and is delivered', async () => {
+  const { listDeadLetters, requestRetry } = await import('../../src/delivery/dead-letters.sql');
+  await start();
+  await database.query(
+    "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}')",
+  );
+  const filter = { observer: null, error: null, limit: 10, offset: 0 };
+  const [item] = await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 1); // prettier-ignore
+  expect(item).toMatchObject({ kind: 'quarantine', error: 'unknown_verb' });
+  await database.query("update core.tb_entity_change_log set modification_type = 'INSERT'");
+  expect(await requestRetry(database.client, item!.id, 'me')).toBe('queued');
+  await receiver.waitFor(1);
+  await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 0); // prettier-ignore
+});
