@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { didYouMean } from './problems';
 
 // Each answers what is wrong, or null. None repeats the value: it may have come out of a secret.
 
@@ -25,11 +26,20 @@ const RESERVED = new Set([
   'connection',
 ]);
 
+/** Names of headers count without regard to case: of two that differ only in that, one would silently win. */
+export function repeatedHeader(names: readonly string[]): string | null {
+  const lower = names.map((name) => name.toLowerCase());
+  return names.find((_name, i) => lower.indexOf(lower[i] ?? '') !== i) ?? null;
+}
+
 export function headerProblem(name: string, value: string): string | null {
   if (!TOKEN.test(name)) return `"${name}" is not the name of a header`;
   if (RESERVED.has(name.toLowerCase())) return `the header ${name} is set by the service itself`;
+  // What stands in a tag is encoded when it is rendered.
+  const literal = value.replace(/\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g, '');
   // eslint-disable-next-line no-control-regex -- these are what is refused
-  return /[\0-\x08\x0a-\x1f\x7f]/.test(value) ? 'a header may not hold a line break or another control character' : null;
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(literal)) return 'a header may not hold a line break or another control character';
+  return /[^\t\x20-\x7e]/.test(literal) ? 'a header may hold ASCII characters only' : null;
 }
 
 /** Standard Webhooks: `whsec_` and base64 of 24 to 64 bytes. */
@@ -43,8 +53,16 @@ export function secretProblem(secret: string): string | null {
 
 const HOST = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 
+/** No name ends in a number: 10.0.0.256 and 0x7f.1 are addresses gone wrong. */
+const NUMERIC_END = /(^|\.)(\d+|0x[\da-f]*)$/i;
+const CLASSES = ['private', 'loopback'];
+
 export function addressProblem(entry: string): string | null {
   const expected = 'expected a CIDR block (10.0.0.0/8), an address, a host name, private or loopback';
-  if (entry.includes('/')) return ipaddr.isValidCIDR(entry) ? null : expected;
-  return isIP(entry) || HOST.test(entry) ? null : expected;
+  if (entry.includes('/')) return isIP(entry.split('/')[0] ?? '') && ipaddr.isValidCIDR(entry) ? null : expected;
+  if (isIP(entry)) return entry.includes('%') ? expected : null;
+  if (!HOST.test(entry) || NUMERIC_END.test(entry)) return expected;
+  // `privat` would be a host of that name, and allow nothing.
+  const hint = CLASSES.includes(entry) || entry.includes('.') ? '' : didYouMean(entry, CLASSES);
+  return hint === '' ? null : `${expected}${hint}`;
 }

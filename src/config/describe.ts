@@ -1,6 +1,6 @@
 import type { ActionDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
 import type { LoadedConfiguration } from './load';
-import { SETTINGS, type Origin, type Setting, type SettingName } from './settings';
+import { CONFIG_VARIABLE, SETTINGS, type Origin, type Setting, type SettingName } from './settings';
 import { formatDuration } from './units';
 
 export interface SettingDescription {
@@ -11,11 +11,12 @@ export interface SettingDescription {
   readonly description: string;
 }
 
-export function describeSettings({ settings, origins }: LoadedConfiguration): SettingDescription[] {
-  return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
+export function describeSettings({ settings, origins, file }: LoadedConfiguration): SettingDescription[] {
+  const table = (Object.keys(SETTINGS) as SettingName[]).map((name) => {
     const setting: Setting<unknown> = SETTINGS[name];
     return { variable: setting.variable, value: setting.show(settings[name]), origin: origins[name], description: setting.description };
   });
+  return [{ variable: CONFIG_VARIABLE, value: file.path, origin: file.origin, description: 'the observers file' }, ...table];
 }
 
 export interface ObserverDescription {

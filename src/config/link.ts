@@ -10,9 +10,9 @@ import type {
 import { EVENT_KINDS } from '../event/entity-event';
 import { compileCondition, ConditionSyntaxError } from '../matching/condition/condition';
 import { compileBody, compileTemplate, TemplateError } from '../matching/template/template';
-import { addressProblem, headerProblem, secretProblem, urlProblem } from './checks';
+import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from './checks';
 import { didYouMean, type Problem } from './problems';
-import type { ActionShape, CaptureShape, EndpointShape, ObserverShape, ObserversFileShape, WebhookShape } from './schema';
+import { NAME, NAME_EXPECTED, type ActionShape, type CaptureShape, type EndpointShape, type ObserverShape, type ObserversFileShape, type WebhookShape } from './schema'; // prettier-ignore
 import type { ConfigSource } from './source';
 import { parseDuration } from './units';
 
@@ -34,6 +34,8 @@ export class Linker {
     const captures = (content.capture ?? []).map((capture, i) => this.capture(capture, ['capture', i]));
     this.unique(captures.map(({ table }) => table), (i) => ['capture', i, 'table'], 'table'); // prettier-ignore
     for (const [name, endpoint] of Object.entries(content.endpoints ?? {})) {
+      // A slash would make it the name that an action's own url gets.
+      if (!NAME.test(name)) this.problems.push(this.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
       this.endpoints.set(name, this.endpoint(name, endpoint, ['endpoints', name]));
     }
     const observers = (content.observers ?? []).map((observer, i) => this.observer(observer, ['observers', i]));
@@ -45,7 +47,7 @@ export class Linker {
   private capture(shape: CaptureShape, path: Path): CaptureDefinition {
     const { include = null, exclude = [], mask = {} } = shape.columns ?? {};
     for (const key of shape.key ?? []) {
-      if (exclude.includes(key) || key in mask || (include !== null && !include.includes(key))) {
+      if (exclude.includes(key) || Object.hasOwn(mask, key) || (include !== null && !include.includes(key))) {
         this.complain([...path, 'key'], `the key column "${key}" must be visible: it is how the entity is told`);
       }
     }
@@ -69,10 +71,7 @@ export class Linker {
     const url = shape.url ?? '';
     this.check([...path, 'url'], urlProblem(url));
     this.template([...path, 'url'], () => compileTemplate(url, 'url'));
-    for (const [header, value] of Object.entries(shape.headers ?? {})) {
-      this.check([...path, 'headers', header], headerProblem(header, value));
-      this.template([...path, 'headers', header], () => compileTemplate(value, 'header'));
-    }
+    this.headers(shape.headers ?? {}, [...path, 'headers']);
     const secrets = shape.signing?.secrets ?? [];
     secrets.forEach((secret, i) => this.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
     (shape.allow_addresses ?? []).forEach((entry, i) => this.check([...path, 'allow_addresses', i], addressProblem(entry)));
@@ -92,15 +91,18 @@ export class Linker {
     if (entities.includes('*') && entities.length > 1) this.complain([...path, 'entity'], '"*" means all entities, and stands alone');
     const { when = null } = shape;
     if (when !== null) this.condition([...path, 'when'], when);
+    const kinds = shape.on === undefined ? EVENT_KINDS : [shape.on].flat();
+    this.unique(entities, (i) => [...path, 'entity', i], 'entity');
+    this.unique(kinds, (i) => [...path, 'on', i], 'kind');
     const actions = shape.actions.map((action, i) => this.action(action, shape.name, [...path, 'actions', i]));
     this.unique(actions.map(({ name }) => name), (i) => [...path, 'actions', i], 'action'); // prettier-ignore
     return {
       name: shape.name,
       entities: entities.includes('*') ? '*' : entities,
-      kinds: shape.on === undefined ? EVENT_KINDS : [shape.on].flat(),
+      kinds,
       when,
       retry: this.retry(shape.retry ?? {}, [...path, 'retry']),
-      actions: actions,
+      actions,
     };
   }
 
@@ -141,15 +143,10 @@ export class Linker {
     if ((shape.endpoint === undefined) === (shape.url === undefined))
       this.complain(path, 'give either endpoint (a name under endpoints:) or url');
     const { body = null, headers = {} } = shape;
-    const json = /\bjson\b/i.test(
-      Object.entries(headers).find(([header]) => header.toLowerCase() === 'content-type')?.[1] ?? 'application/json',
-    );
-    if (body !== null) this.template([...path, 'body'], () => compileBody(body, json));
+    if (body !== null) this.body(body, [...path, 'body']);
+    if (body !== null && shape.method === 'GET') this.complain([...path, 'body'], 'a GET carries no body; leave it out, or use POST');
     const endpoint = shape.endpoint === undefined ? this.endpoint(ownEndpoint, { ...shape, headers: {} }, path) : this.named(shape, path);
-    for (const [header, value] of Object.entries(headers)) {
-      this.check([...path, 'headers', header], headerProblem(header, value));
-      this.template([...path, 'headers', header], () => compileTemplate(value, 'header'));
-    }
+    this.headers(headers, [...path, 'headers']);
     return { type: 'webhook', name, endpoint, method: shape.method ?? 'POST', headers, body: body as BodyTemplate | null };
   }
 
@@ -163,6 +160,27 @@ export class Linker {
     const known = [...this.endpoints.keys()];
     this.complain([...path, 'endpoint'], `there is no endpoint "${shape.endpoint}"${didYouMean(shape.endpoint as string, known)}`);
     return { name: '', url: '', headers: {}, signingSecrets: [], timeout: 0, concurrency: 1, allowAddresses: [] };
+  }
+
+  private headers(headers: Readonly<Record<string, string>>, path: Path): void {
+    for (const [header, value] of Object.entries(headers)) {
+      this.check([...path, header], headerProblem(header, value));
+      this.template([...path, header], () => compileTemplate(value, 'header'));
+    }
+    const repeated = repeatedHeader(Object.keys(headers));
+    if (repeated !== null) this.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);
+  }
+
+  /** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
+  private body(body: unknown, path: Path): void {
+    const before = this.problems.length;
+    const visit = (part: unknown, at: Path): void => {
+      if (typeof part === 'string') this.template(at, () => compileTemplate(part, 'text'));
+      else if (Array.isArray(part)) part.forEach((entry, i) => visit(entry, [...at, i]));
+      else if (typeof part === 'object' && part !== null) for (const [key, entry] of Object.entries(part)) visit(entry, [...at, key]);
+    };
+    visit(body, path);
+    if (this.problems.length === before) this.template(path, () => compileBody(body as BodyTemplate, true));
   }
 
   private condition(path: Path, source: string): void {

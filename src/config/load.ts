@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { ObserversDefinition } from '../event/definitions';
 import { Linker } from './link';
 import { ConfigurationError, type Problem } from './problems';
-import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, resolveSettings, type Origins, type Settings, type SettingsInput } from './settings';
+import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, resolveSettings, type Origin, type Origins, type Settings, type SettingsInput } from './settings'; // prettier-ignore
 import { ConfigSource } from './source';
 import { validateShape } from './validate';
 
@@ -14,6 +14,8 @@ export interface LoadInput {
 
 export interface ObserversFile {
   readonly path: string;
+  /** Who named the file. */
+  readonly origin: Origin;
   readonly definition: ObserversDefinition;
   readonly warnings: readonly Problem[];
   /** As the file has it, references unresolved: what may be stored. */
@@ -28,25 +30,40 @@ export interface LoadedConfiguration {
 
 /** Settings and observers file. @throws ConfigurationError with every problem of both at once */
 export function loadConfiguration({ env, configFile }: LoadInput): LoadedConfiguration {
-  const path = configFile ?? env[CONFIG_VARIABLE] ?? DEFAULT_CONFIG_FILE;
+  const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
   const shape = validateShape(source);
   const linker = new Linker(source);
   const definition = shape.content === null ? null : linker.link(shape.content);
-  const all = [...problems, ...shape.problems, ...linker.problems].sort((a, b) => a.line - b.line || a.column - b.column);
+  const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
+  const all = [...source.unresolved, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.length > 0 || definition === null) throw new ConfigurationError(all);
-  return { settings, origins, file: { path, definition, warnings: linker.warnings, source: { text: source.text, hash: source.hash } } };
+  const { warnings } = linker;
+  return { settings, origins, file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } } };
 }
 
-/** Settings alone, for commands that work on the database; the file counts when it is there. @throws ConfigurationError */
+/**
+ * Settings alone, for commands that work on the database; the file counts when it is there. The secrets of endpoints need not be at hand
+ * where somebody only looks at the dead letters: of the references only those under `settings:` must resolve.
+ *
+ * @throws ConfigurationError
+ */
 export function loadSettings({ env, configFile }: LoadInput): Settings {
-  const path = configFile ?? env[CONFIG_VARIABLE] ?? DEFAULT_CONFIG_FILE;
-  const named = configFile !== undefined || env[CONFIG_VARIABLE] !== undefined;
-  const fromFile = named || existsSync(path) ? settingsIn(ConfigSource.read(path, env)) : new Map<string, never>();
-  const { settings, problems } = resolveSettings({ env, fromFile });
-  if (problems.length > 0) throw new ConfigurationError(problems);
+  const { path, origin } = configPath({ env, configFile });
+  const source = origin !== 'default' || existsSync(path) ? ConfigSource.read(path, env) : null;
+  const { settings, problems } = resolveSettings({ env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
+  const unresolved = source?.unresolved.filter((problem) => problem.path.startsWith('settings.')) ?? [];
+  const all = [...unresolved, ...problems.filter((problem) => source?.isUnresolved(problem) !== true)];
+  if (all.length > 0) throw new ConfigurationError(all);
   return settings;
+}
+
+function configPath({ env, configFile }: { env: LoadInput['env']; configFile: string | undefined }): { path: string; origin: Origin } {
+  if (configFile !== undefined) return { path: configFile, origin: 'flag' };
+  const named = env[CONFIG_VARIABLE] ?? '';
+  // Empty is unset, as for every other variable.
+  return named === '' ? { path: DEFAULT_CONFIG_FILE, origin: 'default' } : { path: named, origin: 'environment' };
 }
 
 function settingsIn(source: ConfigSource): SettingsInput['fromFile'] {

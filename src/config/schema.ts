@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { fileKey, SETTINGS } from './settings';
-import { DURATION } from './units';
+import { DURATION, parseDuration } from './units';
 
 // What an error should say lies in the messages; `describe` is what editors show.
-const duration = z.string().regex(DURATION, 'expected a duration such as 250ms, 10s, 5m, 1h or 3d');
-const name = z.string().regex(/^[\w.-]{1,100}$/, 'expected a name of letters, digits, "-", "_" and "."');
+const anyDuration = z.string().regex(DURATION, 'expected a duration such as 250ms, 10s, 5m, 1h or 3d');
+// A delay becomes a date: it must stay one that PostgreSQL can hold.
+const delay = anyDuration.refine((text) => within(text, '0ms', '365d'), 'expected a duration of at most 365d');
+// A timeout becomes a timer: one of more than 24.8 days would run out at once.
+const timeout = anyDuration.refine((text) => within(text, '1ms', '1h'), 'expected a duration from 1ms to 1h');
+export const NAME = /^[\w.-]{1,100}$/;
+export const NAME_EXPECTED = 'expected a name of letters, digits, "-", "_" and "."';
+const name = z.string().regex(NAME, NAME_EXPECTED);
 const column = z.string().min(1, 'expected the name of a column');
 const url = z.string().min(1, 'expected a URL');
 const headers = z.record(z.string(), z.string());
@@ -43,7 +49,7 @@ const capture = z.strictObject({
 
 const endpointFields = {
   signing: signing.optional(),
-  timeout: duration.optional().describe('from dialling to the last byte of the answer; default 10s'),
+  timeout: timeout.optional().describe('from dialling to the last byte of the answer; default 10s'),
   concurrency: concurrency.optional().describe('requests under way at once; default 32'),
   allow_addresses: allowAddresses.optional(),
 };
@@ -57,10 +63,10 @@ const endpoint = z.strictObject({
 const retry = z.strictObject({
   strategy: z.enum(['exponential', 'linear', 'fixed', 'schedule']).optional(),
   max_attempts: z.int().min(1).max(1_000).optional().describe('the first one included; default 8'),
-  initial_delay: duration.optional().describe('default 1s'),
-  max_delay: duration.optional().describe('default 1h'),
-  max_elapsed: duration.optional().describe('no try begins later than this after the first; default 3d'),
-  schedule: z.array(duration).min(1).max(100).optional().describe('the waits, for strategy: schedule'),
+  initial_delay: delay.optional().describe('default 1s'),
+  max_delay: delay.optional().describe('default 1h'),
+  max_elapsed: delay.optional().describe('no try begins later than this after the first; default 3d'),
+  schedule: z.array(delay).min(1).max(100).optional().describe('the waits, for strategy: schedule'),
 });
 
 const common = { name: name.optional().describe('default: the type'), execution: z.literal('inline').optional() };
@@ -116,6 +122,12 @@ export const OBSERVERS_FILE = z.strictObject({
   observers: z.array(observer).optional(),
 });
 
+/** Texts that are no duration pass: another check speaks of them. */
+function within(text: string, least: string, most: string): boolean {
+  const written = parseDuration(text);
+  return written === null || (written >= (parseDuration(least) ?? 0) && written <= (parseDuration(most) ?? 0));
+}
+
 export type ObserversFileShape = z.infer<typeof OBSERVERS_FILE>;
 export type CaptureShape = z.infer<typeof capture>;
 export type EndpointShape = z.infer<typeof endpoint>;
@@ -131,7 +143,7 @@ export function jsonSchema(): string {
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
 export const LATER_KEYS = ['lookups', 'rate_limit', 'circuit_breaker', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
-export const LATER_ACTIONS = ['slack', 'email', 'sms', 'push', 'search', 'cache', 'database', 'publish'];
+export const LATER_ACTIONS = ['slack', 'email', 'sms', 'push', 'search', 'cache', 'database', 'publish', 'custom'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   ordering: ['strict'],
   on_failure: ['log', 'alert'],

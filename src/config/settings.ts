@@ -29,13 +29,13 @@ function whole(variable: string, fallback: number, least: number, most: number, 
   return { variable, description, default: String(fallback), parse, show: asIs };
 }
 
-function duration(variable: string, fallback: string, least: string, description: string): Setting<number> {
-  const floor = parseDuration(least) ?? 0;
+/** The upper bounds are not only sense: a timer of more than 24.8 days runs out at once. */
+function duration(variable: string, fallback: string, [least, most]: readonly [string, string], description: string): Setting<number> {
   const parse = (value: string): { value: number } | { expected: string } => {
     const milliseconds = parseDuration(value);
-    return milliseconds !== null && milliseconds >= floor
+    return milliseconds !== null && milliseconds >= (parseDuration(least) ?? 0) && milliseconds <= (parseDuration(most) ?? 0)
       ? { value: milliseconds }
-      : { expected: `a duration of at least ${least}, such as ${fallback}` };
+      : { expected: `a duration from ${least} to ${most}, such as ${fallback}` };
   };
   return { variable, description, default: fallback, parse, show: formatDuration };
 }
@@ -54,8 +54,16 @@ const databaseUrl: Setting<string | null> = {
   default: null,
   parse: (value) =>
     /^postgres(ql)?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'postgres://user:password@host:port/database' },
-  show: (value) => (value === null ? '' : value.replace(/:[^:@/]*@/, ':•••@').replace(/(password=)[^&]*/, '$1•••')),
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
 };
+
+/** By the rules of URLs, not by a pattern: a password may hold `@` and `:`. */
+function withoutPasswords(address: string): string {
+  const url = new URL(address);
+  if (url.password !== '') url.password = '***';
+  for (const name of [...url.searchParams.keys()]) if (/pass/i.test(name)) url.searchParams.set(name, '***');
+  return url.href;
+}
 
 const maxEventSize: Setting<number> = {
   variable: 'OBSERVERS_MAX_EVENT_SIZE',
@@ -89,10 +97,10 @@ export const SETTINGS = {
   inlineBudget: duration(
     'OBSERVERS_INLINE_BUDGET',
     '1s',
-    '10ms',
+    ['10ms', '1h'],
     'how long a delivery may hold the stream before it goes on from PostgreSQL',
   ),
-  commitWindow: duration('OBSERVERS_COMMIT_WINDOW', '5ms', '0ms', 'how long outcomes gather before they are committed together'),
+  commitWindow: duration('OBSERVERS_COMMIT_WINDOW', '5ms', ['0ms', '1s'], 'how long outcomes gather before they are committed together'),
   maxEventSize,
   wakeup: oneOf(
     'OBSERVERS_WAKEUP',
@@ -100,10 +108,15 @@ export const SETTINGS = {
     ['notify', 'poll'],
     'poll: no NOTIFY is ever sent, for applications that use PREPARE TRANSACTION',
   ),
-  pollInterval: duration('OBSERVERS_POLL_INTERVAL', '100ms', '5ms', 'how often an idle stream looks by itself, whatever NOTIFY says'),
-  leaseTtl: duration('OBSERVERS_LEASE_TTL', '10s', '1s', 'how long a leader that has vanished without a trace is waited for'),
-  retention: duration('OBSERVERS_RETENTION', '7d', '1m', 'how long finished changes and attempts are kept'),
-  shutdownTimeout: duration('OBSERVERS_SHUTDOWN_TIMEOUT', '10s', '0ms', 'how long a stop waits for deliveries under way'),
+  pollInterval: duration(
+    'OBSERVERS_POLL_INTERVAL',
+    '100ms',
+    ['5ms', '1m'],
+    'how often an idle stream looks by itself, whatever NOTIFY says',
+  ),
+  leaseTtl: duration('OBSERVERS_LEASE_TTL', '10s', ['1s', '1h'], 'how long a leader that has vanished without a trace is waited for'),
+  retention: duration('OBSERVERS_RETENTION', '7d', ['1m', '3650d'], 'how long finished changes and attempts are kept'),
+  shutdownTimeout: duration('OBSERVERS_SHUTDOWN_TIMEOUT', '10s', ['0ms', '1h'], 'how long a stop waits for deliveries under way'),
   logLevel: oneOf('OBSERVERS_LOG_LEVEL', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'what is logged'),
   logFormat: oneOf('OBSERVERS_LOG_FORMAT', 'auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines otherwise'),
 } as const satisfies Record<string, Setting<unknown>>;

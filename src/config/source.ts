@@ -1,22 +1,33 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type Scalar } from 'yaml';
+import { dirname } from 'node:path';
+import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type Scalar } from 'yaml'; // prettier-ignore
 import { messageOf } from '../event/errors';
 import { ConfigurationError, type Problem } from './problems';
+import { resolveReferences } from './references';
+import { offsetInScalar } from './scalar-position';
 
 const LARGEST = 4 * 1024 * 1024;
+/** Each alias is looked up by a walk through the file, and may stand for a tree of others: more than a person writes is an attack. */
+const MOST_ALIASES = 1_000;
+const LARGEST_EXPANSION = 10_000;
+/** A value this long is no word of our messages: it is hidden wherever it stands. A shorter one is hidden where it is quoted. */
+const TELLING_LENGTH = 8;
 
 type PathStep = string | number;
 
 /** An observers file as it stands: its text, its values with references resolved, and where each of them is. */
 export class ConfigSource {
-  readonly problems: Problem[] = [];
   readonly hash: string;
+  /** References that could not be resolved. The rest of the file can still be checked; what stands there cannot. */
+  readonly unresolved: Problem[] = [];
   private readonly document: Document;
+  private readonly content: unknown;
   private readonly lines = new LineCounter();
-  /** Texts as they were written, by node, for those that held references: a resolved value is never shown. */
-  private readonly written = new Map<Node, string>();
+  /** Texts as they were written, by node, for those that held references; and which of these brought values from outside. */
+  private readonly written = new Map<Node, { readonly raw: string; readonly outside: readonly string[] }>();
+  /** What messages say in place of values that came out of references. */
+  private readonly hidden = new Map<string, string>();
 
   private constructor(
     readonly file: string,
@@ -25,8 +36,17 @@ export class ConfigSource {
   ) {
     this.hash = createHash('sha256').update(text).digest('hex');
     this.document = parseDocument(text, { lineCounter: this.lines, version: '1.2', uniqueKeys: true, prettyErrors: false });
-    for (const { pos, message } of [...this.document.errors, ...this.document.warnings]) this.problems.push(this.at(pos[0], '', message));
-    if (this.problems.length === 0) this.resolveReferences();
+    const syntax = this.syntaxProblems();
+    const broken = syntax.length > 0 ? syntax : this.structureProblems();
+    if (broken.length > 0) throw new ConfigurationError(broken);
+    this.resolveReferences();
+    try {
+      this.content = this.document.toJS({ maxAliasCount: LARGEST_EXPANSION });
+    } catch (error) {
+      // The only error that is left, for every alias is known to resolve: the number of values they stand for.
+      if (!(error instanceof ReferenceError)) throw error;
+      throw new ConfigurationError([this.at(0, '', 'the aliases (*name) of this file stand for too many values')]);
+    }
   }
 
   /** @throws ConfigurationError when there is no such file, or it is not YAML (JSON is YAML too). */
@@ -37,121 +57,154 @@ export class ConfigSource {
     let text: string;
     try {
       if (statSync(file).size > LARGEST) return refuse(`the file is larger than ${LARGEST / 1024 / 1024} MiB`);
-      text = readFileSync(file, 'utf8');
+      text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
     } catch (error) {
+      if (error instanceof ConfigurationError) throw error;
       const { code } = error as { code?: string };
       if (code === 'ENOENT') return refuse('there is no such file; write one to begin with: fraiseql-observers init');
+      if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return refuse('the file is not UTF-8');
       return refuse(code === 'EISDIR' ? 'this is a folder, not a file' : `the file cannot be read: ${messageOf(error)}`);
     }
-    const source = new ConfigSource(file, text, env);
-    if (source.problems.length > 0) throw new ConfigurationError(source.problems);
-    return source;
+    return new ConfigSource(file, text, env);
   }
 
   /** The values, with `${…}` resolved. */
   value(): unknown {
-    return this.document.toJS({ maxAliasCount: 100 });
+    return this.content;
   }
 
-  problem(path: readonly PathStep[], message: string, offset = 0): Problem {
-    const node = this.nodeAt(path);
-    return this.at((node?.range?.[0] ?? 0) + offset, pathText(path), message);
+  problem(path: readonly PathStep[], message: string): Problem {
+    return this.at(this.locate(path).place?.range?.[0] ?? 0, pathText(path), message);
   }
 
   /** A key that should not be there: the place is the key's, not its value's. */
   keyProblem(path: readonly PathStep[], key: string, message: string): Problem {
-    const parent = path.length === 0 ? this.document.contents : this.document.getIn(path, true);
-    const pair = isMap(parent) ? (parent.items as Pair<Scalar>[]).find(({ key: candidate }) => candidate.value === key) : undefined;
-    return this.at(pair?.key.range?.[0] ?? 0, pathText([...path, key]), message);
+    const { node } = this.locate(path);
+    const pair = isMap(node) ? (node.items as Pair<Scalar>[]).find((candidate) => String(candidate.key.value) === key) : undefined;
+    return this.at(pair?.key.range?.[0] ?? node?.range?.[0] ?? 0, pathText([...path, key]), message);
   }
 
   /**
-   * A place within a text (line and column of a condition, say) as a place in the file. Exact for texts that stand in the file as they
-   * are; where quotes, folding or references lie between, the beginning of the text.
+   * What a compiler says about a text, at its place in the file. Where references are filled in, neither reason nor place is of this
+   * file: the reason is withheld, for it quotes the text and with it a piece of the value.
    */
   problemWithin(path: readonly PathStep[], message: string, line: number, column: number): Problem {
-    const node = this.nodeAt(path);
-    if (!isScalar(node) || this.written.has(node)) return this.problem(path, message);
-    const [start = 0] = node.range ?? [];
-    const raw = this.text.slice(start, node.range?.[1]);
-    if (
-      line === 1 &&
-      (node.type === 'PLAIN' || node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE') &&
-      raw.includes(String(node.value))
-    ) {
-      return this.at(start + raw.indexOf(String(node.value)) + column - 1, pathText(path), message);
+    const { node } = this.locate(path);
+    if (!isScalar(node)) return this.problem(path, message);
+    const written = this.written.get(node);
+    if (written !== undefined && written.outside.length === 0) return this.problem(path, message);
+    if (written !== undefined) {
+      const withheld = `with ${written.outside.join(', ')} filled in, this text cannot be read at its line ${line}, column ${column}; the reason is not shown, for it quotes the value`;
+      return this.problem(path, withheld);
     }
-    const target = String(node.value).split('\n')[line - 1] ?? '';
-    const found = node.type === 'BLOCK_LITERAL' ? raw.indexOf(target, raw.indexOf('\n')) : -1;
-    return found === -1 ? this.problem(path, message) : this.at(start + found + column - 1, pathText(path), message);
+    const [start = 0, end] = node.range ?? [];
+    const offset = offsetInScalar(this.text.slice(start, end), String(node.value), node.type, line, column);
+    return this.at(start + (offset ?? 0), pathText(path), message);
   }
 
   /** How a value is written in the file, for messages: references stay references. */
   writtenAt(path: readonly PathStep[]): string {
-    const node = this.nodeAt(path);
-    return (node && this.written.get(node)) ?? (isScalar(node) ? String(node.value) : '');
+    const { node } = this.locate(path);
+    return (node && this.written.get(node)?.raw) ?? (isScalar(node) ? String(node.value) : '');
   }
 
-  private nodeAt(path: readonly PathStep[]): Node | undefined {
-    for (let length = path.length; length > 0; length--) {
-      const node = this.document.getIn(path.slice(0, length), true);
-      if (node !== undefined) return node as Node;
+  /** Whether a problem is about a value that is not known because its reference is unresolved: that has been told already. */
+  isUnresolved({ line, column }: Problem): boolean {
+    return this.unresolved.some((problem) => problem.line === line && problem.column === column);
+  }
+
+  /** @returns what stands at the path, aliases followed; and the place that is nearest to it when nothing does */
+  private locate(path: readonly PathStep[]): { node: Node | undefined; place: Node | undefined } {
+    let node = this.follow(this.document.contents);
+    let place = node;
+    for (const step of path) {
+      node = isCollection(node) ? this.follow(node.get(step, true)) : undefined;
+      place = node ?? place;
     }
-    return this.document.contents ?? undefined;
+    return { node, place };
+  }
+
+  private follow(node: Node | null | undefined): Node | undefined {
+    return (isAlias(node) ? node.resolve(this.document) : node) ?? undefined;
   }
 
   private at(offset: number, path: string, message: string): Problem {
     const { line, col } = this.lines.linePos(offset);
-    return { file: this.file, line: Math.max(1, line), column: Math.max(1, col), path, message };
+    let shown = message;
+    for (const [value, reference] of this.hidden) shown = shown.replaceAll(value, () => reference);
+    return { file: this.file, line: Math.max(1, line), column: Math.max(1, col), path, message: shown };
+  }
+
+  private syntaxProblems(): Problem[] {
+    const { errors, warnings } = this.document;
+    const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+    // The parser gives up in the middle: what it says besides is nonsense.
+    if (tooDeep !== undefined) return [this.at(tooDeep.pos[0], '', 'the file is nested too deeply')];
+    // `{ url: ${X} }`: the brace begins a mapping there, and all that follows is askew.
+    const bare = errors.find(({ pos }) => this.text.slice(pos[0] - 1, pos[0] + 1) === '${');
+    if (bare !== undefined) return [this.at(bare.pos[0] - 1, '', 'within { } and [ ] a reference is quoted: "${NAME}"')];
+    return [...errors, ...warnings].map(({ pos, message }) => this.at(pos[0], '', message));
+  }
+
+  /** What YAML allows and a configuration has no use for. */
+  private structureProblems(): Problem[] {
+    const problems: Problem[] = [];
+    let aliases = 0;
+    visit(this.document, {
+      Pair: (_key, { key }) => {
+        const start = (key as Node | null)?.range?.[0] ?? 0;
+        if (!isScalar(key)) problems.push(this.at(start, '', 'a key is a plain text, not a list, a mapping or an alias'));
+        // It would set the prototype of what is read into.
+        else if (key.value === '__proto__') problems.push(this.at(start, '', 'this key is not possible'));
+      },
+      Alias: (_key, alias, ancestors) => {
+        const start = alias.range?.[0] ?? 0;
+        if (++aliases > MOST_ALIASES) {
+          problems.push(this.at(start, '', `there are more than ${MOST_ALIASES} aliases (*name)`));
+          return visit.BREAK;
+        }
+        const target = alias.resolve(this.document);
+        if (target === undefined) problems.push(this.at(start, '', `there is no anchor &${alias.source} before this alias`));
+        else if (ancestors.includes(target)) problems.push(this.at(start, '', `*${alias.source} contains itself`));
+        return undefined;
+      },
+    });
+    return problems;
   }
 
   private resolveReferences(): void {
     visit(this.document, {
-      Scalar: (key, node) => {
-        if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return;
-        const raw = node.value;
-        this.written.set(node, raw);
-        const resolved = this.resolve(raw, node);
-        // An unquoted ${PORT} stands for what its value would be if it were written there: a number stays one.
-        node.value =
-          node.type === 'PLAIN' && /^\$\{[^}]*\}$/.test(raw) && /^(\d+(\.\d+)?|true|false)$/.test(resolved)
-            ? (JSON.parse(resolved) as unknown)
-            : resolved;
-      },
-    });
-    visit(this.document, {
-      Alias: (_key, node) => {
-        if (isAlias(node) && node.resolve(this.document) === undefined)
-          this.problems.push(this.at(node.range?.[0] ?? 0, '', `there is no anchor &${node.source}`));
+      Scalar: (key, node, ancestors) => {
+        if (typeof node.value !== 'string' || !node.value.includes('${')) return;
+        const path = pathText(pathOf(ancestors, node));
+        const start = node.range?.[0] ?? 0;
+        if (key === 'key') {
+          this.unresolved.push(this.at(start, path, 'references are filled in in values, not in keys'));
+          return;
+        }
+        this.fillIn(node, node.value, start, path);
       },
     });
   }
 
-  /** Once, left to right: what comes out of a variable or a file is never looked at again. */
-  private resolve(raw: string, node: Node): string {
-    return raw.replace(/\$\$\{|\$\{([^}]*)\}?/g, (reference, inner: string | undefined) => {
-      if (reference === '$${') return '${';
-      const complain = (message: string): string => {
-        this.problems.push(this.at(node.range?.[0] ?? 0, '', message));
-        return '';
-      };
-      if (inner === undefined || !reference.endsWith('}')) return complain(`"\${" without "}"; a literal one is written "$\${"`);
-      if (inner.startsWith('file:')) return this.readReferenced(inner.slice(5), complain);
-      const [, name = '', fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner) ?? [];
-      if (name === '') return complain(`\${${inner}} is not a reference: \${NAME}, \${NAME:-default} or \${file:PATH}`);
-      const value = this.env[name];
-      if (value !== undefined && value !== '') return value;
-      return fallback ?? complain(`the environment variable ${name} is not set; give it, or write \${${name}:-default}`);
-    });
+  private fillIn(node: Scalar, raw: string, start: number, path: string): void {
+    const { text, fromOutside, problems } = resolveReferences(raw, this.env, dirname(this.file));
+    this.written.set(node, { raw, outside: fromOutside.map(({ reference }) => reference) });
+    this.unresolved.push(...problems.map((message) => this.at(start, path, message)));
+    if (problems.length > 0) return;
+    if (fromOutside.length > 0 && text !== '') this.hidden.set(`"${text}"`, `"${raw}"`);
+    for (const { reference, value } of fromOutside) if (value.length >= TELLING_LENGTH) this.hidden.set(value, reference);
+    // An unquoted ${PORT} stands for what its value would be if it were written there: a number stays one.
+    const bare = node.type === 'PLAIN' && /^\$\{[^}]*\}$/.test(raw) && /^(0|[1-9]\d*)(\.\d+)?$|^(true|false)$/.test(text);
+    node.value = bare ? (JSON.parse(text) as unknown) : text;
   }
+}
 
-  private readReferenced(path: string, complain: (message: string) => string): string {
-    try {
-      return readFileSync(resolve(dirname(this.file), path), 'utf8').replace(/\r?\n$/, '');
-    } catch (error) {
-      return complain(`the file ${path} cannot be read: ${String((error as { code?: string }).code ?? messageOf(error))}`);
-    }
-  }
+function pathOf(ancestors: readonly unknown[], node: Node): PathStep[] {
+  return [...ancestors, node].flatMap((ancestor, i, all): PathStep[] => {
+    if (isPair(ancestor)) return [String((ancestor.key as Scalar).value)];
+    return isSeq(ancestor) ? [ancestor.items.indexOf(all[i + 1])] : [];
+  });
 }
 
 function pathText(path: readonly PathStep[]): string {

@@ -6,10 +6,10 @@ export const SIZE = /^(\d+)(B|KiB|MiB|GiB)?$/;
 const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** @returns milliseconds, or null when the text is no duration */
+/** @returns whole milliseconds, or null when the text is no duration */
 export function parseDuration(text: string): number | null {
   const match = DURATION.exec(text);
-  return match === null ? null : Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS];
+  return match === null ? null : Math.round(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]);
 }
 
 /** @returns bytes, or null when the text is no size */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { didYouMean, type Problem } from './problems';
+import { repair } from './repair';
 import { LATER_ACTIONS, LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema';
 import type { ConfigSource } from './source';
 
@@ -24,42 +25,6 @@ export function validateShape(source: ConfigSource): ShapeResult {
   if (result.success) return { content: result.data, problems: [] };
   const repaired = OBSERVERS_FILE.safeParse(repair(value as Record<string, unknown>, result.error.issues));
   return { content: repaired.data ?? null, problems: result.error.issues.flatMap((issue) => toProblems(source, issue, [])) };
-}
-
-/** Stand-ins for list entries that are malformed; positions and names of their neighbours stay what they are. */
-const STAND_INS: readonly [pattern: RegExp, value: (position: string) => unknown][] = [
-  [/^capture\.\d+$/, (i) => ({ table: `malformed.t${i}` })],
-  [/^endpoints\.[^.]+$/, () => ({ url: 'https://malformed.invalid' })],
-  [/^observers\.\d+\.actions\.\d+$/, (i) => ({ type: 'log', name: `malformed-${i}` })],
-  [/^observers\.\d+$/, (i) => ({ name: `malformed-${i}`, entity: '*', actions: [{ type: 'log' }] })],
-];
-
-/** Takes out what is wrong: unknown keys one by one, malformed values with the entry that they belong to. */
-function repair(value: Record<string, unknown>, issues: readonly Issue[]): unknown {
-  const copy = structuredClone(value);
-  copy['version'] = 1;
-  for (const issue of issues) {
-    const path = issue.path.map(String);
-    const holder = (length: number): Record<string, unknown> | undefined =>
-      path
-        .slice(0, length)
-        .reduce<Record<string, unknown> | undefined>((at, step) => at?.[step] as Record<string, unknown> | undefined, copy);
-    if (issue.code === 'unrecognized_keys') {
-      const parent = holder(path.length);
-      for (const key of issue.keys) delete parent?.[key];
-      continue;
-    }
-    const entry = path
-      .map((_step, i) => path.slice(0, i + 1).join('.'))
-      .findLast((prefix) => STAND_INS.some(([pattern]) => pattern.test(prefix)));
-    const standIn = STAND_INS.find(([pattern]) => pattern.test(entry ?? ''));
-    const steps = (entry ?? path[0] ?? '').split('.');
-    const parent = holder(steps.length - 1);
-    const last = steps.at(-1) ?? '';
-    if (standIn !== undefined && parent !== undefined) parent[last] = standIn[1](last);
-    else delete parent?.[last];
-  }
-  return copy;
 }
 
 function toProblems(source: ConfigSource, issue: Issue, prefix: Path): Problem[] {

@@ -90,6 +90,8 @@ export class ListenConnection {
       this.logger.warn(
         'this connection goes through a pooler that swallows notifications (PgBouncer in transaction mode?): polling instead',
       );
+    // close() may have come while this one was being made.
+    if (this.closed) return disconnect(client);
     this.client = client;
     client.on('notification', this.onWake);
     client.once('end', () => void this.lost(client));

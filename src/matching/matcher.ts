@@ -2,7 +2,6 @@ import type { ActionDefinition, ObserverDefinition } from '../event/definitions'
 import type { EntityEvent, EventKind } from '../event/entity-event';
 import { messageOf } from '../event/errors';
 import { compileCondition, type Condition, type Scope } from './condition/condition';
-import { EvaluationError } from './condition/errors';
 
 /** What an observer made of an event. */
 export type MatchResult =
@@ -28,7 +27,7 @@ export class Matcher {
     for (const observer of observers) {
       const candidate = { observer, condition: observer.when === null ? null : compileCondition(observer.when) };
       this.byName.set(observer.name, candidate);
-      for (const kind of observer.kinds) this.index(kind, candidate);
+      for (const kind of new Set(observer.kinds)) this.index(kind, candidate);
     }
     this.mergeAnyEntity();
   }
@@ -84,8 +83,7 @@ function judge({ observer, condition }: Candidate, scope: Scope): MatchResult {
   try {
     return condition.matches(scope) ? { observer, matched: true } : { observer, matched: false };
   } catch (error) {
-    // A row whose JSON does not parse has no answer either.
-    if (error instanceof EvaluationError || error instanceof SyntaxError) return { observer, matched: null, error: messageOf(error) };
-    throw error;
+    // Whatever it is (a row whose JSON does not parse, one nested too deep): it concerns this row, and must not stop the others.
+    return { observer, matched: null, error: messageOf(error) };
   }
 }

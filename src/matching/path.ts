@@ -75,6 +75,7 @@ export function descend(from: Found, steps: readonly (string | number)[]): Found
   for (const step of steps) {
     if (value === MISSING || value === null || typeof value !== 'object' || value instanceof Big || !Object.hasOwn(value, step))
       return MISSING;
+    if (Array.isArray(value) && typeof step !== 'number') return MISSING;
     value = (value as Record<string | number, JsonValue>)[step] ?? null;
   }
   return value;

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../event/json-document';
 import { messageOf } from '../../event/errors';
-import { compilePath, descend, documentValue, MISSING, rowSteps } from '../path';
+import { compilePath, descend, documentValue, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
 import { EvaluationError } from './errors';
 import type { Node, NodeType, Scope } from './node';
 import { made, shown, type Fail } from './operators';
@@ -95,8 +95,17 @@ function matches(call: Call): Node {
 }
 
 function hasField(call: Call): Node {
-  const read = compilePath(stepsOf(call, 0));
+  const read = readerOf(call);
   return yielding('truth', call, [], ({ event }) => read(event) !== MISSING);
+}
+
+function readerOf(call: Call): PathReader {
+  try {
+    return compilePath(stepsOf(call, 0));
+  } catch (error) {
+    if (error instanceof UnknownPathError) return call.fail(argument(call, 0), error.message);
+    throw error;
+  }
 }
 
 function age(call: Call): Node {
@@ -142,18 +151,19 @@ const PATH_STEP = /^([\p{L}_][\p{L}\p{N}_$]*)|^\[(\d+)\]/u;
 
 function stepsOf(call: Call, position: number): readonly (string | number)[] {
   const node = argument(call, position);
-  const written = node.path ?? node.literal;
-  if (typeof written !== 'string') return call.fail(node, `${call.name}() needs a field, such as status or 'status'`);
+  if (node.steps !== undefined) return node.steps;
+  if (typeof node.literal !== 'string' || node.literal === '')
+    return call.fail(node, `${call.name}() needs a field, such as status or 'status'`);
   // A quoted name that is no path (a column called "e-mail") is one step.
   const steps: (string | number)[] = [];
-  let rest = written;
+  let rest = node.literal;
   while (rest !== '') {
     const match = PATH_STEP.exec(rest);
-    if (!match) return [written];
+    if (!match) return [node.literal];
     steps.push(match[1] ?? Number(match[2]));
     rest = rest.slice(match[0].length).replace(/^\.(?=.)/, '');
   }
-  return steps.length > 0 ? steps : call.fail(node, `${call.name}() needs a field, such as status or 'status'`);
+  return steps;
 }
 
 function yielding(type: NodeType, call: Call, children: readonly Node[], evaluate: (scope: Scope) => Value): Node {

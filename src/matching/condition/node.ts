@@ -24,6 +24,8 @@ export interface Node {
   readonly children: readonly Node[];
   /** A path as written, or null: explain names it when it is missing. */
   readonly path: string | null;
+  /** The steps of a path; undefined otherwise. */
+  readonly steps?: readonly (string | number)[];
   /** The value of a literal; undefined otherwise. */
   readonly literal?: Value;
 }

@@ -144,7 +144,8 @@ function checkTimeLiteral(node: Node, parse: (value: Value) => number, fail: Fai
   try {
     parse(node.literal);
   } catch (error) {
-    fail(node, messageOf(error));
+    // Of a literal the author may see the text; of a row's value nobody does.
+    fail(node, messageOf(error).replace(/^text/, `'${node.literal}'`));
   }
 }
 

@@ -178,7 +178,7 @@ export class Parser {
   private pathNode(steps: readonly (string | number)[], start: number, end: number): Node {
     try {
       const read = compilePath(steps);
-      return { type: 'any', evaluate: ({ event }) => read(event), start, end, children: [], path: this.source.slice(start, end) };
+      return { type: 'any', evaluate: ({ event }) => read(event), start, end, children: [], path: this.source.slice(start, end), steps };
     } catch (error) {
       if (error instanceof UnknownPathError) throw new ConditionSyntaxError(this.source, start, end, error.message);
       throw error;

@@ -49,7 +49,7 @@ export function sameJson(left: JsonValue, right: JsonValue): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key] ?? null, b[key] ?? null));
 }
 
-/** Exact: 0.1 + 0.2 is 0.3, and int8 does not lose digits. A quotient is cut after 20 decimals. @throws EvaluationError */
+/** Exact: 0.1 + 0.2 is 0.3, and int8 does not lose digits. A quotient is rounded to 20 decimals. @throws EvaluationError */
 export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: Value): Value {
   if (isAbsent(left) || isAbsent(right)) return MISSING;
   if (left instanceof Instant || right instanceof Instant) return shift(operator, left, right);
@@ -79,14 +79,26 @@ function shift(operator: string, left: Value, right: Value): Value {
   throw new EvaluationError(`${operator} cannot be used with ${typeName(left)} and ${typeName(right)}`);
 }
 
+// As PostgreSQL and RFC 3339 write times; V8's own parser would also accept "order 12". Without an offset it is UTC, to which our
+// sessions are pinned.
+const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(\.\d+)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+
 export function toInstant(value: Value): number {
   if (value instanceof Instant) return value.milliseconds;
-  // PostgreSQL writes a timestamp without time zone as 2026-01-31T10:00:00; our sessions are pinned to UTC, so it means UTC.
-  if (typeof value === 'string') {
-    const milliseconds = Date.parse(/\d:\d\d(:\d\d(\.\d+)?)?$/.test(value) ? `${value.replace(' ', 'T')}Z` : value);
-    if (!Number.isNaN(milliseconds)) return milliseconds;
-  }
-  throw new EvaluationError(`${quoted(value)} is not a time`);
+  const milliseconds = typeof value === 'string' ? parseTime(value) : null;
+  if (milliseconds === null) throw new EvaluationError(`${typeName(value)} is not a time`);
+  return milliseconds;
+}
+
+function parseTime(text: string): number | null {
+  const [, year = '', month = '', day = '', clock = '00:00', fraction = '', offset = 'Z'] = TIME.exec(text) ?? [];
+  const date = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
+  // Date.parse rolls the 30th of February over into March.
+  if (Number.isNaN(date) || new Date(date).getUTCDate() !== Number(day)) return null;
+  const zone =
+    offset.length === 3 ? `${offset}:00` : offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase();
+  const milliseconds = Date.parse(`${year}-${month}-${day}T${clock.length === 5 ? `${clock}:00` : clock}${fraction.slice(0, 4)}${zone}`);
+  return Number.isNaN(milliseconds) ? null : milliseconds;
 }
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
@@ -101,7 +113,7 @@ export function parseDuration(text: string): number | null {
 export function toDuration(value: Value): number {
   if (value instanceof Duration) return value.milliseconds;
   const parsed = typeof value === 'string' ? parseDuration(value) : null;
-  if (parsed === null) throw new EvaluationError(`${quoted(value)} is not a duration such as '1h' or '30s'`);
+  if (parsed === null) throw new EvaluationError(`${typeName(value)} is not a duration such as '1h' or '30s'`);
   return parsed;
 }
 
@@ -128,10 +140,6 @@ function isComposite(value: Value): boolean {
   return (
     typeof value === 'object' && value !== null && !(value instanceof Big) && !(value instanceof Instant) && !(value instanceof Duration)
   );
-}
-
-function quoted(value: Value): string {
-  return typeof value === 'string' ? `'${value.slice(0, 40)}'` : typeName(value);
 }
 
 export function typeName(value: Value): string {

@@ -39,21 +39,29 @@ export class TemplateRenderError extends Error {
 
 // A template may write a megabyte and walk 100,000 steps; beyond that it is a mistake, and it must not stall the process.
 const LIMITS = { parseLimit: 100_000, renderLimit: 500, memoryLimit: 16_000_000 };
+/** The filter that a structure's whole-value outputs get in place of `json`. */
+const JSON_VALUE = 'json_value';
 const NOT_OFFERED = ['include', 'render', 'layout', 'block'];
 
 // Rendering is synchronous, so one counter serves all.
 let missingOutputs = 0;
 
-const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
+const ENGINES: Readonly<Record<TemplateTarget | 'structure', Liquid>> = {
+  // Within a structure `json` gives text like any other output; only where it is the whole value it stands for the value itself.
+  structure: engine((text) => JSON.stringify(text).slice(1, -1), false, true),
   json: engine((text) => JSON.stringify(text).slice(1, -1), true),
   header: engine(headerSafe, false),
-  url: engine((text) => encodeURIComponent(text.toWellFormed()), false),
+  url: engine(urlSafe, false),
   text: engine((text) => text, false),
 };
 
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
-  if (!source.includes('{{') && !source.includes('{%')) return constant(source);
+  return compileFor(source, target);
+}
+
+function compileFor(source: string, target: TemplateTarget | 'structure'): Template {
+  if (!hasTags(source)) return constant(source);
   const liquid = ENGINES[target];
   const nodes = parse(liquid, source);
   return {
@@ -77,42 +85,60 @@ export function compileTemplate(source: string, target: TemplateTarget): Templat
  * @throws TemplateError
  */
 export function compileBody(body: BodyTemplate, json: boolean): Template {
-  const source = typeof body === 'string' ? body : jsonTemplate(body);
-  const template = compileTemplate(source, json ? 'json' : 'text');
-  if (!json) return template;
+  // A structure is JSON whatever the content type says.
+  const structured = typeof body !== 'string';
+  if (!structured && !json) return compileTemplate(body, 'text');
+  const source = structured ? jsonTemplate(body) : body;
+  const template = compileFor(source, structured ? 'structure' : 'json');
+  if (!hasTags(source) && !isJson(source)) throw new TemplateError('the body is not JSON', 1, 1);
   return {
     render(event) {
       const rendered = template.render(event);
-      try {
-        JSON.parse(rendered.text);
-      } catch (error) {
-        throw new TemplateRenderError(`the body is not JSON: ${messageOf(error)}`);
-      }
+      // Without the parser's own words: they quote the payload.
+      if (!isJson(rendered.text)) throw new TemplateRenderError('the body is not JSON once it is rendered');
       return rendered;
     },
   };
 }
 
-const WHOLE_JSON_OUTPUT = /^\s*\{\{[^{}]*\|\s*json\s*\}\}\s*$/;
+const WHOLE_JSON_OUTPUT = /^\s*(\{\{-?[^{}]*\|\s*)json(\s*-?\}\})\s*$/;
 const TAG = /\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g;
 
 function jsonTemplate(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(jsonTemplate).join(',')}]`;
   if (typeof value === 'string') {
-    if (WHOLE_JSON_OUTPUT.test(value)) return value;
-    const literals = value.split(TAG).map((text) => JSON.stringify(text).slice(1, -1));
-    const tags = value.match(TAG) ?? [];
-    return `"${literals.map((text, i) => text + (tags[i] ?? '')).join('')}"`;
+    const whole = WHOLE_JSON_OUTPUT.exec(value);
+    return whole ? `${whole[1]}${JSON_VALUE}${whole[2]}` : quotedTemplate(value);
   }
   if (typeof value === 'object' && value !== null) {
     return `{${Object.entries(value)
-      .map(([key, member]) => `${JSON.stringify(key)}:${jsonTemplate(member)}`)
+      .map(([key, member]) => `${quotedTemplate(key)}:${jsonTemplate(member)}`)
       .join(',')}}`;
   }
   return JSON.stringify(value);
 }
 
-function engine(encode: (text: string) => string, jsonIsRaw: boolean): Liquid {
+/** A JSON string in which the text is escaped and the tags are left alone. */
+function quotedTemplate(text: string): string {
+  const literals = text.split(TAG).map((literal) => JSON.stringify(literal).slice(1, -1));
+  const tags = text.match(TAG) ?? [];
+  return `"${literals.map((literal, i) => literal + (tags[i] ?? '')).join('')}"`;
+}
+
+function hasTags(source: string): boolean {
+  return source.includes('{{') || source.includes('{%');
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function engine(encode: (text: string) => string, jsonIsRaw: boolean, wholeValues = false): Liquid {
   const liquid = new Liquid({
     ...LIMITS,
     ownPropertyOnly: true,
@@ -127,8 +153,9 @@ function engine(encode: (text: string) => string, jsonIsRaw: boolean): Liquid {
   for (const tag of NOT_OFFERED) delete liquid.tags[tag];
   // `raw` would switch the encoding off, which is what makes injection impossible.
   delete liquid.filters['raw'];
-  const json: FilterImplOptions = { raw: jsonIsRaw, handler: (value: unknown) => stringifyExactJson((value ?? null) as JsonValue) };
-  liquid.registerFilter('json', json);
+  const handler = (value: unknown): string => stringifyExactJson((value ?? null) as JsonValue);
+  liquid.registerFilter('json', { raw: jsonIsRaw, handler } satisfies FilterImplOptions);
+  if (wholeValues) liquid.registerFilter(JSON_VALUE, { raw: true, handler } satisfies FilterImplOptions);
   return liquid;
 }
 
@@ -146,14 +173,17 @@ function parse(liquid: Liquid, source: string): LiquidNode[] {
       const [line, column] = error.token.getPosition() as [number, number];
       throw new TemplateError(firstLine(error), line, column);
     }
-    throw error;
+    // Its limits are reported as plain errors.
+    throw new TemplateError(messageOf(error), 1, 1);
   }
 }
 
 /** Where the first `{{ event.… }}` or `{{ lookups.… }}` that the message is about stands; liquid's analysis gives names, not places. */
 function positionOf(source: string, message: string): [number, number] {
   const root = message.startsWith('look-ups') ? 'lookups' : (message.split(' ')[0] ?? '');
-  const before = source.slice(0, Math.max(0, source.indexOf(root))).split('\n');
+  // Within a tag: the same word may stand in the text before it.
+  const tag = new RegExp(`\\{[{%][^}]*?\\b(?=${root}\\b)`).exec(source);
+  const before = source.slice(0, tag === null ? 0 : tag.index + tag[0].length).split('\n');
   return [before.length, (before.at(-1)?.length ?? 0) + 1];
 }
 
@@ -188,7 +218,13 @@ function constant(text: string): Template {
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return value;
-  return value instanceof Big ? value.toFixed() : stringifyExactJson(value as JsonValue);
+  return stringifyExactJson(value as JsonValue);
+}
+
+/** Encoded, it cannot leave its place in the path; but `.` and `..` need no encoding and would. */
+function urlSafe(text: string): string {
+  if (text === '.' || text === '..') throw new TemplateRenderError('a value in a URL is "." or "..", which would name another resource');
+  return encodeURIComponent(text.toWellFormed());
 }
 
 /** A header may not hold line breaks (they would begin another header); what is not printable ASCII is percent-encoded UTF-8. */

@@ -29,7 +29,7 @@ function problemsOf(text: string, env: Record<string, string> = {}): readonly Pr
 const places = (problems: readonly Problem[]): string[] =>
   problems.map(({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`);
 
-test('ten mistakes in one file are reported at once, each with line, column and path', () => {
+test('twelve mistakes in one file are reported at once, each with line, column and path', () => {
   const text = `version: 1
 colour: red
 capture:
@@ -53,7 +53,9 @@ observers:
   expect(places(problemsOf(text))).toEqual([
     '2:1 colour: unknown key "colour"',
     '4:14 capture[0].table: expected schema.table, such as public.orders',
+    '6:19 endpoints.billing.url: expected a URL that begins with http:// or https://',
     '6:39 endpoints.billing.timeout: expected a duration such as 250ms, 10s, 5m, 1h or 3d',
+    '6:66 endpoints.billing.signing.secrets[0]: expected whsec_ and base64; make one with: echo whsec_$(openssl rand -base64 32)',
     '10:10 observers[0].on[0]: expected one of insert, update, delete, custom, not "upsert"; did you mean "insert"?',
     '11:5 observers[0].whne: unknown key "whne"; did you mean "when"?',
     '12:23 observers[0].actions[0].type: there is no action type "webhok"; did you mean "webhook"?',

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeObservers } from '../../../src/config/describe';
+import { fileKey, SETTINGS } from '../../../src/config/settings';
+import { ConfigFile } from './config-file';
+
+const PAGE = readFileSync(join(__dirname, '../../../docs/configuration.md'), 'utf8');
+const EXAMPLE = /```yaml\n([\s\S]*?)```/.exec(PAGE)?.[1] ?? '';
+const ENV = {
+  BILLING_URL: 'https://billing.example',
+  BILLING_TOKEN: 'CANARY-token',
+  BILLING_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+};
+
+const file = new ConfigFile();
+afterAll(() => file.remove());
+
+test('the file that docs/configuration.md explains is valid, and does what it says', () => {
+  const { settings, file: loaded } = file.load(EXAMPLE, ENV);
+  expect(loaded.warnings).toEqual([]);
+  expect(settings.maxInFlight).toBe(2000);
+  expect(loaded.definition.captures[0]).toEqual({
+    table: 'public.orders',
+    entity: 'Order',
+    key: ['id'],
+    before: true,
+    tenant: 'tenant_id',
+    include: null,
+    exclude: ['internal_note'],
+    mask: { email: 'hash', card_number: 'drop' },
+    when: "status <> 'draft'",
+    strict: false,
+  });
+  expect(describeObservers(loaded.definition)).toEqual([
+    {
+      name: 'order-shipped',
+      entities: 'Order',
+      on: 'update',
+      when: "status_changed_to('shipped') AND data.total > 100",
+      actions: ['bill: POST billing.example (signed, timeout 10s, 32 at once)', 'note: a log line at level info'],
+      retry: '8 attempts, exponential from 1s to 1h, within 3d; then the dead letter queue',
+    },
+    {
+      name: 'order-deleted',
+      entities: 'Order',
+      on: 'delete',
+      when: 'always',
+      actions: ['webhook: PUT archive.example (unsigned, timeout 10s, 32 at once)'],
+      retry: expect.stringContaining('after 5s, 5m, 30m, 2h, within 3d') as string,
+    },
+  ]);
+});
+
+test.each(Object.values(SETTINGS).map(({ variable, default: fallback, description }) => [variable, fallback, description]))(
+  'docs/configuration.md lists %s with its key, its default %s and its meaning',
+  (variable = '', fallback, description) => {
+    const row = PAGE.split('\n').find((line) => line.startsWith(`| \`${variable}\``)) ?? '';
+    const cells = row.split('|').map((cell) => cell.trim());
+    expect(cells.slice(2, 5)).toEqual([`\`${fileKey(variable ?? '')}\``, fallback === null ? '' : `\`${fallback}\``, description]);
+  },
+);
