@@ -1,4 +1,4 @@
-import { Command, Option, SubCommand } from 'nest-commander';
+import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
 import type { CapturePlan } from '../listener/capture/capture';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
@@ -94,8 +94,9 @@ class CaptureRemoveCommand extends ObserversCommand {
 
 const SUB_COMMANDS = [CapturePlanCommand, CaptureApplyCommand, CaptureListCommand, CaptureCheckCommand, CaptureRemoveCommand];
 
+// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'capture', description: 'which tables are recorded', subCommands: SUB_COMMANDS })
-export class CaptureCommand extends ObserversCommand {
+export class CaptureCommand extends CommandRunner {
   static readonly subCommands = SUB_COMMANDS;
 
   run(): Promise<void> {

@@ -1,4 +1,4 @@
-import { SubCommand, Command } from 'nest-commander';
+import { Command, CommandRunner, SubCommand } from 'nest-commander';
 import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
 import { printJson, printTable } from './output';
 
@@ -15,8 +15,9 @@ export class ConfigListCommand extends ObserversCommand {
   }
 }
 
+// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'config', description: 'the effective configuration', subCommands: [ConfigListCommand] })
-export class ConfigCommand extends ObserversCommand {
+export class ConfigCommand extends CommandRunner {
   run(): Promise<void> {
     this.command.help();
   }

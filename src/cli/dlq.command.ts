@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { Command, Option, SubCommand } from 'nest-commander';
+import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
 import type { Client } from 'pg';
 import type { DeadLetterDetails, RetryResult } from '../delivery/dead-letters.sql';
 import { ExitCode, OperatorError } from '../event/errors';
@@ -163,8 +163,9 @@ function wholeNumber(flag: string, value: string): number {
 
 const SUB_COMMANDS = [DlqListCommand, DlqShowCommand, DlqRetryCommand];
 
+// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'dlq', description: 'the dead letter queue', subCommands: SUB_COMMANDS })
-export class DlqCommand extends ObserversCommand {
+export class DlqCommand extends CommandRunner {
   static readonly subCommands = SUB_COMMANDS;
 
   run(): Promise<void> {
