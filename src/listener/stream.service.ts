@@ -137,7 +137,10 @@ export class StreamService {
 
   private async lead(lease: Lease): Promise<void> {
     const { logger, settings } = this.deps;
-    const term = await this.openTerm(lease);
+    const term = await this.openTerm(lease).catch(async (error: unknown) => {
+      await lease.release().catch(() => undefined);
+      throw error;
+    });
     this.term = term;
     this.state = 'leading';
     logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');
@@ -158,10 +161,11 @@ export class StreamService {
   private async openTerm(lease: Lease): Promise<Term> {
     const { url, pool, clock, logger, settings, observers, configVersion } = this.deps;
     const { stream, maxEventSize, commitWindow, inlineBudget } = settings;
-    const upkeep = new Upkeep(pool, settings.retention, logger);
-    await upkeep.start();
     const cursor = await loadCheckpoint(pool, stream, lease.epoch);
     const backlog = await takeOverPending(pool, stream);
+    // Last of what may fail: it leaves a timer running.
+    const upkeep = new Upkeep(pool, settings.retention, logger);
+    await upkeep.start();
 
     const matcher = new Matcher(observers);
     const runner = new ActionRunner(observers, logger);
