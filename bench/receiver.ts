@@ -16,7 +16,7 @@ const server = createServer((request, response) => {
   });
   request.on('end', () => {
     count++;
-    if (keep) arrivals.push([Number(/"data":\{"id":(\d+)/.exec(body)?.[1]), performance.timeOrigin + performance.now()]);
+    if (keep) arrivals.push([Number(/"data"\s*:\s*\{"id":(\d+)/.exec(body)?.[1]), performance.timeOrigin + performance.now()]);
     response.writeHead(204).end();
   });
 });
