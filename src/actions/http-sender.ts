@@ -14,7 +14,8 @@ export interface HttpRequest {
   readonly method: Dispatcher.HttpMethod;
   /** Name, value, name, value: what undici takes without copying. */
   readonly headers: readonly string[];
-  readonly body: string | null;
+  /** The bytes that were signed. */
+  readonly body: Buffer | null;
 }
 
 /** The keep-alive connections of all endpoints; actions that name the same endpoint share them. */

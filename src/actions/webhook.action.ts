@@ -45,20 +45,21 @@ class PreparedWebhook implements PreparedAction {
     const timestamp = Math.floor(Date.now() / 1_000);
     const headers: string[] = ['webhook-id', id, 'webhook-timestamp', String(timestamp)];
     let path: string;
-    let body: string | null;
+    let body: Buffer | null;
     try {
       for (const [name, value] of this.headers) headers.push(name, value.render(event).text);
       path = this.path.render(event).text;
-      body = this.definition.method === 'GET' ? null : this.body === null ? envelopeText(event) : this.body.render(event).text;
+      body = this.definition.method === 'GET' ? null : Buffer.from(this.body === null ? envelopeText(event) : this.body.render(event).text);
     } catch (error) {
       if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
       throw error;
     }
-    if (this.sign !== null) headers.push('webhook-signature', this.sign(id, timestamp, body ?? ''));
+    if (this.sign !== null) headers.push('webhook-signature', this.sign(id, timestamp, body ?? NOTHING));
     if (event.traceparent !== null && TRACEPARENT.test(event.traceparent)) headers.push('traceparent', event.traceparent);
     return this.sender.send({ path, method: this.definition.method, headers, body });
   }
 }
 
+const NOTHING = Buffer.alloc(0);
 // An application may have stored anything; only what is a traceparent goes into a header.
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;

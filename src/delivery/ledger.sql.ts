@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import type { DeliveryKey, Group } from './records';
+import type { AttemptRecord, DeliveryKey, Group } from './records';
 
 export interface Fence {
   readonly stream: string;
@@ -11,19 +11,27 @@ export interface Fence {
 // One statement, one round trip, one transaction: outcomes and checkpoint, or neither. The fence locks the lease row for the moment
 // of the commit (a lock leaves no dead version behind, an update two hundred times a second would), so a new leader's epoch waits for
 // this commit or refuses it. Times are the database's: ages are counted back from now().
-const WRITE = `
+const write = (rest: { values: string; arrays: string; names: string }): string => `
   with fence as materialized (
-    select stream from observers.lease where stream = $1 and epoch = $2 for share
+    select stream from observers.lease where stream = $1 and epoch = $2 and $3::text is not null for share
   ), attempts as (
     insert into observers.attempt (change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, finished_at, config_version)
     select a.*, $4::int from fence, lateral (
-      select change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, now() - age * interval '1 ms'
-      from unnest($5::bigint[], $6::text[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::real[], $15::float8[])
-        as u(change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, age)) a
+      select change_number, observer, action, attempt, ${rest.values}, duration_ms, now() - age * interval '1 ms'
+      from unnest($8::bigint[], $9::text[], $10::text[], $11::int[], $12::smallint[], $13::real[], $14::float8[]${rest.arrays})
+        as u(change_number, observer, action, attempt, status, duration_ms, age${rest.names})) a
   ), checkpoint as (
-    update observers.checkpoint set previous = $16::pg_snapshot, target = $17::pg_snapshot, after = $18::bigint, updated_at = now()
-    from fence where checkpoint.stream = fence.stream and $16::pg_snapshot is not null
+    update observers.checkpoint set previous = $5::pg_snapshot, target = $6::pg_snapshot, after = $7::bigint, updated_at = now()
+    from fence where checkpoint.stream = fence.stream and $5::pg_snapshot is not null
   )`;
+
+// Most groups hold nothing but successes: the short statement saves them half of the arrays, and the planning of the long one.
+const WRITE_SUCCESSES = write({ values: "'succeeded', null, null, status, null", arrays: '', names: '' });
+const WRITE_ANY = write({
+  values: 'outcome, error, message, status, response',
+  arrays: ', $15::text[], $16::text[], $17::text[], $18::text[]',
+  names: ', outcome, error, message, response',
+});
 
 const WRITE_FAILURES = `, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, first_attempt_at,
@@ -72,39 +80,38 @@ const RESULT = ' select count(*)::int as fenced from fence';
  * @returns false when the epoch is stale: nothing was written, and this process no longer leads
  */
 export async function writeGroup(client: ClientBase | Pool, fence: Fence, group: Group, now: number): Promise<boolean> {
-  const { cursor } = group;
-  const common = [fence.stream, fence.epoch, fence.holder, fence.configVersion];
+  const { attempts, cursor } = group;
   const position = cursor === null ? [null, null, null] : [cursor.previous, cursor.target, cursor.after];
-  const values: unknown[] = [...common, ...attemptColumns(group, now), ...position];
-  // Most groups hold nothing but successes; the short statement saves them the planning and the empty arrays of the long one.
-  const short =
-    group.pending.length + group.ended.length + group.deadLetters.length + group.redriven.length + group.quarantine.length === 0;
+  const values = [fence.stream, fence.epoch, fence.holder, fence.configVersion, ...position, ...attemptColumns(attempts, now)];
   const { rows } = await client.query<{ fenced: number }>(
-    short
-      ? { name: 'ledger-successes', text: WRITE + RESULT.replace('from fence', 'from fence where $3::text is not null'), values }
-      : { name: 'ledger-group', text: WRITE + WRITE_FAILURES + RESULT, values: [...values, ...failureColumns(group)] },
+    onlySuccesses(group)
+      ? { name: 'ledger-successes', text: WRITE_SUCCESSES + RESULT, values }
+      : { name: 'ledger-group', text: WRITE_ANY + WRITE_FAILURES + RESULT, values: [...values, ...failureColumns(group)] },
   );
   return rows[0]?.fenced === 1;
 }
 
-function attemptColumns({ attempts }: Group, now: number): unknown[] {
+function onlySuccesses({ attempts, pending, ended, deadLetters, redriven, quarantine }: Group): boolean {
+  const others = pending.length + ended.length + deadLetters.length + redriven.length + quarantine.length;
+  return others === 0 && attempts.every(({ outcome }) => outcome === 'succeeded');
+}
+
+function attemptColumns(attempts: readonly AttemptRecord[], now: number): unknown[] {
   return [
-    attempts.map((a) => a.changeNumber),
-    attempts.map((a) => a.observer),
-    attempts.map((a) => a.action),
+    ...keys(attempts),
     attempts.map((a) => a.attempt),
-    attempts.map((a) => a.outcome),
-    attempts.map((a) => a.error),
-    attempts.map((a) => storable(a.message)),
     attempts.map((a) => a.status),
-    attempts.map((a) => storable(a.response)),
     attempts.map((a) => a.durationMs),
     attempts.map((a) => now - a.finishedAt),
   ];
 }
 
-function failureColumns({ pending, ended, deadLetters, redriven, quarantine }: Group): unknown[] {
+function failureColumns({ attempts, pending, ended, deadLetters, redriven, quarantine }: Group): unknown[] {
   return [
+    attempts.map((a) => a.outcome),
+    attempts.map((a) => a.error),
+    attempts.map((a) => storable(a.message)),
+    attempts.map((a) => storable(a.response)),
     ...keys(pending),
     pending.map((p) => p.endpoint),
     pending.map((p) => storable(p.lane)),

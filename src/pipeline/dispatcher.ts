@@ -178,7 +178,9 @@ export class Dispatcher {
     const { delivery } = flight;
     const key = keyOf(delivery);
     this.ledger.attempt({
-      ...key,
+      changeNumber: key.changeNumber,
+      observer: key.observer,
+      action: key.action,
       attempt: delivery.attempt,
       outcome: decided.is,
       error: outcome.ok ? null : outcome.error,
