@@ -1,176 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
-import { Child, postgresCpu } from './children';
+import { startEmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
+import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
 
-// Each measurement runs the hand-written loop and the service in turn, in a database of its own, and only their ratio means much:
-// the machines that run this are shared. BENCH_SECONDS shortens or lengthens the timed parts.
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 8);
+// Each measurement runs the hand-written loop and the service in turn, and only their ratio means much: the machines that run this
+// are shared. BENCH_SECONDS shortens or lengthens the timed parts; `npm run bench -- drain writers` measures only those.
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
-const BACKLOG = 20_000;
-const LARGE_BACKLOG = Number(process.env['BENCH_LARGE'] ?? 1_000_000);
-const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-
-type Kind = 'bare' | 'service';
-interface Usage {
-  readonly cpu: NodeJS.CpuUsage;
-  readonly rss: number;
-}
-
-const TABLE = 'create table public.orders (id bigint generated always as identity primary key, status text, total numeric, note text)';
-// What the bare loop's application would do: an outbox row by trigger, in the same transaction.
-const OUTBOX = `
-  create table public.outbox (id bigint generated always as identity primary key, event uuid not null default gen_random_uuid(), body text, sent_at timestamptz);
-  create index outbox_open on public.outbox (id) where sent_at is null;
-  create function public.to_outbox() returns trigger language plpgsql as $$ begin
-    insert into public.outbox (body) values (json_build_object('data', row_to_json(new))::text); return null; end $$;
-  create trigger to_outbox after insert on public.orders for each row execute function public.to_outbox()`;
-
-const OBSERVERS = `version: 1
-capture:
-  - { table: public.orders, entity: Order }
-endpoints:
-  sink: { url: "\${SINK}", signing: { secrets: ["${SECRET}"] }, allow_addresses: [loopback], concurrency: 32 }
-observers:
-  - name: orders
-    entity: Order
-    when: "status = 'new' AND total > 100"
-    actions: [{ type: webhook, endpoint: sink }]
-`;
-
-class Bench {
-  private databases = 0;
-
-  constructor(
-    private readonly folder: string,
-    private readonly postgres: EmbeddedPostgres,
-  ) {}
-
-  /** Webhooks per second while eight writers write as fast as they can, and what an event costs. */
-  async endToEnd(kind: Kind): Promise<{ rate: number; postgres: number; node: number }> {
-    return this.withTarget(kind, [], async ({ url, receiver, worker }) => {
-      const [before, pg] = [await worker.ask<Usage>('usage'), postgresCpu(this.postgres.pid)];
-      const writers = Child.start('writers', [url, '8', String(SECONDS)]);
-      const { seconds } = await writers.next<{ seconds: number }>();
-      const { count } = await receiver.ask<{ count: number }>('count');
-      const [after, pgAfter] = [await worker.ask<Usage>('usage'), postgresCpu(this.postgres.pid)];
-      await writers.end();
-      return { rate: count / seconds, postgres: ((pgAfter - pg) * 1e6) / count, node: (cpuOf(after) - cpuOf(before)) / count };
-    });
-  }
-
-  /** Webhooks per second from a standing start with a backlog, first to last. */
-  async drain(kind: Kind): Promise<number> {
-    return this.withTarget(
-      kind,
-      [`insert into orders (status, total, note) select 'new', 250, repeat('x', 900) from generate_series(1, ${BACKLOG})`],
-      async ({ receiver, since }) => {
-        await waitForCount(receiver, 1);
-        const begin = performance.now();
-        await waitForCount(receiver, BACKLOG);
-        void since;
-        return BACKLOG / ((performance.now() - begin) / 1_000);
-      },
-    );
-  }
-
-  /** Milliseconds from the return of COMMIT to the arrival, at 200 events a second. */
-  async latency(kind: Kind): Promise<{ p50: number; p99: number }> {
-    return this.withTarget(
-      kind,
-      [],
-      async ({ url, receiver }) => {
-        const warmUp = Child.start('writers', [url, '4', '2', '200']);
-        await warmUp.next();
-        const writers = Child.start('writers', [url, '4', String(SECONDS), '200']);
-        const { commits } = await writers.next<{ commits: [number, number][] }>();
-        await new Promise((resolve) => setTimeout(resolve, 500));
-        const { arrivals } = await receiver.ask<{ arrivals: [number, number][] }>('arrivals');
-        const arrived = new Map(arrivals);
-        const times = commits.map(([id, at]) => (arrived.get(id) ?? Infinity) - at).sort((a, b) => a - b);
-        return { p50: times[Math.floor(times.length * 0.5)] ?? NaN, p99: times[Math.floor(times.length * 0.99)] ?? NaN };
-      },
-      'latency',
-    );
-  }
-
-  /** Commits per second of eight writers: without a trigger, and with the capture but nobody reading. */
-  async writers(captured: boolean): Promise<number> {
-    const url = await this.database([TABLE]);
-    if (captured) {
-      const service = await this.service(url, 'http://127.0.0.1:9/');
-      await service.end();
-    }
-    const writers = Child.start('writers', [url, '8', String(SECONDS)]);
-    const { written, seconds } = await writers.next<{ written: number; seconds: number }>();
-    await writers.end();
-    return written / seconds;
-  }
-
-  /** Peak memory of the service while it works on a large backlog. */
-  async memory(): Promise<number> {
-    const rows = `insert into orders (status, total, note) select 'new', 250, repeat('x', 900) from generate_series(1, ${LARGE_BACKLOG})`;
-    return this.withTarget('service', [rows], async ({ worker }) => {
-      await new Promise((resolve) => setTimeout(resolve, SECONDS * 2_000));
-      return (await worker.ask<Usage>('usage')).rss;
-    });
-  }
-
-  private async withTarget<T>(
-    kind: Kind,
-    backlog: readonly string[],
-    measure: (parts: { url: string; receiver: Child; worker: Child; since: number }) => Promise<T>,
-    mode = 'count',
-  ): Promise<T> {
-    const receiver = Child.start('receiver', [mode]);
-    const { port } = await receiver.next<{ port: number }>();
-    const target = `http://127.0.0.1:${port}/hook`;
-    const url = await this.database(kind === 'bare' ? [TABLE, OUTBOX] : [TABLE]);
-    if (kind === 'service' && backlog.length > 0) await (await this.service(url, target)).end();
-    await this.run(url, [...backlog, ...(backlog.length > 0 ? ['vacuum analyze'] : [])]);
-    const since = performance.now();
-    const worker = kind === 'bare' ? Child.start('bare-loop', [url, target]) : await this.service(url, target);
-    try {
-      return await measure({ url, receiver, worker, since });
-    } finally {
-      await worker.end();
-      await receiver.end();
-    }
-  }
-
-  private async service(url: string, target: string): Promise<Child> {
-    const file = join(this.folder, 'observers.yaml');
-    writeFileSync(file, OBSERVERS);
-    const service = Child.start('service', [file], { DATABASE_URL: url, SINK: target, OBSERVERS_PORT: '0' });
-    await service.next();
-    return service;
-  }
-
-  private async database(statements: readonly string[]): Promise<string> {
-    const name = `bench_${++this.databases}`;
-    await this.run(this.postgres.url, [`create database ${name}`]);
-    const url = this.postgres.url.replace(/[^/]*$/, name);
-    await this.run(url, statements);
-    return url;
-  }
-
-  private async run(url: string, statements: readonly string[]): Promise<void> {
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    for (const statement of statements) await client.query(statement);
-    await client.end();
-  }
-}
-
-function cpuOf({ cpu }: Usage): number {
-  return cpu.user + cpu.system;
-}
-
-async function waitForCount(receiver: Child, wanted: number): Promise<void> {
-  while ((await receiver.ask<{ count: number }>('count')).count < wanted) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 /** The middle one: a machine that others use has bad moments. */
 function median(values: readonly number[]): number {
@@ -183,75 +19,86 @@ async function rounds<T>(measure: () => Promise<T>): Promise<T[]> {
   return results;
 }
 
-type Row = readonly [what: string, bare: string, service: string, ratio: string, goal: string];
+interface Row {
+  readonly what: string;
+  readonly bare: string;
+  readonly service: string;
+  readonly ratio: string;
+  readonly goal: string;
+}
 
-async function measureAll(bench: Bench): Promise<Row[]> {
-  const rows: Row[] = [];
-  const say = (row: Row): void => {
-    rows.push(row);
-    process.stdout.write(`${row.join('  |  ')}\n`);
-  };
-  const perSecond = (value: number): string => `${Math.round(value).toLocaleString('en')}/s`;
+type Measurement = (bench: Bench) => Promise<Row[]>;
 
-  const ends = await rounds(async () => ({ bare: await bench.endToEnd('bare'), service: await bench.endToEnd('service') }));
-  const rate = (kind: Kind): number => median(ends.map((round) => round[kind].rate));
-  say([
-    'end to end, 8 writers',
-    perSecond(rate('bare')),
-    perSecond(rate('service')),
-    ratio(median(ends.map((r) => r.service.rate / r.bare.rate))),
-    '≥ 0.85',
-  ]);
-  for (const part of ['postgres', 'node'] as const) {
-    const [bare, service] = (['bare', 'service'] as const).map((kind) => median(ends.map((round) => round[kind][part])));
-    say([
-      `CPU of ${part === 'node' ? 'Node' : 'PostgreSQL'} per event (writers’ included)`,
-      `${Math.round(bare ?? 0)} µs`,
-      `${Math.round(service ?? 0)} µs`,
-      ratio((service ?? 0) / (bare ?? 1)),
-      '',
-    ]);
-  }
+const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
+  async 'end-to-end'(bench) {
+    const ends = await rounds(async () => ({ bare: await bench.endToEnd('bare'), service: await bench.endToEnd('service') }));
+    const cost = (part: 'postgres' | 'node', what: string): Row => {
+      const [bare, service] = [median(ends.map((r) => r.bare[part])), median(ends.map((r) => r.service[part]))];
+      const us = (value: number): string => `${Math.round(value)} µs`;
+      return { what, bare: us(bare), service: us(service), ratio: ratio(service / bare), goal: '' };
+    };
+    return [
+      {
+        what: 'end to end, 8 writers',
+        bare: perSecond(median(ends.map((r) => r.bare.rate))),
+        service: perSecond(median(ends.map((r) => r.service.rate))),
+        ratio: ratio(median(ends.map((r) => r.service.rate / r.bare.rate))),
+        goal: '≥ 0.85',
+      },
+      cost('postgres', 'CPU of PostgreSQL per event (writers’ included)'),
+      cost('node', 'CPU of Node per event'),
+    ];
+  },
 
-  const drains = await rounds(async () => ({ bare: await bench.drain('bare'), service: await bench.drain('service') }));
-  say([
-    `drain of ${BACKLOG.toLocaleString('en')}`,
-    perSecond(median(drains.map((r) => r.bare))),
-    perSecond(median(drains.map((r) => r.service))),
-    ratio(median(drains.map((r) => r.service / r.bare))),
-    '≥ 1.0',
-  ]);
+  async drain(bench) {
+    const drains = await rounds(async () => ({ bare: await bench.drain('bare'), service: await bench.drain('service') }));
+    return [
+      {
+        what: `drain of ${BACKLOG.toLocaleString('en')}`,
+        bare: perSecond(median(drains.map((r) => r.bare))),
+        service: perSecond(median(drains.map((r) => r.service))),
+        ratio: ratio(median(drains.map((r) => r.service / r.bare))),
+        goal: '≥ 1.0',
+      },
+    ];
+  },
 
-  const waits = await rounds(async () => ({ bare: await bench.latency('bare'), service: await bench.latency('service') }));
-  for (const part of ['p50', 'p99'] as const) {
-    const [bare = 0, service = 0] = (['bare', 'service'] as const).map((kind) => median(waits.map((round) => round[kind][part])));
-    say([
-      `commit to receiver ${part} at 200/s`,
-      `${bare.toFixed(1)} ms`,
-      `${service.toFixed(1)} ms`,
-      ratio(service / bare),
-      part === 'p99' ? '≤ 10 ms' : '',
-    ]);
-  }
+  async latency(bench) {
+    const waits = await rounds(async () => ({ bare: await bench.latency('bare'), service: await bench.latency('service') }));
+    return (['p50', 'p99'] as const).map((part) => {
+      const [bare, service] = [median(waits.map((r) => r.bare[part])), median(waits.map((r) => r.service[part]))];
+      return {
+        what: `commit to receiver ${part} at 200/s`,
+        bare: `${bare.toFixed(1)} ms`,
+        service: `${service.toFixed(1)} ms`,
+        ratio: ratio(service / bare),
+        goal: part === 'p99' ? '≤ 10 ms' : '',
+      };
+    });
+  },
 
-  const writes = await rounds(async () => ({ plain: await bench.writers(false), captured: await bench.writers(true) }));
-  const loss = median(writes.map(({ plain, captured }) => 1 - captured / plain));
-  say([
-    'writers alone: no trigger, captured',
-    perSecond(median(writes.map((r) => r.plain))),
-    perSecond(median(writes.map((r) => r.captured))),
-    `−${Math.round(loss * 100)} %`,
-    '≤ 35 %',
-  ]);
+  async writers(bench) {
+    const writes = await rounds(async () => ({ plain: await bench.writers(false), captured: await bench.writers(true) }));
+    const loss = median(writes.map(({ plain, captured }) => 1 - captured / plain));
+    return [
+      {
+        what: 'writers alone: no trigger, captured',
+        bare: perSecond(median(writes.map((r) => r.plain))),
+        service: perSecond(median(writes.map((r) => r.captured))),
+        ratio: `−${Math.round(loss * 100)} %`,
+        goal: '≤ 35 %',
+      },
+    ];
+  },
 
-  say([
-    `peak memory with a backlog of ${LARGE_BACKLOG.toLocaleString('en')}`,
-    '',
-    `${Math.round((await bench.memory()) / 1024 ** 2)} MB`,
-    '',
-    '≤ 300 MB',
-  ]);
-  return rows;
+  async memory(bench) {
+    const what = `peak memory with a backlog of ${LARGE_BACKLOG.toLocaleString('en')}`;
+    return [{ what, bare: '', service: `${Math.round((await bench.memory()) / 1024 ** 2)} MB`, ratio: '', goal: '≤ 300 MB' }];
+  },
+};
+
+function perSecond(value: number): string {
+  return `${Math.round(value).toLocaleString('en')}/s`;
 }
 
 function ratio(value: number): string {
@@ -262,7 +109,7 @@ function report(rows: readonly Row[]): string {
   const [cpu] = cpus();
   const node = process.version;
   const machine = `${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GB, Node ${node}, PostgreSQL 18, everything on one machine`;
-  const table = rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
+  const table = rows.map(line).join('\n');
   return `Measured ${new Date().toISOString().slice(0, 10)} with \`npm run bench\` on ${machine}; medians of ${ROUNDS} rounds of ${SECONDS} s, baseline and service in turn.
 
 | | bare loop | service | ratio | goal |
@@ -271,14 +118,32 @@ ${table}
 `;
 }
 
+function line({ what, bare, service, ratio, goal }: Row): string {
+  return `| ${[what, bare, service, ratio, goal].join(' | ')} |`;
+}
+
+async function measure(bench: Bench, names: readonly string[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const name of names) {
+    const measured = await MEASUREMENTS[name]?.(bench);
+    if (measured === undefined) throw new Error(`no measurement "${name}"; there are ${Object.keys(MEASUREMENTS).join(', ')}`);
+    for (const row of measured) process.stdout.write(`${line(row)}\n`);
+    rows.push(...measured);
+  }
+  return rows;
+}
+
 async function main(): Promise<void> {
+  const chosen = process.argv.slice(2);
   const folder = mkdtempSync(join(tmpdir(), 'observers-bench-'));
   const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, 'data'),
     settings: { shared_buffers: '512MB', max_wal_size: '4GB' },
   });
   try {
-    const text = report(await measureAll(new Bench(folder, postgres)));
+    const rows = await measure(new Bench(folder, postgres), chosen.length > 0 ? chosen : Object.keys(MEASUREMENTS));
+    if (chosen.length > 0) return;
+    const text = report(rows);
     const page = join(process.cwd(), 'docs/performance.md');
     writeFileSync(
       page,

@@ -4,7 +4,16 @@ import { join } from 'node:path';
 
 /** One of the processes that a measurement consists of. */
 export class Child {
-  private constructor(private readonly process: ChildProcess) {}
+  private readonly messages: unknown[] = [];
+  private waiting: ((message: unknown) => void) | null = null;
+
+  private constructor(private readonly process: ChildProcess) {
+    process.on('message', (message) => {
+      if (this.waiting === null) this.messages.push(message);
+      else this.waiting(message);
+      this.waiting = null;
+    });
+  }
 
   /** @param script beside this file, without its ending */
   static start(script: string, args: readonly string[], env: Record<string, string> = {}): Child {
@@ -17,9 +26,15 @@ export class Child {
   }
 
   next<T>(): Promise<T> {
+    if (this.messages.length > 0) return Promise.resolve(this.messages.shift() as T);
+    if (this.process.exitCode !== null) throw new Error(`a child ended with ${this.process.exitCode}`);
     return new Promise((resolve, reject) => {
-      this.process.once('message', (message) => resolve(message as T));
-      this.process.once('exit', (code) => reject(new Error(`a child ended with ${code}`)));
+      const ended = (code: number | null): void => reject(new Error(`a child ended with ${code}`));
+      this.process.once('exit', ended);
+      this.waiting = (message) => {
+        this.process.off('exit', ended);
+        resolve(message as T);
+      };
     });
   }
 
@@ -30,12 +45,10 @@ export class Child {
   }
 
   async end(): Promise<void> {
-    const ended = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.removeAllListeners('exit').once('exit', () => undefined);
     if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.process.once('exit', resolve));
+    const ended = new Promise((resolve) => this.process.once('exit', resolve));
     this.process.kill('SIGTERM');
-    await Promise.race([ended, gone]);
+    await ended;
   }
 }
 

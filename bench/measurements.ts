@@ -1,0 +1,170 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { EmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
+import { Child, postgresCpu } from './children';
+
+export const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 8);
+export const BACKLOG = 20_000;
+export const LARGE_BACKLOG = Number(process.env['BENCH_LARGE'] ?? 1_000_000);
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+export type Kind = 'bare' | 'service';
+interface Usage {
+  readonly cpu: NodeJS.CpuUsage;
+  readonly rss: number;
+}
+
+const TABLE = 'create table public.orders (id bigint generated always as identity primary key, status text, total numeric, note text)';
+// What the bare loop's application would do: an outbox row by trigger, in the same transaction.
+const OUTBOX = `
+  create table public.outbox (id bigint generated always as identity primary key, event uuid not null default gen_random_uuid(), body text, sent_at timestamptz);
+  create index outbox_open on public.outbox (id) where sent_at is null;
+  create function public.to_outbox() returns trigger language plpgsql as $$ begin
+    insert into public.outbox (body) values (json_build_object('data', row_to_json(new))::text); return null; end $$;
+  create trigger to_outbox after insert on public.orders for each row execute function public.to_outbox()`;
+
+const OBSERVERS = `version: 1
+capture:
+  - { table: public.orders, entity: Order }
+endpoints:
+  sink: { url: "\${SINK}", signing: { secrets: ["${SECRET}"] }, allow_addresses: [loopback], concurrency: 32 }
+observers:
+  - name: orders
+    entity: Order
+    when: "status = 'new' AND total > 100"
+    actions: [{ type: webhook, endpoint: sink }]
+`;
+
+/** Each measurement has a database and processes of its own. */
+export class Bench {
+  private databases = 0;
+
+  constructor(
+    private readonly folder: string,
+    private readonly postgres: EmbeddedPostgres,
+  ) {}
+
+  /** Webhooks per second while eight writers write as fast as they can, and what an event costs. */
+  async endToEnd(kind: Kind): Promise<{ rate: number; postgres: number; node: number }> {
+    return this.withTarget(kind, [], async ({ url, receiver, worker }) => {
+      const [before, pg] = [await worker.ask<Usage>('usage'), postgresCpu(this.postgres.pid)];
+      const writers = Child.start('writers', [url, '8', String(SECONDS)]);
+      const { seconds } = await writers.next<{ seconds: number }>();
+      const { count } = await receiver.ask<{ count: number }>('count');
+      const [after, pgAfter] = [await worker.ask<Usage>('usage'), postgresCpu(this.postgres.pid)];
+      await writers.end();
+      return { rate: count / seconds, postgres: ((pgAfter - pg) * 1e6) / count, node: (cpuOf(after) - cpuOf(before)) / count };
+    });
+  }
+
+  /** Webhooks per second from a standing start with a backlog, first to last. */
+  async drain(kind: Kind): Promise<number> {
+    return this.withTarget(
+      kind,
+      [`insert into orders (status, total, note) select 'new', 250, repeat('x', 900) from generate_series(1, ${BACKLOG})`],
+      async ({ receiver, since }) => {
+        await waitForCount(receiver, 1);
+        const begin = performance.now();
+        await waitForCount(receiver, BACKLOG);
+        void since;
+        return BACKLOG / ((performance.now() - begin) / 1_000);
+      },
+    );
+  }
+
+  /** Milliseconds from the return of COMMIT to the arrival, at 200 events a second. */
+  async latency(kind: Kind): Promise<{ p50: number; p99: number }> {
+    return this.withTarget(
+      kind,
+      [],
+      async ({ url, receiver }) => {
+        const warmUp = Child.start('writers', [url, '4', '2', '200']);
+        await warmUp.next();
+        const writers = Child.start('writers', [url, '4', String(SECONDS), '200']);
+        const { commits } = await writers.next<{ commits: [number, number][] }>();
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const { arrivals } = await receiver.ask<{ arrivals: [number, number][] }>('arrivals');
+        const arrived = new Map(arrivals);
+        const times = commits.map(([id, at]) => (arrived.get(id) ?? Infinity) - at).sort((a, b) => a - b);
+        return { p50: times[Math.floor(times.length * 0.5)] ?? NaN, p99: times[Math.floor(times.length * 0.99)] ?? NaN };
+      },
+      'latency',
+    );
+  }
+
+  /** Commits per second of eight writers: without a trigger, and with the capture but nobody reading. */
+  async writers(captured: boolean): Promise<number> {
+    const url = await this.database([TABLE]);
+    if (captured) {
+      const service = await this.service(url, 'http://127.0.0.1:9/');
+      await service.end();
+    }
+    const writers = Child.start('writers', [url, '8', String(SECONDS)]);
+    const { written, seconds } = await writers.next<{ written: number; seconds: number }>();
+    await writers.end();
+    return written / seconds;
+  }
+
+  /** Peak memory of the service while it works on a large backlog. */
+  async memory(): Promise<number> {
+    const rows = `insert into orders (status, total, note) select 'new', 250, repeat('x', 900) from generate_series(1, ${LARGE_BACKLOG})`;
+    return this.withTarget('service', [rows], async ({ worker }) => {
+      await new Promise((resolve) => setTimeout(resolve, SECONDS * 2_000));
+      return (await worker.ask<Usage>('usage')).rss;
+    });
+  }
+
+  private async withTarget<T>(
+    kind: Kind,
+    backlog: readonly string[],
+    measure: (parts: { url: string; receiver: Child; worker: Child; since: number }) => Promise<T>,
+    mode = 'count',
+  ): Promise<T> {
+    const receiver = Child.start('receiver', [mode]);
+    const { port } = await receiver.next<{ port: number }>();
+    const target = `http://127.0.0.1:${port}/hook`;
+    const url = await this.database(kind === 'bare' ? [TABLE, OUTBOX] : [TABLE]);
+    if (kind === 'service' && backlog.length > 0) await (await this.service(url, target)).end();
+    await this.run(url, [...backlog, ...(backlog.length > 0 ? ['vacuum analyze'] : [])]);
+    const since = performance.now();
+    const worker = kind === 'bare' ? Child.start('bare-loop', [url, target]) : await this.service(url, target);
+    try {
+      return await measure({ url, receiver, worker, since });
+    } finally {
+      await worker.end();
+      await receiver.end();
+    }
+  }
+
+  private async service(url: string, target: string): Promise<Child> {
+    const file = join(this.folder, 'observers.yaml');
+    writeFileSync(file, OBSERVERS);
+    const service = Child.start('service', [file], { DATABASE_URL: url, SINK: target, OBSERVERS_PORT: '0' });
+    await service.next();
+    return service;
+  }
+
+  private async database(statements: readonly string[]): Promise<string> {
+    const name = `bench_${++this.databases}`;
+    await this.run(this.postgres.url, [`create database ${name}`]);
+    const url = this.postgres.url.replace(/[^/]*$/, name);
+    await this.run(url, statements);
+    return url;
+  }
+
+  private async run(url: string, statements: readonly string[]): Promise<void> {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+  }
+}
+
+function cpuOf({ cpu }: Usage): number {
+  return cpu.user + cpu.system;
+}
+
+async function waitForCount(receiver: Child, wanted: number): Promise<void> {
+  while ((await receiver.ask<{ count: number }>('count')).count < wanted) await new Promise((resolve) => setTimeout(resolve, 5));
+}
