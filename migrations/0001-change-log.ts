@@ -77,10 +77,9 @@ alter table core.tb_entity_change_log
  * The trigger sits on the log, so that every producer wakes the listener, not only our capture triggers.
  */
 const WAKE_UP = `
-create or replace function observers.wake_listener() returns trigger language plpgsql security definer
-set search_path = pg_catalog, pg_temp as $$
+create or replace function observers.wake_listener() returns trigger language plpgsql as $$
 begin
-  if not pg_try_advisory_xact_lock_shared(1868718693, 1) then
+  if not pg_catalog.pg_try_advisory_xact_lock_shared(1868718693, 1) then
     notify fraiseql_observers;
   end if;
   return null;

@@ -57,10 +57,11 @@ set bytea_output = 'hex' set extra_float_digits = 1`;
 function captureFunction(name: string, capture: CaptureDefinition, table: TableInfo): string {
   const sql = statements(capture, table);
   const branch = (operation: string, body: Ladder): string =>
-    `  elsif tg_op = '${operation}' then\n${indent(ladder(body, capture.strict))}`;
+    `  elsif tg_op = '${operation}' then\n${indent(capture.strict ? record(body[0]) : alone(body[0]) + ladder(body))}`;
   return `create or replace function ${name}() ${HEADER} as $capture$
 declare
   failure text;
+${FIELDS.map((name) => `  ${variable(name)} core.tb_entity_change_log.${name}%type;`).join('\n')}
 begin
   -- The application writes its own change rows, or a bulk load asked not to be recorded.
   if current_setting('fraiseql.cdc_mediated', true) = 'on' or current_setting('observers.mute', true) = 'on' then
@@ -78,22 +79,55 @@ ${branch('DELETE', sql.delete)}
 end $capture$`;
 }
 
-/** What is tried in turn until one succeeds; only the last may fail the user's write, for then nothing could be recorded. */
-type Ladder = readonly string[];
+/** Queries for the rows to record, tried in turn until one succeeds; only the last may fail the user's write, for then nothing could be. */
+type Ladder = readonly [string, ...string[]];
+
+const FIELDS = ['object_type', 'object_key', 'object_id', 'modification_type', 'object_data', 'object_data_before', 'updated_fields', 'tenant_id', 'trace_context', 'extra_metadata']; // prettier-ignore
+
+/** No column of a table is called so. */
+function variable(field: string): string {
+  return `"$${field}"`;
+}
+
+function record(query: string): string {
+  return `insert into core.tb_entity_change_log (${FIELDS.join(', ')})\n${query};`;
+}
+
+/**
+ * A statement that changes one row, as most do. What may fail is done in a subtransaction that only reads: one that writes takes a
+ * transaction number of its own (100 such statements in a transaction took 101), and more than 64 of them slow every snapshot of the server.
+ */
+function alone(query: string): string {
+  const fields = FIELDS.map(variable).join(', ');
+  return `begin
+  select * into strict ${fields} from (
+${indent(indent(query))}
+  ) one;
+  failure := '';
+exception
+  when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
+  when others then failure := null;
+end;
+if failure = '' then
+  ${record(`values (${fields})`)}
+  return null;
+end if;
+`;
+}
 
 /**
  * A capture must not break the user's write: a jsonb string over 256 MB, a renamed column, a cast of the user's own that raises.
  * Each rung is tried in its own subtransaction. Cancellation and deadlock are the user's own and go through.
  */
-function ladder([first = '', ...rest]: Ladder, strict: boolean): string {
-  if (strict || rest.length === 0) return first;
+function ladder([first, second, ...rest]: Ladder): string {
+  if (second === undefined) return record(first);
   return `begin
-${indent(first)}
+${indent(record(first))}
 exception
   when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
   when others then
     failure := sqlstate || ' ' || sqlerrm;
-${indent(indent(ladder(rest, false)))}
+${indent(indent(ladder([second, ...rest])))}
 end;`;
 }
 
@@ -103,8 +137,6 @@ interface Statements {
   readonly delete: Ladder;
 }
 
-const TARGET = `insert into core.tb_entity_change_log (object_type, object_key, object_id, modification_type,
-  object_data, object_data_before, updated_fields, tenant_id, trace_context, extra_metadata)`;
 const TRACE = `case when current_setting('observers.traceparent', true) <> ''
   then jsonb_build_object('traceparent', current_setting('observers.traceparent', true)) end`;
 const FAILURE = "jsonb_build_object('capture_error', left(failure, 1000))";
@@ -120,21 +152,20 @@ function statements(capture: CaptureDefinition, table: TableInfo): Statements {
   from (select "$row" as r, row_number() over () as i from old_rows "$row") o
   full join (select "$row" as r, row_number() over () as i${kept} from new_rows "$row") n on n.i = o.i${kept && ' where n.keep'})`;
   const update = (changed: string): string => `${pairs}
-${TARGET}
 ${row.select('DELETE', { before: 'p.old' })} from pair p where has_old and ${row.key('p.old')} is distinct from ${row.key('p.new')}
 union all
 ${row.select('UPDATE', { data: 'p.new', before: capture.before ? 'p.old' : null, changed })} from pair p where ${row.key('p.old')} is not distinct from ${row.key('p.new')}
 union all
-${row.select('INSERT', { data: 'p.new' })} from pair p where has_new and ${row.key('p.old')} is distinct from ${row.key('p.new')};`;
+${row.select('INSERT', { data: 'p.new' })} from pair p where has_new and ${row.key('p.old')} is distinct from ${row.key('p.new')}`;
   const generic = row.hidesColumns ? [] : [update(row.changedByImages())];
   return {
     insert: [
-      `${TARGET}\n${row.select('INSERT', { data: 'n' })} from (select "$row" as n from new_rows "$row"${filter}) n;`,
+      `${row.select('INSERT', { data: 'n' })} from (select "$row" as n from new_rows "$row"${filter}) n`,
       ...row.withoutImages('INSERT', 'new_rows', filter),
     ],
     update: [update(row.changedByColumns()), ...generic, ...row.withoutImages('UPDATE', 'new_rows', '')],
     delete: [
-      `${TARGET}\n${row.select('DELETE', { before: 'n' })} from (select "$row" as n from old_rows "$row"${filter}) n;`,
+      `${row.select('DELETE', { before: 'n' })} from (select "$row" as n from old_rows "$row"${filter}) n`,
       ...row.withoutImages('DELETE', 'old_rows', filter),
     ],
   };
@@ -169,11 +200,11 @@ class RowSql {
   }
 
   /** The last rungs: the key without data, and if even that fails (its column was renamed) the bare fact. */
-  withoutImages(verb: string, rows: string, filter: string): Ladder {
+  withoutImages(verb: string, rows: string, filter: string): string[] {
     const rest = `'${verb}', null::json, null::json, null::text[], null::uuid, ${TRACE}, ${FAILURE}`;
     return [
-      `${TARGET}\nselect ${literal(this.capture.entity)}, ${this.key('n')}, ${this.uuidKey('n')}, ${rest} from (select "$row" as n from ${rows} "$row"${filter}) n;`,
-      `${TARGET}\nselect ${literal(this.capture.entity)}, null::text, null::uuid, ${rest} from ${rows};`,
+      `select ${literal(this.capture.entity)}, ${this.key('n')}, ${this.uuidKey('n')}, ${rest} from (select "$row" as n from ${rows} "$row"${filter}) n`,
+      `select ${literal(this.capture.entity)}, null::text, null::uuid, ${rest} from ${rows}`,
     ];
   }
 

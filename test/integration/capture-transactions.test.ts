@@ -1,0 +1,38 @@
+import { createTestDatabase, type TestDatabase } from '../support/database';
+
+let database: TestDatabase;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  await database.query('create table public.orders (id bigint primary key, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(() => database.drop());
+
+async function nextTransaction(): Promise<bigint> {
+  const [row] = await database.query<{ xid: string }>('select pg_snapshot_xmax(pg_current_snapshot())::text as xid');
+  return BigInt(row?.xid ?? 0);
+}
+
+test('a hundred writes of one row each in a transaction take one transaction number, not a hundred and one', async () => {
+  const before = await nextTransaction();
+  await database.query('begin');
+  for (let id = 1; id <= 50; id++) await database.query('insert into orders values ($1, $2)', [id, 'a']);
+  for (let id = 1; id <= 50; id++) await database.query('update orders set note = $2 where id = $1', [id, 'b']);
+  await database.query('commit');
+  // Autovacuum may take a few of its own.
+  expect(Number((await nextTransaction()) - before)).toBeLessThan(30);
+  const rows = await database.query(
+    'select modification_type as verb, count(*)::int as n from core.tb_entity_change_log group by 1 order by 1',
+  );
+  expect(rows).toEqual([{ verb: 'INSERT', n: 50 }, { verb: 'UPDATE', n: 50 }]); // prettier-ignore
+});
+
+test('a write that changes nothing records nothing, one that changes many records each', async () => {
+  await database.query("insert into orders select 1, 'x' where false");
+  await database.query("update orders set note = 'y' where id = -1; delete from orders where id = -1");
+  await database.query("insert into orders select i, 'x' from generate_series(1, 3) i");
+  const rows = await database.query('select object_key as key from core.tb_entity_change_log order by pk_entity_change_log');
+  expect(rows).toEqual([{ key: '1' }, { key: '2' }, { key: '3' }]);
+});
