@@ -164,8 +164,9 @@ export class Linker {
 
   private headers(headers: Readonly<Record<string, string>>, path: Path): void {
     for (const [header, value] of Object.entries(headers)) {
-      this.check([...path, header], headerProblem(header, value));
-      this.template([...path, header], () => compileTemplate(value, 'header'));
+      const problem = headerProblem(header, value);
+      if (problem === null) this.template([...path, header], () => compileTemplate(value, 'header'));
+      else this.complain([...path, header], problem);
     }
     const repeated = repeatedHeader(Object.keys(headers));
     if (repeated !== null) this.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);

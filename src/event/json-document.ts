@@ -36,6 +36,10 @@ class ExactNumber extends Big {
     return Math.abs(this.e) < LARGEST_EXPONENT ? this.toFixed() : this.#spelling;
   }
 
+  override toJSON(): string {
+    return this.toString();
+  }
+
   /** Compared as a double by what knows no better (Liquid); as texts, 9 would come after 10. */
   [Symbol.toPrimitive](hint: string): string | number {
     return hint === 'string' ? this.toString() : Number(this.toString());
@@ -182,7 +186,8 @@ function partsOf(container: Container): (string | Container)[] {
     if (isContainer(value)) {
       parts.push(text, value);
       text = '';
-    } else text += scalarText(value);
+      // Liquid's lists may hold undefined.
+    } else text += scalarText(value ?? null);
   }
   parts.push(text + (isList ? ']' : '}'));
   return parts;
