@@ -2,12 +2,11 @@ import type { WebhookActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { envelopeText } from '../event/envelope';
 import { failed, type Outcome } from '../event/outcome';
+import { sendsJson, webhookHeaders } from '../event/webhook-headers';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { splitUrl, type HttpSender, type HttpSenders } from './http-sender';
 import { signer } from './signature';
-
-const USER_AGENT = 'fraiseql-observers';
 
 /** Sends the envelope, or a body of the observer's own, to an HTTP endpoint, signed as Standard Webhooks says. */
 export function webhookAction(senders: HttpSenders): ActionHandler<WebhookActionDefinition> {
@@ -32,12 +31,8 @@ class PreparedWebhook implements PreparedAction {
     this.concurrency = endpoint.concurrency;
     this.timeout = endpoint.timeout;
     this.path = compileTemplate(splitUrl(endpoint.url)[1], 'url');
-    const headers = new Map<string, string>([['content-type', 'application/json'], ['user-agent', USER_AGENT]]); // prettier-ignore
-    for (const [name, value] of [...Object.entries(endpoint.headers), ...Object.entries(definition.headers)])
-      headers.set(name.toLowerCase(), value);
-    const json = /\bjson\b/i.test(headers.get('content-type') ?? '');
-    this.headers = [...headers].map(([name, value]) => [name, compileTemplate(value, 'header')] as const);
-    this.body = definition.body === null ? null : compileBody(definition.body, json);
+    this.headers = [...webhookHeaders(definition)].map(([name, value]) => [name, compileTemplate(value, 'header')] as const);
+    this.body = definition.body === null ? null : compileBody(definition.body, sendsJson(definition));
     this.sign = endpoint.signingSecrets.length > 0 ? signer(endpoint.signingSecrets) : null;
   }
 

@@ -8,6 +8,7 @@ import type {
   RetryPolicy,
 } from '../event/definitions';
 import { EVENT_KINDS } from '../event/entity-event';
+import { sendsJson } from '../event/webhook-headers';
 import { compileCondition, ConditionSyntaxError } from '../matching/condition/condition';
 import { compileBody, compileTemplate, TemplateError } from '../matching/template/template';
 import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from './checks';
@@ -143,10 +144,10 @@ export class Linker {
     if ((shape.endpoint === undefined) === (shape.url === undefined))
       this.complain(path, 'give either endpoint (a name under endpoints:) or url');
     const { body = null, headers = {} } = shape;
-    if (body !== null) this.body(body, [...path, 'body']);
     if (body !== null && shape.method === 'GET') this.complain([...path, 'body'], 'a GET carries no body; leave it out, or use POST');
     const endpoint = shape.endpoint === undefined ? this.endpoint(ownEndpoint, { ...shape, headers: {} }, path) : this.named(shape, path);
     this.headers(headers, [...path, 'headers']);
+    if (body !== null) this.body(body, sendsJson({ endpoint, headers }), [...path, 'body']);
     return { type: 'webhook', name, endpoint, method: shape.method ?? 'POST', headers, body: body as BodyTemplate | null };
   }
 
@@ -164,15 +165,16 @@ export class Linker {
 
   private headers(headers: Readonly<Record<string, string>>, path: Path): void {
     for (const [header, value] of Object.entries(headers)) {
-      this.check([...path, header], headerProblem(header, value));
-      this.template([...path, header], () => compileTemplate(value, 'header'));
+      const problem = headerProblem(header, value);
+      if (problem === null) this.template([...path, header], () => compileTemplate(value, 'header'));
+      else this.complain([...path, header], problem);
     }
     const repeated = repeatedHeader(Object.keys(headers));
     if (repeated !== null) this.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);
   }
 
   /** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
-  private body(body: unknown, path: Path): void {
+  private body(body: unknown, json: boolean, path: Path): void {
     const before = this.problems.length;
     const visit = (part: unknown, at: Path): void => {
       if (typeof part === 'string') this.template(at, () => compileTemplate(part, 'text'));
@@ -180,7 +182,7 @@ export class Linker {
       else if (typeof part === 'object' && part !== null) for (const [key, entry] of Object.entries(part)) visit(entry, [...at, key]);
     };
     visit(body, path);
-    if (this.problems.length === before) this.template(path, () => compileBody(body as BodyTemplate, true));
+    if (this.problems.length === before) this.template(path, () => compileBody(body as BodyTemplate, json));
   }
 
   private condition(path: Path, source: string): void {

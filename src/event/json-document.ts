@@ -19,31 +19,85 @@ export class JsonDocument {
   }
 }
 
-// Sixteen digits are the first that a double may not hold; the run may be split by one decimal point. Also 1e400 and 0.1e-400.
-const MAY_BE_INEXACT = /\d[\d.]{15}|\d[eE]/;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE]([+-]?\d+))?/y;
-// Stands for a number while the rest is parsed. Random, so that no text can be taken for one, in whatever way it is escaped.
-const MARK = `number ${randomBytes(16).toString('hex')} `;
-/** PostgreSQL's numeric has 131,072 digits at the most; a few characters such as 1e300000000 would otherwise become gigabytes. */
-const LARGEST_EXPONENT = 131_072;
+/** PostgreSQL's numeric has 131,072 digits before its point at the most. What lies beyond is not computed with, and not written out. */
+export const LARGEST_EXPONENT = 131_072;
 
-/**
- * JSON.parse that keeps 12345678901234567890 and 0.1234567890123456789 exact. Node 20's reviver does not see the source text, so inexact
- * numbers are turned into marked strings first; a document without any takes plain JSON.parse.
- *
- * @throws SyntaxError when the text is not JSON, or holds a number beyond any that PostgreSQL computes with
- */
-export function parseExactJson(text: string): JsonValue {
-  if (!MAY_BE_INEXACT.test(text)) return JSON.parse(text) as JsonValue;
-  const marked = markInexact(text);
-  if (marked === null) return JSON.parse(text) as JsonValue;
-  return JSON.parse(marked, (_key, value: unknown) =>
-    typeof value === 'string' && value.startsWith(MARK) ? new Big(value.slice(MARK.length)) : value,
-  ) as JsonValue;
+/** A number of a document that a double does not hold. */
+class ExactNumber extends Big {
+  readonly #spelling: string;
+
+  constructor(spelling: string) {
+    super(spelling);
+    this.#spelling = spelling;
+  }
+
+  /** Without an exponent, as PostgreSQL writes numbers; but 1e300000000 stays as it was read, for its zeros would be gigabytes. */
+  override toString(): string {
+    return Math.abs(this.e) < LARGEST_EXPONENT ? this.toFixed() : this.#spelling;
+  }
+
+  override toJSON(): string {
+    return this.toString();
+  }
+
+  /** Compared as a double by what knows no better (Liquid); as texts, 9 would come after 10. */
+  [Symbol.toPrimitive](hint: string): string | number {
+    return hint === 'string' ? this.toString() : Number(this.toString());
+  }
+
+  /** A number has no parts: a loop over one (Liquid's) would otherwise meet the fields of Big. */
+  [Symbol.iterator](): Iterator<never> {
+    return [][Symbol.iterator]();
+  }
 }
 
-/** The text with its inexact numbers as marked strings, or null when it has none. */
-function markInexact(text: string): string | null {
+/**
+ * JSON.parse that keeps 12345678901234567890 and 0.1234567890123456789 exact. Node 20's reviver does not see the source text, so these
+ * numbers are turned into marked strings first. A row without any takes plain JSON.parse, after a look that costs a quarter of it.
+ *
+ * @throws SyntaxError when the text is not JSON
+ */
+export function parseExactJson(text: string): JsonValue {
+  const numbers: ExactNumber[] = [];
+  const marked = mayBeInexact(text) ? markInexact(text, numbers) : text;
+  if (numbers.length === 0) return JSON.parse(text) as JsonValue;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(marked);
+  } catch {
+    // Its message would quote the mark, and a place in a text that nobody wrote.
+    return JSON.parse(text) as JsonValue;
+  }
+  return putBack(parsed, numbers);
+}
+
+// A double holds fifteen digits whatever they are, and any exponent of two. A UUID has digits around an e too, but ends in a quote.
+const LARGE_EXPONENT = /\d[eE][+-]?\d{3,}(?:[\s,}\]]|$)/;
+const LONG = 16;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?([eE][+-]?\d+)?/y;
+const NAME_END = /\s*:/y;
+// Stands for a number while the rest is parsed. Random, so that no text can be taken for one, in whatever way it is escaped.
+const MARK = `number ${randomBytes(16).toString('hex')} `;
+const [QUOTE, MINUS, POINT, ZERO, NINE, BACKSLASH] = [0x22, 0x2d, 0x2e, 0x30, 0x39, 0x5c];
+
+/** False only when a double holds every number; seldom true otherwise. A run of sixteen is found by looking at every sixteenth character. */
+function mayBeInexact(text: string): boolean {
+  for (let at = LONG - 1; at < text.length; at += LONG) {
+    if (!isDigitOrPoint(text.charCodeAt(at))) continue;
+    let [start, end] = [at, at + 1];
+    while (isDigitOrPoint(text.charCodeAt(start - 1))) start--;
+    while (isDigitOrPoint(text.charCodeAt(end))) end++;
+    if (end - start >= LONG && text.charCodeAt(end) !== QUOTE) return true;
+  }
+  return LARGE_EXPONENT.test(text);
+}
+
+function isDigitOrPoint(code: number): boolean {
+  return (code >= ZERO && code <= NINE) || code === POINT;
+}
+
+/** The text with marked strings for the numbers that a double does not hold, which are added to `numbers`. */
+function markInexact(text: string, numbers: ExactNumber[]): string {
   const parts: string[] = [];
   let copied = 0;
   for (let at = 0; at < text.length;) {
@@ -53,17 +107,22 @@ function markInexact(text: string): string | null {
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
       NUMBER.lastIndex = at;
       const [token = text.charAt(at), exponent] = NUMBER.exec(text) ?? [];
-      if (!isExact(token, exponent)) {
-        parts.push(text.slice(copied, at), `"${MARK}${token}"`);
+      const number = token.length < LONG && exponent === undefined ? null : exactNumber(token);
+      if (number !== null && !isName(text, at + token.length)) {
+        parts.push(text.slice(copied, at), `"${MARK}${numbers.push(number) - 1}"`);
         copied = at + token.length;
       }
       at += token.length;
     } else at++;
   }
-  return parts.length === 0 ? null : parts.join('') + text.slice(copied);
+  return parts.join('') + text.slice(copied);
 }
 
-const [QUOTE, MINUS, ZERO, NINE, BACKSLASH] = [0x22, 0x2d, 0x30, 0x39, 0x5c];
+/** Whether a colon comes next: a number cannot be a name, and must not become one. */
+function isName(text: string, end: number): boolean {
+  NAME_END.lastIndex = end;
+  return NAME_END.test(text);
+}
 
 /** The position behind the string that begins at `start`. A loop: a regular expression overflows its stack on megabytes. */
 function endOfString(text: string, start: number): number {
@@ -75,21 +134,67 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-function isExact(token: string, exponent: string | undefined): boolean {
-  if (Math.abs(Number(exponent ?? 0)) > LARGEST_EXPONENT) throw new SyntaxError('a number has more digits than PostgreSQL computes with');
-  if (token.length <= 15 && exponent === undefined) return true;
-  const asDouble = Number(token);
-  return Number.isFinite(asDouble) && /^-?\d/.test(token) && new Big(token).eq(new Big(String(asDouble)));
+/** The number, or null when a double holds it. */
+function exactNumber(token: string): ExactNumber | null {
+  const double = Number(token);
+  if (String(double) === token) return null;
+  const exact = new ExactNumber(token);
+  return Number.isFinite(double) && exact.eq(String(double)) ? null : exact;
 }
+
+/** Puts the numbers in the place of their marks. A loop: documents may be nested deeper than the stack. */
+function putBack(parsed: unknown, numbers: readonly ExactNumber[]): JsonValue {
+  const root = { value: parsed };
+  const open: Record<string, unknown>[] = [root];
+  for (let container = open.pop(); container !== undefined; container = open.pop()) {
+    for (const key of Object.keys(container)) {
+      const value = container[key];
+      if (typeof value === 'object' && value !== null) open.push(value as Record<string, unknown>);
+      else if (typeof value === 'string' && value.startsWith(MARK)) container[key] = numbers[Number(value.slice(MARK.length))];
+    }
+  }
+  return root.value as JsonValue;
+}
+
+type Container = readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** The text of a parsed value, exact numbers included: the inverse of {@link parseExactJson}. */
 export function stringifyExactJson(value: JsonValue): string {
-  if (value instanceof Big) return value.toFixed();
-  if (typeof value === 'number') return new Big(value).toFixed();
-  if (Array.isArray(value)) return `[${(value as readonly JsonValue[]).map(stringifyExactJson).join(',')}]`;
-  if (value !== null && typeof value === 'object') {
-    const members = Object.entries(value as Record<string, JsonValue>);
-    return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${stringifyExactJson(member)}`).join(',')}}`;
+  const written: string[] = [];
+  // What is still to be written, the next one last: finished text, or what is to be taken apart.
+  const open: (string | Container)[] = [isContainer(value) ? value : scalarText(value)];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next === 'string') written.push(next);
+    else for (const part of partsOf(next).reverse()) open.push(part);
   }
-  return JSON.stringify(value);
+  return written.join('');
+}
+
+function isContainer(value: JsonValue): value is Container {
+  return typeof value === 'object' && value !== null && !(value instanceof Big);
+}
+
+/** The text of a list or an object up to the first list or object in it, that one, the text up to the next, and so on. */
+function partsOf(container: Container): (string | Container)[] {
+  const parts: (string | Container)[] = [];
+  const isList = Array.isArray(container);
+  let text = isList ? '[' : '{';
+  let comma = '';
+  for (const [key, value] of Object.entries(container as Record<string, JsonValue>)) {
+    text += isList ? comma : `${comma}${JSON.stringify(key)}:`;
+    comma = ',';
+    if (isContainer(value)) {
+      parts.push(text, value);
+      text = '';
+      // Liquid's lists may hold undefined.
+    } else text += scalarText(value ?? null);
+  }
+  parts.push(text + (isList ? ']' : '}'));
+  return parts;
+}
+
+function scalarText(value: Exclude<JsonValue, Container>): string {
+  if (value instanceof ExactNumber) return value.toString();
+  if (value instanceof Big) return Math.abs(value.e) < LARGEST_EXPONENT ? value.toFixed() : value.toExponential();
+  return typeof value === 'number' ? new Big(value).toFixed() : JSON.stringify(value);
 }

@@ -38,8 +38,14 @@ export function compileCondition(source: string): Condition {
     source,
     matches: (scope) => toTruth(root.evaluate(scope)) === true,
     evaluate: (scope) => verdict(root, scope),
-    explain: (scope) => explain(source, root, scope),
+    explain: (scope) => explain(source, { ...root, evaluate: (at) => decisive(root.evaluate(at)) }, scope),
   };
+}
+
+/** The value as it is, once it is known to decide: the whole condition is refused where one of its parts may still be a number. */
+function decisive(value: Value): Value {
+  toTruth(value);
+  return value;
 }
 
 function verdict(root: Node, scope: Scope): Verdict {
@@ -65,7 +71,7 @@ function explain(source: string, node: Node, scope: Scope): Explanation {
 }
 
 function noteFor(node: Node, value: Value): string | null {
-  if (value === MISSING && node.path !== null) return `${node.path} is not in the event`;
+  if ((value === MISSING || value === UNKNOWN) && node.path !== null) return `${node.path} is not in the event`;
   if (value === null && node.path !== null) return `${node.path} is null`;
   return null;
 }

@@ -121,7 +121,7 @@ function age(call: Call): Node {
  */
 function change(call: Call, steps: readonly (string | number)[], from: Node | null, to: Node | null): Node {
   const name = steps.join('.');
-  return yielding('truth', call, shown([from, to].filter((node) => node !== null)), (scope) => {
+  const evaluate = (scope: Scope): Value => {
     const { event } = scope;
     if (event.kind !== 'update') return false;
     if (event.before === null) throw new EvaluationError(`${call.name}(${name}) needs the before-image, and this update has none`);
@@ -134,7 +134,8 @@ function change(call: Call, steps: readonly (string | number)[], from: Node | nu
     }
     if (before !== MISSING && after !== MISSING && sameJson(before, after)) return false;
     return fits(before, from, scope) && fits(after, to, scope);
-  });
+  };
+  return { ...yielding('truth', call, shown([from, to].filter((node) => node !== null)), evaluate), path: name };
 }
 
 function fits(value: Value, wanted: Node | null, scope: Scope): boolean {

@@ -22,7 +22,7 @@ export interface Node {
   readonly end: number;
   /** Sub-expressions worth showing; literals are not. */
   readonly children: readonly Node[];
-  /** A path as written, or null: explain names it when it is missing. */
+  /** The one path without which there is no value, or null: explain names it when it is missing. */
   readonly path: string | null;
   /** The steps of a path; undefined otherwise. */
   readonly steps?: readonly (string | number)[];

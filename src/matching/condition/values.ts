@@ -1,5 +1,5 @@
 import Big from 'big.js';
-import type { JsonValue } from '../../event/json-document';
+import { LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
 import { MISSING } from '../path';
 import { EvaluationError } from './errors';
 
@@ -57,6 +57,10 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
     throw new EvaluationError(`${operator} needs two numbers, here ${typeName(left)} and ${typeName(right)}`);
   }
   const a = new Big(left);
+  // Big writes out the zeros between 1e300000000 and the other number: gigabytes.
+  if ([a, new Big(right)].some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) {
+    throw new EvaluationError('a number has more digits than PostgreSQL computes with');
+  }
   switch (operator) {
     case '+':
       return a.plus(right);

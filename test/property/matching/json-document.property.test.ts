@@ -26,7 +26,7 @@ describe('reading JSON exactly', () => {
     );
   });
 
-  it.failing('throws a SyntaxError for whatever JSON.parse refuses, also when it holds long numbers', () => {
+  it('throws a SyntaxError for whatever JSON.parse refuses, also when it holds long numbers', () => {
     const damaged = fc
       .tuple(document, fc.nat(), fc.nat(2), fc.constantFrom('', '"', ',', '}', '12345678901234567890', '\\', '.', 'e', '-', '0'))
       .map(([text, at, cut, piece]) => text.slice(0, at % (text.length + 1)) + piece + text.slice((at % (text.length + 1)) + cut));

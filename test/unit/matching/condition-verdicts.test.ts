@@ -49,7 +49,7 @@ describe('comparisons', () => {
 
 describe('exact numbers', () => {
   const row =
-    '{"int8":9007199254740993,"max":9223372036854775807,"long":12345678901234567890,"numeric":0.12345678901234567891,"nan":"NaN","infinite":"Infinity","huge":1e400,"zero":-0}';
+    '{"int8":9007199254740993,"max":9223372036854775807,"long":12345678901234567890,"numeric":0.12345678901234567891,"nan":"NaN","infinite":"Infinity","huge":1e400,"vast":1e300000000,"zero":-0}';
   check([
     ['int8 = 9007199254740993', row, 'true'], ['int8 = 9007199254740992', row, 'false'], ['int8 > 9007199254740992', row, 'true'],
     ['max = 9223372036854775807', row, 'true'], ['max < 9223372036854775808', row, 'true'], ['max - 1 = 9223372036854775806', row, 'true'],
@@ -57,6 +57,8 @@ describe('exact numbers', () => {
     ['long IN (12345678901234567890)', row, 'true'], ['numeric = 0.12345678901234567891', row, 'true'], ['numeric > 0.1234567890123456789', row, 'true'],
     ['0.1 + 0.2 = 0.3', row, 'true'], ['huge > 1e399', row, 'true'], ['huge = 1e400', row, 'true'], ['zero = 0', row, 'true'],
     ["nan = 'NaN'", row, 'true'], ['nan > 5', row, 'error: text cannot be compared with a number'], ['nan = nan', row, 'true'],
+    ['vast > 1e131072', row, 'true'], ['vast = 1e300000000', row, 'true'], ['vast > 0 AND -5 < vast', row, 'true'],
+    ['vast + 1 > 0', row, 'error: a number has more digits than PostgreSQL computes with'], ['1 - vast > 0', row, 'error: a number has more digits'],
     ['infinite > 5', row, 'error: text cannot be compared with a number'], ['long + nan > 5', row, 'error: + needs two numbers'],
   ]); // prettier-ignore
 });

@@ -1,0 +1,19 @@
+import { TemplateRenderError } from './errors';
+
+/** Within the quotes of a JSON string. */
+export function jsonSafe(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+/** Encoded, it cannot leave its place in the path; but `.` and `..` need no encoding and would. */
+export function urlSafe(text: string): string {
+  if (text === '.' || text === '..') throw new TemplateRenderError('a value in a URL is "." or "..", which would name another resource');
+  return encodeURIComponent(text.toWellFormed());
+}
+
+/** A header may not hold line breaks (they would begin another header); what is not printable ASCII is percent-encoded UTF-8. */
+export function headerSafe(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is refused
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new TemplateRenderError('a header value holds a line break or another control character');
+  return text.toWellFormed().replace(/[^\t\x20-\x7e]+/g, encodeURIComponent);
+}

@@ -1,0 +1,143 @@
+import { CaptureTag, Context, Liquid, LiquidError, type FilterImplOptions, type Scope, type Template as LiquidNode } from 'liquidjs';
+import Big from 'big.js';
+import type { EntityEvent } from '../../event/entity-event';
+import { messageOf } from '../../event/errors';
+import { stringifyExactJson, type JsonValue } from '../../event/json-document';
+import { compilePath, PATH_ROOTS, UnknownPathError } from '../path';
+import { TemplateError } from './errors';
+
+/**
+ * What stops a mistake from stalling the process: 100,000 characters of source, half a second for one rendering, and 16,000,000
+ * characters and list elements made by filters and ranges.
+ */
+const LIMITS = { parseLimit: 100_000, renderLimit: 500, memoryLimit: 16_000_000 };
+const NOT_OFFERED = ['include', 'render', 'layout', 'block'];
+
+/** What one rendering knows and counts. */
+export class Rendering extends Context {
+  /** Outputs that had no value and left nothing behind. */
+  missing = 0;
+  /** Captures that are open. What they collect becomes a value, which is encoded where that is output. */
+  captures = 0;
+
+  constructor(liquid: Liquid, scope: object, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
+    super(scope, liquid.options, { sync: true }, { ...limits, liquid });
+  }
+
+  /** A number has no fields, those of Big included. */
+  override readProperty(from: Scope, key: Parameters<Context['readProperty']>[1]): unknown {
+    return from instanceof Big ? undefined : super.readProperty(from, key);
+  }
+
+  override spawn(scope: object = {}): Context {
+    return new Rendering(this.liquid as Liquid, scope, { memoryLimit: this.memoryLimit, renderLimit: this.renderLimit });
+  }
+}
+
+class Capture extends CaptureTag {
+  override *render(rendering: Rendering): Generator<unknown, void, string> {
+    rendering.captures++;
+    yield* super.render(rendering);
+    rendering.captures--;
+  }
+}
+
+/**
+ * @param encode applied to each output
+ * @param jsonIsRaw whether what `| json` gives is written as it is
+ */
+export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolean): Liquid {
+  const liquid = new Liquid({
+    ...LIMITS,
+    ownPropertyOnly: true,
+    strictFilters: true,
+    // An in-memory file system without files: templates come from the observers file and from nowhere else.
+    templates: {},
+    outputEscape(this: { readonly context: Rendering }, value: unknown) {
+      const rendering = this.context;
+      if (value === undefined || value === null) rendering.missing++;
+      return rendering.captures > 0 ? textOf(value) : encode(textOf(value));
+    },
+  });
+  for (const tag of NOT_OFFERED) delete liquid.tags[tag];
+  liquid.registerTag('capture', Capture);
+  // `raw` would switch the encoding off, which is what makes injection impossible.
+  delete liquid.filters['raw'];
+  for (const [name, filter] of Object.entries(liquid.filters))
+    liquid.registerFilter(name, name === 'default' ? filter : keepingMissing(filter));
+  const handler = (value: unknown): string => stringifyExactJson((value ?? null) as JsonValue);
+  liquid.registerFilter('json', { raw: jsonIsRaw, handler } satisfies FilterImplOptions);
+  return liquid;
+}
+
+/** Most filters make '' of no value, and the output would not count as missing. */
+function keepingMissing(filter: FilterImplOptions): FilterImplOptions {
+  const handler = typeof filter === 'function' ? filter : filter.handler;
+  return function (value: unknown, ...args: unknown[]): unknown {
+    const result: unknown = handler.call(this, value, ...args);
+    return result === '' && (value === undefined || value === null) ? value : result;
+  };
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return value;
+  return stringifyExactJson(value as JsonValue);
+}
+
+/** @throws TemplateError */
+export function parseLiquid(liquid: Liquid, source: string): LiquidNode[] {
+  try {
+    const nodes = liquid.parse(source);
+    for (const [root, ...rest] of liquid.globalVariableSegmentsSync(nodes)) {
+      if (!(PATH_ROOTS as readonly unknown[]).includes(root)) continue;
+      compilePath([String(root), ...rest.filter((step) => typeof step === 'string' || typeof step === 'number')]);
+    }
+    return nodes;
+  } catch (error) {
+    if (error instanceof UnknownPathError) throw new TemplateError(error.message, ...positionOf(source, error.message));
+    if (error instanceof LiquidError) {
+      const [line, column] = error.token.getPosition() as [number, number];
+      throw new TemplateError(firstLine(error), line, column);
+    }
+    // Its limits are reported as plain errors.
+    throw new TemplateError(messageOf(error), 1, 1);
+  }
+}
+
+/** Where the first `{{ event.… }}` or `{{ lookups.… }}` that the message is about stands; liquid's analysis gives names, not places. */
+function positionOf(source: string, message: string): [number, number] {
+  const root = message.startsWith('look-ups') ? 'lookups' : (message.split(' ')[0] ?? '');
+  // Within a tag: the same word may stand in the text before it.
+  const tag = new RegExp(`\\{[{%][^}]*?\\b(?=${root}\\b)`).exec(source);
+  const before = source.slice(0, tag === null ? 0 : tag.index + tag[0].length).split('\n');
+  return [before.length, (before.at(-1)?.length ?? 0) + 1];
+}
+
+/** The names that a template may begin a path with: those of conditions. */
+export function scopeOf(event: EntityEvent): object {
+  const data = event.data?.value ?? null;
+  const row = data !== null && typeof data === 'object' && !Array.isArray(data) && !(data instanceof Big) ? data : {};
+  const { kind, entityType, entityKey, tenant } = event;
+  return {
+    ...row,
+    data,
+    before: event.before?.value ?? null,
+    entity: { type: entityType, key: entityKey },
+    event: {
+      id: event.id,
+      kind,
+      type: compilePath(['event', 'type'])(event),
+      entity_type: entityType,
+      entity_key: entityKey,
+      tenant_id: tenant,
+      timestamp: event.timestamp,
+      sequence: event.changeNumber,
+      changed: event.changed,
+    },
+  };
+}
+
+export function firstLine(error: Error): string {
+  return error.message.split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? error.message;
+}
