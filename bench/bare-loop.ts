@@ -3,12 +3,13 @@ import { Client } from 'pg';
 import { Pool } from 'undici';
 
 /**
- * Child process, the baseline: the outbox loop that one writes by hand. Poll, sign, POST, update; no order, no retries, no crash safety
- * beyond sending everything again, no conditions but the poll's own.
+ * Child process, the baseline: the outbox loop that one writes by hand. Poll, sign, POST with a deadline, update what was accepted; no
+ * order, no back-off, no crash safety beyond sending everything again, no conditions but the poll's own.
  */
 const [, , url = '', target = ''] = process.argv;
 const KEY = Buffer.from('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64');
 const CONCURRENCY = 32;
+const TIMEOUT = 10_000;
 
 async function main(): Promise<void> {
   const client = new Client({ connectionString: url });
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
       text: 'select id, event, body from public.outbox where sent_at is null order by id limit 500',
     });
     if (rows.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const accepted: string[] = [];
     let next = 0;
     const send = async (): Promise<void> => {
       for (let row = rows[next++]; row !== undefined; row = rows[next++]) {
@@ -32,8 +34,10 @@ async function main(): Promise<void> {
           'webhook-timestamp': String(timestamp),
           'webhook-signature': `v1,${signature}`,
         };
-        const response = await pool.request({ path: pathname, method: 'POST', headers, body: row.body });
+        const signal = AbortSignal.timeout(TIMEOUT);
+        const response = await pool.request({ path: pathname, method: 'POST', headers, body: row.body, signal });
         await response.body.dump();
+        if (response.statusCode < 300) accepted.push(row.id);
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, send));
@@ -41,7 +45,7 @@ async function main(): Promise<void> {
       await client.query({
         name: 'done',
         text: 'update public.outbox set sent_at = now() where id = any ($1::bigint[])',
-        values: [rows.map(({ id }) => id)],
+        values: [accepted],
       });
   }
 }

@@ -89,7 +89,7 @@ export const SETTINGS = {
   ),
   maxInFlight: whole(
     'OBSERVERS_MAX_IN_FLIGHT',
-    1_000,
+    500,
     1,
     100_000,
     'events read and not finished, at most; also what may be sent again after a crash',

@@ -19,9 +19,9 @@ const NAMESPACE = Buffer.from('6f6273657276d4a08e3f72df1c5e9b24', 'hex');
  * It is the `webhook-id` that receivers deduplicate on.
  */
 export function deliveryId(eventId: string, observer: string, action: string): string {
-  const hash = createHash('sha1').update(NAMESPACE).update(`${eventId}\n${observer}\n${action}`).digest();
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const hex = createHash('sha1').update(NAMESPACE).update(`${eventId}\n${observer}\n${action}`).digest('hex');
+  const variant = VARIANTS[parseInt(hex.charAt(16), 16) & 3];
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
+
+const VARIANTS = '89ab';

@@ -118,7 +118,7 @@ export class ChangeLogReader {
     this.quietSince = null;
     if (this.asleep) this.listen.wakeUp();
     this.asleep = false;
-    if (page.rows.length < MANY_ROWS) await this.pause(page.rows.length < FEW_ROWS ? MOMENT : BUSY_MOMENT);
+    if (page.last && page.rows.length < MANY_ROWS) await this.pause(page.rows.length < FEW_ROWS ? MOMENT : BUSY_MOMENT);
   }
 
   /** A page is worth a round trip from this many rows on. */

@@ -22,7 +22,7 @@ export function createLogger(
   // Buffered for 50 ms: thousands of lines a second would otherwise be as many writes. The process flushes on its way out.
   return pretty
     ? pino(options, prettyStream(out))
-    : pino(options, pino.destination({ fd: out.fd, sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 50 }));
+    : pino(options, pino.destination({ fd: out.fd, sync: false, minLength: 4_096, periodicFlush: 50 }));
 }
 
 /** One line per record for people: time, level, message, then the fields that are left. */
