@@ -29,6 +29,8 @@ export interface LedgerOptions {
 export class Ledger {
   private group = new GatheringGroup();
   private timer: NodeJS.Timeout | null = null;
+  /** Whether the timer is that of outcomes, not only that of a checkpoint. */
+  private urgent = false;
   private writing: Promise<void> | null = null;
   private checkpointAt = -Infinity;
   private stale = false;
@@ -102,8 +104,11 @@ export class Ledger {
       void this.write();
       return;
     }
-    const wait = this.group.empty ? CHECKPOINT_EVERY : this.options.commitWindow;
-    this.timer ??= setTimeout(() => void this.write(), wait);
+    const urgent = !this.group.empty;
+    if (this.timer !== null && (this.urgent || !urgent)) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.urgent = urgent;
+    this.timer = setTimeout(() => void this.write(), urgent ? this.options.commitWindow : CHECKPOINT_EVERY);
   }
 
   private write(): Promise<void> {
