@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import type { Command } from 'commander';
+import { InjectCommander } from 'nest-commander';
 import { CaptureCommand } from './capture.command';
 import { ConfigCommand, ConfigListCommand } from './config.command';
 import { DlqCommand } from './dlq.command';
@@ -23,4 +25,9 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...DlqCommand.subCommands,
   ],
 })
-export class CliModule {}
+export class CliModule {
+  constructor(@InjectCommander() program: Command) {
+    // The name that people type, also where the program is run as `node dist/src/main.js`.
+    program.name('fraiseql-observers');
+  }
+}

@@ -1,7 +1,23 @@
+import { readFileSync } from 'node:fs';
+import Ajv2020 from 'ajv/dist/2020';
 import { envelopeText, eventTypeName } from '../../../src/event/envelope';
 import { orderEvent, orderUpdate } from './order-event';
 
+const schema = JSON.parse(readFileSync('docs/envelope.schema.json', 'utf8')) as object;
+const valid = new Ajv2020({ formats: { uuid: /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/ } }).compile(schema);
+
 describe('the envelope', () => {
+  it.each([
+    ['an insert', orderEvent('{"a":1}')],
+    ['an update', orderUpdate('{"a":1}', '{"a":2}', ['a'])],
+    ['a deletion', orderEvent('{"a":1}', { kind: 'delete' })],
+    ['a change without a row', orderEvent(null, { kind: 'custom', entityKey: '' })],
+  ])('of %s is what docs/envelope.schema.json says', (_what, event) => {
+    valid(JSON.parse(envelopeText(event)));
+    expect(valid.errors).toBeNull();
+    expect(valid({ ...(JSON.parse(envelopeText(event)) as object), more: 1 })).toBe(false);
+  });
+
   it('of an update holds both images, the names of the changed columns, and the tenant', () => {
     const event = { ...orderUpdate('{"a":1}', '{"a":2}', ['a']), tenant: '9c5b94b1-35ad-49bb-b118-8e8fc24abf80' };
     expect(JSON.parse(envelopeText(event))).toEqual({
