@@ -20,6 +20,7 @@ export class Lease {
     private readonly stream: string,
     private readonly ttl: number,
     readonly epoch: number,
+    private recordedPid: number | null,
   ) {}
 
   /**
@@ -38,7 +39,7 @@ export class Lease {
     const before = clock.monotonic();
     const epoch = await acquireLease(pool, stream, holder, backendPid, ttl);
     if (epoch === null) return null;
-    const lease = new Lease(pool, clock, stream, ttl, epoch);
+    const lease = new Lease(pool, clock, stream, ttl, epoch, backendPid);
     lease.deadline = before + ttl;
     return lease;
   }
@@ -46,6 +47,11 @@ export class Lease {
   /** Whether this process may act now. To be asked before each act, for the process may have been stopped for a minute. */
   get valid(): boolean {
     return !this.refused && this.clock.monotonic() < this.deadline;
+  }
+
+  /** The holder's session on record, by whose end a stand-by knows that the holder is gone; without one it waits for the lease to run out. */
+  get backendPid(): number | null {
+    return this.recordedPid;
   }
 
   /** Whether another instance has taken over: this term is over for good. Merely running out is not that; a renewal may still succeed. */
@@ -56,8 +62,10 @@ export class Lease {
   /** @returns false when another instance has taken over. @throws when the database does not answer; the lease then runs out by itself. */
   async renew(backendPid: number | null): Promise<boolean> {
     const before = this.clock.monotonic();
-    if (await renewLease(this.pool, this.stream, this.epoch, backendPid, this.ttl)) this.deadline = before + this.ttl;
-    else this.refused = true;
+    if (await renewLease(this.pool, this.stream, this.epoch, backendPid, this.ttl)) {
+      this.deadline = before + this.ttl;
+      this.recordedPid = backendPid;
+    } else this.refused = true;
     return !this.refused;
   }
 

@@ -88,6 +88,7 @@ export class StreamService {
     this.listen = new ListenConnection(url, logger, settings.wakeup === 'notify', () => {
       this.term?.reader.wake();
       this.wakeStandby?.();
+      this.recordSession();
     });
     await this.listen.open();
     this.running = this.loop();
@@ -143,6 +144,7 @@ export class StreamService {
     });
     this.term = term;
     this.state = 'leading';
+    this.recordSession();
     logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');
     const timers = [
       setInterval(() => void this.renew(term), settings.leaseTtl / 3),
@@ -227,6 +229,12 @@ export class StreamService {
         resolve();
       };
     });
+  }
+
+  /** After a loss of the LISTEN session a stand-by would otherwise not know us by the new one until the next renewal. */
+  private recordSession(): void {
+    const pid = this.listen?.backendPid ?? null;
+    if (this.term !== null && pid !== null && pid !== this.term.lease.backendPid) void this.renew(this.term);
   }
 
   private async renew(term: Term): Promise<void> {

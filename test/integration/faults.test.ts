@@ -53,6 +53,20 @@ test('the LISTEN session may be terminated: events go on at once, and it listens
   );
 });
 
+test('the new LISTEN session goes on record at once, so that a stand-by sees its end and need not wait for the lease to run out', async () => {
+  await leading(await start({ leaseTtl: 60_000 }));
+  await terminate('listen');
+  await eventually(
+    () =>
+      database.query<{ n: number }>(
+        `select count(*)::int as n from observers.lease l join pg_stat_activity a on a.pid = l.backend_pid and a.backend_start = l.backend_start
+         where a.application_name = 'fraiseql-observers listen'`,
+      ),
+    ([row]) => row?.n === 1,
+    5_000,
+  );
+});
+
 test('every session terminated twenty times: nothing is lost', async () => {
   await leading(await start());
   for (let round = 1; round <= 20; round++) {
