@@ -3,6 +3,7 @@ import type { EndpointDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { failed, type ErrorKind, type Outcome } from '../event/outcome';
 import { AddressPolicy, BlockedAddressError, guardedConnector } from './outbound-guard';
+import { isTlsFailure, tlsMessage } from './tls-failure';
 
 /** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
 const RESPONSE_CAP = 64 * 1024;
@@ -129,7 +130,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     // The status was in: what became of the body changes nothing.
     if (this.status !== null) return this.settle();
-    this.finish(this.expired ? this.deadlineOutcome() : failed(kindOf(error), messageOf(error)));
+    this.finish(this.expired ? this.deadlineOutcome() : failureOf(error));
   }
 
   private expire(): void {
@@ -175,7 +176,10 @@ export function parseRetryAfter(value: string, now: number): number | null {
   return milliseconds >= 0 ? Math.min(milliseconds, Number.MAX_SAFE_INTEGER) : null;
 }
 
-const TLS_ERROR = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_OSSL|HOSTNAME_MISMATCH|EPROTO)/;
+function failureOf(error: Error): Outcome {
+  const kind = kindOf(error);
+  return failed(kind, kind === 'tls' ? tlsMessage(error) : messageOf(error));
+}
 
 function kindOf(error: Error): ErrorKind {
   if (error instanceof BlockedAddressError) return 'blocked_address';
@@ -185,5 +189,5 @@ function kindOf(error: Error): ErrorKind {
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'configuration';
-  return TLS_ERROR.test(code) ? 'tls' : 'connection';
+  return isTlsFailure(code) ? 'tls' : 'connection';
 }

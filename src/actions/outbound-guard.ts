@@ -1,4 +1,4 @@
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { buildConnector } from 'undici';
@@ -9,10 +9,11 @@ export class BlockedAddressError extends Error {
 }
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
+type Block = [network: Address, bits: number];
 
 /** What may be dialled besides public addresses: CIDR blocks, addresses, host names, `private`, `loopback`. */
 export class AddressPolicy {
-  private readonly blocks: [Address, number][] = [];
+  private readonly blocks: Block[] = [];
   private readonly hosts = new Set<string>();
   private readonly classes = new Set<string>();
 
@@ -22,8 +23,8 @@ export class AddressPolicy {
   ) {
     for (const entry of allow) {
       if (entry === 'private' || entry === 'loopback') this.classes.add(entry);
-      else if (entry.includes('/')) this.blocks.push(ipaddr.parseCIDR(entry));
-      else if (isIP(entry)) this.blocks.push([ipaddr.parse(entry), isIP(entry) === 4 ? 32 : 128]);
+      else if (entry.includes('/')) this.blocks.push(unmappedBlock(ipaddr.parseCIDR(entry)));
+      else if (isIP(entry)) this.blocks.push(blockOf(entry));
       else this.hosts.add(entry.toLowerCase());
     }
   }
@@ -40,19 +41,43 @@ export class AddressPolicy {
   }
 
   refusal(address: string, host: string): BlockedAddressError {
-    const range = classify(unmapped(address));
+    const parsed = unmapped(address);
+    const range = classify(parsed);
     const named = host === address ? address : `${host} (${address})`;
-    const setting = range === 'private' || range === 'loopback' ? range : address;
+    // An IPv6 address in quotes: to YAML, a colon before a bracket is a mapping.
+    const setting = range === 'private' || range === 'loopback' ? range : parsed.kind() === 'ipv4' ? parsed.toString() : `"${parsed.toString()}"`; // prettier-ignore
     return new BlockedAddressError(
-      `${named} is not a public address but ${range}; if it is meant, allow it: allow_addresses: [${setting}] on endpoint ${this.endpoint}`,
+      `${named} is not a public address but ${WORDS[range] ?? range}; if it is meant, allow it: allow_addresses: [${setting}] on endpoint ${this.endpoint}`,
     );
   }
 }
 
 const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3');
 
-/** `public`, `private`, `loopback`, or ipaddr.js's name of the special range. */
+/**
+ * Where clouds answer with credentials although the address looks private or public: AWS (instance, containers), Google, Azure. Their other
+ * ones are link-local or CGNAT. `private` does not open them: whoever allows a private network does not mean the machine's own keys.
+ */
+const METADATA = ['fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254', '168.63.129.16'].map(blockOf);
+
+/** For people, where ipaddr.js has a name for programs. */
+const WORDS: Readonly<Record<string, string>> = {
+  metadata: "the cloud's metadata service",
+  linkLocal: 'link-local',
+  carrierGradeNat: 'carrier-grade NAT',
+  rfc6052: 'NAT64',
+  rfc6145: 'translated IPv4',
+  deprecatedSiteLocal: 'site-local',
+  deprecatedOrchid: 'reserved',
+  orchid2: 'reserved',
+  as112v6: 'as112',
+  segmentRouting: 'reserved',
+  droneRemoteIdProtocolEntityTags: 'reserved',
+};
+
+/** `public`, `private`, `loopback`, `metadata`, or ipaddr.js's name of the special range. */
 function classify(address: Address): string {
+  if (METADATA.some((block) => within(address, block))) return 'metadata';
   const range = address.range();
   if (range === 'uniqueLocal') return 'private';
   if (range !== 'unicast') return range;
@@ -62,25 +87,46 @@ function classify(address: Address): string {
 
 function unmapped(address: string): Address {
   const withoutZone = address.split('%')[0] ?? address;
-  return ipaddr.process(withoutZone);
+  // ipaddr.js takes ::10.0.0.1 for ::ffff:10.0.0.1; spelled with the leading zero it is what it is.
+  return ipaddr.process(withoutZone.replace(/^::(?=\d+\.)/, '0::'));
 }
 
-function within(address: Address, [network, bits]: [Address, number]): boolean {
+function blockOf(address: string): Block {
+  const parsed = unmapped(address);
+  return [parsed, parsed.kind() === 'ipv4' ? 32 : 128];
+}
+
+/** `::ffff:10.0.0.0/104` is 10.0.0.0/8: addresses are compared without their mapping. */
+function unmappedBlock([network, bits]: Block): Block {
+  return network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && bits >= 96
+    ? [network.toIPv4Address(), bits - 96]
+    : [network, bits];
+}
+
+function within(address: Address, [network, bits]: Block): boolean {
   return address.kind() === network.kind() && address.match(network, bits);
 }
+
+/** What `dns.lookup` does when all addresses are asked for. */
+export type Lookup = (
+  host: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 /**
  * A connector for undici that dials only what the policy allows. The address that is checked is the one that is dialled: literals
  * before connecting, names in the look-up that the socket itself uses, and the peer once more when it stands. So there is no time
  * between check and use for a name to change its address.
  */
-export function guardedConnector(policy: AddressPolicy, timeout: number): buildConnector.connector {
+export function guardedConnector(policy: AddressPolicy, timeout: number, resolve: Lookup = dnsLookup): buildConnector.connector {
   const lookup = (host: string, options: object, callback: (error: Error | null, addresses: LookupAddress[]) => void): void => {
-    dnsLookup(host, { ...options, all: true }, (error, addresses) => {
+    resolve(host, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
       const allowed = addresses.filter(({ address }) => policy.allows(address, host));
       if (allowed.length > 0) return callback(null, allowed);
-      callback(policy.refusal(addresses[0]?.address ?? host, host), []);
+      const [first] = addresses;
+      callback(first === undefined ? connectionError('ENOTFOUND', `${host} has no address`) : policy.refusal(first.address, host), []);
     });
   };
   const connect = buildConnector({ timeout, autoSelectFamily: true, lookup: lookup });
@@ -93,7 +139,12 @@ export function guardedConnector(policy: AddressPolicy, timeout: number): buildC
       const peer = socket.remoteAddress;
       if (peer !== undefined && policy.allows(peer, host)) return callback(null, socket);
       socket.destroy();
-      callback(policy.refusal(peer ?? host, host), null);
+      // Reset as soon as it stood: there is no peer any more, and nothing to be said about its address.
+      callback(peer === undefined ? connectionError('ECONNRESET', 'the connection was closed at once') : policy.refusal(peer, host), null);
     });
   };
+}
+
+function connectionError(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code });
 }

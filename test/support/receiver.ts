@@ -7,6 +7,8 @@ export interface Received {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The body as it came, before anybody took it for UTF-8. */
+  readonly bytes: Buffer;
   /** Monotonic milliseconds. */
   readonly at: number;
 }
@@ -36,6 +38,7 @@ export async function startReceiver(answer: Answer = status(204)): Promise<Recei
         path: raw.url ?? '',
         headers: raw.headers as Record<string, string>,
         body: Buffer.concat(chunks).toString('utf8'),
+        bytes: Buffer.concat(chunks),
         at: performance.now(),
       };
       receiver.requests.push(request);

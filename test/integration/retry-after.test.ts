@@ -1,0 +1,80 @@
+import type { RetryPolicy } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream.stop();
+  await receiver.close();
+  await database.drop();
+});
+
+/** Two tries that count, 50 ms apart; no wait is longer than 2 s. */
+const RETRY: RetryPolicy = { strategy: 'fixed', maxAttempts: 2, initialDelay: 50, maxDelay: 2_000, maxElapsed: null, schedule: [] };
+
+/** Refuses so many times, then works. @returns the waits between the requests, and the tries on record */
+async function refuse(times: number, code: number, retryAfter: () => string): Promise<{ waits: number[]; tries: object[] }> {
+  receiver.answer = (_request, response) => {
+    if (receiver.requests.length > times) response.writeHead(204).end();
+    else response.writeHead(code, { 'retry-after': retryAfter() }).end();
+  };
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`), { retry: RETRY })]);
+  await database.query('insert into orders (id) values (1)');
+  const ask = () => database.query('select attempt, outcome, status from observers.attempt order by finished_at');
+  const tries = await eventually(ask, (all) => ['succeeded', 'dead'].includes(String(all.at(-1)?.['outcome'])));
+  expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  const at = receiver.requests.map((request) => request.at);
+  return { waits: at.slice(1).map((time, i) => time - (at[i] ?? 0)), tries };
+}
+
+// The worker looks for due deliveries every 200 ms; what is above is its share.
+test.each([
+  ['1 second', '1', 1_000, 1_900],
+  ['1 second, with spaces about it', ' 1 ', 1_000, 1_900],
+  ['ten years, which is capped at max_delay', '315360000', 2_000, 3_500],
+  ['more digits than a number has', '9'.repeat(400), 2_000, 3_500],
+  ['a date in ten years, which is capped as well', new Date(Date.now() + 3e11).toUTCString(), 2_000, 3_500],
+  ['no time at all', '0', 0, 900],
+  ['a date that is past: its own back-off goes', 'Wed, 21 Oct 2015 07:28:00 GMT', 50, 900],
+  ['a negative number: its own back-off goes', '-5', 50, 900],
+  ['something else: its own back-off goes', 'tomorrow, perhaps', 50, 900],
+])('a receiver that answers 429 and asks for %s', async (_what, retryAfter, least, most) => {
+  const { waits, tries } = await refuse(1, 429, () => retryAfter);
+  expect(tries).toMatchObject([{ outcome: 'retry', status: 429 }, { outcome: 'succeeded' }]);
+  expect(waits[0]).toBeGreaterThanOrEqual(least - 5);
+  expect(waits[0]).toBeLessThan(most);
+});
+
+test('an appointment may be an HTTP date', async () => {
+  // Whole seconds: two from now are at least one and a bit.
+  const { waits } = await refuse(1, 503, () => new Date(Date.now() + 2_000).toUTCString());
+  expect(waits[0]).toBeGreaterThan(900);
+  expect(waits[0]).toBeLessThan(3_000);
+});
+
+test('an appointment does not use up a try: five of them, and the policy grants two tries', async () => {
+  const { tries } = await refuse(5, 429, () => '0');
+  expect(tries).toMatchObject([...Array<object>(5).fill({ attempt: 1, outcome: 'retry' }), { attempt: 1, outcome: 'succeeded' }]);
+});
+
+test('without an appointment a 429 does use up a try', async () => {
+  const { tries } = await refuse(5, 429, () => 'soon');
+  expect(tries).toMatchObject([{ attempt: 1, outcome: 'retry' }, { attempt: 2, outcome: 'dead' }]); // prettier-ignore
+});
+
+test('a Retry-After with a 500 is waited for, and the try counts', async () => {
+  const { waits, tries } = await refuse(5, 500, () => '1');
+  expect(tries).toMatchObject([{ attempt: 1, outcome: 'retry' }, { attempt: 2, outcome: 'dead' }]); // prettier-ignore
+  expect(waits[0]).toBeGreaterThanOrEqual(995);
+});

@@ -1,0 +1,160 @@
+import { createHmac } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { secretProblem } from '../../src/config/checks';
+import type { EndpointDefinition, ObserverDefinition, WebhookActionDefinition } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { failing, startReceiver, type Received, type Receiver } from '../support/receiver';
+import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream?.stop();
+  stream = null;
+  await receiver.close();
+  await database.drop();
+});
+
+const secretOf = (bytes: number, fill: number): string => `whsec_${Buffer.alloc(bytes, fill).toString('base64')}`;
+const SECOND = secretOf(32, 7);
+
+const start = async (secrets: string[], observer: Partial<ObserverDefinition> = {}, endpoint: Partial<EndpointDefinition> = {}) => {
+  const to = endpointOf(`${receiver.url}/hook`, { signingSecrets: secrets, ...endpoint });
+  stream = await startStream(database.url, [observerOf('all', to, observer)]);
+};
+
+/** The request for one row that holds this text. */
+async function deliver(note: string): Promise<Received> {
+  await database.query('insert into orders values (1, $1)', [note]);
+  const [request] = await receiver.waitFor(1);
+  return request as Received;
+}
+
+/** By hand, from the specification and the bytes on the wire: HMAC-SHA256 over `id.timestamp.body`, keyed with the decoded secret. */
+function expectedSignature(secret: string, { headers, bytes }: Received): string {
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  const signed = Buffer.concat([Buffer.from(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`, 'latin1'), bytes]);
+  return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
+}
+
+function verify(secret: string, request: Received, headers = request.headers): unknown {
+  return new Webhook(secret).verify(request.bytes, headers);
+}
+
+test.each([
+  ['ASCII', 'plain'],
+  ['letters outside ASCII', 'Grüße, 你好, Ω≈ç√, שלום'],
+  ['characters of four bytes, and joined ones', '🦄👩‍👩‍👧‍👦 𝄞 e\u0301'],
+  ['everything that JSON escapes', '"\\/\b\f\n\r\t\u0001\u007f\u2028\u2029'],
+  ['1 MB of ASCII', 'x'.repeat(1 << 20)],
+  ['1 MB of letters of three bytes', '語'.repeat(350_000)],
+])('a body with %s verifies, by the reference package and by hand, and is as long as it says', async (_what, note) => {
+  await start([SECRET]);
+  const request = await deliver(note);
+  expect(verify(SECRET, request)).toMatchObject({ data: { note } });
+  expect(request.headers['webhook-signature']).toBe(expectedSignature(SECRET, request));
+  expect(Number(request.headers['content-length'])).toBe(request.bytes.length);
+});
+
+test('during a rotation each secret signs, and a receiver that knows only one of them verifies', async () => {
+  await start([SECRET, SECOND]);
+  const request = await deliver('rotating');
+  const signatures = (request.headers['webhook-signature'] ?? '').split(' ');
+  expect(signatures).toEqual([expectedSignature(SECRET, request), expectedSignature(SECOND, request)]);
+  for (const secret of [SECRET, SECOND]) expect(verify(secret, request)).toMatchObject({ type: 'order.created' });
+  for (const [i, secret] of [SECRET, SECOND].entries()) {
+    const alone = { ...request.headers, 'webhook-signature': signatures[i] ?? '' };
+    expect(verify(secret, request, alone)).toMatchObject({ type: 'order.created' });
+    const other = { ...request.headers, 'webhook-signature': signatures[1 - i] ?? '' };
+    expect(() => verify(secret, request, other)).toThrow('No matching signature found');
+  }
+  expect(() => verify(secretOf(32, 9), request)).toThrow('No matching signature found');
+});
+
+test('what is changed on the way does not verify: a byte of the body, the id, the time', async () => {
+  await start([SECRET]);
+  const request = await deliver('original');
+  const body = Buffer.from(request.bytes);
+  body[body.length - 2] = 0x32;
+  expect(() => verify(SECRET, { ...request, bytes: body })).toThrow('No matching signature found');
+  expect(() => verify(SECRET, request, { ...request.headers, 'webhook-id': 'other' })).toThrow('No matching signature found');
+  const later = { ...request.headers, 'webhook-timestamp': String(Number(request.headers['webhook-timestamp']) + 1) };
+  expect(() => verify(SECRET, request, later)).toThrow('No matching signature found');
+});
+
+test('each try has a time and a signature of its own, and the same id and body', async () => {
+  // More than a second apart, or two tries may fall into the same one.
+  await start([SECRET], { retry: { ...FAST_RETRY, initialDelay: 1_050, maxDelay: 1_050, maxAttempts: 3 } });
+  receiver.answer = failing(2, 500);
+  await database.query("insert into orders values (1, 'again')");
+  const tries = await receiver.waitFor(3);
+  for (const request of tries) {
+    expect(verify(SECRET, request)).toMatchObject({ data: { note: 'again' } });
+    expect(request.headers['webhook-signature']).toBe(expectedSignature(SECRET, request));
+    expect(Math.abs(Number(request.headers['webhook-timestamp']) - Date.now() / 1_000)).toBeLessThan(10);
+  }
+  const different = (of: (request: Received) => unknown): number => new Set(tries.map(of)).size;
+  expect(different(({ headers }) => headers['webhook-timestamp'])).toBe(3);
+  expect(different(({ headers }) => headers['webhook-signature'])).toBe(3);
+  expect([different(({ headers }) => headers['webhook-id']), different(({ body }) => body)]).toEqual([1, 1]);
+});
+
+test.each(['PUT', 'PATCH', 'DELETE', 'GET'] as const)('a %s is signed over the body that it carries, be it empty', async (method) => {
+  const endpoint = endpointOf(`${receiver.url}/hook`);
+  const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method, headers: {}, body: null };
+  await start([SECRET], { actions: [action] });
+  const request = await deliver('x');
+  expect([request.method, request.bytes.length > 0]).toEqual([method, method !== 'GET']);
+  expect(request.headers['webhook-signature']).toBe(expectedSignature(SECRET, request));
+});
+
+test('a body of the observer’s own is signed as it is sent', async () => {
+  const endpoint = endpointOf(`${receiver.url}/hook`);
+  const body = { text: 'für {{ data.note }} 🦄' };
+  const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body };
+  await start([SECRET], { actions: [action] });
+  const request = await deliver('Zoë "Ω"');
+  expect(verify(SECRET, request)).toEqual({ text: 'für Zoë "Ω" 🦄' });
+  expect(request.headers['webhook-signature']).toBe(expectedSignature(SECRET, request));
+});
+
+test('without secrets there is no signature, and id and time are there all the same', async () => {
+  await start([]);
+  const { headers } = await deliver('x');
+  expect(headers).not.toHaveProperty('webhook-signature');
+  expect(headers).toMatchObject({ 'webhook-id': expect.any(String) as string, 'webhook-timestamp': expect.any(String) as string });
+});
+
+test.each([
+  ['of 24 bytes', secretOf(24, 1)],
+  ['of 25 bytes, padded', secretOf(25, 2)],
+  ['of 25 bytes, without its padding', secretOf(25, 2).replace(/=+$/, '')],
+  ['of 64 bytes', secretOf(64, 3)],
+  ['with + and / in it', `whsec_${Buffer.alloc(33, Buffer.from([0xfb, 0xff, 0xbf])).toString('base64')}`],
+])('a secret %s, as the configuration accepts it, is understood by receivers', async (_what, secret) => {
+  expect(secretProblem(secret)).toBeNull();
+  await start([secret]);
+  const request = await deliver('x');
+  expect(verify(secret, request)).toMatchObject({ data: { note: 'x' } });
+  expect(request.headers['webhook-signature']).toBe(expectedSignature(secret, request));
+});
+
+test.each([
+  ['without whsec_', SECRET.slice('whsec_'.length)],
+  ['in the alphabet of URLs', `whsec_${Buffer.alloc(33, 0xfb).toString('base64url')}`],
+  ['of 23 bytes', secretOf(23, 1)],
+  ['of 65 bytes', secretOf(65, 1)],
+  ['with a space', `${SECRET} `],
+  ['that is empty', 'whsec_'],
+])('a secret %s is refused by the configuration', (_what, secret) => {
+  expect(secretProblem(secret)).not.toBeNull();
+});
