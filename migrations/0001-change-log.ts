@@ -85,9 +85,13 @@ begin
   return null;
 end $$`;
 
+/** `create schema if not exists` asks for CREATE on the database even when the schema is there. */
+const createSchema = (name: string): string =>
+  `do $$ begin if to_regnamespace('${name}') is null then create schema ${name}; end if; end $$`;
+
 const statements = (hasUuidv7: boolean): string[] => [
-  'create schema if not exists core',
-  'create schema if not exists observers',
+  createSchema('core'),
+  createSchema('observers'),
   ...(hasUuidv7 ? [] : [UUIDV7]),
   table(hasUuidv7 ? 'uuidv7()' : 'observers.uuidv7()'),
   COLUMNS,

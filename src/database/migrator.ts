@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { Client } from 'pg';
-import { DataSource } from 'typeorm';
+import type { Client } from 'pg';
+import { DataSource, type Logger } from 'typeorm';
 import { ChangeLog0001 } from '../../migrations/0001-change-log';
 import { ChangeLogIndexes0002 } from '../../migrations/0002-change-log-indexes';
 import { Ledger0003 } from '../../migrations/0003-ledger';
 import { Capture0004 } from '../../migrations/0004-capture';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
-import { connectionError } from './postgres';
+import { connect } from './postgres';
 
 /** In the order in which they run. */
 const MIGRATIONS = [ChangeLog0001, ChangeLogIndexes0002, Ledger0003, Capture0004];
@@ -15,6 +15,16 @@ const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().n
 const OLDEST_SERVER = 140_000;
 // Two instances that start together: the second waits for the first and then finds nothing to do.
 const MIGRATION_LOCK = "pg_advisory_lock(hashtext('fraiseql-observers migrations'))";
+
+/** TypeORM prints failures to the console, whatever it is told; ours are thrown. */
+const SILENT: Logger = {
+  logQuery: () => undefined,
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  logMigration: () => undefined,
+  log: () => undefined,
+};
 
 export interface MigrationState {
   readonly name: string;
@@ -47,13 +57,14 @@ export async function runMigrations(url: string): Promise<string[]> {
       migrationsTableName: 'observers.migration',
       migrationsTransactionMode: 'each',
       applicationName: 'fraiseql-observers migrate',
+      logger: SILENT,
     });
     try {
-      await client.query('create schema if not exists observers');
+      // Not "if not exists": that asks for CREATE on the database even when the schema is there.
+      const { rowCount } = await client.query("select where to_regnamespace('observers') is null");
+      if (rowCount === 1) await client.query('create schema observers');
       await source.initialize();
       await source.runMigrations();
-    } catch (error) {
-      throw await explainFailure(client, error);
     } finally {
       if (source.isInitialized) await source.destroy();
     }
@@ -66,12 +77,7 @@ async function appliedMigrations(client: Client): Promise<Set<string>> {
   const { rows: server } = await client.query<{ version: number; text: string }>(
     "select current_setting('server_version_num')::int as version, current_setting('server_version') as text",
   );
-  if ((server[0]?.version ?? 0) < OLDEST_SERVER) {
-    throw new OperatorError(
-      `PostgreSQL ${server[0]?.text} is too old: 14 is the oldest that works`,
-      'Upgrade the server, or point DATABASE_URL to another one.',
-    );
-  }
+  requireSupported(server[0]?.version ?? 0, server[0]?.text ?? 'of unknown version');
   const { rows: table } = await client.query<{ found: string | null }>("select to_regclass('observers.migration') as found");
   if (!table[0]?.found) return new Set();
   const { rows } = await client.query<{ name: string }>('select name from observers.migration');
@@ -85,30 +91,37 @@ async function appliedMigrations(client: Client): Promise<Set<string>> {
   return new Set(rows.map(({ name }) => name));
 }
 
+/** @throws OperatorError for a server that is too old; `version` as in server_version_num */
+export function requireSupported(version: number, text: string): void {
+  if (version >= OLDEST_SERVER) return;
+  throw new OperatorError(
+    `PostgreSQL ${text} is too old: 14 is the oldest that works`,
+    'Upgrade the server, or point DATABASE_URL to another one.',
+    ExitCode.connection,
+  );
+}
+
 async function explainFailure(client: Client, error: unknown): Promise<Error> {
-  const grants = await missingGrants(client);
-  if ((error as { code?: string }).code === '42501' && grants.length > 0) {
+  if ((error as { code?: string }).code === '42501') {
+    const { role, grants } = await missingGrants(client);
     return new OperatorError(
-      `the role may not prepare the database: ${messageOf(error)}`,
-      `Run as its owner: ${grants.join('; ')}`,
+      `the role ${role} may not prepare the database: ${messageOf(error)}`,
+      grants.length > 0
+        ? `Run as an administrator: ${grants.join('; ')}`
+        : 'Run it as the role that owns the schemas core and observers and what is in them.',
       ExitCode.connection,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
   return error instanceof Error ? error : new Error(messageOf(error));
 }
 
 async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url, application_name: 'fraiseql-observers migrate' });
-  try {
-    await client.connect();
-  } catch (error) {
-    throw connectionError(url, error);
-  }
+  const client = await connect(url, 'migrate');
   try {
     return await work(client);
+  } catch (error) {
+    throw await explainFailure(client, error);
   } finally {
     await client.end();
   }

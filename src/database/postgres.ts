@@ -73,10 +73,13 @@ function connection(url: string, suffix: string): ClientConfig {
 
 /** A failure to connect in the operator's words; the URL appears without its password. */
 export function connectionError(url: string, error: unknown): OperatorError {
-  const { code } = error as { code?: string };
+  const { code = '' } = error as { code?: string };
   const where = describeUrl(url);
-  const remedy = (CONNECTION_REMEDIES[code ?? ''] ?? 'Check DATABASE_URL and that the server is reachable.').replace('{where}', where);
-  return new OperatorError(`cannot connect to PostgreSQL at ${where}: ${messageOf(error)}`, remedy, ExitCode.connection, { cause: error });
+  const message = messageOf(error);
+  // The driver's own complaints have no code.
+  const known = CONNECTION_REMEDIES[code] ?? DRIVER_REMEDIES.find(([pattern]) => pattern.test(message))?.[1];
+  const remedy = (known ?? 'Check DATABASE_URL and that the server is reachable.').replace('{where}', where);
+  return new OperatorError(`cannot connect to PostgreSQL at ${where}: ${message}`, remedy, ExitCode.connection, { cause: error });
 }
 
 const CONNECTION_REMEDIES: Readonly<Record<string, string>> = {
@@ -85,8 +88,19 @@ const CONNECTION_REMEDIES: Readonly<Record<string, string>> = {
   '28P01': 'The password in DATABASE_URL is wrong for this user. Correct it, or reset it with: alter role … password …',
   '28000': 'The server does not let this user in from here. Check pg_hba.conf and the user in DATABASE_URL.',
   '3D000': 'The database in DATABASE_URL does not exist. Create it with: createdb …',
-  '53300': 'The server has no connection left. Raise max_connections, or lower OBSERVERS_DATABASE_POOL.',
+  EAI_AGAIN: 'The host name in DATABASE_URL does not resolve at the moment. Check the name server, or correct the name.',
+  '53300': 'No connection is left. Raise max_connections or the connection limit of the role, or lower OBSERVERS_DATABASE_POOL.',
 };
+
+const DRIVER_REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [
+    /password must be a string|no password/i,
+    'The server asks for a password. Put the password in DATABASE_URL: postgres://user:password@…',
+  ],
+  [/timeout/i, 'Something at {where} accepts connections and does not answer. Check for a firewall, a stopped server, or a wrong port.'],
+  [/does not support SSL/, 'The server offers no TLS. Switch TLS on there, or take sslmode=require out of DATABASE_URL.'],
+  [/certificate/i, 'The certificate of the server was not accepted. Give its authority with sslrootcert=FILE in DATABASE_URL.'],
+];
 
 /** `host:port/database`, for people. */
 export function describeUrl(url: string): string {

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** What a command exits with. */
 export const ExitCode = { ok: 0, error: 1, configuration: 2, connection: 3, validation: 4, notFound: 5 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -24,7 +26,8 @@ export class OperatorError extends Error {
 /** The message of anything that was thrown, with its causes: `a: b: c`. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');
-  if (!(error instanceof Error)) return String(error);
+  // Not instanceof: an error may come from another realm.
+  if (!types.isNativeError(error)) return String(error);
   const own = error.message || ('code' in error ? String(error.code) : error.name);
   return error.cause === undefined ? own : `${own}: ${messageOf(error.cause)}`;
 }

@@ -143,6 +143,8 @@ export class StreamService {
       throw error;
     });
     this.term = term;
+    // A stop may have come while the term was opened, when there was no reader to tell.
+    if (this.stopping) term.reader.stop();
     this.state = 'leading';
     this.recordSession();
     logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');

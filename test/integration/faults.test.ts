@@ -221,3 +221,11 @@ test('a quarantined change that has become readable leaves the quarantine and is
   await receiver.waitFor(1);
   await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 0); // prettier-ignore
 });
+
+test('a stop is heard at any moment of a start, also while the term is being opened', async () => {
+  for (let moment = 0; moment < 12; moment++) {
+    const stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
+    for (let tick = 0; tick < moment * 3; tick++) await new Promise((resolve) => setImmediate(resolve));
+    await stream.stop();
+  }
+});

@@ -51,7 +51,7 @@ async function request(port: number, lookup: Lookup, times = 1): Promise<(number
   const pool = new Pool(`http://name.example:${port}`, { connect: guardedConnector(policy, 2_000, lookup) });
   const results: (number | string)[] = [];
   for (let i = 0; i < times; i++) {
-    const sent = pool.request({ path: '/', method: 'POST', body: 'x' });
+    const sent = pool.request({ path: '/', method: 'POST', body: Buffer.from('x') });
     results.push(await sent.then(({ statusCode }) => statusCode, (error: Error) => `${error.name}: ${error.message}`)); // prettier-ignore
   }
   await pool.destroy();
@@ -101,7 +101,7 @@ test('connections that are reset as soon as they stand fail as connections, ever
   await new Promise<void>((resolve) => server.listen(0, PUBLIC, resolve));
   const { port } = server.address() as AddressInfo;
   const sender = new HttpSender(endpointOf(`http://${PUBLIC}:${port}`, { concurrency: 50 }));
-  const send = () => sender.send({ path: '/', method: 'POST', headers: [], body: 'x' });
+  const send = () => sender.send({ path: '/', method: 'POST', headers: [], body: Buffer.from('x') });
   const outcomes = await Promise.all(Array.from({ length: 300 }, send));
   expect(new Set(outcomes.map((outcome) => (outcome.ok ? 'delivered' : outcome.error)))).toEqual(new Set(['connection']));
   await sender.close();
@@ -124,7 +124,7 @@ describe('through the sender', () => {
 
   const send = async (url: string, allowAddresses: string[]) => {
     const sender = new HttpSender(endpointOf(url, { allowAddresses }));
-    const outcome = await sender.send({ path: '/', method: 'POST', headers: [], body: 'x' });
+    const outcome = await sender.send({ path: '/', method: 'POST', headers: [], body: Buffer.from('x') });
     await sender.close();
     return outcome;
   };

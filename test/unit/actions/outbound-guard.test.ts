@@ -9,7 +9,7 @@ const nothing = new AddressPolicy([], 'shop');
 
 async function sendTo(url: string, allowAddresses: string[]): Promise<Outcome> {
   const sender = new HttpSender(endpointOf(url, { name: 'shop', allowAddresses, timeout: 2_000 }));
-  const outcome = await sender.send({ path: '/', method: 'POST', headers: [], body: 'x' });
+  const outcome = await sender.send({ path: '/', method: 'POST', headers: [], body: Buffer.from('x') });
   await sender.close();
   return outcome;
 }
