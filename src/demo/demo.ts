@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, delimiter, dirname, join, relative } from 'node:path';
 import type { Client } from 'pg';
 import { loadConfiguration, loadSettings } from '../config/load';
 import { runUntilSignal } from '../cli/run-until-signal';
@@ -62,11 +62,20 @@ export async function runDemo(env: Readonly<Record<string, string | undefined>>)
     const shop = new Shop(client, narrator);
     await shop.firstOrder();
     await narrator.firstTold;
-    narrator.commands(process.env['npm_lifecycle_event'] === undefined ? 'fraiseql-observers' : 'npx fraiseql-observers', postgres.url);
+    narrator.commands(ownCommand(), postgres.url);
     shop.open();
     stops.push(() => shop.close());
     return { stop };
   });
+}
+
+/** What to type to run this program again, in this folder: its name where the shell finds it, which after npx it does not. */
+function ownCommand(): string {
+  const [, script = ''] = process.argv;
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).includes(dirname(script)) && process.env['npm_command'] === undefined;
+  if (onPath) return basename(script);
+  const shorter = [script, relative(process.cwd(), script)].sort((a, b) => a.length - b.length)[0] ?? script;
+  return `node ${/^[\w./@+-]+$/.test(shorter) ? shorter : JSON.stringify(shorter)}`;
 }
 
 /** Writes orders as an application would: it knows nothing of observers. */
@@ -83,7 +92,7 @@ class Shop {
   async firstOrder(): Promise<void> {
     const { rows } = await this.client.query<{ id: string }>('insert into demo.orders (total) values (250) returning id');
     const id = rows[0]?.id ?? '';
-    this.narrator.wrote(`update demo.orders set status = 'shipped' where id = ${id}`);
+    this.narrator.wrote(id, `update demo.orders set status = 'shipped' where id = ${id}`);
     await this.ship(id);
   }
 

@@ -10,6 +10,8 @@ const colors = createColors(process.stdout.isTTY);
 export class Narrator {
   /** Commit times by order and status, monotonic; a delivery's way is measured from there. */
   private readonly committed = new Map<string, number>();
+  /** The order whose story is told step by step. */
+  private firstOrder = '';
   private firstRun: EventRun | null = null;
   private firstArrival: Arrival | null = null;
   private told: (() => void) | null = null;
@@ -20,7 +22,8 @@ export class Narrator {
     this.say(`\n${colors.bold('fraiseql-observers')} ${version}  ${colors.dim(`demo, on an embedded PostgreSQL in ${database}`)}\n`);
   }
 
-  wrote(sql: string): void {
+  wrote(order: string, sql: string): void {
+    this.firstOrder = order;
     this.step('a row is written', colors.cyan(sql));
     this.step('', `${colors.cyan('commit')}`);
   }
@@ -32,18 +35,20 @@ export class Narrator {
   }
 
   event(run: EventRun): void {
-    if (run.event.kind !== 'update' || this.firstRun !== null) return;
+    if (run.event.kind !== 'update' || run.event.entityKey !== this.firstOrder || this.firstRun !== null) return;
     this.firstRun = run;
     this.tellFirst();
   }
 
   arrived(arrival: Arrival): void {
+    const key = (JSON.parse(arrival.body) as { entity: { key: string } }).entity.key;
     if (this.firstArrival === null) {
+      // What an earlier demo left behind may come first.
+      if (key !== this.firstOrder) return;
       this.firstArrival = arrival;
       this.tellFirst();
       return;
     }
-    const key = (JSON.parse(arrival.body) as { entity: { key: string } }).entity.key;
     const to = arrival.path === '/flaky' ? 'express-order' : 'order-shipped';
     const what =
       arrival.answered === 204 ? colors.green('delivered, verified') : colors.yellow(`answered ${arrival.answered}, will be retried`);
@@ -56,8 +61,8 @@ export class Narrator {
 
   commands(command: string, url: string): void {
     this.say(`\n  ${colors.bold('Try next')} ${colors.dim('(in another terminal)')}`);
-    for (const words of ['status', 'dlq list']) this.say(`    ${command} ${words}`);
-    this.say(`    psql "${url}"`);
+    const lines = [`export DATABASE_URL="${url}"`, `${command} status`, `${command} dlq list`, 'psql "$DATABASE_URL"'];
+    for (const line of lines) this.say(`    ${line}`);
     this.say(`\n  ${colors.dim('Orders go on; express ones go to an endpoint that fails twice, then works. Ctrl-C ends it.')}\n`);
   }
 

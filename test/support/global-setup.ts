@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
@@ -13,6 +13,11 @@ export default async function globalSetup(): Promise<void> {
   const settings = { fsync: 'off', max_connections: '200', max_prepared_transactions: '20' };
   const postgres = await startEmbeddedPostgres({ dataDir, settings });
   process.env['TEST_POSTGRES_URL'] = postgres.url;
-  process.env['TEST_POSTGRES_DIR'] = dataDir;
-  writeFileSync(join(dataDir, 'test-run'), String(process.pid));
+  // Jest keeps globalThis from the set-up to the tear-down, and modules not.
+  Object.assign(globalThis, {
+    stopTestPostgres: async () => {
+      await postgres.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  });
 }

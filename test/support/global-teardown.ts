@@ -1,6 +1,4 @@
-import { rmSync } from 'node:fs';
 import { Client } from 'pg';
-import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 
 const TEMPLATE = 'observers_test_template';
 
@@ -13,11 +11,8 @@ export default async function globalTeardown(): Promise<void> {
   );
   for (const { name } of rows) await client.query(`drop database if exists ${name} with (force)`);
   await client.end();
-  const dataDir = process.env['TEST_POSTGRES_DIR'];
-  if (dataDir !== undefined) {
-    await (await startEmbeddedPostgres({ dataDir })).stop();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
+  const { stopTestPostgres } = globalThis as { stopTestPostgres?: () => Promise<void> };
+  await stopTestPostgres?.();
   const left = rows.filter(({ name }) => name !== TEMPLATE);
   if (left.length > 0) throw new Error(`tests left databases behind: ${left.map(({ name }) => name).join(', ')}`);
 }

@@ -1,11 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { embeddedBinaries } from './binaries';
+import { ownServer } from './owner';
+import { clearZombie, isAlive } from './postmaster';
 import { requireWritable, unprivilegedRunner, type Runner } from './unprivileged';
 
 const DATABASE = 'observers';
@@ -40,15 +42,16 @@ interface Places {
 
 /**
  * Starts a real PostgreSQL in a local folder, for trying out and for tests: on 127.0.0.1 only, with a password of its own. A server
- * that a killed process left running in the folder is taken over.
+ * that a killed process left running in the folder is taken over; one that another process uses is left to it.
  *
  * @throws OperatorError for what a person can mend: a folder that cannot be written, a port in use, no binaries for this machine
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const places = placesIn(options.dataDir);
   const running = await adopt(places);
-  if (running !== null) return running;
+  if (running !== null) return owned(running, places);
 
+  await clearZombie(places.pgdata);
   const native = embeddedBinaries();
   prepareFolder(places.folder);
   const runner = unprivilegedRunner(native, places.pgdata, options.allowNamespaces);
@@ -58,7 +61,16 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await launch(runner, places, port, options.settings ?? {});
   const started = await adopt(places);
   if (started === null) throw startFailure(places);
-  return started;
+  return owned(started, places);
+}
+
+async function owned(server: EmbeddedPostgres, { folder }: Places): Promise<EmbeddedPostgres> {
+  const release = await ownServer(server.url, folder);
+  const stop = async (): Promise<void> => {
+    await release();
+    await server.stop();
+  };
+  return { ...server, stop };
 }
 
 /** The address of the server that runs in a data folder, or null when none does. */
@@ -91,7 +103,6 @@ function initialise(runner: Runner, { folder, pgdata, password, log }: Places): 
   rmSync(unfinished, { recursive: true, force: true });
   writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600 });
   const passwordFile = join(folder, `password.${process.pid}`);
-  writeFileSync(passwordFile, readFileSync(password), { mode: 0o644 });
   const options = [
     '-D',
     unfinished,
@@ -105,6 +116,8 @@ function initialise(runner: Runner, { folder, pgdata, password, log }: Places): 
     '--no-instructions',
   ];
   const { command, args, options: how } = runner.wrap(join(runner.native, 'bin', 'initdb'), options);
+  writeFileSync(passwordFile, readFileSync(password), { mode: 0o600 });
+  if (how.uid !== undefined) chownSync(passwordFile, how.uid, how.gid ?? how.uid);
   const { status, stderr, error } = spawnSync(command, args, {
     uid: how.uid,
     gid: how.gid,
@@ -237,23 +250,6 @@ async function stop(pid: number, pidFile: string): Promise<void> {
     for (const until = Date.now() + STOP_TIMEOUT; Date.now() < until && isAlive(pid);) await new Promise((again) => setTimeout(again, 20));
   }
   rmSync(pidFile, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !isZombie(pid);
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM';
-  }
-}
-
-function isZombie(pid: number): boolean {
-  try {
-    return /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 function urlOf({ password }: Places, port: number, database: string): string {

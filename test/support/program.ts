@@ -1,0 +1,103 @@
+import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The built program; `npm ci` and `npm run build` make it. */
+export const MAIN = join(__dirname, '../../dist/src/main.js');
+
+/** Nothing of the environment of the tests but what a program needs to be found. */
+export const BARE = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+
+/** A program that runs until it is told to end. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** Everything it has written so far. */
+  output(): string;
+  /** Resolves with the output when it matches; rejects after `timeout`, and when the program ends before. */
+  waitFor(pattern: RegExp, timeout?: number): Promise<string>;
+  /** Sends the signal, to the whole group where there is one, and waits. */
+  end(signal: NodeJS.Signals): Promise<Ended>;
+  readonly ended: Promise<Ended>;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  /** Milliseconds from the signal. */
+  readonly took: number;
+}
+
+export function launch(command: string, args: readonly string[], options: SpawnOptions): Running {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  let text = '';
+  let signalled = 0;
+  const checks = new Set<() => void>();
+  const onData = (chunk: Buffer): void => {
+    text += chunk.toString('utf8');
+    for (const check of checks) check();
+  };
+  child.stdout?.on('data', onData);
+  child.stderr?.on('data', onData);
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code) => {
+      resolve({ code, took: performance.now() - signalled });
+      for (const check of checks) check();
+    });
+  });
+  const waitFor = (pattern: RegExp, timeout = 30_000): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        checks.delete(check);
+        settle();
+      };
+      const check = (): void => {
+        if (pattern.test(text)) finish(() => resolve(text));
+        else if (child.exitCode !== null) finish(() => reject(new Error(`it ended with ${child.exitCode} before ${pattern}:\n${text}`)));
+      };
+      const timer = setTimeout(() => finish(() => reject(new Error(`no ${pattern} within ${timeout} ms:\n${text}`))), timeout);
+      checks.add(check);
+      check();
+    });
+  const end = (signal: NodeJS.Signals): Promise<Ended> => {
+    signalled = performance.now();
+    if (options.detached === true && child.pid !== undefined) process.kill(-child.pid, signal);
+    else child.kill(signal);
+    return ended;
+  };
+  return { child, output: () => text, waitFor, end, ended };
+}
+
+export interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program to its end. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
+): Promise<Result> {
+  return new Promise((resolve) => {
+    execFile(command, args, { env: BARE, maxBuffer: 16 << 20, ...options }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }),
+    );
+  });
+}
+
+/** The process that the PostgreSQL of a data folder says it is, or null. */
+export function postmasterOf(dataDir: string): number | null {
+  const file = join(dataDir, 'pgdata', 'postmaster.pid');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : null;
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // An orphan that has ended stays as a zombie where init does not look after it.
+    return !/^\d+ \(.*\) Z/.test(existsSync('/proc') ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '');
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM';
+  }
+}
