@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { startEmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
 import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
 
@@ -145,13 +146,11 @@ async function main(): Promise<void> {
     if (chosen.length > 0) return;
     const text = report(rows);
     const page = join(process.cwd(), 'docs/performance.md');
-    writeFileSync(
-      page,
-      readFileSync(page, 'utf8').replace(
-        /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/,
-        (_all, open: string, close: string) => `${open}${text}${close}`,
-      ),
+    const written = readFileSync(page, 'utf8').replace(
+      /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/,
+      (_all, open: string, close: string) => `${open}\n${text}\n${close}`,
     );
+    writeFileSync(page, await format(written, { ...(await resolveConfig(page)), filepath: page }));
     process.stdout.write(`\n${text}\n`);
   } finally {
     await postgres.stop();

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import type { Command } from 'commander';
 import { InjectCommander } from 'nest-commander';
 import { CaptureCommand } from './capture.command';
 import { ConfigCommand, ConfigListCommand } from './config.command';
@@ -26,7 +25,7 @@ import { ValidateConfigCommand } from './validate-config.command';
   ],
 })
 export class CliModule {
-  constructor(@InjectCommander() program: Command) {
+  constructor(@InjectCommander() program: { name(name: string): unknown }) {
     // The name that people type, also where the program is run as `node dist/src/main.js`.
     program.name('fraiseql-observers');
   }
