@@ -260,6 +260,9 @@ test('names that need quoting work everywhere', async () => {
 test('a NOTIFY is sent only while a listener sleeps, and PREPARE TRANSACTION works otherwise', async () => {
   await database.query('create table t (id int primary key)');
   await database.capture('public.t');
+  const [setting] = await database.query<{ most: number }>("select current_setting('max_prepared_transactions')::int as most");
+  // A server of one's own (TEST_DATABASE_URL) may not allow them.
+  if (setting?.most === 0) return;
   await database.query("begin; insert into t values (1); prepare transaction 'observers_test'");
   await database.query("commit prepared 'observers_test'");
   expect(await brief()).toEqual(['INSERT 1']);
