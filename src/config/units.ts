@@ -25,3 +25,8 @@ export function formatDuration(milliseconds: number): string {
   }
   return `${milliseconds}ms`;
 }
+
+/** Of a text that the schema has accepted; what it has not is a problem already, and harmless here. */
+export function durationOf(text: string): number {
+  return parseDuration(text) ?? 0;
+}
