@@ -6,6 +6,7 @@ import { failed, type Outcome } from '../event/outcome';
 import type { PreparedAction } from './action-handler';
 import { HttpSenders } from './http-sender';
 import { logAction } from './log.action';
+import { slackAction } from './slack.action';
 import { webhookAction } from './webhook.action';
 
 /** Runs single tries. Both first attempts and retries come through here, so that they cannot differ. */
@@ -53,6 +54,8 @@ export class ActionRunner {
     switch (action.type) {
       case 'webhook':
         return webhookAction(this.senders).prepare(action, observer);
+      case 'slack':
+        return slackAction(this.senders).prepare(action, observer);
       case 'log':
         return logAction(this.logger).prepare(action, observer);
     }

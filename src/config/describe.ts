@@ -1,4 +1,4 @@
-import type { ActionDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
+import type { ActionDefinition, EndpointDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
 import type { LoadedConfiguration } from './load';
 import { CONFIG_VARIABLE, SETTINGS, type Origin, type Setting, type SettingName } from './settings';
 import { formatDuration } from './units';
@@ -43,13 +43,19 @@ export function describeObservers({ observers }: ObserversDefinition): ObserverD
 function describeAction(action: ActionDefinition): string {
   switch (action.type) {
     case 'webhook': {
-      const { endpoint, method } = action;
-      const signed = endpoint.signingSecrets.length > 0 ? 'signed' : 'unsigned';
-      return `${action.name}: ${method} ${new URL(endpoint.url.replace(/\{[{%][\s\S]*$/, '')).host} (${signed}, timeout ${formatDuration(endpoint.timeout)}, ${endpoint.concurrency} at once)`;
+      const signed = action.endpoint.signingSecrets.length > 0 ? 'signed' : 'unsigned';
+      return `${action.name}: ${action.method} ${describeEndpoint(action.endpoint, signed)}`;
     }
+    case 'slack':
+      return `${action.name}: a Slack message by ${describeEndpoint(action.endpoint, action.blocks === null ? 'text' : 'blocks')}`;
     case 'log':
       return `${action.name}: a log line at level ${action.level}`;
   }
+}
+
+function describeEndpoint({ url, timeout, concurrency }: EndpointDefinition, what: string): string {
+  const { host } = new URL(url.replace(/\{[{%][\s\S]*$/, ''));
+  return `${host} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once)`;
 }
 
 function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElapsed, schedule }: RetryPolicy): string {

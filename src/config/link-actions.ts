@@ -4,11 +4,14 @@ import { compileBody, compileTemplate } from '../matching/template/template';
 import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from './checks';
 import type { Complaints, Path } from './complaints';
 import { didYouMean } from './problems';
-import type { ActionShape, EndpointShape, WebhookShape } from './schema';
+import type { ActionShape, EndpointShape, SlackShape, WebhookShape } from './schema';
 import { durationOf } from './units';
 
 const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_CONCURRENCY = 32;
+
+/** What an endpoint says, or an action that is its own. */
+type Destination = Omit<EndpointShape, 'url'> & { readonly url?: string | undefined };
 
 /** Endpoints, and the actions that use them. */
 export class ActionLinker {
@@ -16,7 +19,7 @@ export class ActionLinker {
 
   constructor(private readonly says: Complaints) {}
 
-  endpoint(name: string, shape: EndpointShape | WebhookShape, path: Path): EndpointDefinition {
+  endpoint(name: string, shape: Destination, path: Path): EndpointDefinition {
     const url = shape.url ?? '';
     this.says.check([...path, 'url'], urlProblem(url));
     this.says.template([...path, 'url'], () => compileTemplate(url, 'url'));
@@ -43,23 +46,37 @@ export class ActionLinker {
         return { type: 'log', name, level: shape.level ?? 'info', message: shape.message ?? null };
       case 'webhook':
         return this.webhook(shape, name, `${observer}/${name}`, path);
+      case 'slack':
+        return this.slack(shape, name, `${observer}/${name}`, path);
     }
   }
 
   private webhook(shape: WebhookShape, name: string, ownEndpoint: string, path: Path): ActionDefinition {
-    if ((shape.endpoint === undefined) === (shape.url === undefined))
-      this.says.complain(path, 'give either endpoint (a name under endpoints:) or url');
     const { body = null, headers = {} } = shape;
     if (body !== null && shape.method === 'GET') this.says.complain([...path, 'body'], 'a GET carries no body; leave it out, or use POST');
-    const endpoint = shape.endpoint === undefined ? this.endpoint(ownEndpoint, { ...shape, headers: {} }, path) : this.named(shape, path);
+    const endpoint = this.destination(shape, ownEndpoint, path);
     this.headers(headers, [...path, 'headers']);
     if (body !== null) this.body(body, sendsJson({ endpoint, headers }), [...path, 'body']);
     return { type: 'webhook', name, endpoint, method: shape.method ?? 'POST', headers, body: body as BodyTemplate | null };
   }
 
-  private named(shape: WebhookShape, path: Path): EndpointDefinition {
+  private slack(shape: SlackShape, name: string, ownEndpoint: string, path: Path): ActionDefinition {
+    const endpoint = this.destination(shape, ownEndpoint, path);
+    const { text, blocks = null } = shape;
+    this.body(blocks === null ? { text } : { text, blocks }, true, path);
+    return { type: 'slack', name, endpoint, text, blocks };
+  }
+
+  /** The endpoint that an action names, or one of its own. */
+  private destination(shape: WebhookShape | SlackShape, ownName: string, path: Path): EndpointDefinition {
+    if ((shape.endpoint === undefined) === (shape.url === undefined))
+      this.says.complain(path, 'give either endpoint (a name under endpoints:) or url');
+    return shape.endpoint === undefined ? this.endpoint(ownName, { ...shape, headers: {} }, path) : this.named(shape, path);
+  }
+
+  private named(shape: WebhookShape | SlackShape, path: Path): EndpointDefinition {
     for (const key of ['signing', 'timeout', 'concurrency', 'allow_addresses'] as const) {
-      if (shape[key] !== undefined)
+      if (key in shape && shape[key as keyof typeof shape] !== undefined)
         this.says.complain([...path, key], `${key} belongs to the endpoint "${shape.endpoint}", for all actions that use it`);
     }
     const found = this.endpoints.get(shape.endpoint as string);

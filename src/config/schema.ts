@@ -83,6 +83,18 @@ const webhook = z.strictObject({
   body: body.optional().describe('default: the envelope'),
 });
 
+const slack = z.strictObject({
+  ...common,
+  type: z.literal('slack'),
+  endpoint: z.string().optional().describe('a name under endpoints:, whose url is that of a Slack incoming webhook'),
+  url: url.optional().describe('instead of endpoint: the URL of the incoming webhook'),
+  timeout: endpointFields.timeout,
+  concurrency: endpointFields.concurrency,
+  allow_addresses: endpointFields.allow_addresses,
+  text: z.string().min(1).describe("mrkdwn; values cannot mention or link, for Slack's control characters are escaped in them"),
+  blocks: z.array(z.record(z.string(), z.unknown())).min(1).max(50).optional().describe('Block Kit'),
+});
+
 const log = z.strictObject({
   ...common,
   type: z.literal('log'),
@@ -101,7 +113,7 @@ const observer = z.strictObject({
   ordering: z.literal('none').optional(),
   on_failure: z.literal('dlq').optional(),
   retry: retry.optional(),
-  actions: z.array(z.discriminatedUnion('type', [webhook, log])).min(1),
+  actions: z.array(z.discriminatedUnion('type', [webhook, slack, log])).min(1),
 });
 
 const settings = z.strictObject(
@@ -134,6 +146,8 @@ export type EndpointShape = z.infer<typeof endpoint>;
 export type ObserverShape = z.infer<typeof observer>;
 export type ActionShape = ObserverShape['actions'][number];
 export type WebhookShape = z.infer<typeof webhook>;
+export type SlackShape = z.infer<typeof slack>;
+export const ACTION_TYPES = ['webhook', 'slack', 'log'];
 
 /** The text of `observers.schema.json`, for editors. */
 export function jsonSchema(): string {
@@ -143,7 +157,7 @@ export function jsonSchema(): string {
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
 export const LATER_KEYS = ['lookups', 'rate_limit', 'circuit_breaker', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
-export const LATER_ACTIONS = ['slack', 'email', 'sms', 'push', 'search', 'cache', 'database', 'publish', 'custom'];
+export const LATER_ACTIONS = ['email', 'sms', 'push', 'search', 'cache', 'database', 'publish', 'custom'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   ordering: ['strict'],
   on_failure: ['log', 'alert'],

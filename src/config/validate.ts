@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { didYouMean, type Problem } from './problems';
 import { repair } from './repair';
-import { LATER_ACTIONS, LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema';
+import { ACTION_TYPES, LATER_ACTIONS, LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema';
 import type { ConfigSource } from './source';
 
 type Issue = z.core.$ZodIssue;
@@ -57,11 +57,10 @@ function unionProblems(source: ConfigSource, issue: Extract<Issue, { code: 'inva
   if (issue.discriminator !== undefined) {
     const type = source.writtenAt(path);
     if (LATER_ACTIONS.includes(type)) return [source.problem(path, `action type "${type}" ${LATER}`)];
-    const known = ['webhook', 'log'];
     const message =
       type === ''
-        ? `expected a type: ${known.join(' or ')}`
-        : `there is no action type "${type}"${didYouMean(type, [...known, ...LATER_ACTIONS])}`;
+        ? `expected a type: ${ACTION_TYPES.join(' or ')}`
+        : `there is no action type "${type}"${didYouMean(type, [...ACTION_TYPES, ...LATER_ACTIONS])}`;
     return [source.problem(path, message)];
   }
   // Of the alternatives the one that got furthest is what was meant: a list with one wrong entry is about the entry.

@@ -45,6 +45,17 @@ export interface WebhookActionDefinition {
   readonly body: BodyTemplate | null;
 }
 
+/** A message to a Slack incoming webhook, whose URL is the endpoint's. */
+export interface SlackActionDefinition {
+  readonly type: 'slack';
+  readonly name: string;
+  readonly endpoint: EndpointDefinition;
+  /** What is shown, or with blocks what notifications say. Slack's mrkdwn; may hold `{{ }}`. */
+  readonly text: string;
+  /** Slack's Block Kit; its strings may hold `{{ }}`. */
+  readonly blocks: readonly unknown[] | null;
+}
+
 export interface LogActionDefinition {
   readonly type: 'log';
   readonly name: string;
@@ -53,7 +64,7 @@ export interface LogActionDefinition {
   readonly message: string | null;
 }
 
-export type ActionDefinition = WebhookActionDefinition | LogActionDefinition;
+export type ActionDefinition = WebhookActionDefinition | SlackActionDefinition | LogActionDefinition;
 
 /** Which events cause which actions. */
 export interface ObserverDefinition {

@@ -11,6 +11,11 @@ export function urlSafe(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
+/** In Slack's mrkdwn these three begin mentions and links; escaped, a value is shown as it is. */
+export function slackSafe(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
 /** A header may not hold line breaks (they would begin another header); what is not printable ASCII is percent-encoded UTF-8. */
 export function headerSafe(text: string): string {
   // eslint-disable-next-line no-control-regex -- these are what is refused

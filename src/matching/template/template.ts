@@ -2,7 +2,7 @@ import { LiquidError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
-import { headerSafe, jsonSafe, urlSafe } from './encoding';
+import { headerSafe, jsonSafe, slackSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import { createLiquid, firstLine, parseLiquid, Rendering, scopeOf } from './liquid';
 
@@ -35,6 +35,8 @@ const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   text: PLAIN,
 };
 
+const SLACK = createLiquid(slackSafe, false);
+
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
   if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : source);
@@ -58,7 +60,19 @@ export function compileBody(body: BodyTemplate, json: boolean): Template {
     if (!isJson(source)) throw new TemplateError('the body is not JSON', 1, 1);
     return constant(source);
   }
-  const template = structured ? rendering(PLAIN, structureWriter(body)) : compileTemplate(source, 'json');
+  return checked(structured ? rendering(PLAIN, structureWriter(PLAIN, body)) : compileTemplate(source, 'json'));
+}
+
+/**
+ * A JSON structure for Slack: what comes from data is shown, and neither mentions nor links.
+ *
+ * @throws TemplateError
+ */
+export function compileSlackMessage(message: Readonly<Record<string, unknown>>): Template {
+  return checked(rendering(SLACK, structureWriter(SLACK, message)));
+}
+
+function checked(template: Template): Template {
   return {
     render(event) {
       const rendered = template.render(event);
@@ -72,24 +86,24 @@ export function compileBody(body: BodyTemplate, json: boolean): Template {
 const WHOLE_JSON_OUTPUT = /^\s*\{\{[^{}]*\|\s*json\s*-?\}\}\s*$/;
 
 /** Each string is rendered as plain text and becomes a JSON string as a whole, so that literals, values and captures are encoded once. */
-function structureWriter(part: unknown): Writer {
+function structureWriter(liquid: Liquid, part: unknown): Writer {
   if (Array.isArray(part)) {
-    const items = part.map(structureWriter);
+    const items = part.map((item) => structureWriter(liquid, item));
     return (context) => `[${items.map((write) => write(context)).join(',')}]`;
   }
   if (typeof part === 'object' && part !== null) {
-    const members = Object.entries(part).map(([key, member]) => [stringWriter(key), structureWriter(member)] as const);
+    const members = Object.entries(part).map(([key, member]) => [stringWriter(liquid, key), structureWriter(liquid, member)] as const);
     return (context) => `{${members.map(([key, member]) => `${key(context)}:${member(context)}`).join(',')}}`;
   }
   if (typeof part !== 'string') {
     const text = JSON.stringify(part);
     return () => text;
   }
-  return WHOLE_JSON_OUTPUT.test(part) ? writer(PLAIN, part) : stringWriter(part);
+  return WHOLE_JSON_OUTPUT.test(part) ? writer(liquid, part) : stringWriter(liquid, part);
 }
 
-function stringWriter(source: string): Writer {
-  const write = writer(PLAIN, source);
+function stringWriter(liquid: Liquid, source: string): Writer {
+  const write = writer(liquid, source);
   return (context) => JSON.stringify(write(context));
 }
 

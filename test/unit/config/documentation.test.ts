@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeObservers } from '../../../src/config/describe';
 import { fileKey, SETTINGS } from '../../../src/config/settings';
@@ -59,3 +59,12 @@ test.each(Object.values(SETTINGS).map(({ variable, default: fallback, descriptio
     expect(cells.slice(2, 5)).toEqual([`\`${fileKey(variable ?? '')}\``, fallback === null ? '' : `\`${fallback}\``, description]);
   },
 );
+
+test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of docs/actions/%s is valid', (page) => {
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(__dirname, '../../../docs/actions', page), 'utf8')) ?? [];
+  const { file: loaded } = file.load(example, { ...ENV, SLACK_URL: 'https://hooks.slack.com/services/T0/B0/CANARY' });
+  expect(loaded.warnings).toEqual([]);
+  const [action] = loaded.definition.observers[0]!.actions;
+  expect(action?.type).toBe(page.replace('.md', ''));
+  expect(JSON.stringify(describeObservers(loaded.definition))).not.toContain('CANARY');
+});
