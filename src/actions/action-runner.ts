@@ -4,8 +4,10 @@ import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import type { PreparedAction } from './action-handler';
+import { emailAction } from './email.action';
 import { HttpSenders } from './http-sender';
 import { logAction } from './log.action';
+import { Mailer } from './mailer';
 import { slackAction } from './slack.action';
 import { webhookAction } from './webhook.action';
 
@@ -13,12 +15,15 @@ import { webhookAction } from './webhook.action';
 export class ActionRunner {
   private readonly prepared = new Map<ActionDefinition, PreparedAction>();
   private readonly senders = new HttpSenders();
+  private readonly mailer: Mailer | null;
 
   /** Prepares every action of a configuration; what it refuses, it refuses before the first event. */
   constructor(
     observers: readonly ObserverDefinition[],
     private readonly logger: Logger,
+    smtpUrl: string | null,
   ) {
+    this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
     for (const observer of observers) {
       for (const action of observer.actions) this.prepared.set(action, this.prepare(action, observer.name));
     }
@@ -47,6 +52,7 @@ export class ActionRunner {
 
   /** Ends all connections; tries under way end as `interrupted`. */
   async close(): Promise<void> {
+    this.mailer?.close();
     await this.senders.close();
   }
 
@@ -56,6 +62,8 @@ export class ActionRunner {
         return webhookAction(this.senders).prepare(action, observer);
       case 'slack':
         return slackAction(this.senders).prepare(action, observer);
+      case 'email':
+        return emailAction(this.mailer).prepare(action, observer);
       case 'log':
         return logAction(this.logger).prepare(action, observer);
     }

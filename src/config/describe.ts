@@ -48,6 +48,8 @@ function describeAction(action: ActionDefinition): string {
     }
     case 'slack':
       return `${action.name}: a Slack message by ${describeEndpoint(action.endpoint, action.blocks === null ? 'text' : 'blocks')}`;
+    case 'email':
+      return `${action.name}: an email to ${action.to.join(', ')} (timeout ${formatDuration(action.timeout)})`;
     case 'log':
       return `${action.name}: a log line at level ${action.level}`;
   }

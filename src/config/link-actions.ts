@@ -4,11 +4,13 @@ import { compileBody, compileTemplate } from '../matching/template/template';
 import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from './checks';
 import type { Complaints, Path } from './complaints';
 import { didYouMean } from './problems';
-import type { ActionShape, EndpointShape, SlackShape, WebhookShape } from './schema';
+import type { ActionShape, EmailShape, EndpointShape, SlackShape, WebhookShape } from './schema';
+import type { Settings } from './settings';
 import { durationOf } from './units';
 
 const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_CONCURRENCY = 32;
+const DEFAULT_MAIL_TIMEOUT = '30s';
 
 /** What an endpoint says, or an action that is its own. */
 type Destination = Omit<EndpointShape, 'url'> & { readonly url?: string | undefined };
@@ -17,7 +19,10 @@ type Destination = Omit<EndpointShape, 'url'> & { readonly url?: string | undefi
 export class ActionLinker {
   readonly endpoints = new Map<string, EndpointDefinition>();
 
-  constructor(private readonly says: Complaints) {}
+  constructor(
+    private readonly says: Complaints,
+    private readonly settings: Pick<Settings, 'smtpUrl' | 'mailFrom'>,
+  ) {}
 
   endpoint(name: string, shape: Destination, path: Path): EndpointDefinition {
     const url = shape.url ?? '';
@@ -48,6 +53,8 @@ export class ActionLinker {
         return this.webhook(shape, name, `${observer}/${name}`, path);
       case 'slack':
         return this.slack(shape, name, `${observer}/${name}`, path);
+      case 'email':
+        return this.email(shape, name, path);
     }
   }
 
@@ -65,6 +72,34 @@ export class ActionLinker {
     const { text, blocks = null } = shape;
     this.body(blocks === null ? { text } : { text, blocks }, true, path);
     return { type: 'slack', name, endpoint, text, blocks };
+  }
+
+  private email(shape: EmailShape, name: string, path: Path): ActionDefinition {
+    const { smtpUrl, mailFrom } = this.settings;
+    if (smtpUrl === null) this.says.complain([...path, 'type'], 'email needs a server: set SMTP_URL, or smtp_url under settings:');
+    const from = shape.from ?? mailFrom ?? '';
+    if (from === '') this.says.complain(path, 'an email needs a sender: give from, or set OBSERVERS_MAIL_FROM');
+    const { text = null, html = null, reply_to: replyTo = null, subject } = shape;
+    if (text === null && html === null) this.says.complain(path, 'give text or html, or both');
+    const lists = { to: [shape.to].flat(), cc: [shape.cc ?? []].flat(), bcc: [shape.bcc ?? []].flat() };
+    const texts = { from, reply_to: replyTo ?? '', subject, text: text ?? '' };
+    for (const [key, source] of Object.entries(texts)) this.says.template([...path, key], () => compileTemplate(source, 'text'));
+    this.says.template([...path, 'html'], () => compileTemplate(html ?? '', 'html'));
+    for (const [key, list] of Object.entries(lists)) {
+      const at = (i: number): Path => (Array.isArray(shape[key as keyof typeof lists]) ? [...path, key, i] : [...path, key]);
+      list.forEach((source, i) => this.says.template(at(i), () => compileTemplate(source, 'text')));
+    }
+    return {
+      type: 'email',
+      name,
+      from,
+      ...lists,
+      replyTo,
+      subject,
+      text,
+      html,
+      timeout: durationOf(shape.timeout ?? DEFAULT_MAIL_TIMEOUT),
+    };
   }
 
   /** The endpoint that an action names, or one of its own. */

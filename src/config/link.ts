@@ -4,6 +4,7 @@ import { Complaints, type Path } from './complaints';
 import { ActionLinker } from './link-actions';
 import { didYouMean, type Problem } from './problems';
 import { NAME, NAME_EXPECTED, type CaptureShape, type ObserverShape, type ObserversFileShape } from './schema';
+import type { Settings } from './settings';
 import type { ConfigSource } from './source';
 import { durationOf } from './units';
 
@@ -14,9 +15,9 @@ export class Linker {
   private readonly says: Complaints;
   private readonly actions: ActionLinker;
 
-  constructor(source: ConfigSource) {
+  constructor(source: ConfigSource, settings: Settings) {
     this.says = new Complaints(source);
-    this.actions = new ActionLinker(this.says);
+    this.actions = new ActionLinker(this.says, settings);
   }
 
   get problems(): readonly Problem[] {

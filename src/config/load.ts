@@ -34,7 +34,7 @@ export function loadConfiguration({ env, configFile }: LoadInput): LoadedConfigu
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
   const shape = validateShape(source);
-  const linker = new Linker(source);
+  const linker = new Linker(source, settings);
   const definition = shape.content === null ? null : linker.link(shape.content);
   const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
   const all = [...source.unresolved, ...known].sort((a, b) => a.line - b.line || a.column - b.column);

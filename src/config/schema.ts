@@ -95,6 +95,22 @@ const slack = z.strictObject({
   blocks: z.array(z.record(z.string(), z.unknown())).min(1).max(50).optional().describe('Block Kit'),
 });
 
+const address = z.string().min(1, 'expected an address');
+const addresses = z.union([address, z.array(address).min(1).max(100)]);
+const email = z.strictObject({
+  ...common,
+  type: z.literal('email'),
+  from: address.optional().describe('default: OBSERVERS_MAIL_FROM'),
+  to: addresses.describe('one address, or a list; a value that holds two is refused'),
+  cc: addresses.optional(),
+  bcc: addresses.optional(),
+  reply_to: address.optional(),
+  subject: z.string().min(1),
+  text: z.string().optional().describe('at least one of text and html'),
+  html: z.string().optional().describe('values are escaped'),
+  timeout: timeout.optional().describe('from dialling to the last reply; default 30s'),
+});
+
 const log = z.strictObject({
   ...common,
   type: z.literal('log'),
@@ -113,7 +129,7 @@ const observer = z.strictObject({
   ordering: z.literal('none').optional(),
   on_failure: z.literal('dlq').optional(),
   retry: retry.optional(),
-  actions: z.array(z.discriminatedUnion('type', [webhook, slack, log])).min(1),
+  actions: z.array(z.discriminatedUnion('type', [webhook, slack, email, log])).min(1),
 });
 
 const settings = z.strictObject(
@@ -147,7 +163,8 @@ export type ObserverShape = z.infer<typeof observer>;
 export type ActionShape = ObserverShape['actions'][number];
 export type WebhookShape = z.infer<typeof webhook>;
 export type SlackShape = z.infer<typeof slack>;
-export const ACTION_TYPES = ['webhook', 'slack', 'log'];
+export type EmailShape = z.infer<typeof email>;
+export const ACTION_TYPES = ['webhook', 'slack', 'email', 'log'];
 
 /** The text of `observers.schema.json`, for editors. */
 export function jsonSchema(): string {
@@ -157,7 +174,7 @@ export function jsonSchema(): string {
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
 export const LATER_KEYS = ['lookups', 'rate_limit', 'circuit_breaker', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
-export const LATER_ACTIONS = ['email', 'sms', 'push', 'search', 'cache', 'database', 'publish', 'custom'];
+export const LATER_ACTIONS = ['sms', 'push', 'search', 'cache', 'database', 'publish', 'custom'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   ordering: ['strict'],
   on_failure: ['log', 'alert'],

@@ -65,6 +65,23 @@ function withoutPasswords(address: string): string {
   return url.href;
 }
 
+const smtpUrl: Setting<string | null> = {
+  variable: 'SMTP_URL',
+  description: 'server for email actions: smtp://user:password@host:587 (STARTTLS where it is offered) or smtps://…:465',
+  default: null,
+  parse: (value) =>
+    /^smtps?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'smtp://user:password@host:587 or smtps://…' },
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+};
+
+const mailFrom: Setting<string | null> = {
+  variable: 'OBSERVERS_MAIL_FROM',
+  description: 'sender of email actions that name none: shop@example.com or "The shop <shop@example.com>"',
+  default: null,
+  parse: (value) => (value.includes('@') ? { value } : { expected: 'an address such as shop@example.com' }),
+  show: (value) => value ?? '',
+};
+
 const maxEventSize: Setting<number> = {
   variable: 'OBSERVERS_MAX_EVENT_SIZE',
   description: 'bytes of row JSON above which a change is quarantined instead of delivered',
@@ -76,6 +93,8 @@ const maxEventSize: Setting<number> = {
 /** The one table of settings: parsing, defaults, `.env.example`, `config list` and the schema of `settings:` come from it. */
 export const SETTINGS = {
   databaseUrl,
+  smtpUrl,
+  mailFrom,
   dataDir: text('OBSERVERS_DATA_DIR', './.observers', 'folder of the embedded PostgreSQL'),
   host: text('OBSERVERS_HOST', '127.0.0.1', 'address on which the probes are served'),
   port: whole('OBSERVERS_PORT', 8700, 0, 65_535, 'port of the probes; 0 takes any free one'),

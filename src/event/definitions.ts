@@ -56,6 +56,24 @@ export interface SlackActionDefinition {
   readonly blocks: readonly unknown[] | null;
 }
 
+/** A mail by the SMTP server of the settings. All texts may hold `{{ }}`. */
+export interface EmailActionDefinition {
+  readonly type: 'email';
+  readonly name: string;
+  readonly from: string;
+  /** Each is one address once it is rendered. */
+  readonly to: readonly string[];
+  readonly cc: readonly string[];
+  readonly bcc: readonly string[];
+  readonly replyTo: string | null;
+  readonly subject: string;
+  /** At least one of text and html. */
+  readonly text: string | null;
+  /** Values are escaped for HTML. */
+  readonly html: string | null;
+  readonly timeout: Milliseconds;
+}
+
 export interface LogActionDefinition {
   readonly type: 'log';
   readonly name: string;
@@ -64,7 +82,7 @@ export interface LogActionDefinition {
   readonly message: string | null;
 }
 
-export type ActionDefinition = WebhookActionDefinition | SlackActionDefinition | LogActionDefinition;
+export type ActionDefinition = WebhookActionDefinition | SlackActionDefinition | EmailActionDefinition | LogActionDefinition;
 
 /** Which events cause which actions. */
 export interface ObserverDefinition {

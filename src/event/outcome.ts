@@ -7,6 +7,8 @@ export type ErrorKind =
   | 'connection'
   | 'dns'
   | 'tls'
+  | 'smtp_temporary'
+  | 'smtp_rejected'
   | 'blocked_address'
   | 'template'
   | 'condition'
@@ -19,7 +21,7 @@ export type Outcome = Succeeded | Failed;
 
 export interface Succeeded {
   readonly ok: true;
-  /** HTTP status, where there is one. */
+  /** HTTP status or SMTP reply code, where there is one. */
   readonly status: number | null;
 }
 

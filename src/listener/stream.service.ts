@@ -172,7 +172,7 @@ export class StreamService {
     await upkeep.start();
 
     const matcher = new Matcher(observers);
-    const runner = new ActionRunner(observers, logger);
+    const runner = new ActionRunner(observers, logger, settings.smtpUrl);
     const progress = new Progress();
     const fence = { stream, epoch: lease.epoch, holder: this.holder, configVersion };
     const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: () => this.deposed(lease) });

@@ -33,6 +33,8 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   dns: true,
   interrupted: true,
   internal: true,
+  smtp_temporary: true,
+  smtp_rejected: false,
   redirect: false,
   gone: false,
   tls: false,

@@ -11,6 +11,11 @@ export function urlSafe(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
+/** In HTML's text and in quoted attributes. */
+export function htmlSafe(text: string): string {
+  return slackSafe(text).replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+}
+
 /** In Slack's mrkdwn these three begin mentions and links; escaped, a value is shown as it is. */
 export function slackSafe(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

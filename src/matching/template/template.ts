@@ -2,14 +2,14 @@ import { LiquidError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
-import { headerSafe, jsonSafe, slackSafe, urlSafe } from './encoding';
+import { headerSafe, htmlSafe, jsonSafe, slackSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import { createLiquid, firstLine, parseLiquid, Rendering, scopeOf } from './liquid';
 
 export { TemplateError, TemplateRenderError } from './errors';
 
 /** Where the rendered text goes, which decides how values are encoded. */
-export type TemplateTarget = 'json' | 'header' | 'url' | 'text';
+export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'text';
 
 export interface Rendered {
   readonly text: string;
@@ -30,6 +30,7 @@ const PLAIN = createLiquid((text) => text, false);
 const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   json: createLiquid(jsonSafe, true),
   url: createLiquid(urlSafe, false),
+  html: createLiquid(htmlSafe, false),
   // A header is encoded as a whole: its literals may need it too.
   header: PLAIN,
   text: PLAIN,

@@ -62,7 +62,11 @@ test.each(Object.values(SETTINGS).map(({ variable, default: fallback, descriptio
 
 test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of docs/actions/%s is valid', (page) => {
   const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(__dirname, '../../../docs/actions', page), 'utf8')) ?? [];
-  const { file: loaded } = file.load(example, { ...ENV, SLACK_URL: 'https://hooks.slack.com/services/T0/B0/CANARY' });
+  const { file: loaded } = file.load(example, {
+    ...ENV,
+    SLACK_URL: 'https://hooks.slack.com/services/T0/B0/CANARY',
+    SMTP_URL: 'smtp://u:CANARY@smtp.example',
+  });
   expect(loaded.warnings).toEqual([]);
   const [action] = loaded.definition.observers[0]!.actions;
   expect(action?.type).toBe(page.replace('.md', ''));

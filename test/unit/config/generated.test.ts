@@ -18,5 +18,5 @@ test.each(Object.keys(SETTINGS))('the setting %s is read by some code', (name) =
     (file) => file.endsWith('.ts') && !file.startsWith('config/'),
   );
   const code = files.map((file) => readFileSync(join(ROOT, 'src', file), 'utf8')).join('\n');
-  expect(code).toMatch(new RegExp(`settings\\.${name}\\b|\\{[^{}]*\\b${name}\\b[^{}]*\\} = (this\\.deps\\.)?(settings|loadSettings)`));
+  expect(code).toMatch(new RegExp(`settings\\.${name}\\b|\\{[^{}]*\\b${name}\\b[^{}]*\\} = (this\\.(deps\\.)?)?(settings|loadSettings)`));
 });

@@ -96,7 +96,7 @@ test.each([
   [observer('    on: []'), /./],
   [observer('    when: "lookups.user.plan = 1"'), /look-ups are not supported yet/],
   [observer('    when: |\n      total > 1 AND\n      colour LIKE 5'), /^LIKE needs a quoted pattern/],
-  [action('type: email, to: "a@b.example"'), /^action type "email" is not supported yet by this version$/],
+  [action('type: sms, to: "1"'), /^action type "sms" is not supported yet by this version$/],
   [action('type: webhook'), /either endpoint .* or url/],
   [action('type: webhook, endpoint: e, url: "https://x"'), /either endpoint .* or url/],
   [action('type: webhook, endpoint: e, timeout: 5s'), /belongs to the endpoint/],

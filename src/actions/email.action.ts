@@ -1,0 +1,87 @@
+import addressParser from 'nodemailer/lib/addressparser';
+import type { EmailActionDefinition } from '../event/definitions';
+import type { Delivery } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+import { failed, type Outcome } from '../event/outcome';
+import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { ActionHandler, PreparedAction } from './action-handler';
+import { SMTP_CONNECTIONS, type Mail, type Mailer } from './mailer';
+
+/** Sends a mail. Its Message-ID is made of the delivery id, so that what is repeated after a crash can be told from a second mail. */
+export function emailAction(mailer: Mailer | null): ActionHandler<EmailActionDefinition> {
+  return {
+    type: 'email',
+    prepare(definition) {
+      if (mailer === null) throw new Error('an email action without SMTP_URL got past the check of the file');
+      return new PreparedEmail(definition, mailer);
+    },
+  };
+}
+
+class PreparedEmail implements PreparedAction {
+  readonly endpoint = 'smtp';
+  readonly concurrency = SMTP_CONNECTIONS;
+  readonly timeout: number;
+  private readonly addresses: Readonly<Record<'from' | 'to' | 'cc' | 'bcc' | 'reply_to', readonly Template[]>>;
+  private readonly subject: Template;
+  private readonly text: Template | null;
+  private readonly html: Template | null;
+
+  constructor(
+    definition: EmailActionDefinition,
+    private readonly mailer: Mailer,
+  ) {
+    const { from, to, cc, bcc, replyTo, subject, text, html, timeout } = definition;
+    const plain = (source: string): Template => compileTemplate(source, 'text');
+    this.timeout = timeout;
+    this.addresses = {
+      from: [plain(from)],
+      to: to.map(plain),
+      cc: cc.map(plain),
+      bcc: bcc.map(plain),
+      reply_to: replyTo === null ? [] : [plain(replyTo)],
+    };
+    this.subject = plain(subject);
+    this.text = text === null ? null : plain(text);
+    this.html = html === null ? null : compileTemplate(html, 'html');
+  }
+
+  run({ event }: Delivery, id: string): Promise<Outcome> {
+    try {
+      return this.mailer.send(this.mail(event, id), this.timeout);
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
+      throw error;
+    }
+  }
+
+  private mail(event: EntityEvent, id: string): Mail {
+    const [from = ''] = this.rendered('from', event);
+    const [replyTo] = this.rendered('reply_to', event);
+    const subject = this.subject.render(event).text;
+    if (/[\r\n]/.test(subject)) throw new TemplateRenderError('the subject holds a line break');
+    return {
+      messageId: `<${id}@${/@([^\s>]+)/.exec(from)?.[1] ?? 'fraiseql-observers'}>`,
+      from,
+      to: this.rendered('to', event),
+      cc: this.rendered('cc', event),
+      bcc: this.rendered('bcc', event),
+      replyTo,
+      subject,
+      text: this.text?.render(event).text,
+      html: this.html?.render(event).text,
+    };
+  }
+
+  /** A value from data could otherwise add recipients: `a@b.example, everybody@b.example`. */
+  private rendered(field: keyof PreparedEmail['addresses'], event: EntityEvent): string[] {
+    return this.addresses[field].map((template) => {
+      const { text } = template.render(event);
+      const found = addressParser(text, { flatten: true });
+      // Not the text itself: it is payload.
+      if (found.length !== 1 || !/^[^\s@]+@[^\s@]+$/.test(found[0]?.address ?? '') || /[\r\n]/.test(text))
+        throw new TemplateRenderError(`${field} is not one address once it is rendered`);
+      return text;
+    });
+  }
+}

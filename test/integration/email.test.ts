@@ -1,0 +1,163 @@
+import type { SMTPServerOptions } from 'smtp-server';
+import type { EmailActionDefinition } from '../../src/event/definitions';
+import { selfSigned } from '../support/certificate';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { SmtpReply, startSmtpServer, type ReceivedMail, type TestSmtpServer } from '../support/smtp-server';
+import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+
+let database: TestDatabase;
+let smtp: TestSmtpServer;
+let stream: TestStream | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  await database.query('create table public.orders (id bigint primary key, name text, email text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream?.stop();
+  await smtp.close();
+  await database.drop();
+  stream = null;
+});
+
+const MAIL: EmailActionDefinition = {
+  type: 'email',
+  name: 'mail',
+  from: 'The shop <shop@example.com>',
+  to: ['{{ data.email }}'],
+  cc: [],
+  bcc: [],
+  replyTo: null,
+  subject: 'Order {{ entity.key }} für {{ name }}',
+  text: 'Dear {{ name }}',
+  html: '<p>Dear <b>{{ name }}</b></p>',
+  timeout: 5_000,
+};
+
+async function start(
+  mail: Partial<EmailActionDefinition>,
+  server: SMTPServerOptions = {},
+  url = (port: number) => `smtp://127.0.0.1:${port}`,
+): Promise<void> {
+  smtp = await startSmtpServer(server);
+  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [{ ...MAIL, ...mail }] });
+  stream = await startStream(database.url, [observer], { settings: { smtpUrl: url(smtp.port) } });
+}
+
+const insert = (name: string, email = 'ann@example.org'): Promise<unknown> =>
+  database.query('insert into orders values (7, $1, $2)', [name, email]);
+const mails = (count: number): Promise<ReceivedMail[]> => eventually(() => Promise.resolve(smtp.mails), (all) => all.length >= count); // prettier-ignore
+const dead = (): Promise<{ error: string; message: string; response: string | null }[]> =>
+  eventually(() => database.query<{ error: string; message: string; response: string | null }>('select error, message, response from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+const tries = async (): Promise<number> => (await database.query('select from observers.attempt')).length;
+
+test('text and HTML arrive, with values escaped for each, and a Message-ID of the delivery', async () => {
+  await start({ cc: ['cc@example.org'], bcc: ['bcc@example.org'], replyTo: 'reply@example.com' });
+  await insert('<script>alert(1)</script> & "Ann"');
+  const [mail] = await mails(1);
+  expect(mail).toMatchObject({ from: 'shop@example.com', to: ['ann@example.org', 'cc@example.org', 'bcc@example.org'] });
+  // Quoted-printable breaks its lines with =.
+  expect(mail!.source.replaceAll('=\r\n', '')).toContain('Dear <b>&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;Ann&quot;</b>');
+  expect(mail!.source).toContain('Dear <script>alert(1)</script> & "Ann"');
+  expect(mail!.source).toMatch(/^Message-ID: <[\da-f]{8}-[\da-f]{4}-5[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}@example\.com>\r$/m);
+  expect(mail!.source).toMatch(/^Subject: =\?UTF-8\?/m);
+  expect(mail!.source).toMatch(/^Reply-To: reply@example\.com\r$/m);
+  expect(mail!.source).not.toMatch(/^Bcc:/m);
+  const rows = await eventually(() => database.query('select outcome, status from observers.attempt'), (all) => all.length === 1); // prettier-ignore
+  expect(rows).toEqual([{ outcome: 'succeeded', status: 250 }]);
+});
+
+test.each([
+  ['a second recipient', 'ann@example.org, all@example.org', 'Ann', /^to is not one address/],
+  ['a group', 'friends: a@example.org, b@example.org;', 'Ann', /^to is not one address/],
+  ['a header', 'ann@example.org\r\nBcc: all@example.org', 'Ann', /^to is not one address/],
+  ['no address', '', 'Ann', /^to is not one address/],
+  ['a header in the subject', 'ann@example.org', 'Ann\r\nBcc: all@example.org', /^the subject holds a line break/],
+])('%s from the data is refused before anything is sent', async (_what, email, name, message) => {
+  await start({});
+  await insert(name, email);
+  const [letter] = await dead();
+  expect(letter!.error).toBe('template');
+  expect(letter!.message).toMatch(message);
+  expect(letter!.message).not.toContain('example.org');
+  expect(smtp.mails).toEqual([]);
+});
+
+test('a 4xx is tried again, with the same Message-ID', async () => {
+  let refused = 0;
+  await start(
+    {},
+    { onRcptTo: (_address, _session, callback) => (refused++ < 2 ? callback(new SmtpReply(451, 'greylisted, come back')) : callback()) },
+  );
+  await insert('Ann');
+  await mails(1);
+  await eventually(tries, (count) => count === 3);
+  const rows = await database.query("select error, status from observers.attempt where outcome = 'retry'");
+  expect(rows).toEqual([{ error: 'smtp_temporary', status: 451 }, { error: 'smtp_temporary', status: 451 }]); // prettier-ignore
+});
+
+test('a 5xx is dead at once, with what the server said', async () => {
+  await start({}, { onRcptTo: (_address, _session, callback) => callback(new SmtpReply(550, 'no such mailbox')) });
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter).toMatchObject({ error: 'smtp_rejected', response: expect.stringContaining('no such mailbox') as string });
+  expect(await tries()).toBe(1);
+});
+
+test('a recipient that is refused beside one that is not is named, and nobody gets the mail twice', async () => {
+  const onRcptTo: SMTPServerOptions['onRcptTo'] = ({ address }, _session, callback) =>
+    address.startsWith('bad') ? callback(new SmtpReply(550, 'no such mailbox')) : callback();
+  await start({ to: ['ann@example.org', 'bad@example.org'] }, { onRcptTo });
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter!.message).toContain('the mail was sent, but the SMTP server refused bad@example.org');
+  expect(smtp.mails).toHaveLength(1);
+});
+
+test('user and password are used, and wrong ones are told without showing them', async () => {
+  const onAuth: SMTPServerOptions['onAuth'] = ({ username = '', password }, _session, callback) =>
+    password === 'CANARY-right' ? callback(null, { user: username }) : callback(new SmtpReply(535, 'authentication failed'));
+  const options: SMTPServerOptions = { authOptional: false, allowInsecureAuth: true, onAuth };
+  await start({}, options, (port) => `smtp://shop:CANARY-right@127.0.0.1:${port}`);
+  await insert('Ann');
+  expect((await mails(1))[0]!.user).toBe('shop');
+  await stream?.stop();
+  await smtp.close();
+  await start({}, options, (port) => `smtp://shop:CANARY-wrong@127.0.0.1:${port}`);
+  await database.query("insert into orders values (8, 'Ann', 'ann@example.org')");
+  const [letter] = await dead();
+  expect(letter).toMatchObject({ error: 'configuration' });
+  expect(JSON.stringify(letter)).not.toContain('CANARY');
+});
+
+test.each([
+  ['STARTTLS', 'smtp', {}],
+  ['TLS', 'smtps', { secure: true }],
+] as const)('%s is used, and a certificate of nobody known is dead, with what to do', async (_what, scheme, secure) => {
+  const server = { ...secure, disabledCommands: [], ...selfSigned({ names: ['IP:127.0.0.1'] }) };
+  await start({}, server, (port) => `${scheme}://127.0.0.1:${port}`);
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter!.error).toBe('tls');
+  await stream?.stop();
+  await smtp.close();
+  await start({}, server, (port) => `${scheme}://127.0.0.1:${port}?tls.rejectUnauthorized=false`);
+  await database.query("insert into orders values (8, 'Ann', 'ann@example.org')");
+  expect((await mails(1))[0]!.secure).toBe(true);
+});
+
+test('a server that does not answer is a timeout, and one that is not there a connection: both are tried again', async () => {
+  await start({ timeout: 300 }, { onConnect: () => undefined });
+  await insert('Ann');
+  const rows = await eventually(() => database.query("select distinct error from observers.attempt where outcome = 'retry'"), (all) => all.length > 0); // prettier-ignore
+  expect(rows).toEqual([{ error: 'timeout' }]);
+  await stream?.stop();
+  const { port } = smtp;
+  await smtp.close();
+  smtp = await startSmtpServer();
+  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [MAIL] });
+  stream = await startStream(database.url, [observer], { settings: { smtpUrl: `smtp://127.0.0.1:${port}` } });
+  await eventually(() => database.query("select from observers.attempt where error = 'connection'"), (all) => all.length > 0); // prettier-ignore
+}, 60_000);
