@@ -10,7 +10,7 @@ import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
 import { startEmbeddedPostgres } from './database/embedded/embedded-postgres';
 import { runMigrations } from './database/migrator';
 import { connect, createPool, describeUrl } from './database/postgres';
-import { SystemClock } from './event/clock';
+import { SystemClock, type Clock } from './event/clock';
 import { ExitCode, OperatorError } from './event/errors';
 import { applyCapture, planCapture } from './listener/capture/capture';
 import { StreamService } from './listener/stream.service';
@@ -27,6 +27,7 @@ export interface StartOptions {
   /** Refuse to start when the triggers differ from the file. */
   readonly strict: boolean;
   readonly listeners?: readonly EventListener[];
+  readonly clock?: Clock;
   /** Called when the service cannot go on without a person. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -61,9 +62,8 @@ export async function startService(options: StartOptions): Promise<Service> {
 }
 
 async function start(options: StartOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
-  const { configuration, logger, listeners = [], onFatal } = options;
+  const { configuration, logger, listeners = [], clock = new SystemClock(), onFatal } = options;
   const { settings, file } = configuration;
-  const clock = new SystemClock();
 
   const url = settings.databaseUrl ?? (await startEmbedded(settings.dataDir, logger, stops));
   const applied = await runMigrations(url);
@@ -137,7 +137,8 @@ async function bringCapture(url: string, { configuration, logger, applyCapture: 
 }
 
 async function listen(module: ReturnType<typeof AppModule.of>, host: string, port: number, logger: Logger): Promise<INestApplication> {
-  const app = await NestFactory.create(module, { logger: nestLogger(logger), abortOnError: false });
+  // Cut at the stop: a connection that asks nothing would keep the process for ever.
+  const app = await NestFactory.create(module, { logger: nestLogger(logger), abortOnError: false, forceCloseConnections: true });
   try {
     await app.listen(port, host);
     return app;

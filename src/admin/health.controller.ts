@@ -11,8 +11,6 @@ import { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
 import { StreamService } from '../listener/stream.service';
 
-/** Neither a page read nor an event finished for so long, in milliseconds: the reader is stuck. */
-const STUCK_AFTER = 30_000;
 const DATABASE_TIMEOUT = 2_000;
 
 /** Probes. A stuck destination does not make the pod unready (its deliveries are handed over); a stuck reader does. */
@@ -68,7 +66,7 @@ export class HealthController {
     const { state } = this.stream;
     const silent = this.clock.monotonic() - this.stream.progressAt;
     const details = { state, silent_ms: Math.round(silent) };
-    const ready = state === 'standing by' || (state === 'leading' && silent < STUCK_AFTER);
+    const ready = state === 'standing by' || (state === 'leading' && silent < this.stream.stuckAfter);
     return ready ? check.up(details) : check.down(details);
   }
 

@@ -23,7 +23,6 @@ const ACTION: StandIn = { whole: (i) => ({ type: 'log', name: `malformed-${i}` }
  */
 export function repair(value: Readonly<Entry>, issues: readonly z.core.$ZodIssue[]): unknown {
   const copy = structuredClone(value) as Entry;
-  copy['version'] = 1;
   for (const issue of issues) {
     const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
@@ -33,6 +32,8 @@ export function repair(value: Readonly<Entry>, issues: readonly z.core.$ZodIssue
       replace(copy, path);
     }
   }
+  // Last: what is wrong with the version itself has taken it out.
+  copy['version'] = 1;
   return copy;
 }
 

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import type { Client } from 'pg';
+import type { Logger } from 'pino';
 import { loadConfiguration, loadSettings } from '../config/load';
 import { runUntilSignal } from '../cli/run-until-signal';
 import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
 import { connect } from '../database/postgres';
 import { startService } from '../lifecycle';
 import { createLogger } from '../logging/logger';
+import type { EventRun } from '../pipeline/event-run';
 import { VERSION } from '../version';
 import { DEMO_FILE, DEMO_TABLE } from './demo-file';
 import { DemoReceiver } from './demo-receiver';
@@ -27,46 +29,61 @@ export async function runDemo(env: Readonly<Record<string, string | undefined>>)
     const stops: (() => Promise<void>)[] = [];
     const stop = async (): Promise<void> => {
       for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
-      process.stdout.write('\nstopped cleanly\n');
     };
-    const narrator = new Narrator();
-    narrator.header(VERSION, relative(process.cwd(), dataDir) || dataDir);
-    const secret = `whsec_${randomBytes(32).toString('base64')}`;
-    const receiver = new DemoReceiver(secret, (arrival) => narrator.arrived(arrival));
-    const receiverUrl = await receiver.listen();
-    stops.push(() => receiver.close());
-
-    const postgres = await startEmbeddedPostgres({ dataDir });
-    stops.push(() => postgres.stop());
-    const client = await connect(postgres.url, 'demo shop');
-    stops.push(() => client.end());
-    await client.query(DEMO_TABLE);
-
-    mkdirSync(dataDir, { recursive: true });
-    const configFile = join(dataDir, 'demo.yaml');
-    writeFileSync(configFile, DEMO_FILE);
-    const configuration = loadConfiguration({
-      env: { OBSERVERS_PORT: '0', ...own, DATABASE_URL: postgres.url, DEMO_URL: receiverUrl, DEMO_SECRET: secret },
-      configFile,
-    });
-    const service = await startService({
-      configuration,
-      logger,
-      applyCapture: true,
-      strict: false,
-      listeners: [(run) => narrator.event(run)],
-      onFatal,
-    });
-    stops.push(() => service.stop());
-
-    const shop = new Shop(client, narrator);
-    await shop.firstOrder();
-    await narrator.firstTold;
-    narrator.commands(ownCommand(), postgres.url);
-    shop.open();
-    stops.push(() => shop.close());
-    return { stop };
+    try {
+      await start({ dataDir, own, logger, onFatal }, stops);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return { stop: () => stop().then(() => void process.stdout.write('\nstopped cleanly\n')) };
   });
+}
+
+interface DemoOptions {
+  readonly dataDir: string;
+  /** The environment without what the demo has of its own. */
+  readonly own: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Receiver → PostgreSQL → the shop's table → service → the first order, told step by step → the shop opens. */
+async function start({ dataDir, own, logger, onFatal }: DemoOptions, stops: (() => Promise<void>)[]): Promise<void> {
+  const narrator = new Narrator();
+  narrator.header(VERSION, relative(process.cwd(), dataDir) || dataDir);
+  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const receiver = new DemoReceiver(secret, (arrival) => narrator.arrived(arrival));
+  const receiverUrl = await receiver.listen();
+  stops.push(() => receiver.close());
+
+  const postgres = await startEmbeddedPostgres({ dataDir });
+  stops.push(() => postgres.stop());
+  const client = await connect(postgres.url, 'demo shop');
+  stops.push(() => client.end());
+  await client.query(DEMO_TABLE);
+
+  const configFile = join(dataDir, 'demo.yaml');
+  writeFileSync(configFile, DEMO_FILE);
+  const configuration = loadConfiguration({
+    env: { OBSERVERS_PORT: '0', ...own, DATABASE_URL: postgres.url, DEMO_URL: receiverUrl, DEMO_SECRET: secret },
+    configFile,
+  });
+  const listeners = [(run: EventRun): void => narrator.event(run)];
+  const service = await startService({ configuration, logger, applyCapture: true, strict: false, listeners, onFatal });
+  stops.push(() => service.stop());
+
+  const shop = new Shop(client, narrator);
+  stops.push(() => shop.close());
+  // Not waited for: a signal must end the demo also when no delivery comes.
+  shop
+    .firstOrder()
+    .then(() => narrator.firstTold)
+    .then(() => {
+      narrator.commands(ownCommand(), postgres.url);
+      shop.open();
+    })
+    .catch(onFatal);
 }
 
 /** What to type to run this program again, in this folder: its name where the shell finds it, which after npx it does not. */
@@ -83,6 +100,7 @@ class Shop {
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
   private orders = 0;
+  private closed = false;
 
   constructor(
     private readonly client: Client,
@@ -97,12 +115,14 @@ class Shop {
   }
 
   open(): void {
+    if (this.closed) return;
     this.timer = setInterval(() => {
       this.writing = this.writing.then(() => this.order()).catch(() => undefined);
     }, ORDER_EVERY);
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     if (this.timer !== null) clearInterval(this.timer);
     await this.writing;
   }

@@ -25,6 +25,8 @@ const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 1_000;
 const HAND_OVER_CHECK = 100;
+/** Neither a page read nor an event finished for so long, in milliseconds: the reader is stuck. */
+const STUCK_AFTER = 30_000;
 
 /** What this instance is doing about its stream. */
 export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
@@ -75,6 +77,11 @@ export class StreamService {
   constructor(private readonly deps: StreamDependencies) {
     this.holder = `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
     this.progressAt = deps.clock.monotonic();
+  }
+
+  /** Milliseconds without progress after which something is wrong: an idle stream may look by itself only once a minute. */
+  get stuckAfter(): number {
+    return STUCK_AFTER + this.deps.settings.pollInterval;
   }
 
   get inFlight(): number {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const demo of demos.splice(0)) if (demo.child.exitCode === null && demo.child.signalCode === null) await demo.end('SIGINT');
+  for (const demo of demos.splice(0)) await demo.end('SIGINT');
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -177,3 +177,41 @@ test('a second demo in the folder of one that runs is refused, and does not take
   expect(await orders(output)).toBeGreaterThan(0);
   await first.waitFor(/express-order +try 3 +delivered/);
 });
+
+test('a start that fails leaves no server behind', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const running = demo({ OBSERVERS_PORT: String(port) });
+  const postmaster = await eventually(() => Promise.resolve(postmasterOf(join(folder, '.observers'))), (pid) => pid !== null); // prettier-ignore
+  expect((await running.ended).code).toBe(2);
+  await new Promise((resolve) => taken.close(resolve));
+  expect(running.output()).toContain(`port ${port} on 127.0.0.1 is in use`);
+  expect(isRunning(postmaster!)).toBe(false);
+});
+
+test('Ctrl-C ends it while the first delivery does not come', async () => {
+  const first = demo();
+  const url = /DATABASE_URL="([^"]+)"/.exec(await first.waitFor(SHOWN))![1]!;
+  await first.end('SIGINT');
+  const second = demo();
+  const client = await holdStream(url);
+  await second.waitFor(/a row is written/);
+  const shown = SHOWN.test(second.output());
+  const { code, took } = await second.end('SIGINT');
+  await client.end().catch(() => undefined);
+  expect({ shown, code, inTime: took < 5_000 }).toEqual({ shown: false, code: 0, inTime: true });
+});
+
+/** Another instance leads, as far as the database knows. */
+async function holdStream(url: string): Promise<Client> {
+  const connected = async (): Promise<Client | null> => {
+    const client = new Client({ connectionString: url }).on('error', () => undefined);
+    return client.connect().then(() => client, () => null); // prettier-ignore
+  };
+  const client = await eventually(connected, (answer) => answer !== null);
+  await client!.query(
+    "update observers.lease set holder = 'another', backend_pid = pg_backend_pid(), backend_start = null, expires_at = clock_timestamp() + interval '1 hour'",
+  );
+  return client!;
+}

@@ -1,60 +1,120 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BARE, launch, run, type Running } from '../support/program';
+import { BARE, isRunning, launch, MAIN, postmasterOf, run, type Result, type Running } from '../support/program';
 
 const ROOT = join(__dirname, '../..');
-const env = { ...process.env, ...BARE, npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false' };
+const LARGEST = 2 * 1024 * 1024;
+/** Quiet and quick: nothing is asked of the registry but what the cache of this machine has not. */
+const NPM = {
+  ...BARE,
+  npm_config_prefer_offline: 'true',
+  npm_config_audit: 'false',
+  npm_config_fund: 'false',
+  npm_config_update_notifier: 'false',
+  npm_config_loglevel: 'error',
+};
 
 let folder: string;
 let tarball: string;
+/** The files of the tarball, by their path in it. */
+let files: ReadonlyMap<string, number>;
 let demo: Running | null = null;
 
 beforeAll(async () => {
+  if (!existsSync(MAIN)) throw new Error('dist is missing: npm run build (npm ci does it)');
   folder = mkdtempSync(join(tmpdir(), 'observers-package-'));
-  // The build stands already; building again would pull dist from under the other tests.
-  const packed = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT, env });
-  expect(packed).toMatchObject({ code: 0 });
-  tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? 'none was packed';
+  mkdirSync(join(folder, 'empty'));
+  // Without scripts: prepare would build anew, under the feet of tests that run beside this one.
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', join(folder, 'empty')];
+  const { code, out, err } = await run('npm', args, { cwd: ROOT, env: NPM });
+  if (code !== 0) throw new Error(`npm pack: ${err}`);
+  const [pack] = JSON.parse(out) as { filename: string; files: { path: string; size: number }[] }[];
+  tarball = pack!.filename;
+  files = new Map(pack!.files.map(({ path, size }) => [path, size]));
 });
 
 afterAll(async () => {
-  if (demo !== null && demo.child.exitCode === null && demo.child.signalCode === null) await demo.end('SIGINT');
+  await demo?.end('SIGINT');
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('the package holds the program and its papers, nothing else, and no path of the machine that packed it', async () => {
-  const { out } = await run('tar', ['-tzf', join(folder, tarball)], { cwd: folder, env });
-  const files = out.trim().split('\n').map((name) => name.replace('package/', '')); // prettier-ignore
-  for (const needed of [
+test('the tarball holds the program, migrations, schema, documents and licence; no tests and no sources', () => {
+  const expected = [
     'dist/src/main.js',
     'dist/migrations/0001-change-log.js',
-    'README.md',
-    'LICENSE',
-    'CHANGELOG.md',
     'observers.schema.json',
-    'docs/envelope.schema.json',
-  ])
-    expect(files).toContain(needed);
-  expect(files.filter((name) => /^(src|test|bench|dist\/bench|node_modules)\//.test(name))).toEqual([]);
-  expect(statSync(join(folder, tarball)).size).toBeLessThan(1 << 20);
-  const unpacked = join(folder, 'unpacked');
-  mkdirSync(unpacked);
-  await run('tar', ['-xzf', join(folder, tarball), '-C', unpacked], { cwd: folder, env });
-  const { out: found } = await run('grep', ['-rlF', ROOT, unpacked], { cwd: folder, env });
-  expect(found).toBe('');
+    '.env.example',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'package.json',
+  ];
+  expect(expected.filter((path) => !files.has(path))).toEqual([]);
+  const foreign = [...files.keys()].filter((path) =>
+    /(^|\/)(test|bench|\.observers|coverage|\.ci)\/|\.test\.|(?<!\.d)\.ts$|\.tgz$/.test(path),
+  );
+  expect(foreign).toEqual([]);
 });
 
-test('npx with the tarball runs the demo from an empty folder, and Ctrl-C ends it', async () => {
-  const empty = join(folder, 'empty');
-  mkdirSync(empty);
-  // A cache of its own would download everything; a prefix of its own keeps npx from finding an earlier one.
-  demo = launch('npx', ['--yes', '--prefer-offline', join('..', tarball), 'start', '--demo'], { cwd: empty, env, detached: true });
+test('what the README links to is in the tarball, and every migration of the sources', () => {
+  const links = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path!);
+  const there = (path: string): boolean => [...files.keys()].some((file) => file === path || file.startsWith(`${path}/`));
+  // What is for those who have the clone is not in the tarball.
+  expect(links.filter((path) => !there(path) && path !== 'CONTRIBUTING.md')).toEqual([]);
+  const migrations = [...files.keys()].filter((path) => /^dist\/migrations\/\d{4}-.*\.js$/.test(path));
+  expect(migrations.length).toBeGreaterThanOrEqual(4);
+});
+
+test(`the tarball is smaller than ${LARGEST >> 20} MiB`, () => {
+  const { length } = readFileSync(join(folder, 'empty', tarball));
+  console.log(`${tarball}: ${Math.round(length / 1024)} KiB, ${files.size} files`);
+  expect(length).toBeLessThan(LARGEST);
+});
+
+test('nothing in it names a folder of the machine that built it', async () => {
+  const out = join(folder, 'content');
+  mkdirSync(out);
+  expect((await run('tar', ['-xzf', join(folder, 'empty', tarball), '-C', out], { cwd: folder })).code).toBe(0);
+  const naming = [...files.keys()].filter((path) => {
+    const text = readFileSync(join(out, 'package', path), 'utf8');
+    return [ROOT, homedir()].some((place) => text.includes(`${place}/`) || text.includes(`"${place}"`));
+  });
+  expect(naming).toEqual([]);
+  const maps = [...files.keys()].filter((path) => path.endsWith('.map'));
+  const absolute = maps.flatMap((path) => (JSON.parse(readFileSync(join(out, 'package', path), 'utf8')) as { sources: string[] }).sources).filter((source) => /^(\/|[A-Z]:|file:)/.test(source)); // prettier-ignore
+  expect(absolute).toEqual([]);
+});
+
+test('in an empty folder npx starts the demo, which shows a delivery, prints commands that work there, and ends', async () => {
+  const cwd = join(folder, 'empty');
+  demo = launch('npx', ['--yes', `./${tarball}`, 'start', '--demo'], { cwd, env: NPM, detached: true });
   const output = await demo.waitFor(/Ctrl-C ends it/, 150_000);
-  expect(output).toMatch(/signature verified/);
-  const [, command = ''] = /^ {4}(.*) status$/m.exec(output) ?? [];
-  const [database = ''] = /export DATABASE_URL=.*/.exec(output) ?? [];
-  expect(await run('sh', ['-c', `${database}; ${command} status`], { cwd: empty })).toMatchObject({ code: 0, err: '' });
-  expect((await demo.end('SIGINT')).took).toBeLessThan(10_000);
-  expect(demo.output()).toMatch(/stopped cleanly/);
-}, 200_000);
+  expect(output).toMatch(/✓ order-shipped[^]*✗ express-order[^]*signature verified[^]*commit to delivery +\d+\.\d ms/);
+  const [database] = /export DATABASE_URL=.*/.exec(output) ?? ['none printed'];
+  const lines = [...output.split('Try next')[1]!.matchAll(/^ +(\S.* (?:status|dlq list))$/gm)].map(([, line]) => line!);
+  expect(lines).toHaveLength(2);
+  for (const line of lines) {
+    const { code, out, err } = await run('sh', ['-c', `${database}; ${line}`], { cwd });
+    expect({ line, code, err }).toEqual({ line, code: 0, err: '' });
+    expect(out).toMatch(/leader|empty/);
+  }
+  const postmaster = postmasterOf(join(cwd, '.observers'))!;
+  expect(isRunning(postmaster)).toBe(true);
+  const { took } = await demo.end('SIGINT');
+  expect(took).toBeLessThan(10_000);
+  expect(isRunning(postmaster)).toBe(false);
+  expect(demo.output()).toContain('stopped cleanly');
+}, 180_000);
+
+test('what npx installed also says its version, writes a file that it accepts, and tells what is wrong with another', async () => {
+  const cwd = join(folder, 'empty');
+  const [, command = 'not installed'] = /^ {4}(\S.*) status$/m.exec(demo?.output() ?? '') ?? [];
+  const installed = (args: string): Promise<Result> => run('sh', ['-c', `${command} ${args}`], { cwd });
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  expect(await installed('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  expect(await installed('init')).toMatchObject({ code: 0 });
+  expect(await installed('validate-config')).toMatchObject({ code: 0 });
+  writeFileSync(join(cwd, 'bad.yaml'), 'version: 1\nobservers: 3\n');
+  expect(await installed('validate-config bad.yaml')).toMatchObject({ code: 2, err: expect.stringContaining('bad.yaml:2:') as string });
+});

@@ -1,128 +1,156 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pino from 'pino';
+import { connect } from 'node:net';
 import request from 'supertest';
-import { loadConfiguration } from '../../src/config/load';
-import { startService, type Service } from '../../src/lifecycle';
+import { SystemClock } from '../../src/event/clock';
+import type { Service } from '../../src/lifecycle';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, type Receiver } from '../support/receiver';
+import { startTestService, type TestServiceOptions } from '../support/service';
 import { eventually } from '../support/stream';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
-
-const OBSERVERS = `version: 1
-capture:
-  - { table: public.orders, entity: Order }
-endpoints:
-  sink: { url: "\${SINK_URL}", allow_addresses: [loopback] }
-observers:
-  - { name: all, entity: Order, actions: [{ type: webhook, endpoint: sink }] }
-`;
+import { startTcpProxy } from '../support/tcp-proxy';
 
 let database: TestDatabase;
-let receiver: Receiver;
-let proxy: TcpProxy;
-let folder: string;
 const services: Service[] = [];
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  receiver = await startReceiver();
-  proxy = await startTcpProxy('127.0.0.1', Number(new URL(database.url).port));
-  folder = mkdtempSync(join(tmpdir(), 'observers-probes-'));
-  writeFileSync(join(folder, 'observers.yaml'), OBSERVERS);
-  await database.query('create table public.orders (id bigint primary key)');
 });
 
 afterEach(async () => {
   for (const service of services.splice(0)) await service.stop();
-  await proxy.close();
-  await receiver.close();
   await database.drop();
-  rmSync(folder, { recursive: true });
 });
 
-async function start(url = database.url): Promise<Service> {
-  const env = { DATABASE_URL: url, SINK_URL: receiver.url, OBSERVERS_PORT: '0', OBSERVERS_SHUTDOWN_TIMEOUT: '1s' };
-  const configuration = loadConfiguration({ env, configFile: join(folder, 'observers.yaml') });
-  const service = await startService({
-    configuration,
-    logger: pino({ level: 'silent' }),
-    applyCapture: true,
-    strict: false,
-    onFatal: (error) => { throw error; }, // prettier-ignore
-  });
+async function start(options: TestServiceOptions = {}, url = database.url): Promise<Service> {
+  const service = await startTestService(url, options);
   services.push(service);
   return service;
 }
 
-interface Probe {
-  readonly status: number;
-  readonly body: { readonly status: string; readonly details: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+const PROBES = ['live', 'ready', 'startup'] as const;
+type Statuses = Record<(typeof PROBES)[number], number>;
+
+async function probes({ address }: Service): Promise<Statuses> {
+  const asked = PROBES.map(async (probe) => [probe, (await request(`http://${address}`).get(`/health/${probe}`)).status] as const);
+  return Object.fromEntries(await Promise.all(asked)) as Statuses;
 }
 
-const ask = async (service: Service, which: string): Promise<Probe> => {
-  const { status, body } = await request(`http://${service.address}`).get(`/health/${which}`);
-  return { status, body: body as Probe['body'] };
-};
-const becomes = (service: Service, which: string, status: number): Promise<Probe> =>
-  eventually(() => ask(service, which), (probe) => probe.status === status, 20_000); // prettier-ignore
+const UP: Statuses = { live: 200, ready: 200, startup: 200 };
+const reach = (service: Service, wanted: Statuses, timeout?: number): Promise<Statuses> =>
+  eventually(() => probes(service), (found) => PROBES.every((probe) => found[probe] === wanted[probe]), timeout); // prettier-ignore
 
-test('a leader and a stand-by are live, started and ready, and say which they are', async () => {
-  const leader = await start();
-  expect((await becomes(leader, 'startup', 200)).body.details['stream']).toMatchObject({ status: 'up', state: 'leading' });
-  expect((await ask(leader, 'live')).status).toBe(200);
-  expect((await ask(leader, 'ready')).body.details).toMatchObject({
-    database: { status: 'up' },
-    progress: { status: 'up', state: 'leading' },
-  });
-  const standBy = await start();
-  expect((await becomes(standBy, 'startup', 200)).body.details['stream']).toMatchObject({ state: 'standing by' });
-  expect((await ask(standBy, 'ready')).status).toBe(200);
-});
+const ready = async ({ address }: Service): Promise<request.Response> => request(`http://${address}`).get('/health/ready');
 
-test('without the database it is live and not ready, with the reason; when it is back, so is readiness', async () => {
-  const url = new URL(database.url);
-  url.port = String(proxy.port);
-  const service = await start(url.toString());
-  await becomes(service, 'ready', 200);
-  proxy.blackhole();
-  const { body } = await becomes(service, 'ready', 503);
-  expect(body.details['database']).toMatchObject({ status: 'down' });
-  expect((await ask(service, 'live')).status).toBe(200);
-  proxy.restore();
-  proxy.reset();
-  await becomes(service, 'ready', 200);
-  await database.query('insert into orders values (1)');
-  await receiver.waitFor(1);
-}, 90_000);
+/** Jumps when it is told to. */
+class JumpingClock extends SystemClock {
+  private ahead = 0;
+  jump(milliseconds: number): void {
+    this.ahead += milliseconds;
+  }
+  override monotonic(): number {
+    return super.monotonic() + this.ahead;
+  }
+}
 
-test('a stop closes the port', async () => {
+test('while it starts it lives, and is neither started nor ready; then it is both', async () => {
+  await database.query('begin; lock table observers.lease in access exclusive mode');
   const service = await start();
-  await becomes(service, 'ready', 200);
-  await services.pop()?.stop();
-  await expect(ask(service, 'live')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  expect(await probes(service)).toEqual({ live: 200, ready: 503, startup: 503 });
+  expect((await ready(service)).body).toMatchObject({
+    status: 'error',
+    error: { progress: { status: 'down', state: 'starting' } },
+    info: { database: { status: 'up' } },
+  });
+  await database.query('commit');
+  await reach(service, UP);
+  expect((await ready(service)).body).toMatchObject({ status: 'ok', info: { progress: { state: 'leading' } } });
 });
 
-test('twenty starts and stops leave nothing behind in the process, and no session in the database', async () => {
-  const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').sort(); // prettier-ignore
-  const listeners = (): number => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
-  const round = async (id: number): Promise<void> => {
-    const service = await start();
-    await becomes(service, 'startup', 200);
-    await database.query('insert into orders values ($1)', [id]);
-    await receiver.waitFor(id);
-    await services.pop()?.stop();
-  };
-  await round(1);
-  const [before, listening] = [resources(), listeners()];
-  for (let id = 2; id <= 20; id++) await round(id);
-  await eventually(() => Promise.resolve(resources()), (now) => now.length <= before.length, 5_000); // prettier-ignore
-  expect(listeners()).toBe(listening);
-  const sessions = await eventually(
-    () => database.query<{ name: string }>("select application_name as name from pg_stat_activity where datname = current_database() and application_name like 'fraiseql-observers%' and pid <> pg_backend_pid()"),
-    (rows) => rows.length === 0,
-    5_000,
-  ); // prettier-ignore
-  expect(sessions).toEqual([]);
-}, 120_000);
+test('an instance that stands by is ready too, and says what it does', async () => {
+  await reach(await start(), UP);
+  const second = await start();
+  await reach(second, UP);
+  expect((await ready(second)).body).toMatchObject({ info: { progress: { state: 'standing by' } } });
+});
+
+test('without an answer from the database it is not ready, within seconds, but lives; and is ready again after', async () => {
+  const { hostname, port } = new URL(database.url);
+  const proxy = await startTcpProxy(hostname, Number(port));
+  const url = new URL(database.url);
+  url.host = `127.0.0.1:${proxy.port}`;
+  const service = await start({}, url.toString());
+  await reach(service, UP);
+  proxy.blackhole();
+  const begun = performance.now();
+  const answer = await ready(service);
+  expect([answer.status, performance.now() - begun < 3_000]).toEqual([503, true]);
+  expect(answer.body).toMatchObject({ error: { database: { status: 'down', message: expect.stringContaining('no answer') as string } } });
+  expect(JSON.stringify(answer.body)).not.toContain(url.password);
+  expect((await request(`http://${service.address}`).get('/health/live')).status).toBe(200);
+  proxy.restore();
+  await reach(service, UP, 30_000);
+  // Gone with a reset, as at a restart: the same.
+  proxy.reset();
+  await reach(service, UP, 30_000);
+  await services.pop()!.stop();
+  await proxy.close();
+}, 60_000);
+
+test('a stop comes to its end while the database does not answer', async () => {
+  const { hostname, port } = new URL(database.url);
+  const proxy = await startTcpProxy(hostname, Number(port));
+  const url = new URL(database.url);
+  url.host = `127.0.0.1:${proxy.port}`;
+  const service = await start({ env: { OBSERVERS_SHUTDOWN_TIMEOUT: '1s' } }, url.toString());
+  await reach(service, UP);
+  proxy.blackhole();
+  const begun = performance.now();
+  await services.pop()!.stop();
+  expect(performance.now() - begun).toBeLessThan(25_000);
+  await proxy.close();
+});
+
+test('a stream that leads and makes no progress is not ready, and is again when it goes on', async () => {
+  const clock = new JumpingClock();
+  const service = await start({ clock });
+  await reach(service, UP);
+  await database.query('begin; lock table core.tb_entity_change_log in access exclusive mode');
+  // The next page waits for the lock; half a minute goes by.
+  await eventually(() => database.query('select 1 from pg_locks where not granted'), (rows) => rows.length > 0); // prettier-ignore
+  expect((await ready(service)).status).toBe(200);
+  clock.jump(31_000);
+  const { status, body } = await ready(service);
+  expect(status).toBe(503);
+  expect(body).toMatchObject({ info: { database: { status: 'up' } }, error: { progress: { status: 'down' } } });
+  expect((body as { error: { progress: { silent_ms: number } } }).error.progress.silent_ms).toBeGreaterThan(30_000);
+  await database.query('rollback');
+  await reach(service, UP, 20_000);
+});
+
+test('an idle stream that looks once a minute is not taken for a stuck one', async () => {
+  const clock = new JumpingClock();
+  const service = await start({ clock, env: { OBSERVERS_POLL_INTERVAL: '1m' } });
+  await reach(service, UP);
+  await eventually(() => database.query("select 1 from pg_locks where locktype = 'advisory' and granted and classid = 1868718693"), (rows) => rows.length === 1); // prettier-ignore
+  clock.jump(55_000);
+  expect((await ready(service)).status).toBe(200);
+});
+
+test('what is not a probe is 404, and says nothing of the inside', async () => {
+  const { address } = await start();
+  const { status, text } = await request(`http://${address}`).get('/health/../etc');
+  expect(status).toBe(404);
+  expect(text).not.toMatch(/node_modules|at \w+ \(/);
+});
+
+test('a stop closes the port, also with a connection open that asks nothing', async () => {
+  const service = await start();
+  await reach(service, UP);
+  const [host, port] = service.address.split(':');
+  const socket = connect(Number(port), host);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  const closed = new Promise((resolve) => socket.on('error', () => undefined).once('close', resolve));
+  const begun = performance.now();
+  await services.pop()!.stop();
+  await closed;
+  expect(performance.now() - begun).toBeLessThan(3_000);
+  await expect(request(`http://${service.address}`).get('/health/live')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});

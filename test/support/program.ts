@@ -60,6 +60,7 @@ export function launch(command: string, args: readonly string[], options: SpawnO
     });
   const end = (signal: NodeJS.Signals): Promise<Ended> => {
     signalled = performance.now();
+    if (child.exitCode !== null || child.signalCode !== null) return ended;
     if (options.detached === true && child.pid !== undefined) process.kill(-child.pid, signal);
     else child.kill(signal);
     return ended;
@@ -92,11 +93,12 @@ export function postmasterOf(dataDir: string): number | null {
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : null;
 }
 
+/** One that has ended and waits for its parent to notice does not run. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // An orphan that has ended stays as a zombie where init does not look after it.
-    return !/^\d+ \(.*\) Z/.test(existsSync('/proc') ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '');
+    const stat = `/proc/${pid}/stat`;
+    return !existsSync(stat) || !/^\d+ \(.*\) Z/.test(readFileSync(stat, 'utf8'));
   } catch (error) {
     return (error as { code?: string }).code === 'EPERM';
   }

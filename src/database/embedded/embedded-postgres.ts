@@ -1,14 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Client } from 'pg';
-import { ExitCode, messageOf, OperatorError } from '../../event/errors';
+import { ExitCode, OperatorError } from '../../event/errors';
 import { embeddedBinaries } from './binaries';
+import { placesIn, prepareFolder, type Places } from './data-folder';
 import { ownServer } from './owner';
-import { clearZombie, isAlive } from './postmaster';
-import { requireWritable, unprivilegedRunner, type Runner } from './unprivileged';
+import { clearStale, isAlive, isPostmaster } from './postmaster';
+import { unprivilegedRunner, type Runner } from './unprivileged';
 
 const DATABASE = 'observers';
 const START_TIMEOUT = 60_000;
@@ -33,13 +34,6 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-interface Places {
-  readonly folder: string;
-  readonly pgdata: string;
-  readonly password: string;
-  readonly log: string;
-}
-
 /**
  * Starts a real PostgreSQL in a local folder, for trying out and for tests: on 127.0.0.1 only, with a password of its own. A server
  * that a killed process left running in the folder is taken over; one that another process uses is left to it.
@@ -51,9 +45,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const running = await adopt(places);
   if (running !== null) return owned(running, places);
 
-  await clearZombie(places.pgdata);
   const native = embeddedBinaries();
-  prepareFolder(places.folder);
+  prepareFolder(places);
+  await clearStale(places.pgdata);
   const runner = unprivilegedRunner(native, places.pgdata, options.allowNamespaces);
   if (!existsSync(join(places.pgdata, 'PG_VERSION'))) initialise(runner, places);
   checkVersion(runner, places);
@@ -78,29 +72,11 @@ export async function runningEmbeddedUrl(dataDir: string): Promise<string | null
   return (await adopt(placesIn(dataDir)))?.url ?? null;
 }
 
-function placesIn(dataDir: string): Places {
-  const folder = resolve(dataDir);
-  return { folder, pgdata: join(folder, 'pgdata'), password: join(folder, 'password'), log: join(folder, 'postgres.log') };
-}
-
-function prepareFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    throw new OperatorError(
-      `the data folder ${folder} cannot be made: ${messageOf(error)}`,
-      'Set OBSERVERS_DATA_DIR to a folder that can be written.',
-      ExitCode.configuration,
-      { cause: error },
-    );
-  }
-  requireWritable(folder);
-}
-
 /** Into a folder beside, then renamed: an initialisation that was interrupted leaves nothing that looks finished. */
 function initialise(runner: Runner, { folder, pgdata, password, log }: Places): void {
   const unfinished = `${pgdata}.new`;
   rmSync(unfinished, { recursive: true, force: true });
+  rmSync(password, { force: true });
   writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600 });
   const passwordFile = join(folder, `password.${process.pid}`);
   const options = [
@@ -191,6 +167,7 @@ async function launch(runner: Runner, places: Places, port: number, settings: Re
     if (await answers(urlOf(places, port, 'postgres'))) return ensureDatabase(places, port);
     await new Promise((again) => setTimeout(again, 25));
   }
+  child.kill('SIGKILL');
   throw startFailure(places);
 }
 
@@ -215,7 +192,7 @@ async function adopt(places: Places): Promise<EmbeddedPostgres | null> {
   const file = join(places.pgdata, 'postmaster.pid');
   if (!existsSync(file) || !existsSync(places.password)) return null;
   const [pid, , , port] = readFileSync(file, 'utf8').split('\n').map(Number);
-  if (!pid || !port || !isAlive(pid)) return null;
+  if (!pid || !port || !isPostmaster(pid, places.pgdata)) return null;
   const url = urlOf(places, port, DATABASE);
   // It may be recovering from a crash.
   for (const until = Date.now() + START_TIMEOUT; Date.now() < until && isAlive(pid);) {

@@ -14,12 +14,28 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * In a container whose first process does not look after orphans, a killed postmaster stays as a zombie for ever. PostgreSQL takes it for
- * alive and refuses to start; so its lock file is removed, once no process works in the data folder any more.
+ * Whether a process is the server of a data folder, in which it then works. Where the system does not show that of another user's
+ * process, its name must do; and its number alone, where there is no /proc.
  */
-export async function clearZombie(pgdata: string): Promise<void> {
+export function isPostmaster(pid: number, pgdata: string): boolean {
+  if (!isAlive(pid)) return false;
+  if (!existsSync('/proc/self/cwd')) return true;
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(pgdata);
+  } catch (error) {
+    return (error as { code?: string }).code === 'EACCES' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres');
+  }
+}
+
+/**
+ * PostgreSQL refuses to start while any process has the number in its lock file: another one, after a restart of the machine or
+ * container; or the dead one itself, which stays as a zombie for ever where a container's first process does not look after orphans. So
+ * such a file is removed, once no process works in the data folder any more.
+ */
+export async function clearStale(pgdata: string): Promise<void> {
   const file = join(pgdata, 'postmaster.pid');
-  if (!existsSync(file) || !isZombie(Number(readFileSync(file, 'utf8').split('\n')[0]))) return;
+  if (!existsSync(file) || !existsSync('/proc/self/cwd')) return;
+  if (isPostmaster(Number(readFileSync(file, 'utf8').split('\n')[0]), pgdata)) return;
   for (const until = Date.now() + BACKENDS_TIMEOUT; someoneWorksIn(pgdata); await new Promise((again) => setTimeout(again, 20)))
     if (Date.now() > until) return;
   rmSync(file, { force: true });

@@ -1,21 +1,113 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SETTINGS } from '../../../src/config/settings';
+import pino from 'pino';
+import { loadSettings } from '../../../src/config/load';
+import { ConfigurationError } from '../../../src/config/problems';
+import { SETTINGS, type Setting, type SettingName } from '../../../src/config/settings';
+import { startService } from '../../../src/lifecycle';
+import { createTestDatabase } from '../../support/database';
+import { startReceiver } from '../../support/receiver';
+import { eventually } from '../../support/stream';
+import { ConfigFile } from './config-file';
 
-const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts') && !name.endsWith('config/settings.ts'))
-  .map((name) => readFileSync(join('src', name), 'utf8'))
-  .join('\n');
-const documentation = readFileSync('docs/configuration.md', 'utf8');
-const example = readFileSync('.env.example', 'utf8');
+const ROOT = join(__dirname, '../../..');
+const ALL = Object.entries(SETTINGS) as [SettingName, Setting<unknown>][];
+const file = new ConfigFile();
+afterAll(() => file.remove());
 
-describe('every setting', () => {
-  it.each(Object.entries(SETTINGS))('%s is read by the product, and documented', (name, { variable }) => {
-    // As `settings.name`, or taken out of the settings by its name.
-    expect(sources).toMatch(
-      new RegExp(`settings\\.${name}\\b|\\{[^}]*\\b${name}\\b[^}]*\\} = (\\w+\\.)*settings|\\{[^}]*\\b${name}\\b[^}]*\\} = loadSettings`),
-    );
-    expect(documentation).toContain(`\`${variable}\``);
-    expect(example).toContain(variable);
+/** Read before the service is started, or instead: by the start command and where there is no DATABASE_URL. */
+const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
+  logLevel: 'src/cli/start.command.ts',
+  logFormat: 'src/cli/start.command.ts',
+  dataDir: 'src/lifecycle.ts',
+};
+
+test('every setting is read by a service that starts, delivers, and stops with a delivery under way', async () => {
+  const database = await createTestDatabase();
+  const receiver = await startReceiver((_request, response) => void setTimeout(() => response.writeHead(204).end(), 50));
+  await database.query('create table public.orders (id int primary key)');
+  const configuration = file.load(
+    `version: 1
+capture: [{ table: public.orders, entity: Order }]
+observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hook }] }]
+endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } }`,
+    { DATABASE_URL: database.url, OBSERVERS_PORT: '0' },
+  );
+  const read = new Set<string>();
+  const settings = new Proxy(configuration.settings, {
+    get: (target, name) => {
+      read.add(String(name));
+      return Reflect.get(target, name) as unknown;
+    },
   });
+  const options = { logger: pino({ level: 'silent' }), applyCapture: true, strict: false, onFatal: () => undefined };
+  const service = await startService({ ...options, configuration: { ...configuration, settings } });
+  await eventually(() => Promise.resolve(service.stream.state), (state) => state === 'leading'); // prettier-ignore
+  await database.query('insert into orders values (1)');
+  await receiver.waitFor(1);
+  await service.stop();
+  await receiver.close();
+  await database.drop();
+  const elsewhere = ALL.filter(([name]) => {
+    const source = READ_ELSEWHERE[name];
+    return source !== undefined && readFileSync(join(ROOT, source), 'utf8').includes(`settings.${name}`);
+  });
+  expect(ALL.map(([name]) => name).filter((name) => !read.has(name) && !elsewhere.some(([other]) => other === name))).toEqual([]);
+});
+
+test.each(ALL)('%s stands in docs/configuration.md and in .env.example', (_name, { variable }) => {
+  expect(readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8')).toMatch(new RegExp(`^\\| \`${variable}\``, 'm'));
+  expect(readFileSync(join(ROOT, '.env.example'), 'utf8')).toMatch(new RegExp(`^# ${variable}=`, 'm'));
+});
+
+/** Settings that take any text; empty is unset. */
+const ANY_TEXT: readonly SettingName[] = ['dataDir', 'host', 'stream'];
+
+// Never the value, which may be a secret in the wrong place.
+test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told with its variable and what is accepted', (_name, { variable }) => {
+  let message = 'it was accepted';
+  try {
+    loadSettings({ env: { [variable]: 'tcp://10.0.0.1:CANARY' } });
+  } catch (error) {
+    ({ message } = error as ConfigurationError);
+  }
+  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://)`));
+  expect(message).not.toContain('CANARY');
+}); // prettier-ignore
+
+const TEN_MISTAKES = `version: 2
+settings: { port: many }
+capture:
+  - { table: orders.too.many.dots, entity: Order }
+endpoints:
+  billing: { url: "ftp://x/", timeout: 10 }
+observers:
+  - name: a
+    entity: Order
+    on: [upsert]
+    when: "status = "
+    retry: { strategy: quadratic, max_attempts: 0 }
+    actions: [{ type: webhok }]
+  - { name: a, entity: Order, actions: [] }
+`;
+
+test('ten mistakes are told at once, each with file, line and column', () => {
+  const problems = file.problemsOf(TEN_MISTAKES);
+  const places = problems.map(({ line, path }) => `${line} ${path}`);
+  for (const expected of [
+    '1 version',
+    '2 settings.port',
+    '4 capture[0].table',
+    '6 endpoints.billing.url',
+    '6 endpoints.billing.timeout',
+    '10 observers[0].on[0]',
+    '11 observers[0].when',
+    '12 observers[0].retry.strategy',
+    '12 observers[0].retry.max_attempts',
+    '13 observers[0].actions[0].type',
+    '14 observers[1].actions',
+  ]) expect(places).toContain(expected); // prettier-ignore
+  const { message } = new ConfigurationError(problems);
+  expect(message.match(/observers\.yaml:\d+:\d+ /g)!.length).toBe(problems.length);
+  expect(problems.every(({ line, column }) => line > 0 && column > 0)).toBe(true);
 });

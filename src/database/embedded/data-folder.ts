@@ -1,0 +1,62 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ExitCode, messageOf, OperatorError } from '../../event/errors';
+import { requireWritable } from './unprivileged';
+
+/** What stands where in a data folder. */
+export interface Places {
+  readonly folder: string;
+  readonly pgdata: string;
+  readonly password: string;
+  readonly log: string;
+}
+
+export function placesIn(dataDir: string): Places {
+  const folder = resolve(dataDir);
+  return { folder, pgdata: join(folder, 'pgdata'), password: join(folder, 'password'), log: join(folder, 'postgres.log') };
+}
+
+/** What an initialisation that was interrupted may have left. */
+const LEFT_OVER = /^(pgdata\.new|password(\.\d+)?|postgres|postgres\.log|port|demo\.yaml)$/;
+/** What others may put into a folder before it is ours: a mount point, a hidden file. */
+const TOLERATED = /^(\..*|lost\+found)$/;
+
+/**
+ * Makes the folder where there is none. One that holds something else is left as it is: we write files with plain names into it, and
+ * change its owner where PostgreSQL must run as somebody else.
+ *
+ * @throws OperatorError when it cannot be made or written, or is not ours
+ */
+export function prepareFolder({ folder, pgdata, password }: Places): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new OperatorError(
+      `the data folder ${folder} cannot be made: ${messageOf(error)}`,
+      'Set OBSERVERS_DATA_DIR to a folder that can be written.',
+      ExitCode.configuration,
+      { cause: error },
+    );
+  }
+  requireWritable(folder);
+  if (existsSync(join(pgdata, 'PG_VERSION'))) return requirePassword(pgdata, password);
+  const inCluster = existsSync(pgdata) ? readdirSync(pgdata).map((name) => join('pgdata', name)) : [];
+  const beside = readdirSync(folder).filter((name) => name !== 'pgdata' && !LEFT_OVER.test(name) && !TOLERATED.test(name));
+  const foreign = [...inCluster, ...beside];
+  if (foreign.length === 0) return;
+  const some = `${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}`;
+  throw new OperatorError(
+    `the data folder ${folder} holds files that are not ours: ${some}`,
+    'Set OBSERVERS_DATA_DIR to an empty folder, or to one that does not exist yet.',
+    ExitCode.configuration,
+  );
+}
+
+function requirePassword(pgdata: string, password: string): void {
+  if (existsSync(password)) return;
+  throw new OperatorError(
+    `the password of the PostgreSQL in ${pgdata} is missing: ${password} is not there`,
+    `Put the file back, or move ${pgdata} away to begin anew.`,
+    ExitCode.configuration,
+  );
+}
