@@ -3,13 +3,22 @@ import type { ActionDefinition, ObserverDefinition } from '../event/definitions'
 import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
+import type { OnceStore } from '../delivery/once';
 import type { PreparedAction } from './action-handler';
+import { databaseAction } from './database.action';
 import { emailAction } from './email.action';
 import { HttpSenders } from './http-sender';
 import { logAction } from './log.action';
 import { Mailer } from './mailer';
 import { slackAction } from './slack.action';
 import { webhookAction } from './webhook.action';
+
+/** What actions other than HTTP ones work with. */
+export interface Connections {
+  readonly smtpUrl: string | null;
+  /** Closed with the runner. */
+  readonly once: OnceStore;
+}
 
 /** Runs single tries. Both first attempts and retries come through here, so that they cannot differ. */
 export class ActionRunner {
@@ -21,8 +30,9 @@ export class ActionRunner {
   constructor(
     observers: readonly ObserverDefinition[],
     private readonly logger: Logger,
-    smtpUrl: string | null,
+    private readonly connections: Connections,
   ) {
+    const { smtpUrl } = connections;
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
     for (const observer of observers) {
       for (const action of observer.actions) this.prepared.set(action, this.prepare(action, observer.name));
@@ -53,7 +63,7 @@ export class ActionRunner {
   /** Ends all connections; tries under way end as `interrupted`. */
   async close(): Promise<void> {
     this.mailer?.close();
-    await this.senders.close();
+    await Promise.all([this.senders.close(), this.connections.once.close()]);
   }
 
   private prepare(action: ActionDefinition, observer: string): PreparedAction {
@@ -62,6 +72,8 @@ export class ActionRunner {
         return webhookAction(this.senders).prepare(action, observer);
       case 'slack':
         return slackAction(this.senders).prepare(action, observer);
+      case 'database':
+        return databaseAction(this.connections.once).prepare(action, observer);
       case 'email':
         return emailAction(this.mailer).prepare(action, observer);
       case 'log':

@@ -53,6 +53,8 @@ export class ActionLinker {
         return this.webhook(shape, name, `${observer}/${name}`, path);
       case 'slack':
         return this.slack(shape, name, `${observer}/${name}`, path);
+      case 'database':
+        return { type: 'database', name, function: shape.function, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT) };
       case 'email':
         return this.email(shape, name, path);
     }
@@ -75,9 +77,9 @@ export class ActionLinker {
   }
 
   private email(shape: EmailShape, name: string, path: Path): ActionDefinition {
-    const { smtpUrl, mailFrom } = this.settings;
-    if (smtpUrl === null) this.says.complain([...path, 'type'], 'email needs a server: set SMTP_URL, or smtp_url under settings:');
-    const from = shape.from ?? mailFrom ?? '';
+    if (this.settings.smtpUrl === null)
+      this.says.complain([...path, 'type'], 'email needs a server: set SMTP_URL, or smtp_url under settings:');
+    const from = shape.from ?? this.settings.mailFrom ?? '';
     if (from === '') this.says.complain(path, 'an email needs a sender: give from, or set OBSERVERS_MAIL_FROM');
     const { text = null, html = null, reply_to: replyTo = null, subject } = shape;
     if (text === null && html === null) this.says.complain(path, 'give text or html, or both');

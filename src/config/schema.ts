@@ -111,6 +111,16 @@ const email = z.strictObject({
   timeout: timeout.optional().describe('from dialling to the last reply; default 30s'),
 });
 
+const database = z.strictObject({
+  ...common,
+  type: z.literal('database'),
+  function: z
+    .string()
+    .regex(/^[^.\s"]+\.[^.\s"]+$/, 'expected schema.function, such as public.on_order')
+    .describe('schema.function in the database of the service; it takes the envelope as its one argument (json, jsonb or text)'),
+  timeout: timeout.optional().describe('of the call; default 10s'),
+});
+
 const log = z.strictObject({
   ...common,
   type: z.literal('log'),
@@ -129,7 +139,7 @@ const observer = z.strictObject({
   ordering: z.literal('none').optional(),
   on_failure: z.literal('dlq').optional(),
   retry: retry.optional(),
-  actions: z.array(z.discriminatedUnion('type', [webhook, slack, email, log])).min(1),
+  actions: z.array(z.discriminatedUnion('type', [webhook, slack, email, database, log])).min(1),
 });
 
 const settings = z.strictObject(
@@ -164,7 +174,7 @@ export type ActionShape = ObserverShape['actions'][number];
 export type WebhookShape = z.infer<typeof webhook>;
 export type SlackShape = z.infer<typeof slack>;
 export type EmailShape = z.infer<typeof email>;
-export const ACTION_TYPES = ['webhook', 'slack', 'email', 'log'];
+export const ACTION_TYPES = ['webhook', 'slack', 'email', 'database', 'log'];
 
 /** The text of `observers.schema.json`, for editors. */
 export function jsonSchema(): string {
@@ -174,7 +184,7 @@ export function jsonSchema(): string {
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
 export const LATER_KEYS = ['lookups', 'rate_limit', 'circuit_breaker', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
-export const LATER_ACTIONS = ['sms', 'push', 'search', 'cache', 'database', 'publish', 'custom'];
+export const LATER_ACTIONS = ['sms', 'push', 'search', 'cache', 'publish', 'custom'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   ordering: ['strict'],
   on_failure: ['log', 'alert'],

@@ -57,8 +57,8 @@ export async function disconnect(client: Client): Promise<void> {
 }
 
 /** Cuts a connection without a word. */
-export function destroySocket(client: Client): void {
-  (client as Client & { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+export function destroySocket(client: ClientBase): void {
+  (client as ClientBase & { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 function connection(url: string, suffix: string): ClientConfig {

@@ -74,6 +74,15 @@ export interface EmailActionDefinition {
   readonly timeout: Milliseconds;
 }
 
+/** A call of a function in the service's own database, committed together with its outcome. */
+export interface DatabaseActionDefinition {
+  readonly type: 'database';
+  readonly name: string;
+  /** `schema.function`; it takes the envelope, as json, jsonb or text. */
+  readonly function: string;
+  readonly timeout: Milliseconds;
+}
+
 export interface LogActionDefinition {
   readonly type: 'log';
   readonly name: string;
@@ -82,7 +91,8 @@ export interface LogActionDefinition {
   readonly message: string | null;
 }
 
-export type ActionDefinition = WebhookActionDefinition | SlackActionDefinition | EmailActionDefinition | LogActionDefinition;
+export type ActionDefinition =
+  WebhookActionDefinition | SlackActionDefinition | EmailActionDefinition | DatabaseActionDefinition | LogActionDefinition;
 
 /** Which events cause which actions. */
 export interface ObserverDefinition {

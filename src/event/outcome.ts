@@ -9,6 +9,8 @@ export type ErrorKind =
   | 'tls'
   | 'smtp_temporary'
   | 'smtp_rejected'
+  | 'database_temporary'
+  | 'database_error'
   | 'blocked_address'
   | 'template'
   | 'condition'
@@ -23,6 +25,8 @@ export interface Succeeded {
   readonly ok: true;
   /** HTTP status or SMTP reply code, where there is one. */
   readonly status: number | null;
+  /** The attempt is on record already: the action committed it together with what it did. */
+  readonly recorded?: true;
 }
 
 export interface Failed {

@@ -7,6 +7,7 @@ import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
 import { Progress } from '../checkpoint/progress';
 import type { Settings } from '../config/settings';
 import { Ledger } from '../delivery/ledger';
+import { OnceStore } from '../delivery/once';
 import { takeOverPending } from '../delivery/pending.sql';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
@@ -179,9 +180,9 @@ export class StreamService {
     await upkeep.start();
 
     const matcher = new Matcher(observers);
-    const runner = new ActionRunner(observers, logger, settings.smtpUrl);
-    const progress = new Progress();
     const fence = { stream, epoch: lease.epoch, holder: this.holder, configVersion };
+    const runner = new ActionRunner(observers, logger, { smtpUrl: settings.smtpUrl, once: new OnceStore(url, fence) });
+    const progress = new Progress();
     const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: () => this.deposed(lease) });
     const listeners: EventListener[] = [...this.deps.listeners, () => this.progressed()];
     const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {

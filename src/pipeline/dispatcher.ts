@@ -177,19 +177,21 @@ export class Dispatcher {
   private record(flight: Flight, outcome: Outcome, decided: Disposition, now: number): void {
     const { delivery } = flight;
     const key = keyOf(delivery);
-    this.ledger.attempt({
-      changeNumber: key.changeNumber,
-      observer: key.observer,
-      action: key.action,
-      attempt: delivery.attempt,
-      outcome: decided.is,
-      error: outcome.ok ? null : outcome.error,
-      message: outcome.ok ? null : outcome.message,
-      status: outcome.status,
-      response: outcome.ok ? null : outcome.excerpt,
-      durationMs: now - flight.startedAt,
-      finishedAt: now,
-    });
+    const recorded = outcome.ok && outcome.recorded === true;
+    if (!recorded)
+      this.ledger.attempt({
+        changeNumber: key.changeNumber,
+        observer: key.observer,
+        action: key.action,
+        attempt: delivery.attempt,
+        outcome: decided.is,
+        error: outcome.ok ? null : outcome.error,
+        message: outcome.ok ? null : outcome.message,
+        status: outcome.status,
+        response: outcome.ok ? null : outcome.excerpt,
+        durationMs: now - flight.startedAt,
+        finishedAt: now,
+      });
     if (decided.is === 'retry') {
       this.ledger.pend({
         ...key,

@@ -35,6 +35,8 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   internal: true,
   smtp_temporary: true,
   smtp_rejected: false,
+  database_temporary: true,
+  database_error: false,
   redirect: false,
   gone: false,
   tls: false,

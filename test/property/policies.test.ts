@@ -55,6 +55,8 @@ const KINDS: ErrorKind[] = [
   'blocked_address',
   'smtp_temporary',
   'smtp_rejected',
+  'database_temporary',
+  'database_error',
   'template',
   'condition',
   'configuration',
@@ -95,7 +97,7 @@ test.each([
 ] as const)('status %i: %s', (status, is) => expect(decide('http_status', status).is).toBe(is)); // prettier-ignore
 
 test.each([
-  ['timeout', 'retry'], ['connection', 'retry'], ['dns', 'retry'], ['interrupted', 'retry'], ['internal', 'retry'], ['smtp_temporary', 'retry'], ['smtp_rejected', 'dead'],
+  ['timeout', 'retry'], ['connection', 'retry'], ['dns', 'retry'], ['interrupted', 'retry'], ['internal', 'retry'], ['smtp_temporary', 'retry'], ['smtp_rejected', 'dead'], ['database_temporary', 'retry'], ['database_error', 'dead'],
   ['gone', 'dead'], ['redirect', 'dead'], ['tls', 'dead'], ['blocked_address', 'dead'], ['template', 'dead'], ['condition', 'dead'], ['configuration', 'dead'],
 ] as const)('%s: %s', (error, is) => expect(decide(error).is).toBe(is)); // prettier-ignore
 

@@ -12,11 +12,3 @@ test('observers.schema.json is current (npm run schema)', () => {
 test('.env.example is current (npm run schema)', () => {
   expect(readFileSync(join(ROOT, '.env.example'), 'utf8')).toBe(envExample());
 });
-
-test.each(Object.keys(SETTINGS))('the setting %s is read by some code', (name) => {
-  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.endsWith('.ts') && !file.startsWith('config/'),
-  );
-  const code = files.map((file) => readFileSync(join(ROOT, 'src', file), 'utf8')).join('\n');
-  expect(code).toMatch(new RegExp(`settings\\.${name}\\b|\\{[^{}]*\\b${name}\\b[^{}]*\\} = (this\\.(deps\\.)?)?(settings|loadSettings)`));
-});

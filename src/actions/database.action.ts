@@ -1,0 +1,59 @@
+import { isRetryable } from '../database/postgres';
+import type { Delivery } from '../event/delivery';
+import type { DatabaseActionDefinition } from '../event/definitions';
+import { envelopeText } from '../event/envelope';
+import { messageOf } from '../event/errors';
+import { failed, type Outcome } from '../event/outcome';
+import { ONCE_CONNECTIONS, type OnceStore } from '../delivery/once';
+import type { ActionHandler, PreparedAction } from './action-handler';
+
+/** Calls a SQL function with the envelope. Its effects and the record of the delivery are one commit: exactly once. */
+export function databaseAction(once: OnceStore): ActionHandler<DatabaseActionDefinition> {
+  return { type: 'database', prepare: (definition) => new PreparedCall(definition, once) };
+}
+
+class PreparedCall implements PreparedAction {
+  readonly endpoint = 'database';
+  readonly concurrency = ONCE_CONNECTIONS;
+  readonly timeout: number;
+  private readonly text: string;
+
+  constructor(
+    definition: DatabaseActionDefinition,
+    private readonly once: OnceStore,
+  ) {
+    this.timeout = definition.timeout;
+    // The type of the argument is the function's: json, jsonb or text.
+    this.text = `select ${definition.function.split('.').map(quoted).join('.')}($1)`;
+  }
+
+  async run({ event, observer, action, attempt }: Delivery, id: string): Promise<Outcome> {
+    const key = { id, changeNumber: event.changeNumber, observer: observer.name, action: action.name, attempt };
+    try {
+      const result = await this.once.run({ ...key, text: this.text, values: [envelopeText(event)], timeout: this.timeout });
+      if (result === 'stale') return failed('interrupted', 'another instance leads by now');
+      return { ok: true, status: null, recorded: true };
+    } catch (error) {
+      return this.once.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error, this.timeout);
+    }
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+const CANCELED = '57014';
+/** No such function or schema, no right to call it: the file or the database must be corrected. */
+const CONFIGURATION = /^(42883|42725|3F000|42501)$/;
+/** What the function itself raises, and rows that are not there yet: another time it may be true. */
+const MAY_PASS = /^(P0001|23503|40)/;
+
+function outcomeOf(error: unknown, timeout: number): Outcome {
+  const { code = '' } = error as { code?: string };
+  const message = messageOf(error);
+  if (code === CANCELED) return failed('timeout', `the function did not end within ${timeout} ms`);
+  if (CONFIGURATION.test(code)) return failed('configuration', `the function cannot be called: ${message}`);
+  if (MAY_PASS.test(code) || isRetryable(error)) return failed('database_temporary', message);
+  return failed('database_error', `${message} (${code})`);
+}
