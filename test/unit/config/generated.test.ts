@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsonSchema } from '../../../src/config/schema';
-import { envExample, SETTINGS } from '../../../src/config/settings';
+import { envExample } from '../../../src/config/settings';
 
 const ROOT = join(__dirname, '../../..');
 
