@@ -40,7 +40,34 @@ class ExactNumber extends Big {
     return this.toString();
   }
 
-  /** Compared as a double by what knows no better (Liquid); as texts, 9 would come after 10. */
+  // What Liquid asks for when it compares; without it two equal numbers of two columns would differ, as objects do.
+  equals(other: unknown): boolean {
+    return this.compared(other) === 0;
+  }
+
+  override gt(other: unknown): boolean {
+    return this.compared(other) > 0;
+  }
+
+  geq(other: unknown): boolean {
+    return this.compared(other) >= 0;
+  }
+
+  override lt(other: unknown): boolean {
+    return this.compared(other) < 0;
+  }
+
+  leq(other: unknown): boolean {
+    return this.compared(other) <= 0;
+  }
+
+  /** -1, 0 or 1; NaN, for which every comparison is false, when the other is no number. */
+  private compared(other: unknown): number {
+    if (other instanceof Big || Number.isFinite(other)) return this.cmp(other as Big | number);
+    return typeof other === 'number' ? Math.sign(Number(this.toString()) - other) : NaN;
+  }
+
+  /** A double for what knows no better (sorting by Liquid); as texts, 9 would come after 10. */
   [Symbol.toPrimitive](hint: string): string | number {
     return hint === 'string' ? this.toString() : Number(this.toString());
   }

@@ -70,7 +70,15 @@ describe('a template', () => {
       expect(rendered(source, 'text', `{"long":${long},"list":[${long}],"quote":"\\""}`)).toBe(long);
   });
 
-  it('compares long numbers as doubles, not as texts', () => {
+  it.each([
+    ['a == same', true], ['a == near', false], ['a != near', true], ['a < near', true], ['near > a', true], ['a <= same', true], ['a >= near', false],
+    ['a == 5', false], ['a > 5', true], ['5 < a', true], ['a == "12345678901234567890"', false], ['a > nowhere', false], ['small < a', true],
+  ])('{%% if %s %%} is %s: comparisons of long numbers are exact', (condition, holds) => {
+    const row = '{"a":12345678901234567890,"same":12345678901234567890,"near":12345678901234567891,"small":1}';
+    expect(rendered(`{% if ${condition} %}yes{% else %}no{% endif %}`, 'text', row)).toBe(holds ? 'yes' : 'no');
+  }); // prettier-ignore
+
+  it('sorts long numbers as doubles, not as texts', () => {
     const row = '{"a":12345678901234567890,"b":9345678901234567890,"list":[12345678901234567890,9345678901234567890]}';
     expect(rendered('{% if a > b %}more{% endif %} {{ list | sort | json }}', 'text', row)).toBe(
       'more [9345678901234567890,12345678901234567890]',
