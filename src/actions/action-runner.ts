@@ -3,6 +3,7 @@ import type { ActionDefinition, ObserverDefinition } from '../event/definitions'
 import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
+import type { Settings } from '../config/settings';
 import type { OnceStore } from '../delivery/once';
 import type { PreparedAction } from './action-handler';
 import { databaseAction } from './database.action';
@@ -15,7 +16,7 @@ import { webhookAction } from './webhook.action';
 
 /** What actions other than HTTP ones work with. */
 export interface Connections {
-  readonly smtpUrl: string | null;
+  readonly settings: Pick<Settings, 'smtpUrl'>;
   /** Closed with the runner. */
   readonly once: OnceStore;
 }
@@ -32,7 +33,7 @@ export class ActionRunner {
     private readonly logger: Logger,
     private readonly connections: Connections,
   ) {
-    const { smtpUrl } = connections;
+    const { smtpUrl } = connections.settings;
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
     for (const observer of observers) {
       for (const action of observer.actions) this.prepared.set(action, this.prepare(action, observer.name));

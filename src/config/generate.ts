@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { jsonSchema } from './schema';
+import { jsonSchema } from './schema/observers-file';
 import { envExample } from './settings';
 
 /** `npm run schema`: writes what is made from the tables into the package's folder. A test checks that it is current. */

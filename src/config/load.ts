@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ObserversDefinition } from '../event/definitions';
-import { Linker } from './link';
+import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, resolveSettings, type Origin, type Origins, type Settings, type SettingsInput } from './settings'; // prettier-ignore
 import { ConfigSource } from './source';

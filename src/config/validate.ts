@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { didYouMean, type Problem } from './problems';
 import { repair } from './repair';
-import { ACTION_TYPES, LATER_ACTIONS, LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema';
+import { ACTION_TYPES, LATER_ACTIONS } from './schema/actions';
+import { LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema/observers-file';
 import type { ConfigSource } from './source';
 
 type Issue = z.core.$ZodIssue;

@@ -1,7 +1,9 @@
+import type { ActionDefinition } from './action-definitions';
+import type { EndpointDefinition, Milliseconds } from './endpoint-definition';
 import type { EventKind } from './entity-event';
 
-/** A duration in milliseconds; the file writes `250ms 10s 5m 1h 3d`. */
-export type Milliseconds = number;
+export type * from './action-definitions';
+export type * from './endpoint-definition';
 
 /** When and how often a failed delivery is tried again. */
 export interface RetryPolicy {
@@ -15,84 +17,6 @@ export interface RetryPolicy {
   /** The waits of `schedule`, in order; empty otherwise. */
   readonly schedule: readonly Milliseconds[];
 }
-
-/** A destination: what limits, keep-alive connections and health belong to. */
-export interface EndpointDefinition {
-  /** The name under `endpoints:`, or `observer/action` for an action that gives its own `url`. */
-  readonly name: string;
-  /** May hold `{{ }}` in its path and query, never in its origin. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** `whsec_…`; the first is current, all sign during a rotation. Empty: unsigned. */
-  readonly signingSecrets: readonly string[];
-  readonly timeout: Milliseconds;
-  /** Requests under way at once. */
-  readonly concurrency: number;
-  /** CIDR blocks, addresses, host names, `private` or `loopback` that may be dialled besides public addresses. */
-  readonly allowAddresses: readonly string[];
-}
-
-export type BodyTemplate = string | { readonly [key: string]: unknown } | readonly unknown[];
-
-export interface WebhookActionDefinition {
-  readonly type: 'webhook';
-  readonly name: string;
-  readonly endpoint: EndpointDefinition;
-  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET';
-  /** Added to the endpoint's, and stronger. Values may hold `{{ }}`. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Null: the default envelope. */
-  readonly body: BodyTemplate | null;
-}
-
-/** A message to a Slack incoming webhook, whose URL is the endpoint's. */
-export interface SlackActionDefinition {
-  readonly type: 'slack';
-  readonly name: string;
-  readonly endpoint: EndpointDefinition;
-  /** What is shown, or with blocks what notifications say. Slack's mrkdwn; may hold `{{ }}`. */
-  readonly text: string;
-  /** Slack's Block Kit; its strings may hold `{{ }}`. */
-  readonly blocks: readonly unknown[] | null;
-}
-
-/** A mail by the SMTP server of the settings. All texts may hold `{{ }}`. */
-export interface EmailActionDefinition {
-  readonly type: 'email';
-  readonly name: string;
-  readonly from: string;
-  /** Each is one address once it is rendered. */
-  readonly to: readonly string[];
-  readonly cc: readonly string[];
-  readonly bcc: readonly string[];
-  readonly replyTo: string | null;
-  readonly subject: string;
-  /** At least one of text and html. */
-  readonly text: string | null;
-  /** Values are escaped for HTML. */
-  readonly html: string | null;
-  readonly timeout: Milliseconds;
-}
-
-/** A call of a function in the service's own database, committed together with its outcome. */
-export interface DatabaseActionDefinition {
-  readonly type: 'database';
-  readonly name: string;
-  /** `schema.function`; it takes the envelope, as json, jsonb or text. */
-  readonly function: string;
-  readonly timeout: Milliseconds;
-}
-
-export interface LogActionDefinition {
-  readonly type: 'log';
-  readonly name: string;
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  /** Null: the envelope's summary alone. May hold `{{ }}`. */
-  readonly message: string | null;
-}
-
-export type ActionDefinition =
-  WebhookActionDefinition | SlackActionDefinition | EmailActionDefinition | DatabaseActionDefinition | LogActionDefinition;
 
 /** Which events cause which actions. */
 export interface ObserverDefinition {

@@ -181,7 +181,7 @@ export class StreamService {
 
     const matcher = new Matcher(observers);
     const fence = { stream, epoch: lease.epoch, holder: this.holder, configVersion };
-    const runner = new ActionRunner(observers, logger, { smtpUrl: settings.smtpUrl, once: new OnceStore(url, fence) });
+    const runner = new ActionRunner(observers, logger, { settings, once: new OnceStore(url, fence) });
     const progress = new Progress();
     const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: () => this.deposed(lease) });
     const listeners: EventListener[] = [...this.deps.listeners, () => this.progressed()];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { jsonSchema } from '../../../src/config/schema';
+import { jsonSchema } from '../../../src/config/schema/observers-file';
 import { envExample } from '../../../src/config/settings';
 
 const ROOT = join(__dirname, '../../..');

@@ -20,7 +20,7 @@ const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   logLevel: 'src/cli/start.command.ts',
   logFormat: 'src/cli/start.command.ts',
   dataDir: 'src/lifecycle.ts',
-  mailFrom: 'src/config/link-actions.ts',
+  mailFrom: 'src/config/link/email.ts',
 };
 
 test('every setting is read by a service that starts, delivers, and stops with a delivery under way', async () => {

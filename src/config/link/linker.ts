@@ -1,23 +1,26 @@
-import type { CaptureDefinition, ObserverDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
-import { EVENT_KINDS } from '../event/entity-event';
-import { Complaints, type Path } from './complaints';
-import { ActionLinker } from './link-actions';
-import { didYouMean, type Problem } from './problems';
-import { NAME, NAME_EXPECTED, type CaptureShape, type ObserverShape, type ObserversFileShape } from './schema';
-import type { Settings } from './settings';
-import type { ConfigSource } from './source';
-import { durationOf } from './units';
+import type { CaptureDefinition, ObserverDefinition, ObserversDefinition, RetryPolicy } from '../../event/definitions';
+import { EVENT_KINDS } from '../../event/entity-event';
+import { Complaints, type Path } from '../complaints';
+import { linkAction } from './actions';
+import type { LinkContext } from './context';
+import { EndpointLinker } from './endpoints';
+import { didYouMean, type Problem } from '../problems';
+import type { CaptureShape, ObserverShape, ObserversFileShape } from '../schema/observers-file';
+import { NAME, NAME_EXPECTED } from '../schema/parts';
+import type { Settings } from '../settings';
+import type { ConfigSource } from '../source';
+import { durationOf } from '../units';
 
 const DEFAULT_RETRY = { strategy: 'exponential', maxAttempts: 8, initialDelay: '1s', maxDelay: '1h', maxElapsed: '3d' } as const;
 
 /** Turns the file's shape into definitions: defaults, links between sections, and the checks that need more than one place. */
 export class Linker {
   private readonly says: Complaints;
-  private readonly actions: ActionLinker;
+  private readonly context: LinkContext;
 
   constructor(source: ConfigSource, settings: Settings) {
     this.says = new Complaints(source);
-    this.actions = new ActionLinker(this.says, settings);
+    this.context = { says: this.says, settings, endpoints: new EndpointLinker(this.says) };
   }
 
   get problems(): readonly Problem[] {
@@ -29,17 +32,18 @@ export class Linker {
   }
 
   link(content: ObserversFileShape): ObserversDefinition {
+    const { endpoints } = this.context;
     const captures = (content.capture ?? []).map((capture, i) => this.capture(capture, ['capture', i]));
     this.says.unique(captures.map(({ table }) => table), (i) => ['capture', i, 'table'], 'table'); // prettier-ignore
     for (const [name, endpoint] of Object.entries(content.endpoints ?? {})) {
       // A slash would make it the name that an action's own url gets.
       if (!NAME.test(name)) this.says.problems.push(this.says.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
-      this.actions.endpoints.set(name, this.actions.endpoint(name, endpoint, ['endpoints', name]));
+      endpoints.named.set(name, endpoints.define(name, endpoint, ['endpoints', name]));
     }
     const observers = (content.observers ?? []).map((observer, i) => this.observer(observer, ['observers', i]));
     this.says.unique(observers.map(({ name }) => name), (i) => ['observers', i, 'name'], 'observer'); // prettier-ignore
     this.warnAboutEntities(observers, captures);
-    return { captures, endpoints: [...this.actions.endpoints.values()], observers };
+    return { captures, endpoints: [...endpoints.named.values()], observers };
   }
 
   private capture(shape: CaptureShape, path: Path): CaptureDefinition {
@@ -73,7 +77,7 @@ export class Linker {
     const kinds = shape.on === undefined ? EVENT_KINDS : [shape.on].flat();
     this.says.unique(entities, (i) => [...path, 'entity', i], 'entity');
     this.says.unique(kinds, (i) => [...path, 'on', i], 'kind');
-    const actions = shape.actions.map((action, i) => this.actions.action(action, shape.name, [...path, 'actions', i]));
+    const actions = shape.actions.map((action, i) => linkAction(action, shape.name, [...path, 'actions', i], this.context));
     this.says.unique(actions.map(({ name }) => name), (i) => [...path, 'actions', i], 'action'); // prettier-ignore
     return {
       name: shape.name,

@@ -1,0 +1,74 @@
+import type { EndpointDefinition } from '../../event/definitions';
+import { compileTemplate } from '../../matching/template/template';
+import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
+import type { Complaints, Path } from '../complaints';
+import { didYouMean } from '../problems';
+import type { EndpointShape } from '../schema/observers-file';
+import { endpointFields } from '../schema/parts';
+import { durationOf } from '../units';
+
+const DEFAULT_TIMEOUT = '10s';
+const DEFAULT_CONCURRENCY = 32;
+
+/** What an endpoint says, or an action that is its own. */
+type Destination = Omit<EndpointShape, 'url'> & { readonly url?: string | undefined };
+
+/** An action's way of saying where it sends to: a named endpoint, or one of its own. */
+export type ActionDestination = Omit<Destination, 'headers'> & { readonly endpoint?: string | undefined };
+
+const ENDPOINT_KEYS = Object.keys(endpointFields) as (keyof typeof endpointFields)[];
+
+export class EndpointLinker {
+  /** Those under `endpoints:`. */
+  readonly named = new Map<string, EndpointDefinition>();
+
+  constructor(private readonly says: Complaints) {}
+
+  define(name: string, shape: Destination, path: Path): EndpointDefinition {
+    const url = shape.url ?? '';
+    this.says.check([...path, 'url'], urlProblem(url));
+    this.says.template([...path, 'url'], () => compileTemplate(url, 'url'));
+    this.headers(shape.headers ?? {}, [...path, 'headers']);
+    const secrets = shape.signing?.secrets ?? [];
+    secrets.forEach((secret, i) => this.says.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
+    (shape.allow_addresses ?? []).forEach((entry, i) => this.says.check([...path, 'allow_addresses', i], addressProblem(entry)));
+    return {
+      name,
+      url,
+      headers: shape.headers ?? {},
+      signingSecrets: secrets,
+      timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT),
+      concurrency: shape.concurrency ?? DEFAULT_CONCURRENCY,
+      allowAddresses: shape.allow_addresses ?? [],
+    };
+  }
+
+  /** The endpoint that an action names, or one of its own. */
+  of(shape: ActionDestination, ownName: string, path: Path): EndpointDefinition {
+    if ((shape.endpoint === undefined) === (shape.url === undefined))
+      this.says.complain(path, 'give either endpoint (a name under endpoints:) or url');
+    return shape.endpoint === undefined ? this.define(ownName, shape, path) : this.find(shape.endpoint, shape, path);
+  }
+
+  private find(name: string, shape: ActionDestination, path: Path): EndpointDefinition {
+    for (const key of ENDPOINT_KEYS) {
+      if (shape[key] !== undefined)
+        this.says.complain([...path, key], `${key} belongs to the endpoint "${name}", for all actions that use it`);
+    }
+    const found = this.named.get(name);
+    if (found !== undefined) return found;
+    const known = [...this.named.keys()];
+    this.says.complain([...path, 'endpoint'], `there is no endpoint "${name}"${didYouMean(name, known)}`);
+    return { name: '', url: '', headers: {}, signingSecrets: [], timeout: 0, concurrency: 1, allowAddresses: [] };
+  }
+
+  headers(headers: Readonly<Record<string, string>>, path: Path): void {
+    for (const [header, value] of Object.entries(headers)) {
+      const problem = headerProblem(header, value);
+      if (problem === null) this.says.template([...path, header], () => compileTemplate(value, 'header'));
+      else this.says.complain([...path, header], problem);
+    }
+    const repeated = repeatedHeader(Object.keys(headers));
+    if (repeated !== null) this.says.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);
+  }
+}

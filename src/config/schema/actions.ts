@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { endpointFields, headers, name, timeout, url } from './parts';
+
+const common = { name: name.optional().describe('default: the type'), execution: z.literal('inline').optional() };
+const body = z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]);
+
+const webhook = z.strictObject({
+  ...common,
+  type: z.literal('webhook'),
+  endpoint: z.string().optional().describe('a name under endpoints:'),
+  url: url.optional().describe('instead of endpoint'),
+  ...endpointFields,
+  method: z.enum(['POST', 'PUT', 'PATCH', 'DELETE', 'GET']).optional().describe('default POST'),
+  headers: headers.optional(),
+  body: body.optional().describe('default: the envelope'),
+});
+
+const slack = z.strictObject({
+  ...common,
+  type: z.literal('slack'),
+  endpoint: z.string().optional().describe('a name under endpoints:, whose url is that of a Slack incoming webhook'),
+  url: url.optional().describe('instead of endpoint: the URL of the incoming webhook'),
+  timeout: endpointFields.timeout,
+  concurrency: endpointFields.concurrency,
+  allow_addresses: endpointFields.allow_addresses,
+  text: z.string().min(1).describe("mrkdwn; values cannot mention or link, for Slack's control characters are escaped in them"),
+  blocks: z.array(z.record(z.string(), z.unknown())).min(1).max(50).optional().describe('Block Kit'),
+});
+
+const address = z.string().min(1, 'expected an address');
+const addresses = z.union([address, z.array(address).min(1).max(100)]);
+const email = z.strictObject({
+  ...common,
+  type: z.literal('email'),
+  from: address.optional().describe('default: OBSERVERS_MAIL_FROM'),
+  to: addresses.describe('one address, or a list; a value that holds two is refused'),
+  cc: addresses.optional(),
+  bcc: addresses.optional(),
+  reply_to: address.optional(),
+  subject: z.string().min(1),
+  text: z.string().optional().describe('at least one of text and html'),
+  html: z.string().optional().describe('values are escaped'),
+  timeout: timeout.optional().describe('from dialling to the last reply; default 30s'),
+});
+
+const database = z.strictObject({
+  ...common,
+  type: z.literal('database'),
+  function: z
+    .string()
+    .regex(/^[^.\s"]+\.[^.\s"]+$/, 'expected schema.function, such as public.on_order')
+    .describe('schema.function in the database of the service; it takes the envelope as its one argument (json, jsonb or text)'),
+  timeout: timeout.optional().describe('of the call; default 10s'),
+});
+
+const log = z.strictObject({
+  ...common,
+  type: z.literal('log'),
+  level: z.enum(['debug', 'info', 'warn', 'error']).optional().describe('default info'),
+  message: z.string().optional(),
+});
+
+export const action = z.discriminatedUnion('type', [webhook, slack, email, database, log]);
+
+export type ActionShape = z.infer<typeof action>;
+export type WebhookShape = z.infer<typeof webhook>;
+export type SlackShape = z.infer<typeof slack>;
+export type EmailShape = z.infer<typeof email>;
+
+export const ACTION_TYPES: readonly string[] = action.options.map(({ shape }) => shape.type.value);
+
+/** In the design, and not in this version: refused by name. */
+export const LATER_ACTIONS = ['sms', 'push', 'search', 'cache', 'publish', 'custom'];

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { action } from './actions';
+import { column, delay, endpointFields, headers, name, url } from './parts';
+import { fileKey, SETTINGS } from '../settings';
+
+const kind = z.enum(['insert', 'update', 'delete', 'custom']);
+
+const capture = z.strictObject({
+  table: z
+    .string()
+    .regex(/^[^.\s]+\.[^.\s]+$/, 'expected schema.table, such as public.orders')
+    .describe('schema.table'),
+  entity: z.string().min(1).optional().describe("the entity's name for observers; default: the table's name"),
+  key: z.array(column).min(1).optional().describe('the columns that identify a row; default: the primary key'),
+  before: z.boolean().optional().describe('record the row as it was before an update; default true'),
+  tenant: column.optional().describe('a uuid column'),
+  columns: z
+    .strictObject({
+      include: z.array(column).min(1).optional().describe('only these'),
+      exclude: z.array(column).optional().describe('these do not exist for observers'),
+      mask: z
+        .record(z.string(), z.enum(['hash', 'drop']))
+        .optional()
+        .describe('hash: a salted SHA-256; drop: no value, but its change is named'),
+    })
+    .optional(),
+  when: z.string().min(1).optional().describe('SQL over the row; only rows for which it holds are recorded'),
+  strict: z.boolean().optional().describe("fail the user's write when its change cannot be recorded whole; default false"),
+});
+
+const endpoint = z.strictObject({
+  url: url.describe('http or https; {{ }} in path and query only'),
+  headers: headers.optional(),
+  ...endpointFields,
+});
+
+const retry = z.strictObject({
+  strategy: z.enum(['exponential', 'linear', 'fixed', 'schedule']).optional(),
+  max_attempts: z.int().min(1).max(1_000).optional().describe('the first one included; default 8'),
+  initial_delay: delay.optional().describe('default 1s'),
+  max_delay: delay.optional().describe('default 1h'),
+  max_elapsed: delay.optional().describe('no try begins later than this after the first; default 3d'),
+  schedule: z.array(delay).min(1).max(100).optional().describe('the waits, for strategy: schedule'),
+});
+
+const observer = z.strictObject({
+  name,
+  entity: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('one, a list, or "*"'),
+  on: z
+    .union([kind, z.array(kind).min(1)])
+    .optional()
+    .describe('default: all'),
+  when: z.string().optional().describe('a condition; default: every event'),
+  ordering: z.literal('none').optional(),
+  on_failure: z.literal('dlq').optional(),
+  retry: retry.optional(),
+  actions: z.array(action).min(1),
+});
+
+const settings = z.strictObject(
+  Object.fromEntries(
+    Object.values(SETTINGS).map(({ variable, description }) => [
+      fileKey(variable),
+      z.union([z.string(), z.number()]).optional().describe(description),
+    ]),
+  ),
+);
+
+/** The shape of `observers.yaml`. What depends on more than one place is checked in `link.ts`. */
+export const OBSERVERS_FILE = z.strictObject({
+  version: z.literal(1),
+  settings: settings.optional(),
+  capture: z.array(capture).optional(),
+  endpoints: z.record(z.string(), endpoint).optional(),
+  observers: z.array(observer).optional(),
+});
+
+export type ObserversFileShape = z.infer<typeof OBSERVERS_FILE>;
+export type CaptureShape = z.infer<typeof capture>;
+export type EndpointShape = z.infer<typeof endpoint>;
+export type ObserverShape = z.infer<typeof observer>;
+
+/** The text of `observers.schema.json`, for editors. */
+export function jsonSchema(): string {
+  const schema = z.toJSONSchema(OBSERVERS_FILE, { target: 'draft-2020-12', io: 'input' });
+  return `${JSON.stringify({ ...schema, title: 'fraiseql-observers observers file' }, null, 2)}\n`;
+}
+
+/** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
+export const LATER_KEYS = ['lookups', 'rate_limit', 'circuit_breaker', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
+export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
+  ordering: ['strict'],
+  on_failure: ['log', 'alert'],
+  execution: ['queued'],
+};

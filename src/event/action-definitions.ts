@@ -1,0 +1,63 @@
+import type { EndpointDefinition, Milliseconds } from './endpoint-definition';
+
+export type BodyTemplate = string | { readonly [key: string]: unknown } | readonly unknown[];
+
+export interface WebhookActionDefinition {
+  readonly type: 'webhook';
+  readonly name: string;
+  readonly endpoint: EndpointDefinition;
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET';
+  /** Added to the endpoint's, and stronger. Values may hold `{{ }}`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Null: the default envelope. */
+  readonly body: BodyTemplate | null;
+}
+
+/** A message to a Slack incoming webhook, whose URL is the endpoint's. */
+export interface SlackActionDefinition {
+  readonly type: 'slack';
+  readonly name: string;
+  readonly endpoint: EndpointDefinition;
+  /** What is shown, or with blocks what notifications say. Slack's mrkdwn; may hold `{{ }}`. */
+  readonly text: string;
+  /** Slack's Block Kit; its strings may hold `{{ }}`. */
+  readonly blocks: readonly unknown[] | null;
+}
+
+/** A mail by the SMTP server of the settings. All texts may hold `{{ }}`. */
+export interface EmailActionDefinition {
+  readonly type: 'email';
+  readonly name: string;
+  readonly from: string;
+  /** Each is one address once it is rendered. */
+  readonly to: readonly string[];
+  readonly cc: readonly string[];
+  readonly bcc: readonly string[];
+  readonly replyTo: string | null;
+  readonly subject: string;
+  /** At least one of text and html. */
+  readonly text: string | null;
+  /** Values are escaped for HTML. */
+  readonly html: string | null;
+  readonly timeout: Milliseconds;
+}
+
+/** A call of a function in the service's own database, committed together with its outcome. */
+export interface DatabaseActionDefinition {
+  readonly type: 'database';
+  readonly name: string;
+  /** `schema.function`; it takes the envelope, as json, jsonb or text. */
+  readonly function: string;
+  readonly timeout: Milliseconds;
+}
+
+export interface LogActionDefinition {
+  readonly type: 'log';
+  readonly name: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** Null: the envelope's summary alone. May hold `{{ }}`. */
+  readonly message: string | null;
+}
+
+export type ActionDefinition =
+  WebhookActionDefinition | SlackActionDefinition | EmailActionDefinition | DatabaseActionDefinition | LogActionDefinition;
