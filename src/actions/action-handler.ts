@@ -1,4 +1,4 @@
-import type { ActionDefinition } from '../event/definitions';
+import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 
@@ -6,8 +6,7 @@ import type { Outcome } from '../event/outcome';
 export interface PreparedAction {
   /** What limits and backlog belong to. */
   readonly endpoint: string;
-  /** Runs under way at once on that endpoint. */
-  readonly concurrency: number;
+  readonly limits: EndpointLimits;
   /** No run takes longer, in milliseconds; claims are leased for it. */
   readonly timeout: number;
 

@@ -1,5 +1,5 @@
 import addressParser from 'nodemailer/lib/addressparser';
-import type { EmailActionDefinition } from '../event/definitions';
+import { DEFAULT_BREAKER, type EmailActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import { failed, type Outcome } from '../event/outcome';
@@ -20,7 +20,7 @@ export function emailAction(mailer: Mailer | null): ActionHandler<EmailActionDef
 
 class PreparedEmail implements PreparedAction {
   readonly endpoint = 'smtp';
-  readonly concurrency = SMTP_CONNECTIONS;
+  readonly limits = { concurrency: SMTP_CONNECTIONS, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
   private readonly addresses: Readonly<Record<'from' | 'to' | 'cc' | 'bcc' | 'reply_to', readonly Template[]>>;
   private readonly subject: Template;

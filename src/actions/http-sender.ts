@@ -181,11 +181,15 @@ function failureOf(error: Error): Outcome {
   return failed(kind, kind === 'tls' ? tlsMessage(error) : messageOf(error));
 }
 
+/** It did not come to the receiver: this machine has no way to it, or to anybody. */
+const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL', 'EMFILE', 'ENFILE']);
+
 function kindOf(error: Error): ErrorKind {
   if (error instanceof BlockedAddressError) return 'blocked_address';
   if (error instanceof InterruptedError) return 'interrupted';
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return kindOf(error.errors[0]);
   const { code = '' } = error as { code?: string };
+  if (NO_ROUTE.has(code)) return 'network';
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'configuration';

@@ -13,7 +13,7 @@ export function logAction(logger: Logger): ActionHandler<LogActionDefinition> {
 
 class PreparedLog implements PreparedAction {
   readonly endpoint = 'log';
-  readonly concurrency = Number.MAX_SAFE_INTEGER;
+  readonly limits = { concurrency: Number.MAX_SAFE_INTEGER, rateLimit: null, circuitBreaker: null };
   readonly timeout = 1_000;
   private readonly message: Template | null;
 

@@ -1,4 +1,4 @@
-import type { EndpointDefinition, WebhookActionDefinition } from '../event/definitions';
+import type { EndpointDefinition, EndpointLimits, WebhookActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { envelopeText } from '../event/envelope';
 import { failed, type Outcome } from '../event/outcome';
@@ -20,7 +20,7 @@ export interface RequestTemplate {
 /** One HTTP request per delivery, made of templates: what webhooks and the services that speak HTTP have in common. */
 export class TemplatedRequest implements PreparedAction {
   readonly endpoint: string;
-  readonly concurrency: number;
+  readonly limits: EndpointLimits;
   readonly timeout: number;
   private readonly path: Template;
   private readonly headers: readonly (readonly [string, Template])[];
@@ -31,7 +31,7 @@ export class TemplatedRequest implements PreparedAction {
   ) {
     const { endpoint, headers } = template;
     this.endpoint = endpoint.name;
-    this.concurrency = endpoint.concurrency;
+    this.limits = endpoint;
     this.timeout = endpoint.timeout;
     this.path = compileTemplate(splitUrl(endpoint.url)[1], 'url');
     this.headers = [...headers].map(([name, value]) => [name, compileTemplate(value, 'header')] as const);

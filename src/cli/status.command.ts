@@ -1,4 +1,5 @@
 import { Command } from 'nest-commander';
+import type { EndpointState } from '../delivery/endpoint-state';
 import { LAG_COUNTED, type StreamStatus } from '../delivery/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { withDatabase } from './database';
@@ -41,9 +42,19 @@ function describe(status: StreamStatus): [string, string][] {
     ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
     ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
   ];
+  for (const endpoint of leading?.endpoints ?? []) lines.push(['endpoint', describeEndpoint(endpoint)]);
   if (oldestTransaction !== null) {
     const { pid, user, seconds } = oldestTransaction;
     lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);
   }
   return lines;
+}
+
+function describeEndpoint({ name, waiting, breaker }: EndpointState): string {
+  const others = waiting === 0 ? '' : `, ${waiting} wait for a place`;
+  if (breaker === null) return `${name}: ${waiting} wait for a place`;
+  const failed = `${breaker.failures} of ${breaker.requests} requests failed`;
+  return breaker.state === 'open'
+    ? `${name}: ${colors.red('breaker open')} (${failed}), next try in ${duration(breaker.probeIn / 1_000)}${others}`
+    : `${name}: ${colors.yellow('breaker half-open')}, one delivery tries${others}`;
 }

@@ -18,6 +18,15 @@ export function parseSize(text: string): number | null {
   return match === null ? null : Number(match[1]) * BYTES[(match[2] ?? 'B') as keyof typeof BYTES];
 }
 
+/** `200/s`, `1000/m`, `50/h`. */
+export const RATE = /^([1-9]\d{0,8})\/(s|m|h)$/;
+
+/** @returns null when the text is no rate */
+export function parseRate(text: string): { readonly count: number; readonly per: number } | null {
+  const match = RATE.exec(text);
+  return match === null ? null : { count: Number(match[1]), per: MILLISECONDS[match[2] as 's' | 'm' | 'h'] };
+}
+
 /** The shortest way to write it: 90000 is `90s`. */
 export function formatDuration(milliseconds: number): string {
   for (const unit of ['d', 'h', 'm', 's'] as const) {

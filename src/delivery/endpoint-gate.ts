@@ -1,58 +1,120 @@
+import type { Clock } from '../event/clock';
+import type { EndpointLimits } from '../event/definitions';
+import type { Outcome } from '../event/outcome';
+import { CircuitBreaker } from '../resilience/circuit-breaker';
+import { verdictOn } from '../resilience/fault';
+import { RateLimiter } from '../resilience/rate-limiter';
 import type { LaneTask } from './lanes';
 
 /** Of one endpoint, with one claim. */
 const MOST_CLAIMED = 200;
+/** What a rate limit grants within this time, in milliseconds, is claimed ahead: the table is asked every 200 ms. */
+const CLAIM_AHEAD = 250;
+/** More waiting than a rate limit grants in this time cannot be waited for in memory. */
+const WAIT_IN_MEMORY = 1_000;
 
 /**
- * One endpoint's free places. What finds none waits in memory, for a moment; when that moment is over the delivery is handed over
- * to PostgreSQL, and from then on everything for this endpoint goes there, behind it, until the backlog is worked off. So an
- * endpoint that hangs holds up itself and nobody else, and order within a lane survives the detour.
+ * One endpoint's free places: concurrency, rate limit and circuit breaker together. What finds none waits in memory, for a moment;
+ * when that moment is over the delivery is handed over to PostgreSQL, and from then on everything for this endpoint goes there, behind
+ * it, until the backlog is worked off. So an endpoint that hangs holds up itself and nobody else, and order within a lane survives the detour.
  */
 export class EndpointGate {
   private running = 0;
   private readonly waiting = new Set<LaneTask>();
+  /** While the breaker is half-open, the one request that tries. */
+  private probe: LaneTask | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private readonly limiter: RateLimiter | null;
+  readonly breaker: CircuitBreaker | null;
   /** Deliveries of this endpoint that stand `queued` in PostgreSQL. Written by hand-over and by claims. */
   backlog = 0;
   /** Tries that were handed over and still run: the endpoint is slow. */
   slow = 0;
 
+  /** @param onChange called when the breaker has changed its state */
   constructor(
     readonly name: string,
-    readonly concurrency: number,
-  ) {}
+    readonly limits: EndpointLimits,
+    clock: Clock,
+    onChange: (gate: EndpointGate) => void,
+  ) {
+    const { rateLimit, circuitBreaker } = limits;
+    this.limiter = rateLimit === null ? null : new RateLimiter(rateLimit);
+    const changed = (): void => {
+      onChange(this);
+      this.pump();
+    };
+    this.breaker = circuitBreaker === null ? null : new CircuitBreaker(circuitBreaker, clock, changed);
+  }
 
   /** How many deliveries may be fetched from PostgreSQL now. A healthy endpoint gets a second round ahead, so that it is never idle. */
   get claimable(): number {
-    const places = this.slow > 0 ? this.concurrency : this.concurrency * 2;
-    return Math.max(0, Math.min(places - this.running - this.waiting.size, MOST_CLAIMED));
+    if (this.shut) return 0;
+    if (this.breaker?.state === 'half-open') return this.probe === null && this.waiting.size === 0 ? 1 : 0;
+    const places = (this.slow > 0 ? 1 : 2) * this.limits.concurrency - this.running;
+    const granted = Math.min(places, this.limiter?.within(CLAIM_AHEAD) ?? MOST_CLAIMED);
+    return Math.max(0, Math.min(granted - this.waiting.size, MOST_CLAIMED));
   }
 
-  /** Whether a new delivery has to go behind others that stand in PostgreSQL. */
+  /** Whether a new delivery has to go behind others that stand in PostgreSQL, or will. */
   get mustQueue(): boolean {
-    return this.backlog > 0 || (this.slow > 0 && this.running >= this.concurrency);
+    if (this.backlog > 0 || this.shut) return true;
+    if (this.limiter !== null && this.waiting.size > this.limiter.within(WAIT_IN_MEMORY)) return true;
+    return this.probe !== null || (this.slow > 0 && this.running >= this.limits.concurrency);
+  }
+
+  /** The breaker is open: nobody need wait here. */
+  get shut(): boolean {
+    return this.breaker?.state === 'open';
+  }
+
+  get waitingCount(): number {
+    return this.waiting.size;
   }
 
   enter(task: LaneTask): void {
-    if (this.running >= this.concurrency) {
-      this.waiting.add(task);
-      return;
-    }
-    this.running++;
-    task.start();
+    if (this.waiting.size === 0 && this.take(task)) task.start();
+    else this.waiting.add(task);
   }
 
-  /** A try has ended: its place goes to whoever waits longest. */
-  leave(): void {
-    const [next] = this.waiting;
-    if (next === undefined) {
-      this.running--;
-      return;
-    }
-    this.waiting.delete(next);
-    next.start();
+  /** A try has ended; its place goes to whoever waits longest. `outcome` is null when nothing was tried after all. */
+  leave(task: LaneTask, outcome: Outcome | null): void {
+    const verdict = outcome === null ? null : verdictOn(outcome);
+    if (verdict !== null) this.breaker?.record(verdict);
+    this.running--;
+    if (this.probe === task) this.probe = null;
+    this.pump();
   }
 
   giveUp(task: LaneTask): void {
     this.waiting.delete(task);
+  }
+
+  close(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.breaker?.close();
+  }
+
+  private pump(): void {
+    for (const task of this.waiting) {
+      if (!this.take(task)) return;
+      this.waiting.delete(task);
+      task.start();
+    }
+  }
+
+  private take(task: LaneTask): boolean {
+    const halfOpen = this.breaker?.state === 'half-open';
+    if (this.shut || this.running >= this.limits.concurrency || (halfOpen && this.probe !== null)) return false;
+    if (this.limiter?.take() === false) {
+      this.timer ??= setTimeout(() => {
+        this.timer = null;
+        this.pump();
+      }, this.limiter.wait);
+      return false;
+    }
+    if (halfOpen) this.probe = task;
+    this.running++;
+    return true;
   }
 }

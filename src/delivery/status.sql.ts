@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import type { EndpointState } from './endpoint-state';
 
 /** A lag above this is shown as "more than": counting a backlog of millions would take longer than anybody waits. */
 export const LAG_COUNTED = 100_000;
@@ -12,6 +13,8 @@ export interface StreamStatus {
     readonly address: string | null;
     readonly alive: boolean;
     readonly inFlight: number;
+    /** As of its last heartbeat. */
+    readonly endpoints: readonly EndpointState[];
   }[];
   readonly lag: { readonly events: number; readonly seconds: number };
   readonly checkpointAgeSeconds: number | null;
@@ -36,7 +39,7 @@ const STATUS = `
   select $1 as stream,
     (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', expires_at > clock_timestamp())
      from observers.lease where stream = $1 and expires_at > '-infinity') as leader,
-    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight,
+    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints,
        'alive', heartbeat_at > clock_timestamp() - interval '15 s') order by started_at), '[]') from observers.listener where stream = $1) as listeners,
     json_build_object('events', (select count(*) from behind),
                       'seconds', coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from behind), 0)) as lag,

@@ -3,7 +3,7 @@ import type { EndpointDefinition, Milliseconds } from './endpoint-definition';
 import type { EventKind } from './entity-event';
 
 export type * from './action-definitions';
-export type * from './endpoint-definition';
+export * from './endpoint-definition';
 
 /** When and how often a failed delivery is tried again. */
 export interface RetryPolicy {

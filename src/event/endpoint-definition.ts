@@ -1,8 +1,35 @@
 /** A duration in milliseconds; the file writes `250ms 10s 5m 1h 3d`. */
 export type Milliseconds = number;
 
+/** So many requests in so long; the file writes `200/s`. */
+export interface RateLimit {
+  readonly count: number;
+  readonly per: Milliseconds;
+}
+
+/** When an endpoint is left alone for a while. */
+export interface BreakerPolicy {
+  /** It opens when a larger share of the requests has failed by the receiver's fault; in (0, 1). */
+  readonly failureRate: number;
+  /** With fewer requests in the window it never opens. */
+  readonly minimum: number;
+  readonly window: Milliseconds;
+  /** Then one request at a time is let through, until one succeeds. */
+  readonly openFor: Milliseconds;
+}
+
+/** What one endpoint is spared. */
+export interface EndpointLimits {
+  /** Requests under way at once. */
+  readonly concurrency: number;
+  readonly rateLimit: RateLimit | null;
+  readonly circuitBreaker: BreakerPolicy | null;
+}
+
+export const DEFAULT_BREAKER: BreakerPolicy = { failureRate: 0.5, minimum: 20, window: 30_000, openFor: 30_000 };
+
 /** A destination: what limits, keep-alive connections and health belong to. */
-export interface EndpointDefinition {
+export interface EndpointDefinition extends EndpointLimits {
   /** The name under `endpoints:`, or `observer/action` for an action that gives its own `url`. */
   readonly name: string;
   /** May hold `{{ }}` in its path and query, never in its origin. */
@@ -11,8 +38,6 @@ export interface EndpointDefinition {
   /** `whsec_…`; the first is current, all sign during a rotation. Empty: unsigned. */
   readonly signingSecrets: readonly string[];
   readonly timeout: Milliseconds;
-  /** Requests under way at once. */
-  readonly concurrency: number;
   /** CIDR blocks, addresses, host names, `private` or `loopback` that may be dialled besides public addresses. */
   readonly allowAddresses: readonly string[];
 }

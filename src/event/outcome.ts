@@ -5,6 +5,7 @@ export type ErrorKind =
   | 'gone'
   | 'timeout'
   | 'connection'
+  | 'network'
   | 'dns'
   | 'tls'
   | 'smtp_temporary'

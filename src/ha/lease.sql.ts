@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { EndpointState } from '../delivery/endpoint-state';
 
 // A stand-by takes over when the lease ran out, or when PostgreSQL itself says that the holder's session is gone: after kill -9 the
 // socket closes at once, and nobody need wait for the lease to run out. Without a session on record (behind PgBouncer) only time counts.
@@ -42,8 +43,9 @@ export async function releaseLease(pool: Pool, stream: string, epoch: number): P
 }
 
 const HEARTBEAT = `
-  insert into observers.listener (id, stream, host, pid, version, address, in_flight) values ($1, $2, $3, $4, $5, $6, $7)
-  on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight`;
+  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints) values ($1, $2, $3, $4, $5, $6, $7, $8)
+  on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight,
+                                 endpoints = excluded.endpoints`;
 
 export interface ListenerRecord {
   readonly id: string;
@@ -54,11 +56,12 @@ export interface ListenerRecord {
   /** Where its probes answer, `host:port`. */
   readonly address: string | null;
   readonly inFlight: number;
+  readonly endpoints: readonly EndpointState[];
 }
 
 export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
-  const { id, stream, host, pid, version, address, inFlight } = record;
-  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight]);
+  const { id, stream, host, pid, version, address, inFlight, endpoints } = record;
+  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints)]);
 }
 
 export async function removeListener(pool: Pool, id: string): Promise<void> {

@@ -1,61 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Pool } from 'pg';
-import type { Logger } from 'pino';
-import { ActionRunner } from '../actions/action-runner';
-import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
-import { Progress } from '../checkpoint/progress';
-import type { Settings } from '../config/settings';
-import { Ledger } from '../delivery/ledger';
-import { OnceStore } from '../delivery/once';
-import { takeOverPending } from '../delivery/pending.sql';
-import type { Clock } from '../event/clock';
-import type { ObserverDefinition } from '../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
-import { DeliveryWorker } from '../jobs/delivery-worker';
-import { Matcher } from '../matching/matcher';
-import { Dispatcher } from '../pipeline/dispatcher';
-import { EventPipelineService, type EventListener } from '../pipeline/event-pipeline.service';
-import { ChangeLogReader } from './change-log-reader';
 import { ListenConnection } from './listen-connection';
-import { Upkeep } from './upkeep';
+import { Term, type TermDependencies } from './term';
 
 const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 1_000;
-const HAND_OVER_CHECK = 100;
 /** Neither a page read nor an event finished for so long, in milliseconds: the reader is stuck. */
 const STUCK_AFTER = 30_000;
 
 /** What this instance is doing about its stream. */
 export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
-export interface StreamDependencies {
-  readonly url: string;
-  readonly pool: Pool;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly settings: Settings;
-  readonly observers: readonly ObserverDefinition[];
-  readonly configVersion: number;
+export interface StreamDependencies extends Pick<
+  TermDependencies,
+  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'observers' | 'configVersion' | 'listeners'
+> {
   readonly version: string;
   /** `host:port` of this instance's probes. */
   readonly address: () => string | null;
-  readonly listeners: readonly EventListener[];
-}
-
-/** One term of leadership: everything that lives and dies with an epoch. */
-interface Term {
-  readonly lease: Lease;
-  readonly progress: Progress;
-  readonly ledger: Ledger;
-  readonly pipeline: EventPipelineService;
-  readonly reader: ChangeLogReader;
-  readonly worker: DeliveryWorker;
-  readonly upkeep: Upkeep;
-  readonly runner: ActionRunner;
 }
 
 /**
@@ -86,7 +52,7 @@ export class StreamService {
   }
 
   get inFlight(): number {
-    return this.term?.progress.inFlight ?? 0;
+    return this.term?.inFlight ?? 0;
   }
 
   /** @param onFatal called when leading is impossible until a person acts: a checkpoint of another cluster, say. */
@@ -94,7 +60,7 @@ export class StreamService {
     const { url, logger, settings } = this.deps;
     this.fatal = onFatal;
     this.listen = new ListenConnection(url, logger, settings.wakeup === 'notify', () => {
-      this.term?.reader.wake();
+      this.term?.wake();
       this.wakeStandby?.();
       this.recordSession();
     });
@@ -105,7 +71,7 @@ export class StreamService {
   /** Stops reading, lets what runs end within `shutdownTimeout`, records the rest as pending, commits, releases the lease. */
   async stop(): Promise<void> {
     this.stopping = true;
-    this.term?.reader.stop();
+    this.term?.stop();
     this.wakeStandby?.();
     await this.running;
     await removeListener(this.deps.pool, this.holder).catch(() => undefined);
@@ -146,89 +112,36 @@ export class StreamService {
 
   private async lead(lease: Lease): Promise<void> {
     const { logger, settings } = this.deps;
-    const term = await this.openTerm(lease).catch(async (error: unknown) => {
-      await lease.release().catch(() => undefined);
-      throw error;
+    const term = await Term.open(lease, {
+      ...this.deps,
+      holder: this.holder,
+      listen: this.listen as ListenConnection,
+      ...this.signs(lease),
     });
     this.term = term;
     // A stop may have come while the term was opened, when there was no reader to tell.
-    if (this.stopping) term.reader.stop();
+    if (this.stopping) term.stop();
     this.state = 'leading';
     this.recordSession();
     logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');
-    const timers = [
-      setInterval(() => void this.renew(term), settings.leaseTtl / 3),
-      setInterval(() => term.pipeline.dispatcher.handOverSlow(), HAND_OVER_CHECK),
-    ];
-    const working = term.worker.run();
+    const renewal = setInterval(() => void this.renew(term), settings.leaseTtl / 3);
     try {
-      await term.reader.run();
+      await term.run(() => this.stopping);
     } finally {
-      await this.close(term, working);
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(renewal);
       this.term = null;
     }
   }
 
-  private async openTerm(lease: Lease): Promise<Term> {
-    const { url, pool, clock, logger, settings, observers, configVersion } = this.deps;
-    const { stream, maxEventSize, commitWindow, inlineBudget } = settings;
-    const cursor = await loadCheckpoint(pool, stream, lease.epoch);
-    const backlog = await takeOverPending(pool, stream);
-    // Last of what may fail: it leaves a timer running.
-    const upkeep = new Upkeep(pool, settings.retention, logger);
-    await upkeep.start();
-
-    const matcher = new Matcher(observers);
-    const fence = { stream, epoch: lease.epoch, holder: this.holder, configVersion };
-    const runner = new ActionRunner(observers, logger, { settings, once: new OnceStore(url, fence) });
-    const progress = new Progress();
-    const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: () => this.deposed(lease) });
-    const listeners: EventListener[] = [...this.deps.listeners, () => this.progressed()];
-    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
-      return new Dispatcher(runner, ledger, clock, lease, inlineBudget, backlog, onFinished);
-    });
-    const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, {
-      stream,
-      holder: this.holder,
-      maxEventSize,
-    });
-    const readerOptions = {
-      url,
-      maxInFlight: settings.maxInFlight,
-      maxEventSize,
-      pollInterval: settings.pollInterval,
+  /** What a term tells while it runs. */
+  private signs(lease: Lease): Pick<TermDependencies, 'onRead' | 'onFinished' | 'onStale' | 'onBreaker'> {
+    return {
       onRead: () => this.alive(),
+      onFinished: () => this.alive(),
+      onStale: () => this.deposed(lease),
+      // Whoever looks at the status need not wait for the next beat.
+      onBreaker: () => void this.beat().catch(() => undefined),
     };
-    const reader = new ChangeLogReader(cursor, pipeline, progress, this.listen as ListenConnection, lease, readerOptions);
-    return { lease, progress, ledger, pipeline, reader, worker, upkeep, runner };
-  }
-
-  /** The one ordered list of how a term ends. After another instance has taken over nothing is written any more. */
-  private async close(term: Term, working: Promise<void>): Promise<void> {
-    const { pipeline, ledger, lease, runner, upkeep, worker } = term;
-    worker.stop();
-    await working;
-    await upkeep.stop();
-    if (!lease.lost) {
-      const { shutdownTimeout, inlineBudget } = this.deps.settings;
-      pipeline.dispatcher.handOverWaiting();
-      await within(pipeline.dispatcher.whenIdle(), this.stopping ? shutdownTimeout : inlineBudget);
-      // What still runs is cut off, and recorded as to be tried again.
-      await runner.close();
-      await pipeline.dispatcher.whenIdle();
-      await this.drain(ledger, lease);
-      await lease.release().catch(() => undefined);
-    } else await runner.close();
-    ledger.abandon();
-  }
-
-  /** Outcomes that have happened wait for the database as long as this process may; a stop does not wait for ever. */
-  private async drain(ledger: Ledger, lease: Lease): Promise<void> {
-    let drained = false;
-    const draining = ledger.drain().then(() => (drained = true));
-    do await within(draining, this.deps.settings.shutdownTimeout);
-    while (!drained && !this.stopping && !lease.lost);
   }
 
   private pause(milliseconds: number): Promise<void> {
@@ -259,16 +172,11 @@ export class StreamService {
   private deposed(lease: Lease): void {
     lease.refuse();
     this.deps.logger.warn({ epoch: lease.epoch }, 'another instance has taken over; stepping down');
-    this.term?.reader.stop();
+    this.term?.stop();
   }
 
   private alive(): void {
     this.progressAt = this.deps.clock.monotonic();
-  }
-
-  private progressed(): void {
-    this.alive();
-    this.term?.reader.freed();
   }
 
   private async beat(): Promise<void> {
@@ -281,13 +189,8 @@ export class StreamService {
       version,
       address: address(),
       inFlight: this.inFlight,
+      endpoints: this.term?.troubledEndpoints() ?? [],
     };
     await heartbeat(pool, record);
   }
-}
-
-async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([promise, new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))]);
-  clearTimeout(timer);
 }

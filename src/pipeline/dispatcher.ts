@@ -16,8 +16,29 @@ import { Flight } from './flight';
 const CLAIM_MARGIN = 60_000;
 const LEASE_CHECK = 50;
 
+export interface DispatcherOptions {
+  readonly runner: ActionRunner;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly lease: Lease;
+  /** Milliseconds for which a delivery may hold the stream. */
+  readonly inlineBudget: number;
+  /** Deliveries that stand queued in PostgreSQL, by endpoint. */
+  readonly backlog: ReadonlyMap<string, number>;
+  /** Called when the last delivery of an event is recorded or handed over. */
+  readonly onFinished: (run: EventRun) => void;
+  /** Called when an endpoint's circuit breaker has changed its state. */
+  readonly onBreaker: (gate: EndpointGate) => void;
+}
+
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
+  private readonly runner: ActionRunner;
+  private readonly ledger: Ledger;
+  private readonly clock: Clock;
+  private readonly lease: Lease;
+  private readonly inlineBudget: number;
+  private readonly onFinished: (run: EventRun) => void;
   private readonly lanes = new Lanes<Flight>();
   readonly gates: ReadonlyMap<string, EndpointGate>;
   /** Deliveries in memory, in the order in which they came. */
@@ -25,22 +46,17 @@ export class Dispatcher {
   private idle: (() => void) | null = null;
   private stopping = false;
 
-  /**
-   * @param backlog deliveries that stand queued in PostgreSQL, by endpoint
-   * @param onFinished called when the last delivery of an event is recorded or handed over
-   */
-  constructor(
-    private readonly runner: ActionRunner,
-    private readonly ledger: Ledger,
-    private readonly clock: Clock,
-    private readonly lease: Lease,
-    private readonly inlineBudget: number,
-    backlog: ReadonlyMap<string, number>,
-    private readonly onFinished: (run: EventRun) => void,
-  ) {
+  constructor({ runner, ledger, clock, lease, inlineBudget, backlog, onFinished, onBreaker }: DispatcherOptions) {
+    this.runner = runner;
+    this.ledger = ledger;
+    this.clock = clock;
+    this.lease = lease;
+    this.inlineBudget = inlineBudget;
+    this.onFinished = onFinished;
     const gates = new Map<string, EndpointGate>();
-    for (const { endpoint, concurrency } of runner.actions) {
-      const gate = new EndpointGate(endpoint, concurrency);
+    for (const { endpoint, limits } of runner.actions) {
+      if (gates.has(endpoint)) continue;
+      const gate = new EndpointGate(endpoint, limits, clock, onBreaker);
       gate.backlog = backlog.get(endpoint) ?? 0;
       gates.set(endpoint, gate);
     }
@@ -72,6 +88,9 @@ export class Dispatcher {
       if (flight.since > limit) break;
       this.handOver(flight);
     }
+    // Claimed ones too: until the breaker lets somebody through, their claims would run out.
+    const shut = [...this.gates.values()].some((gate) => gate.shut);
+    if (shut) for (const flight of this.flights) if (flight.state === 'gate' && flight.gate.shut) this.handOver(flight);
   }
 
   /** For a graceful stop: what waits goes (back) to PostgreSQL at once; what runs may run on. */
@@ -87,6 +106,11 @@ export class Dispatcher {
   /** Resolves when no delivery is in memory. */
   whenIdle(): Promise<void> {
     return this.flights.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.idle = resolve));
+  }
+
+  /** No timer of an endpoint outlives the term. */
+  close(): void {
+    for (const gate of this.gates.values()) gate.close();
   }
 
   endpointOf(delivery: Delivery): string {
@@ -110,7 +134,7 @@ export class Dispatcher {
     }
     // It was handed over while it waited for the lease: it has given up its turn, and now its place.
     if (flight.state === 'ended') {
-      flight.gate.leave();
+      flight.gate.leave(flight, null);
       return;
     }
     flight.state = 'running';
@@ -161,7 +185,7 @@ export class Dispatcher {
     this.record(flight, outcome, decided, now);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
     // Last: the next of the lane and of the gate may start only when this one's record is in the group before theirs.
-    gate.leave();
+    gate.leave(flight, outcome);
     this.lanes.leave(flight.lane, flight);
     this.left(flight);
   }

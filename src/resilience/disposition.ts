@@ -30,6 +30,7 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   http_status: 'by status',
   timeout: true,
   connection: true,
+  network: true,
   dns: true,
   interrupted: true,
   internal: true,

@@ -35,6 +35,8 @@ export function endpointOf(url: string, changed: Partial<EndpointDefinition> = {
     signingSecrets: [SECRET],
     timeout: 5_000,
     concurrency: 32,
+    rateLimit: null,
+    circuitBreaker: null,
     allowAddresses: ['loopback'],
     ...changed,
   };

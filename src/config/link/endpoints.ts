@@ -1,11 +1,11 @@
-import type { EndpointDefinition } from '../../event/definitions';
+import { DEFAULT_BREAKER, type BreakerPolicy, type EndpointDefinition } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
 import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
 import type { Complaints, Path } from '../complaints';
 import { didYouMean } from '../problems';
 import type { EndpointShape } from '../schema/observers-file';
 import { endpointFields } from '../schema/parts';
-import { durationOf } from '../units';
+import { durationOf, parseRate } from '../units';
 
 const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_CONCURRENCY = 32;
@@ -39,6 +39,8 @@ export class EndpointLinker {
       signingSecrets: secrets,
       timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT),
       concurrency: shape.concurrency ?? DEFAULT_CONCURRENCY,
+      rateLimit: shape.rate_limit === undefined ? null : parseRate(shape.rate_limit),
+      circuitBreaker: breakerOf(shape.circuit_breaker ?? {}),
       allowAddresses: shape.allow_addresses ?? [],
     };
   }
@@ -59,7 +61,7 @@ export class EndpointLinker {
     if (found !== undefined) return found;
     const known = [...this.named.keys()];
     this.says.complain([...path, 'endpoint'], `there is no endpoint "${name}"${didYouMean(name, known)}`);
-    return { name: '', url: '', headers: {}, signingSecrets: [], timeout: 0, concurrency: 1, allowAddresses: [] };
+    return NOWHERE;
   }
 
   headers(headers: Readonly<Record<string, string>>, path: Path): void {
@@ -71,4 +73,28 @@ export class EndpointLinker {
     const repeated = repeatedHeader(Object.keys(headers));
     if (repeated !== null) this.says.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);
   }
+}
+
+/** Stands in for an endpoint that there is not; the problem is on record. */
+const NOWHERE: EndpointDefinition = {
+  name: '',
+  url: '',
+  headers: {},
+  signingSecrets: [],
+  timeout: 0,
+  concurrency: 1,
+  rateLimit: null,
+  circuitBreaker: null,
+  allowAddresses: [],
+};
+
+function breakerOf(shape: NonNullable<Destination['circuit_breaker']>): BreakerPolicy | null {
+  if (shape === 'off') return null;
+  const { failureRate, minimum, window, openFor } = DEFAULT_BREAKER;
+  return {
+    failureRate: shape.failure_rate ?? failureRate,
+    minimum: shape.minimum ?? minimum,
+    window: shape.window === undefined ? window : durationOf(shape.window),
+    openFor: shape.open_for === undefined ? openFor : durationOf(shape.open_for),
+  };
 }

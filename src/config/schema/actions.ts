@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { endpointFields, headers, name, timeout, url } from './parts';
+import { destinationFields, endpointFields, headers, name, timeout, url } from './parts';
 
 const common = { name: name.optional().describe('default: the type'), execution: z.literal('inline').optional() };
 const body = z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]);
@@ -20,9 +20,7 @@ const slack = z.strictObject({
   type: z.literal('slack'),
   endpoint: z.string().optional().describe('a name under endpoints:, whose url is that of a Slack incoming webhook'),
   url: url.optional().describe('instead of endpoint: the URL of the incoming webhook'),
-  timeout: endpointFields.timeout,
-  concurrency: endpointFields.concurrency,
-  allow_addresses: endpointFields.allow_addresses,
+  ...destinationFields,
   text: z.string().min(1).describe("mrkdwn; values cannot mention or link, for Slack's control characters are escaped in them"),
   blocks: z.array(z.record(z.string(), z.unknown())).min(1).max(50).optional().describe('Block Kit'),
 });

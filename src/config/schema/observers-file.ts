@@ -87,7 +87,7 @@ export function jsonSchema(): string {
 }
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
-export const LATER_KEYS = ['lookups', 'rate_limit', 'circuit_breaker', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
+export const LATER_KEYS = ['lookups', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   ordering: ['strict'],
   on_failure: ['log', 'alert'],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DURATION, parseDuration } from '../units';
+import { DURATION, parseDuration, RATE } from '../units';
 
 // What an error should say lies in the messages; `describe` is what editors show.
 const anyDuration = z.string().regex(DURATION, 'expected a duration such as 250ms, 10s, 5m, 1h or 3d');
@@ -7,6 +7,7 @@ const anyDuration = z.string().regex(DURATION, 'expected a duration such as 250m
 export const delay = anyDuration.refine((text) => within(text, '0ms', '365d'), 'expected a duration of at most 365d');
 // A timeout becomes a timer: one of more than 24.8 days would run out at once.
 export const timeout = anyDuration.refine((text) => within(text, '1ms', '1h'), 'expected a duration from 1ms to 1h');
+const span = anyDuration.refine((text) => within(text, '100ms', '1h'), 'expected a duration from 100ms to 1h');
 export const NAME = /^[\w.-]{1,100}$/;
 export const NAME_EXPECTED = 'expected a name of letters, digits, "-", "_" and "."';
 export const name = z.string().regex(NAME, NAME_EXPECTED);
@@ -21,12 +22,37 @@ const allowAddresses = z
   .array(z.string())
   .describe('CIDR blocks, addresses, host names, private or loopback; public addresses are always allowed');
 
-export const endpointFields = {
-  signing: signing.optional(),
+const circuitBreaker = z
+  .union([
+    z.literal('off'),
+    z.strictObject({
+      failure_rate: z
+        .number()
+        .gt(0, 'expected a share between 0 and 1')
+        .lt(1, 'expected a share between 0 and 1')
+        .optional()
+        .describe('it opens above this share of failures; default 0.5'),
+      minimum: z.int().min(1).max(1_000_000).optional().describe('requests in the window, at least; default 20'),
+      window: span.optional().describe('default 30s'),
+      open_for: span.optional().describe('then one request at a time tries; default 30s'),
+    }),
+  ])
+  .describe('leaves a failing receiver alone; what waits stands in PostgreSQL and uses up no attempt');
+
+/** Of every destination that is reached by HTTP. */
+export const destinationFields = {
   timeout: timeout.optional().describe('from dialling to the last byte of the answer; default 10s'),
   concurrency: concurrency.optional().describe('requests under way at once; default 32'),
+  rate_limit: z
+    .string()
+    .regex(RATE, 'expected a rate such as 200/s, 1000/m or 50/h')
+    .optional()
+    .describe('requests begun, spread over the time; what has to wait stands in PostgreSQL'),
+  circuit_breaker: circuitBreaker.optional(),
   allow_addresses: allowAddresses.optional(),
 };
+
+export const endpointFields = { signing: signing.optional(), ...destinationFields };
 
 /** Texts that are no duration pass: another check speaks of them. */
 function within(text: string, least: string, most: string): boolean {

@@ -1,0 +1,189 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { ActionRunner } from '../actions/action-runner';
+import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
+import { Progress } from '../checkpoint/progress';
+import type { Settings } from '../config/settings';
+import type { EndpointGate } from '../delivery/endpoint-gate';
+import type { EndpointState } from '../delivery/endpoint-state';
+import { Ledger } from '../delivery/ledger';
+import { OnceStore } from '../delivery/once';
+import { takeOverPending } from '../delivery/pending.sql';
+import type { Clock } from '../event/clock';
+import type { ObserverDefinition } from '../event/definitions';
+import type { Lease } from '../ha/lease';
+import { DeliveryWorker } from '../jobs/delivery-worker';
+import { Matcher } from '../matching/matcher';
+import { Dispatcher } from '../pipeline/dispatcher';
+import { EventPipelineService, type EventListener } from '../pipeline/event-pipeline.service';
+import { ChangeLogReader } from './change-log-reader';
+import type { ListenConnection } from './listen-connection';
+import { Upkeep } from './upkeep';
+
+const HAND_OVER_CHECK = 100;
+
+export interface TermDependencies {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Settings;
+  readonly observers: readonly ObserverDefinition[];
+  readonly configVersion: number;
+  readonly holder: string;
+  readonly listen: ListenConnection;
+  readonly listeners: readonly EventListener[];
+  /** A page was read. */
+  readonly onRead: () => void;
+  /** An event has run its course. */
+  readonly onFinished: () => void;
+  /** A newer leader has taken over. */
+  readonly onStale: () => void;
+  /** An endpoint's circuit breaker has changed its state. */
+  readonly onBreaker: () => void;
+}
+
+/** One term of leadership: everything that lives and dies with an epoch. */
+export class Term {
+  private constructor(
+    readonly lease: Lease,
+    private readonly deps: TermDependencies,
+    private readonly progress: Progress,
+    private readonly ledger: Ledger,
+    private readonly pipeline: EventPipelineService,
+    private readonly reader: ChangeLogReader,
+    private readonly worker: DeliveryWorker,
+    private readonly upkeep: Upkeep,
+    private readonly runner: ActionRunner,
+  ) {}
+
+  /** Takes up where the last one ended. When that fails, the lease is free again. */
+  static async open(lease: Lease, deps: TermDependencies): Promise<Term> {
+    const { pool, logger, settings } = deps;
+    try {
+      const cursor = await loadCheckpoint(pool, settings.stream, lease.epoch);
+      const backlog = await takeOverPending(pool, settings.stream);
+      // Last of what may fail: it leaves a timer running.
+      const upkeep = new Upkeep(pool, settings.retention, logger);
+      await upkeep.start();
+      return Term.assemble(lease, deps, cursor, backlog, upkeep);
+    } catch (error) {
+      await lease.release().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private static assemble(
+    lease: Lease,
+    deps: TermDependencies,
+    cursor: Awaited<ReturnType<typeof loadCheckpoint>>,
+    backlog: ReadonlyMap<string, number>,
+    upkeep: Upkeep,
+  ): Term {
+    const { url, pool, clock, logger, settings, observers, configVersion, holder, listen } = deps;
+    const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval } = settings;
+    const matcher = new Matcher(observers);
+    const fence = { stream, epoch: lease.epoch, holder, configVersion };
+    const runner = new ActionRunner(observers, logger, { settings, once: new OnceStore(url, fence) });
+    const progress = new Progress();
+    const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale });
+    const finished: EventListener = () => {
+      deps.onFinished();
+      reader.freed();
+    };
+    const listeners = [...deps.listeners, finished];
+    const onBreaker = (gate: EndpointGate): void => {
+      logBreaker(logger, gate);
+      deps.onBreaker();
+    };
+    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
+      return new Dispatcher({ runner, ledger, clock, lease, inlineBudget, backlog, onFinished, onBreaker });
+    });
+    const workerOptions = { stream, holder, maxEventSize };
+    const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, workerOptions);
+    const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
+    const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
+    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner);
+  }
+
+  get inFlight(): number {
+    return this.progress.inFlight;
+  }
+
+  /** Endpoints that are not simply working. */
+  troubledEndpoints(): EndpointState[] {
+    const now = this.deps.clock.monotonic();
+    return [...this.pipeline.dispatcher.gates.values()].flatMap(({ name, breaker, waitingCount }): EndpointState[] => {
+      if (breaker === null || breaker.state === 'closed') return waitingCount === 0 ? [] : [{ name, waiting: waitingCount, breaker: null }];
+      const probeIn = breaker.probeAt === null ? 0 : Math.max(0, breaker.probeAt - now);
+      return [{ name, waiting: waitingCount, breaker: { state: breaker.state, probeIn, ...breaker.counts } }];
+    });
+  }
+
+  wake(): void {
+    this.reader.wake();
+  }
+
+  stop(): void {
+    this.reader.stop();
+  }
+
+  /** Until the reader is stopped or the lease is lost. @param stopping whether the whole process is to end */
+  async run(stopping: () => boolean): Promise<void> {
+    const handOver = setInterval(() => this.pipeline.dispatcher.handOverSlow(), HAND_OVER_CHECK);
+    const working = this.worker.run();
+    try {
+      await this.reader.run();
+    } finally {
+      await this.close(working, stopping);
+      clearInterval(handOver);
+    }
+  }
+
+  /** The one ordered list of how a term ends. After another instance has taken over nothing is written any more. */
+  private async close(working: Promise<void>, stopping: () => boolean): Promise<void> {
+    const { ledger, lease, runner, upkeep, worker } = this;
+    const { dispatcher } = this.pipeline;
+    worker.stop();
+    await working;
+    await upkeep.stop();
+    if (!lease.lost) {
+      const { shutdownTimeout, inlineBudget } = this.deps.settings;
+      dispatcher.handOverWaiting();
+      await within(dispatcher.whenIdle(), stopping() ? shutdownTimeout : inlineBudget);
+      // What still runs is cut off, and recorded as to be tried again.
+      await runner.close();
+      await dispatcher.whenIdle();
+      await this.drain(stopping);
+      await lease.release().catch(() => undefined);
+    } else await runner.close();
+    dispatcher.close();
+    ledger.abandon();
+  }
+
+  /** Outcomes that have happened wait for the database as long as this process may; a stop does not wait for ever. */
+  private async drain(stopping: () => boolean): Promise<void> {
+    let drained = false;
+    const draining = this.ledger.drain().then(() => (drained = true));
+    do await within(draining, this.deps.settings.shutdownTimeout);
+    while (!drained && !stopping() && !this.lease.lost);
+  }
+}
+
+function logBreaker(logger: Logger, { name, breaker, limits }: EndpointGate): void {
+  if (breaker === null) return;
+  const { requests, failures } = breaker.counts;
+  const fields = { endpoint: name, breaker: breaker.state, requests, failures };
+  if (breaker.state === 'open')
+    logger.warn(
+      fields,
+      `the circuit breaker is open: deliveries wait, and one is tried in ${(limits.circuitBreaker?.openFor ?? 0) / 1_000} s`,
+    );
+  else logger.info(fields, breaker.state === 'half-open' ? 'the circuit breaker lets one delivery try' : 'the circuit breaker is closed');
+}
+
+async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([promise, new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,69 @@
+import Opossum from 'opossum';
+import type { Clock } from '../event/clock';
+import type { BreakerPolicy } from '../event/definitions';
+
+const BUCKETS = 10;
+
+/** What a request says about its receiver; the other half of the requests (our own faults) says nothing. */
+export type Verdict = 'works' | 'fails';
+
+/**
+ * Whether an endpoint is left alone. Fed with verdicts and asked; it runs nothing itself, for who may run is decided together with
+ * the other limits of the endpoint.
+ *
+ *   closed → open → half-open → closed, or open again
+ */
+export class CircuitBreaker {
+  /** Monotonic time at which it becomes half-open; null unless it is open. */
+  probeAt: number | null = null;
+  private readonly breaker: Opossum<[Verdict], void>;
+
+  /** @param onChange called after every change of state */
+  constructor(
+    policy: BreakerPolicy,
+    clock: Clock,
+    private readonly onChange: () => void,
+  ) {
+    // Its timers are monotonic; those of the requests are ours.
+    this.breaker = new Opossum((verdict: Verdict) => (verdict === 'works' ? WORKS : Promise.reject(FAILS)), {
+      timeout: false,
+      errorThresholdPercentage: policy.failureRate * 100,
+      volumeThreshold: policy.minimum,
+      rollingCountTimeout: policy.window,
+      rollingCountBuckets: BUCKETS,
+      resetTimeout: policy.openFor,
+      rollingPercentilesEnabled: false,
+      enableSnapshots: false,
+    });
+    this.breaker.on('open', () => this.changed(clock.monotonic() + policy.openFor));
+    this.breaker.on('halfOpen', () => this.changed(null));
+    this.breaker.on('close', () => this.changed(null));
+  }
+
+  get state(): 'closed' | 'open' | 'half-open' {
+    return this.breaker.opened ? 'open' : this.breaker.halfOpen ? 'half-open' : 'closed';
+  }
+
+  /** Of the window, in requests with a verdict. */
+  get counts(): { readonly requests: number; readonly failures: number } {
+    const { fires, failures } = this.breaker.stats;
+    return { requests: fires, failures };
+  }
+
+  record(verdict: Verdict): void {
+    // Rejected: it fails, or came so late that the breaker is open already. Both are no news here.
+    this.breaker.fire(verdict).catch(() => undefined);
+  }
+
+  close(): void {
+    this.breaker.shutdown();
+  }
+
+  private changed(probeAt: number | null): void {
+    this.probeAt = probeAt;
+    this.onChange();
+  }
+}
+
+const WORKS = Promise.resolve();
+const FAILS = new Error('the receiver failed');

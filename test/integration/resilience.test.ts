@@ -1,0 +1,137 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { EndpointDefinition, ObserverDefinition } from '../../src/event/definitions';
+import { readStatus, type StreamStatus } from '../../src/delivery/status.sql';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, status, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+
+const BREAKER = { failureRate: 0.5, minimum: 5, window: 10_000, openFor: 300 };
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream.stop();
+  await receiver.close();
+  await database.drop();
+});
+
+const hook = (changed: Partial<EndpointDefinition> = {}): EndpointDefinition => endpointOf(`${receiver.url}/hook`, changed);
+
+async function start(endpoint: EndpointDefinition, changed: Partial<ObserverDefinition> = {}): Promise<void> {
+  stream = await startStream(database.url, [observerOf('all', endpoint, changed)]);
+}
+
+const insert = (from: number, to: number): Promise<unknown> =>
+  database.query('insert into orders (id) select generate_series($1::int, $2::int)', [from, to]);
+const pending = (): Promise<{ state: string; attempt: number }[]> =>
+  database.query('select state, attempt from observers.pending_delivery order by change_number');
+const attempts = async (outcome: string): Promise<number> =>
+  Number((await database.query<{ n: string }>('select count(*) as n from observers.attempt where outcome = $1', [outcome]))[0]?.n);
+const endpoints = async (): Promise<StreamStatus['listeners'][number]['endpoints']> =>
+  (await readStatus(database.client, 'main')).listeners.flatMap((listener) => listener.endpoints);
+
+test('a failing receiver is left alone: deliveries wait in PostgreSQL, use up no attempt, and all arrive once it works', async () => {
+  receiver.answer = status(500);
+  // No back-off: without the breaker all attempts would be used up at once.
+  await start(hook({ circuitBreaker: BREAKER }), { retry: { ...FAST_RETRY, initialDelay: 0, maxAttempts: 20 } });
+  await insert(1, 20);
+  await eventually(endpoints, ([one]) => one?.breaker?.state === 'open');
+  // Closed again only by a success, whatever the number of probes: one at a time.
+  await eventually(endpoints, ([one]) => (one?.breaker?.requests ?? 0) > 0);
+  const before = receiver.requests.length;
+  await insert(21, 40);
+  await eventually(pending, (rows) => rows.length === 40);
+  expect((await pending()).slice(20).every(({ state, attempt }) => state === 'queued' && attempt === 1)).toBe(true);
+  // A dead receiver gets one request each 300 ms, and not forty each time.
+  expect(receiver.requests.length - before).toBeLessThan(10);
+  receiver.answer = status(204);
+  await eventually(() => attempts('succeeded'), (n) => n === 40); // prettier-ignore
+  await eventually(endpoints, (all) => all.length === 0);
+  expect(await database.query('select from observers.dead_letter')).toEqual([]);
+  expect(await pending()).toEqual([]);
+});
+
+test('what was retried when the breaker opened goes on with the attempts that it had', async () => {
+  receiver.answer = status(503);
+  await start(hook({ circuitBreaker: { ...BREAKER, openFor: 60_000 } }), { retry: { ...FAST_RETRY, initialDelay: 0, maxAttempts: 3 } });
+  await insert(1, 30);
+  const state = await eventually(endpoints, ([one]) => one?.breaker?.state === 'open');
+  expect(state[0]).toMatchObject({ name: '/hook', breaker: { state: 'open' } });
+  expect(state[0]?.breaker?.probeIn).toBeGreaterThan(50_000);
+  const dead = await database.query('select from observers.dead_letter');
+  // Each is on record exactly once: dead, or waiting for the breaker.
+  await eventually(pending, (rows) => rows.length === 30 - dead.length && rows.every((row) => row.state !== 'running'));
+});
+
+test.each([
+  ['answers 404', 404, { error: 'http_status', status: 404 }],
+  ['says that it is not there yet', 429, null],
+] as const)('a receiver that %s works: its breaker stays closed', async (_what, code, dead) => {
+  receiver.answer = status(code, { 'retry-after': '3600' });
+  await start(hook({ circuitBreaker: BREAKER }));
+  await insert(1, 30);
+  await receiver.waitFor(30);
+  if (dead !== null) await eventually(() => database.query('select error, status from observers.dead_letter'), (rows) => rows.length === 30); // prettier-ignore
+  expect(await endpoints()).toEqual([]);
+});
+
+test.each([
+  ['our own template', { headers: { 'x-note': '{{ note }}' } }, 'template'],
+  ['an address that we do not dial', { allowAddresses: [] }, 'blocked_address'],
+  // A resolver may take its time to say no.
+  ['a name that does not resolve', { url: 'http://receiver.invalid/hook', timeout: 30_000 }, 'dns'],
+])('%s fails eight times and opens no breaker', async (_what, changed, error) => {
+  await start(hook({ circuitBreaker: BREAKER, ...changed }), { retry: { ...FAST_RETRY, maxAttempts: 1 } });
+  await database.query(`insert into orders select n, E'line\\nbreak' from generate_series(1, 8) n`);
+  await eventually(() => database.query('select from observers.dead_letter where error = $1', [error]), (rows) => rows.length === 8, 50_000); // prettier-ignore
+  expect(await endpoints()).toEqual([]);
+});
+
+test('a receiver that refuses connections opens its breaker', async () => {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  await start(endpointOf(`http://127.0.0.1:${port}/hook`, { circuitBreaker: { ...BREAKER, openFor: 60_000 } }));
+  await insert(1, 10);
+  await eventually(endpoints, ([one]) => one?.breaker?.state === 'open');
+});
+
+test('a rate limit spreads the requests, and what waits stands in PostgreSQL', async () => {
+  await start(hook({ rateLimit: { count: 50, per: 1_000 } }));
+  await insert(1, 120);
+  const requests = await receiver.waitFor(120);
+  const times = requests.map(({ at }) => at);
+  const inOneSecond = times.map((at, i) => times.slice(i).filter((later) => later < at + 1_000).length);
+  // Fifty, and the burst of a tenth of a second.
+  expect(Math.max(...inOneSecond)).toBeLessThanOrEqual(55);
+  const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1_000;
+  // 120 requests less the burst, at fifty a second; twice that would mean that the limit is not made use of.
+  expect(seconds).toBeGreaterThan(2.2);
+  expect(seconds).toBeLessThan(4.6);
+  await eventually(() => attempts('succeeded'), (n) => n === 120); // prettier-ignore
+  expect(await attempts('retry')).toBe(0);
+});
+
+test('a limited endpoint holds up nobody else', async () => {
+  const other = await startReceiver();
+  stream = await startStream(database.url, [
+    observerOf('slow', hook({ rateLimit: { count: 1, per: 3_600_000 } })),
+    observerOf('fast', endpointOf(`${other.url}/fast`)),
+  ]);
+  await insert(1, 600);
+  await other.waitFor(600);
+  expect(receiver.requests).toHaveLength(1);
+  await eventually(pending, (rows) => rows.length === 599 && rows.every(({ state }) => state === 'queued'));
+  await other.close();
+});
