@@ -38,6 +38,10 @@ export class Lanes<T extends LaneTask> {
     return place === -1 ? [] : queue.slice(place + 1);
   }
 
+  headOf(lane: string): T | undefined {
+    return this.lanes.get(lane)?.[0];
+  }
+
   get size(): number {
     return this.lanes.size;
   }

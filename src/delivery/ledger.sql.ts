@@ -35,14 +35,14 @@ const WRITE_ANY = write({
 
 const WRITE_FAILURES = `, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, first_attempt_at,
-                                                 next_attempt_at, claimed_by, claimed_until, redrive)
+                                                 next_attempt_at, claimed_by, claimed_until, redrive, strict)
     select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.state, u.attempt, now() - u.elapsed * interval '1 ms',
-           case when u.state = 'queued' then '-infinity' else now() + u.after * interval '1 ms' end, case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive
+           case u.state when 'queued' then '-infinity' when 'waiting' then '-infinity' when 'parked' then 'infinity' else now() + u.after * interval '1 ms' end, case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive, u.strict
     from fence, unnest($19::bigint[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::int[], $26::float8[], $27::float8[],
-                       $28::float8[], $29::bool[]) as u(change_number, observer, action, endpoint, lane, state, attempt, elapsed, after, claim, redrive)
+                       $28::float8[], $29::bool[], $50::bool[]) as u(change_number, observer, action, endpoint, lane, state, attempt, elapsed, after, claim, redrive, strict)
     on conflict (change_number, observer, action) do update
     set state = excluded.state, attempt = excluded.attempt, first_attempt_at = coalesce(p.first_attempt_at, excluded.first_attempt_at),
-        next_attempt_at = excluded.next_attempt_at, claimed_by = excluded.claimed_by, claimed_until = excluded.claimed_until
+        next_attempt_at = excluded.next_attempt_at, claimed_by = excluded.claimed_by, claimed_until = excluded.claimed_until, strict = excluded.strict
   ), ended as (
     delete from observers.pending_delivery p using fence, unnest($30::bigint[], $31::text[], $32::text[]) as u(change_number, observer, action)
     where p.change_number = u.change_number and p.observer = u.observer and p.action = u.action
@@ -150,6 +150,7 @@ function failureColumns({ attempts, pending, ended, deadLetters, redriven, quara
     quarantine.map((q) => q.changeNumber),
     quarantine.map((q) => q.reason),
     quarantine.map((q) => storable(q.message)),
+    pending.map((p) => p.strict),
   ];
 }
 

@@ -28,6 +28,10 @@ export interface LedgerOptions {
  */
 export class Ledger {
   private group = new GatheringGroup();
+  /** Number of the group that gathers now; groups are committed in the order of their numbers. */
+  gathering = 1;
+  /** Number of the last group that is committed. */
+  committed = 0;
   private timer: NodeJS.Timeout | null = null;
   /** Whether the timer is that of outcomes, not only that of a checkpoint. */
   private urgent = false;
@@ -118,8 +122,10 @@ export class Ledger {
     const { group } = this;
     group.cursor = due ? this.progress.take() : null;
     this.group = new GatheringGroup();
+    const number = this.gathering++;
     if (group.cursor !== null) this.checkpointAt = this.clock.monotonic();
     this.writing = this.commit(group).finally(() => {
+      this.committed = number;
       this.writing = null;
       if (!this.group.empty || this.progress.hasMoved) this.schedule();
     });

@@ -1,5 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { ErrorKind } from '../event/outcome';
+import type { DeliveryKey } from './records';
+import { takeOverStrictLanes } from './strict-lanes.sql';
 
 /** A delivery that this process has just claimed. */
 export interface ClaimedDelivery {
@@ -69,20 +71,33 @@ const RECLAIM = `
 const BACKLOG = `
   select endpoint, count(*)::int as queued from observers.pending_delivery where stream = $1 and state = 'queued' group by endpoint`;
 
-/** For a new leader: takes back what earlier ones had under way. @returns how many are queued, by endpoint */
-export async function takeOverPending(client: ClientBase | Pool, stream: string): Promise<Map<string, number>> {
-  await client.query(RECLAIM, [stream]);
-  const { rows } = await client.query<{ endpoint: string; queued: number }>(BACKLOG, [stream]);
-  return new Map(rows.map(({ endpoint, queued }) => [endpoint, queued]));
+/** What a new leader finds. */
+export interface Inherited {
+  /** How many are queued, by endpoint. */
+  readonly backlog: ReadonlyMap<string, number>;
+  /** Lanes of strict observers of which something is there. */
+  readonly blocked: readonly string[];
 }
 
+/** For a new leader: takes back what earlier ones had under way. @param strict the observers whose ordering is strict, as of now */
+export async function takeOverPending(client: ClientBase | Pool, stream: string, strict: readonly string[]): Promise<Inherited> {
+  await client.query(RECLAIM, [stream]);
+  const blocked = await takeOverStrictLanes(client, stream, strict);
+  const { rows } = await client.query<{ endpoint: string; queued: number }>(BACKLOG, [stream]);
+  return { backlog: new Map(rows.map(({ endpoint, queued }) => [endpoint, queued])), blocked };
+}
+
+// Those that are in memory here wait their turn, or run longer than the claim is good for: an action may take an hour.
 const SWEEP = `
-  update observers.pending_delivery set state = 'retrying', claimed_by = null, claimed_until = null
-  where stream = $1 and state = 'running' and claimed_until < clock_timestamp()`;
+  update observers.pending_delivery p set state = 'retrying', claimed_by = null, claimed_until = null
+  where stream = $1 and state = 'running' and claimed_until < clock_timestamp() and not exists (
+    select from unnest($2::bigint[], $3::text[], $4::text[]) as h(change_number, observer, action)
+    where h.change_number = p.change_number and h.observer = p.observer and h.action = p.action)`;
 
 /** Frees claims whose lease ran out: whoever had them will not come back. @returns how many */
-export async function sweepExpiredClaims(client: ClientBase | Pool, stream: string): Promise<number> {
-  const { rowCount } = await client.query(SWEEP, [stream]);
+export async function sweepExpiredClaims(client: ClientBase | Pool, stream: string, held: readonly DeliveryKey[]): Promise<number> {
+  const keys = [held.map((key) => key.changeNumber), held.map((key) => key.observer), held.map((key) => key.action)];
+  const { rowCount } = await client.query(SWEEP, [stream, ...keys]);
   return rowCount ?? 0;
 }
 

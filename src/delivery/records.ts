@@ -25,7 +25,9 @@ export interface PendingRecord {
   readonly action: string;
   readonly endpoint: string;
   readonly lane: string;
-  readonly state: 'queued' | 'running' | 'retrying';
+  /** Of an observer with `ordering: strict`: its lane has a head, and the others are `waiting`. */
+  readonly strict: boolean;
+  readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked';
   /** The try that comes next, or is under way. */
   readonly attempt: number;
   /** Milliseconds since the first try began; null when there was none. */

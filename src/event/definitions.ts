@@ -26,6 +26,8 @@ export interface ObserverDefinition {
   readonly kinds: readonly EventKind[];
   /** Source of the condition; null matches every event of these entities and kinds. */
   readonly when: string | null;
+  /** `strict`: whatever fails holds up what comes after it of the same entity. */
+  readonly ordering: 'none' | 'strict';
   readonly retry: RetryPolicy;
   readonly actions: readonly ActionDefinition[];
 }

@@ -4,15 +4,18 @@ import type { Delivery } from '../event/delivery';
 import { deliveryId } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 
+import type { EndpointGate } from '../delivery/endpoint-gate';
 import type { Ledger } from '../delivery/ledger';
 import { adoptOrphans, claimDue, sweepExpiredClaims, type ClaimedDelivery, type Places } from '../delivery/pending.sql';
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
+import { promoteHeads } from '../delivery/strict-lanes.sql';
 import type { Clock } from '../event/clock';
 import type { Lease } from '../ha/lease';
 import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
 import type { Matcher } from '../matching/matcher';
-import { deadLetter, laneOf, type Dispatcher } from '../pipeline/dispatcher';
+import { laneOf, type Dispatcher } from '../pipeline/dispatcher';
+import { deadLetter } from '../pipeline/recorder';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
 const ORPHANED = '(no longer configured)';
@@ -21,6 +24,9 @@ const IDLE_PAUSE = 200;
 const BUSY_PAUSE = 5;
 const SWEEP_EVERY = 5_000;
 const CLAIM_LEASE = 120_000;
+/** Strict lanes that are given a new head in one round, and that are looked at again in one sweep. */
+const PROMOTED = 500;
+const RECHECKED = 1_000;
 
 export interface DeliveryWorkerOptions {
   readonly stream: string;
@@ -47,6 +53,7 @@ export class DeliveryWorker {
 
   /** Runs until stop() or until the lease is lost. */
   async run(): Promise<void> {
+    this.dispatcher.strictLanes.onFreed = () => this.wake?.();
     while (!this.stopping) {
       let claimed = 0;
       try {
@@ -54,7 +61,7 @@ export class DeliveryWorker {
       } catch (error) {
         this.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
       }
-      if (!this.stopping) await this.pause(claimed > 0 ? BUSY_PAUSE : IDLE_PAUSE);
+      if (!this.stopping) await this.pause(claimed > 0 || this.dispatcher.strictLanes.hasFreed ? BUSY_PAUSE : IDLE_PAUSE);
     }
   }
 
@@ -66,6 +73,7 @@ export class DeliveryWorker {
   private async round(): Promise<number> {
     const { stream, holder, maxEventSize } = this.options;
     await this.sweep();
+    await this.promote();
     const places: Places[] = [{ endpoint: ORPHANED, free: 100 }];
     for (const gate of this.dispatcher.gates.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
     const claimed = await claimDue(this.pool, stream, places, holder, CLAIM_LEASE);
@@ -99,13 +107,13 @@ export class DeliveryWorker {
 
   /** The condition has an answer now, and it is no: nothing is to be delivered. */
   private resolve(claim: ClaimedDelivery, event: EntityEvent): void {
-    this.ledger.end(claim);
+    this.end(claim);
     this.ledger.redriven(deliveryId(event.id, claim.observer, claim.action));
   }
 
   private bury(claim: ClaimedDelivery, event: EntityEvent, message: string, error: 'configuration' | 'condition' = 'configuration'): void {
     const names = { observer: { name: claim.observer }, action: { name: claim.action } } as Pick<Delivery, 'observer' | 'action'>;
-    this.ledger.end(claim);
+    this.end(claim);
     this.ledger.bury(
       deadLetter({ event, attempt: claim.attempt, ...names }, claim.endpoint, {
         error,
@@ -127,7 +135,12 @@ export class DeliveryWorker {
       reason: 'unreadable',
       message: `${claim.observer}/${claim.action}: ${message}`,
     });
+    this.end(claim);
+  }
+
+  private end(claim: ClaimedDelivery): void {
     this.ledger.end(claim);
+    this.dispatcher.strictLanes.headLeft(claim.lane, this.ledger.gathering);
   }
 
   /** Changes that a person asked to look at again: events now, or still what they were. */
@@ -157,9 +170,26 @@ export class DeliveryWorker {
   private async sweep(): Promise<void> {
     if (this.clock.monotonic() - this.sweptAt < SWEEP_EVERY) return;
     this.sweptAt = this.clock.monotonic();
-    const freed = await sweepExpiredClaims(this.pool, this.options.stream);
+    const freed = await sweepExpiredClaims(this.pool, this.options.stream, this.dispatcher.held);
+    this.dispatcher.strictLanes.recheck(RECHECKED);
     if (freed > 0) this.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
     await adoptOrphans(this.pool, this.options.stream, [...this.dispatcher.gates.keys(), ORPHANED], ORPHANED);
+  }
+
+  /** Strict lanes whose head has left get the next one. */
+  private async promote(): Promise<void> {
+    const { strictLanes, gates } = this.dispatcher;
+    const { committed } = this.ledger;
+    const lanes = strictLanes.takeFreed(committed, PROMOTED);
+    if (lanes.length === 0) return;
+    for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, this.options.stream, lanes)) {
+      if (endpoint === null) strictLanes.open(lane, committed);
+      else if (promoted) this.backlogged(gates.get(endpoint));
+    }
+  }
+
+  private backlogged(gate: EndpointGate | undefined): void {
+    if (gate !== undefined) gate.backlog++;
   }
 
   private pause(milliseconds: number): Promise<void> {

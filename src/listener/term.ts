@@ -8,7 +8,7 @@ import type { EndpointGate } from '../delivery/endpoint-gate';
 import type { EndpointState } from '../delivery/endpoint-state';
 import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../delivery/once';
-import { takeOverPending } from '../delivery/pending.sql';
+import { takeOverPending, type Inherited } from '../delivery/pending.sql';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
 import type { Lease } from '../ha/lease';
@@ -62,11 +62,12 @@ export class Term {
     const { pool, logger, settings } = deps;
     try {
       const cursor = await loadCheckpoint(pool, settings.stream, lease.epoch);
-      const backlog = await takeOverPending(pool, settings.stream);
+      const strict = deps.observers.filter(({ ordering }) => ordering === 'strict').map(({ name }) => name);
+      const inherited = await takeOverPending(pool, settings.stream, strict);
       // Last of what may fail: it leaves a timer running.
       const upkeep = new Upkeep(pool, settings.retention, logger);
       await upkeep.start();
-      return Term.assemble(lease, deps, cursor, backlog, upkeep);
+      return Term.assemble(lease, deps, cursor, inherited, upkeep);
     } catch (error) {
       await lease.release().catch(() => undefined);
       throw error;
@@ -77,7 +78,7 @@ export class Term {
     lease: Lease,
     deps: TermDependencies,
     cursor: Awaited<ReturnType<typeof loadCheckpoint>>,
-    backlog: ReadonlyMap<string, number>,
+    inherited: Inherited,
     upkeep: Upkeep,
   ): Term {
     const { url, pool, clock, logger, settings, observers, configVersion, holder, listen } = deps;
@@ -97,7 +98,7 @@ export class Term {
       deps.onBreaker();
     };
     const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
-      return new Dispatcher({ runner, ledger, clock, lease, inlineBudget, backlog, onFinished, onBreaker });
+      return new Dispatcher({ runner, ledger, clock, lease, inlineBudget, ...inherited, onFinished, onBreaker });
     });
     const workerOptions = { stream, holder, maxEventSize };
     const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, workerOptions);

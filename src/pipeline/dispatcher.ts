@@ -1,16 +1,18 @@
 import type { ActionRunner } from '../actions/action-runner';
 import type { Clock } from '../event/clock';
-import { deliveryId, type Delivery } from '../event/delivery';
-import type { Failed, Outcome } from '../event/outcome';
+import type { Delivery } from '../event/delivery';
+import type { Outcome } from '../event/outcome';
 import { EndpointGate } from '../delivery/endpoint-gate';
 import { Lanes } from '../delivery/lanes';
+import { StrictLanes } from '../delivery/strict-lanes';
 import type { Ledger } from '../delivery/ledger';
-import type { DeadLetterRecord } from '../delivery/records';
 import type { ClaimedDelivery } from '../delivery/pending.sql';
+import type { DeliveryKey } from '../delivery/records';
 import type { Lease } from '../ha/lease';
 import { disposition, type Disposition } from '../resilience/disposition';
 import type { EventRun } from './event-run';
 import { Flight } from './flight';
+import { keyOf, pendingRecord, Recorder } from './recorder';
 
 /** Added to an action's timeout for the claim of a running delivery: a commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
@@ -25,6 +27,8 @@ export interface DispatcherOptions {
   readonly inlineBudget: number;
   /** Deliveries that stand queued in PostgreSQL, by endpoint. */
   readonly backlog: ReadonlyMap<string, number>;
+  /** Lanes of strict observers of which something stands in PostgreSQL. */
+  readonly blocked: Iterable<string>;
   /** Called when the last delivery of an event is recorded or handed over. */
   readonly onFinished: (run: EventRun) => void;
   /** Called when an endpoint's circuit breaker has changed its state. */
@@ -39,16 +43,20 @@ export class Dispatcher {
   private readonly lease: Lease;
   private readonly inlineBudget: number;
   private readonly onFinished: (run: EventRun) => void;
+  private readonly recorder: Recorder;
   private readonly lanes = new Lanes<Flight>();
+  readonly strictLanes: StrictLanes;
   readonly gates: ReadonlyMap<string, EndpointGate>;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
   private stopping = false;
 
-  constructor({ runner, ledger, clock, lease, inlineBudget, backlog, onFinished, onBreaker }: DispatcherOptions) {
+  constructor({ runner, ledger, clock, lease, inlineBudget, backlog, blocked, onFinished, onBreaker }: DispatcherOptions) {
     this.runner = runner;
     this.ledger = ledger;
+    this.recorder = new Recorder(ledger);
+    this.strictLanes = new StrictLanes(blocked);
     this.clock = clock;
     this.lease = lease;
     this.inlineBudget = inlineBudget;
@@ -68,7 +76,7 @@ export class Dispatcher {
     const flight = new Flight(delivery, this.gateOf(delivery), laneOf(delivery), run, run.readAt, false, this.advance);
     run.reading.open++;
     this.flights.add(flight);
-    if (flight.gate.mustQueue) this.handOver(flight);
+    if (flight.gate.mustQueue || (flight.strict && this.strictLanes.isBlocked(flight.lane))) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);
   }
 
@@ -113,6 +121,11 @@ export class Dispatcher {
     for (const gate of this.gates.values()) gate.close();
   }
 
+  /** What PostgreSQL has on record as running, or will have, and is in memory here: its claim must not run out. */
+  get held(): DeliveryKey[] {
+    return [...this.flights].filter(({ pending }) => pending).map(({ delivery }) => keyOf(delivery));
+  }
+
   endpointOf(delivery: Delivery): string {
     return this.gateOf(delivery).name;
   }
@@ -143,36 +156,54 @@ export class Dispatcher {
   };
 
   private handOver(flight: Flight): void {
-    const { delivery, gate, lane } = flight;
+    const { delivery, gate } = flight;
     const running = flight.state === 'running';
-    const { timeout } = this.runner.actionOf(delivery);
+    const behind = flight.strict && !running && this.isBehind(flight);
     this.ledger.pend({
-      ...keyOf(delivery),
-      endpoint: gate.name,
-      lane,
-      state: running ? 'running' : 'queued',
-      attempt: delivery.attempt,
+      ...pendingRecord(flight),
+      state: running ? 'running' : behind ? 'waiting' : 'queued',
       elapsed: running || flight.run === null ? this.clock.monotonic() - flight.since : null,
-      after: 0,
-      claim: running ? timeout + CLAIM_MARGIN : null,
-      redrive: flight.redrive,
+      claim: running ? this.runner.actionOf(delivery).timeout + CLAIM_MARGIN : null,
     });
     flight.pending = true;
     if (running) gate.slow++;
-    else this.handOverWaiter(flight);
+    else if (!behind) gate.backlog++;
+    if (flight.strict) this.block(flight);
+    if (!running) this.handOverWaiter(flight);
     this.release(flight, running ? 'slow' : 'queued');
   }
 
   /** Whoever waits behind it in its lane goes to PostgreSQL too, or it would arrive first. */
   private handOverWaiter(flight: Flight): void {
     const { gate, lane } = flight;
-    const behind = this.lanes.behind(lane, flight);
-    gate.backlog++;
     gate.giveUp(flight);
     flight.state = 'ended';
-    for (const later of behind) if (later.state === 'lane' && !later.pending) this.handOver(later);
+    this.handOverBehind(flight);
     this.lanes.leave(lane, flight);
     this.left(flight);
+  }
+
+  private handOverBehind(flight: Flight): void {
+    for (const later of this.lanes.behind(flight.lane, flight)) if (later.state === 'lane' && !later.pending) this.handOver(later);
+  }
+
+  /** Whether somebody of its strict lane is before it: in memory, or, for one that comes new, in PostgreSQL. */
+  private isBehind(flight: Flight): boolean {
+    const head = this.lanes.headOf(flight.lane);
+    return head === undefined ? this.strictLanes.isBlocked(flight.lane) : head !== flight;
+  }
+
+  /** A row of a strict lane stands in PostgreSQL: in memory there may be its head, and nobody else, or the order would be lost. */
+  private block({ lane }: Flight): void {
+    this.strictLanes.block(lane, this.ledger.gathering);
+    const head = this.lanes.headOf(lane);
+    if (head !== undefined) this.handOverBehind(head);
+  }
+
+  private settleStrict(flight: Flight, decided: Disposition): void {
+    if (flight.redrive) return;
+    if (decided.is === 'succeeded') this.strictLanes.headLeft(flight.lane, this.ledger.gathering);
+    else this.block(flight);
   }
 
   private ended(flight: Flight, outcome: Outcome): void {
@@ -182,7 +213,8 @@ export class Dispatcher {
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
     const decided = this.decide(flight, outcome, now);
-    this.record(flight, outcome, decided, now);
+    this.recorder.ended(flight, outcome, decided, now);
+    if (flight.strict) this.settleStrict(flight, decided);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
     // Last: the next of the lane and of the gate may start only when this one's record is in the group before theirs.
     gate.leave(flight, outcome);
@@ -198,54 +230,6 @@ export class Dispatcher {
     return decided;
   }
 
-  private record(flight: Flight, outcome: Outcome, decided: Disposition, now: number): void {
-    const { delivery } = flight;
-    const key = keyOf(delivery);
-    const recorded = outcome.ok && outcome.recorded === true;
-    if (!recorded)
-      this.ledger.attempt({
-        changeNumber: key.changeNumber,
-        observer: key.observer,
-        action: key.action,
-        attempt: delivery.attempt,
-        outcome: decided.is,
-        error: outcome.ok ? null : outcome.error,
-        message: outcome.ok ? null : outcome.message,
-        status: outcome.status,
-        response: outcome.ok ? null : outcome.excerpt,
-        durationMs: now - flight.startedAt,
-        finishedAt: now,
-      });
-    if (decided.is === 'retry') {
-      this.ledger.pend({
-        ...key,
-        endpoint: flight.gate.name,
-        lane: flight.lane,
-        // What we cut off ourselves keeps its turn in its lane; what failed has lost it.
-        state: decided.counts || outcome.ok || outcome.error !== 'interrupted' ? 'retrying' : 'queued',
-        attempt: delivery.attempt + (decided.counts ? 1 : 0),
-        elapsed: now - flight.since,
-        after: decided.after,
-        claim: null,
-        redrive: flight.redrive,
-      });
-      return;
-    }
-    if (flight.pending) this.ledger.end(key);
-    if (decided.is === 'dead') {
-      const { error, message, status, excerpt } = outcome as Failed;
-      this.ledger.bury(
-        deadLetter(delivery, flight.gate.name, {
-          error,
-          message: `${message}; ${decided.because}`,
-          status,
-          response: excerpt,
-          attempts: delivery.attempt,
-        }),
-      );
-    } else if (flight.redrive) this.ledger.redriven(deliveryId(delivery.event.id, delivery.observer.name, delivery.action.name));
-  }
-
   /** The event need not wait for this delivery any longer. */
   private release({ run, delivery }: Flight, what: string): void {
     if (run === null) return;
@@ -259,29 +243,6 @@ export class Dispatcher {
     this.idle();
     this.idle = null;
   }
-}
-
-/** @param why what is kept of the failure; `attempts` is 0 when it was never tried */
-export function deadLetter(
-  { event, observer, action }: Delivery,
-  endpoint: string,
-  why: Pick<DeadLetterRecord, 'error' | 'message' | 'status' | 'response' | 'attempts'>,
-): DeadLetterRecord {
-  return {
-    id: deliveryId(event.id, observer.name, action.name),
-    changeNumber: event.changeNumber,
-    eventId: event.id,
-    observer: observer.name,
-    action: action.name,
-    endpoint,
-    entityType: event.entityType,
-    entityKey: event.entityKey,
-    ...why,
-  };
-}
-
-function keyOf({ event, observer, action }: Delivery): { changeNumber: number; observer: string; action: string } {
-  return { changeNumber: event.changeNumber, observer: observer.name, action: action.name };
 }
 
 /** Per entity and action, so that a slow action of one observer does not hold up the others'. */

@@ -6,8 +6,9 @@ import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import type { Matcher } from '../matching/matcher';
-import { deadLetter, type Dispatcher } from './dispatcher';
+import type { Dispatcher } from './dispatcher';
 import type { EventRun } from './event-run';
+import { deadLetter } from './recorder';
 
 /** Told of every event that has run its course. */
 export type EventListener = (run: EventRun) => void;

@@ -31,6 +31,11 @@ export class Flight implements LaneTask {
     this.pending = run === null;
   }
 
+  /** Of an observer with `ordering: strict`. */
+  get strict(): boolean {
+    return this.delivery.observer.ordering === 'strict';
+  }
+
   start(): void {
     this.advance(this);
   }

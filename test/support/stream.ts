@@ -49,6 +49,7 @@ export function observerOf(name: string, endpoint: EndpointDefinition, changed: 
     entities: '*',
     kinds: ['insert', 'update', 'delete', 'custom'],
     when: null,
+    ordering: 'none',
     retry: FAST_RETRY,
     actions: [action],
     ...changed,

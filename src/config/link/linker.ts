@@ -84,6 +84,7 @@ export class Linker {
       entities: entities.includes('*') ? '*' : entities,
       kinds,
       when,
+      ordering: shape.ordering ?? 'none',
       retry: this.retry(shape.retry ?? {}, [...path, 'retry']),
       actions,
     };

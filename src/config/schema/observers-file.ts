@@ -51,7 +51,12 @@ const observer = z.strictObject({
     .optional()
     .describe('default: all'),
   when: z.string().optional().describe('a condition; default: every event'),
-  ordering: z.literal('none').optional(),
+  ordering: z
+    .enum(['none', 'strict'])
+    .optional()
+    .describe(
+      'strict: what fails holds up what comes after it of the same entity, until it is delivered or a person decides; default none',
+    ),
   on_failure: z.literal('dlq').optional(),
   retry: retry.optional(),
   actions: z.array(action).min(1),
@@ -89,7 +94,6 @@ export function jsonSchema(): string {
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
 export const LATER_KEYS = ['lookups', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
-  ordering: ['strict'],
   on_failure: ['log', 'alert'],
   execution: ['queued'],
 };

@@ -14,7 +14,7 @@ const observer = fc.record({
 });
 const observers = fc
   .array(observer, { maxLength: 12 })
-  .map((all) => all.map((one, i): ObserverDefinition => ({ ...one, name: `observer ${i}`, actions: [], retry: RETRY })));
+  .map((all) => all.map((one, i): ObserverDefinition => ({ ...one, name: `observer ${i}`, actions: [], ordering: 'none', retry: RETRY })));
 const RETRY = { strategy: 'fixed', maxAttempts: 1, initialDelay: 0, maxDelay: 0, maxElapsed: null, schedule: [] } as const;
 
 const entityEvent = fc

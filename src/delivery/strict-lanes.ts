@@ -1,0 +1,73 @@
+/**
+ * The lanes of strict observers of which something stands in PostgreSQL: whatever comes next in such a lane has to go there too, behind
+ * it. There the head of the lane is queued, running, retrying or parked, and the others are `waiting`; when the head has left, the next
+ * becomes the head. Memory: one entry per blocked lane, however many deliveries wait in it.
+ */
+export class StrictLanes {
+  /** By lane: the ledger's group that writes, or wrote, its latest row. */
+  private readonly blocked = new Map<string, number>();
+  /** Lanes whose head has left, or may have, with the group that records it. */
+  private readonly freed = new Map<string, number>();
+  private rechecked: MapIterator<string> | null = null;
+  /** Called when a lane wants a new head. */
+  onFreed: () => void = () => undefined;
+
+  /** @param lanes those that are blocked when a term begins */
+  constructor(lanes: Iterable<string>) {
+    for (const lane of lanes) this.blocked.set(lane, 0);
+  }
+
+  isBlocked(lane: string): boolean {
+    return this.blocked.has(lane);
+  }
+
+  /** Whether some lane wants a new head. */
+  get hasFreed(): boolean {
+    return this.freed.size > 0;
+  }
+
+  /** A row of the lane is in the ledger's group `group`. */
+  block(lane: string, group: number): void {
+    this.blocked.set(lane, group);
+  }
+
+  /** The head has left; that is recorded in `group`. */
+  headLeft(lane: string, group: number): void {
+    if (!this.blocked.has(lane)) return;
+    this.freed.set(lane, group);
+    this.onFreed();
+  }
+
+  /** Lanes that want a new head, as far as PostgreSQL knows all about them. @param committed the ledger's last committed group */
+  takeFreed(committed: number, limit: number): string[] {
+    const lanes: string[] = [];
+    for (const [lane, group] of this.freed) {
+      if (lanes.length >= limit) break;
+      if (group > committed || (this.blocked.get(lane) ?? 0) > committed) continue;
+      this.freed.delete(lane);
+      lanes.push(lane);
+    }
+    return lanes;
+  }
+
+  /** PostgreSQL had nothing of this lane when the group `committed` was in: what comes next may go directly, unless more came meanwhile. */
+  open(lane: string, committed: number): void {
+    const latest = this.blocked.get(lane);
+    if (latest === undefined) return;
+    if (latest <= committed) this.blocked.delete(lane);
+    else this.freed.set(lane, latest);
+  }
+
+  /** People skip and discard heads from other processes: a few lanes at a time are looked at again. */
+  recheck(count: number): void {
+    this.rechecked ??= this.blocked.keys();
+    for (let i = 0; i < count; i++) {
+      const { value, done } = this.rechecked.next();
+      if (done === true) {
+        this.rechecked = null;
+        return;
+      }
+      this.freed.set(value, this.blocked.get(value) ?? 0);
+    }
+  }
+}

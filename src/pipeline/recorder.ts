@@ -1,0 +1,100 @@
+import type { Ledger } from '../delivery/ledger';
+import type { DeadLetterRecord, DeliveryKey, PendingRecord } from '../delivery/records';
+import { deliveryId, type Delivery } from '../event/delivery';
+import type { Failed, Outcome } from '../event/outcome';
+import type { Disposition } from '../resilience/disposition';
+import type { Flight } from './flight';
+
+/** Turns what became of a try into the ledger's records. */
+export class Recorder {
+  constructor(private readonly ledger: Ledger) {}
+
+  /** @param now monotonic time at which the try ended */
+  ended(flight: Flight, outcome: Outcome, decided: Disposition, now: number): void {
+    const { delivery } = flight;
+    if (!outcome.ok || outcome.recorded !== true) this.attempt(flight, outcome, decided, now);
+    if (decided.is === 'retry') this.again(flight, outcome, decided, now);
+    else if (decided.is === 'dead') this.dead(flight, outcome as Failed, decided.because);
+    else {
+      if (flight.pending) this.ledger.end(keyOf(delivery));
+      if (flight.redrive) this.ledger.redriven(deliveryId(delivery.event.id, delivery.observer.name, delivery.action.name));
+    }
+  }
+
+  private attempt({ delivery, startedAt }: Flight, outcome: Outcome, decided: Disposition, now: number): void {
+    this.ledger.attempt({
+      ...keyOf(delivery),
+      attempt: delivery.attempt,
+      outcome: decided.is,
+      error: outcome.ok ? null : outcome.error,
+      message: outcome.ok ? null : outcome.message,
+      status: outcome.status,
+      response: outcome.ok ? null : outcome.excerpt,
+      durationMs: now - startedAt,
+      finishedAt: now,
+    });
+  }
+
+  private again(flight: Flight, outcome: Outcome, { after, counts }: Disposition & { is: 'retry' }, now: number): void {
+    this.ledger.pend({
+      ...pendingRecord(flight),
+      // What we cut off ourselves keeps its turn in its lane; what failed has lost it.
+      state: counts || outcome.ok || outcome.error !== 'interrupted' ? 'retrying' : 'queued',
+      attempt: flight.delivery.attempt + (counts ? 1 : 0),
+      elapsed: now - flight.since,
+      after,
+    });
+  }
+
+  private dead(flight: Flight, { error, message, status, excerpt }: Failed, because: string): void {
+    const { delivery } = flight;
+    // Whoever is behind it in a strict lane must not overtake it, dead or not: a person decides.
+    if (flight.strict && !flight.redrive) {
+      this.ledger.pend({ ...pendingRecord(flight), state: 'parked' });
+      return;
+    }
+    if (flight.pending) this.ledger.end(keyOf(delivery));
+    const why = { error, message: `${message}; ${because}`, status, response: excerpt, attempts: delivery.attempt };
+    this.ledger.bury(deadLetter(delivery, flight.gate.name, why));
+  }
+}
+
+/** A flight's row while it waits; the rest is said by the caller. */
+export function pendingRecord(flight: Flight): PendingRecord {
+  const { delivery, gate, lane, strict, redrive } = flight;
+  return {
+    ...keyOf(delivery),
+    endpoint: gate.name,
+    lane,
+    strict,
+    state: 'queued',
+    attempt: delivery.attempt,
+    elapsed: null,
+    after: 0,
+    claim: null,
+    redrive,
+  };
+}
+
+/** @param why what is kept of the failure; `attempts` is 0 when it was never tried */
+export function deadLetter(
+  { event, observer, action }: Delivery,
+  endpoint: string,
+  why: Pick<DeadLetterRecord, 'error' | 'message' | 'status' | 'response' | 'attempts'>,
+): DeadLetterRecord {
+  return {
+    id: deliveryId(event.id, observer.name, action.name),
+    changeNumber: event.changeNumber,
+    eventId: event.id,
+    observer: observer.name,
+    action: action.name,
+    endpoint,
+    entityType: event.entityType,
+    entityKey: event.entityKey,
+    ...why,
+  };
+}
+
+export function keyOf({ event, observer, action }: Delivery): DeliveryKey {
+  return { changeNumber: event.changeNumber, observer: observer.name, action: action.name };
+}
