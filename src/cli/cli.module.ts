@@ -4,6 +4,7 @@ import { CaptureCommand } from './capture.command';
 import { ConfigCommand, ConfigListCommand } from './config.command';
 import { DlqCommand } from './dlq.command';
 import { InitCommand } from './init.command';
+import { LanesCommand } from './lanes.command';
 import { MigrateCommand } from './migrate.command';
 import { StartCommand } from './start.command';
 import { StatusCommand } from './status.command';
@@ -22,6 +23,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     StatusCommand,
     DlqCommand,
     ...DlqCommand.subCommands,
+    LanesCommand,
+    ...LanesCommand.subCommands,
   ],
 })
 export class CliModule {

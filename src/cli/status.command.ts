@@ -18,7 +18,7 @@ export class StatusCommand extends ObserversCommand {
 }
 
 function describe(status: StreamStatus): [string, string][] {
-  const { leader, listeners, lag, queued, running, retrying, dead, quarantined, oldestTransaction } = status;
+  const { leader, listeners, lag, queued, running, retrying, parked, waiting, dead, quarantined, oldestTransaction } = status;
   const alive = listeners.filter((listener) => listener.alive);
   const leading = alive.find(({ id }) => id === leader?.holder);
   const behind = lag.events >= LAG_COUNTED ? `more than ${LAG_COUNTED}` : String(lag.events);
@@ -39,6 +39,14 @@ function describe(status: StreamStatus): [string, string][] {
     ['queued', String(queued)],
     ['running', String(running)],
     ['retrying', String(retrying)],
+    ...(parked + waiting === 0
+      ? []
+      : [
+          ['parked', `${parked === 0 ? '0' : colors.red(String(parked))}, ${waiting} wait behind heads of their lanes   (lanes list)`] as [
+            string,
+            string,
+          ],
+        ]),
     ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
     ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
   ];

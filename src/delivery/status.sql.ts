@@ -21,6 +21,9 @@ export interface StreamStatus {
   readonly queued: number;
   readonly running: number;
   readonly retrying: number;
+  /** Of strict observers: heads that have failed for good, and what waits behind heads of any state. */
+  readonly parked: number;
+  readonly waiting: number;
   readonly dead: number;
   readonly quarantined: number;
   /** The transaction that has been open longest, when it is older than ten seconds. */
@@ -47,6 +50,8 @@ const STATUS = `
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'queued') as queued,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'running') as running,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'retrying') as retrying,
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'parked') as parked,
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'waiting') as waiting,
     (select count(*)::int from observers.dead_letter where stream = $1 and resolved_at is null) as dead,
     (select count(*)::int from observers.quarantine where stream = $1) as quarantined,
     (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))

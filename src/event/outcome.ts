@@ -16,6 +16,8 @@ export type ErrorKind =
   | 'template'
   | 'condition'
   | 'configuration'
+  /** It waited in a strict lane that a person gave up. */
+  | 'lane'
   | 'interrupted'
   | 'internal';
 

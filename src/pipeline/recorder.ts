@@ -50,7 +50,7 @@ export class Recorder {
     const { delivery } = flight;
     // Whoever is behind it in a strict lane must not overtake it, dead or not: a person decides.
     if (flight.strict && !flight.redrive) {
-      this.ledger.pend({ ...pendingRecord(flight), state: 'parked' });
+      this.ledger.pend({ ...pendingRecord(flight), state: 'parked', attempt: delivery.attempt + 1 });
       return;
     }
     if (flight.pending) this.ledger.end(keyOf(delivery));

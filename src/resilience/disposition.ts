@@ -32,6 +32,7 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   connection: true,
   network: true,
   dns: true,
+  lane: true,
   interrupted: true,
   internal: true,
   smtp_temporary: true,

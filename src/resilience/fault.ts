@@ -21,6 +21,7 @@ const FAULTS: Readonly<Record<ErrorKind, Fault | 'by status'>> = {
   template: 'own',
   condition: 'own',
   configuration: 'own',
+  lane: 'own',
   interrupted: 'own',
   internal: 'own',
 };

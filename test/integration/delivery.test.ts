@@ -1,4 +1,5 @@
 import { Webhook } from 'standardwebhooks';
+import { sweepExpiredClaims } from '../../src/delivery/pending.sql';
 import type { EventRun } from '../../src/pipeline/event-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
@@ -205,4 +206,15 @@ test('what is recorded is not sent again after a restart', async () => {
   await receiver.waitFor(201);
   await settled();
   expect(receiver.requests).toHaveLength(201);
+});
+
+test('a claim that has run out is freed, unless its delivery is still in memory here', async () => {
+  await database.query('insert into orders values (1), (2)');
+  await database.query(`insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, claimed_until)
+    select pk_entity_change_log, 'all', 'hook', 'main', 'e', 'l' || pk_entity_change_log, 'running', 1, now(), now() - interval '1 s' from core.tb_entity_change_log`); // prettier-ignore
+  expect(await sweepExpiredClaims(database.client, 'main', [{ changeNumber: 1, observer: 'all', action: 'hook' }])).toBe(1);
+  expect(await database.query('select change_number, state from observers.pending_delivery order by 1')).toEqual([
+    { change_number: '1', state: 'running' },
+    { change_number: '2', state: 'retrying' },
+  ]);
 });

@@ -1,0 +1,191 @@
+import { userInfo } from 'node:os';
+import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import type { Client } from 'pg';
+import type { HeldLane, LaneFilter, LaneRepair } from '../delivery/lane-repair.sql';
+import { ExitCode, OperatorError } from '../event/errors';
+import { ObserversCommand, type GlobalOptions } from './command';
+import { confirm } from './confirm';
+import { withDatabase } from './database';
+import { colors, cut, duration, print, printJson, printTable } from './output';
+
+interface LaneFlags extends GlobalOptions {
+  readonly observer?: string;
+  readonly action?: string;
+  readonly entityType?: string;
+  readonly entityKey?: string;
+}
+
+abstract class LanesSubCommand extends ObserversCommand {
+  @Option({ flags: '--observer <name>', description: 'only of this observer' })
+  parseObserver(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--action <name>', description: 'only of this action' })
+  parseAction(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--entity-type <type>', description: 'only of entities of this type' })
+  parseEntityType(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--entity-key <key>', description: 'only of this entity' })
+  parseEntityKey(value: string): string {
+    return value;
+  }
+}
+
+/** Of those that change something. */
+abstract class LanesRepairCommand extends LanesSubCommand {
+  @Option({ flags: '--all', description: 'all lanes, where no filter is given' })
+  parseAll(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-y, --yes', description: 'do not ask' })
+  parseYes(): boolean {
+    return true;
+  }
+}
+
+interface RepairFlags extends LaneFlags {
+  readonly all?: boolean;
+  readonly yes?: boolean;
+  readonly wholeLane?: boolean;
+}
+
+const PAGE = 50;
+
+@SubCommand({ name: 'list', description: 'lanes of strict observers that something holds up: parked ones first, with what they wait for' })
+class LanesListCommand extends LanesSubCommand {
+  @Option({ flags: '--limit <count>', description: `at most so many (default ${PAGE})` })
+  parseLimit(value: string): number {
+    return wholeNumber('--limit', value);
+  }
+
+  @Option({ flags: '--offset <count>', description: 'skip so many' })
+  parseOffset(value: string): number {
+    return wholeNumber('--offset', value);
+  }
+
+  async run(_args: string[], flags: LaneFlags & { limit?: number; offset?: number }): Promise<void> {
+    const { listLanes } = await import('../delivery/lane-repair.sql');
+    const { limit = PAGE, offset = 0 } = flags;
+    const lanes = await onStream(flags, (client, stream) => listLanes(client, stream, filterOf(flags), limit, offset));
+    if (flags.format === 'json') return printJson(lanes);
+    if (lanes.length === 0) return print(colors.green('no lane is held up'));
+    printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
+    print('\nOne more try: lanes resume     give the head up: lanes skip     to the dead letters: lanes dead-letter');
+  }
+}
+
+function row({
+  observer,
+  action,
+  entityType,
+  entityKey,
+  state,
+  ageSeconds,
+  waiting,
+  attempts,
+  error,
+  status,
+  message,
+}: HeldLane): string[] {
+  const why = error === null ? '' : `${error}${status === null ? '' : ` ${status}`}: ${cut(message ?? '', 50)}`;
+  const shown = state === 'parked' ? colors.red(state) : state;
+  return [`${observer}/${action}`, `${entityType} ${entityKey}`, shown, duration(ageSeconds), String(waiting), String(attempts), why];
+}
+
+@SubCommand({ name: 'resume', description: 'try the heads of parked or waiting lanes once more, now; what fails again parks again' })
+class LanesResumeCommand extends LanesRepairCommand {
+  async run(_args: string[], flags: RepairFlags): Promise<void> {
+    const { resumeLanes } = await import('../delivery/lane-repair.sql');
+    const lanes = await onChosen(flags, 'Try the heads of', (client, stream) => resumeLanes(client, stream, filterOf(flags)));
+    if (flags.format === 'json') printJson({ resumed: lanes });
+    else print(`${counted(lanes)} resumed: each head is tried as soon as a service leads the stream`);
+  }
+}
+
+@SubCommand({ name: 'skip', description: 'give the heads up for good (on record as skipped), so that what is behind them goes on' })
+class LanesSkipCommand extends LanesRepairCommand {
+  run(_args: string[], flags: RepairFlags): Promise<void> {
+    return repair(flags, 'skip', 'Give up the heads of');
+  }
+}
+
+@SubCommand({ name: 'dead-letter', description: 'move the heads to the dead letter queue, so that what is behind them goes on' })
+class LanesDeadLetterCommand extends LanesRepairCommand {
+  @Option({ flags: '--whole-lane', description: 'and everything that waits behind them' })
+  parseWholeLane(): boolean {
+    return true;
+  }
+
+  run(_args: string[], flags: RepairFlags): Promise<void> {
+    return repair(flags, flags.wholeLane === true ? 'dead-letter all' : 'dead-letter', 'Move to the dead letters the heads of');
+  }
+}
+
+async function repair(flags: RepairFlags, how: LaneRepair, question: string): Promise<void> {
+  const { repairLanes } = await import('../delivery/lane-repair.sql');
+  const result = await onChosen(flags, question, (client, stream) =>
+    repairLanes(client, stream, filterOf(flags), how, userInfo().username),
+  );
+  if (flags.format === 'json') return printJson(result);
+  const deliveries = `${result.deliveries} ${result.deliveries === 1 ? 'delivery' : 'deliveries'}`;
+  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} goes on` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore
+}
+
+/** For what changes lanes: a filter or --all, and a person's yes to the number of them. */
+async function onChosen<T>(flags: RepairFlags, question: string, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
+  const { listLanes } = await import('../delivery/lane-repair.sql');
+  const filter = filterOf(flags);
+  if (Object.values(filter).every((value) => value === null) && flags.all !== true)
+    throw new OperatorError(
+      'which lanes?',
+      'Name an observer, an action or an entity (lanes list shows them), or give --all.',
+      ExitCode.error,
+    );
+  return onStream(flags, async (client, stream) => {
+    const found = await listLanes(client, stream, filter, MANY, 0);
+    if (found.length === 0) throw new OperatorError('no such lane is held up', 'lanes list shows those that are.', ExitCode.notFound);
+    await confirm(`${question} ${found.length === MANY ? `more than ${MANY} lanes` : counted(found.length)}?`, flags.yes ?? false);
+    return work(client, stream);
+  });
+}
+
+/** Counting more than that would tell nobody more. */
+const MANY = 10_000;
+
+async function onStream<T>(flags: GlobalOptions, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
+  const { loadSettings } = await import('../config/load');
+  const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
+  return withDatabase(settings, (client) => work(client, settings.stream));
+}
+
+function filterOf({ observer, action, entityType, entityKey }: LaneFlags): LaneFilter {
+  return { observer: observer ?? null, action: action ?? null, entityType: entityType ?? null, entityKey: entityKey ?? null };
+}
+
+function counted(lanes: number): string {
+  return `${lanes} ${lanes === 1 ? 'lane' : 'lanes'}`;
+}
+
+function wholeNumber(flag: string, value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new OperatorError(`${flag} takes a whole number, not "${value}"`, `For example: ${flag} 20`, ExitCode.error);
+}
+
+const SUB_COMMANDS = [LanesListCommand, LanesResumeCommand, LanesSkipCommand, LanesDeadLetterCommand];
+
+// Without options of its own: it would swallow those of its subcommands.
+@Command({ name: 'lanes', description: 'lanes of strict observers that something holds up', subCommands: SUB_COMMANDS })
+export class LanesCommand extends CommandRunner {
+  static readonly subCommands = SUB_COMMANDS;
+
+  run(): Promise<void> {
+    this.command.help();
+  }
+}
