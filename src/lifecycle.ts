@@ -82,6 +82,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     logger,
     settings,
     observers: file.definition.observers,
+    alerts: file.definition.alerts,
     configVersion,
     version: VERSION,
     address,

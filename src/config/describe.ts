@@ -30,15 +30,17 @@ export interface ObserverDescription {
 
 /** In words, without anything that may be secret: of a URL only the host. */
 export function describeObservers({ observers }: ObserversDefinition): ObserverDescription[] {
-  return observers.map(({ name, entities, kinds, when, actions, retry }) => ({
+  return observers.map(({ name, entities, kinds, when, actions, retry, onFailure, ordering }) => ({
     name,
     entities: entities === '*' ? 'all' : entities.join(', '),
     on: kinds.join(', '),
     when: when ?? 'always',
     actions: actions.map(describeAction),
-    retry: describeRetry(retry),
+    retry: `${describeRetry(retry)}; then ${ordering === 'strict' ? 'its lane is parked' : FATES[onFailure]}`,
   }));
 }
+
+const FATES = { dlq: 'the dead letter queue', log: 'a line in the log', alert: 'the dead letter queue and an alert' } as const;
 
 function describeAction(action: ActionDefinition): string {
   switch (action.type) {
@@ -69,5 +71,5 @@ function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElaps
     strategy === 'fixed'
       ? `every ${formatDuration(initialDelay)}`
       : `${strategy} from ${formatDuration(initialDelay)} to ${formatDuration(maxDelay)}`;
-  return `${maxAttempts} attempts, ${delays}${within}; then the dead letter queue`;
+  return `${maxAttempts} attempts, ${delays}${within}`;
 }

@@ -28,6 +28,8 @@ export interface ObserverDefinition {
   readonly when: string | null;
   /** `strict`: whatever fails holds up what comes after it of the same entity. */
   readonly ordering: 'none' | 'strict';
+  /** What becomes of a delivery that has failed for good: a dead letter, a line in the log alone, or a dead letter and an alert. */
+  readonly onFailure: 'dlq' | 'log' | 'alert';
   readonly retry: RetryPolicy;
   readonly actions: readonly ActionDefinition[];
 }
@@ -60,5 +62,7 @@ export interface CaptureDefinition {
 export interface ObserversDefinition {
   readonly captures: readonly CaptureDefinition[];
   readonly endpoints: readonly EndpointDefinition[];
+  /** Where alerts go; null when nobody asks for them. */
+  readonly alerts: EndpointDefinition | null;
   readonly observers: readonly ObserverDefinition[];
 }

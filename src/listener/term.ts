@@ -10,8 +10,10 @@ import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../delivery/once';
 import { takeOverPending, type Inherited } from '../delivery/pending.sql';
 import type { Clock } from '../event/clock';
-import type { ObserverDefinition } from '../event/definitions';
+import type { EndpointDefinition, ObserverDefinition } from '../event/definitions';
+import { messageOf } from '../event/errors';
 import type { Lease } from '../ha/lease';
+import { Alerter } from '../jobs/alerter';
 import { DeliveryWorker } from '../jobs/delivery-worker';
 import { Matcher } from '../matching/matcher';
 import { Dispatcher } from '../pipeline/dispatcher';
@@ -29,6 +31,8 @@ export interface TermDependencies {
   readonly logger: Logger;
   readonly settings: Settings;
   readonly observers: readonly ObserverDefinition[];
+  /** Where alerts go; null when nobody asks for them. */
+  readonly alerts: EndpointDefinition | null;
   readonly configVersion: number;
   readonly holder: string;
   readonly listen: ListenConnection;
@@ -55,6 +59,7 @@ export class Term {
     private readonly worker: DeliveryWorker,
     private readonly upkeep: Upkeep,
     private readonly runner: ActionRunner,
+    private readonly alerter: Alerter | null,
   ) {}
 
   /** Takes up where the last one ended. When that fails, the lease is free again. */
@@ -67,7 +72,11 @@ export class Term {
       // Last of what may fail: it leaves a timer running.
       const upkeep = new Upkeep(pool, settings.retention, logger);
       await upkeep.start();
-      return Term.assemble(lease, deps, cursor, inherited, upkeep);
+      const term = Term.assemble(lease, deps, cursor, inherited, upkeep);
+      await term.alerter
+        ?.start(settings.stream, deps.observers)
+        .catch((error: unknown) => logger.warn({ err: messageOf(error) }, 'earlier alerts could not be looked up'));
+      return term;
     } catch (error) {
       await lease.release().catch(() => undefined);
       throw error;
@@ -81,7 +90,7 @@ export class Term {
     inherited: Inherited,
     upkeep: Upkeep,
   ): Term {
-    const { url, pool, clock, logger, settings, observers, configVersion, holder, listen } = deps;
+    const { url, pool, clock, logger, settings, observers, alerts, configVersion, holder, listen } = deps;
     const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval } = settings;
     const matcher = new Matcher(observers);
     const fence = { stream, epoch: lease.epoch, holder, configVersion };
@@ -97,14 +106,26 @@ export class Term {
       logBreaker(logger, gate);
       deps.onBreaker();
     };
+    const alerter = alerts === null ? null : new Alerter(pool, alerts, logger);
     const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
-      return new Dispatcher({ runner, ledger, clock, lease, inlineBudget, ...inherited, onFinished, onBreaker });
+      return new Dispatcher({
+        runner,
+        ledger,
+        clock,
+        lease,
+        inlineBudget,
+        logger,
+        ...inherited,
+        onFinished,
+        onBreaker,
+        onAlert: (letter) => alerter?.failed(letter),
+      });
     });
     const workerOptions = { stream, holder, maxEventSize };
     const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, workerOptions);
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
-    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner);
+    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, alerter);
   }
 
   get inFlight(): number {
@@ -159,6 +180,7 @@ export class Term {
       await lease.release().catch(() => undefined);
     } else await runner.close();
     dispatcher.close();
+    await this.alerter?.stop();
     ledger.abandon();
   }
 

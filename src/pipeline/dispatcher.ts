@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
 import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
@@ -7,7 +8,7 @@ import { Lanes } from '../delivery/lanes';
 import { StrictLanes } from '../delivery/strict-lanes';
 import type { Ledger } from '../delivery/ledger';
 import type { ClaimedDelivery } from '../delivery/pending.sql';
-import type { DeliveryKey } from '../delivery/records';
+import type { DeadLetterRecord, DeliveryKey } from '../delivery/records';
 import type { Lease } from '../ha/lease';
 import { disposition, type Disposition } from '../resilience/disposition';
 import type { EventRun } from './event-run';
@@ -22,6 +23,7 @@ export interface DispatcherOptions {
   readonly runner: ActionRunner;
   readonly ledger: Ledger;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly lease: Lease;
   /** Milliseconds for which a delivery may hold the stream. */
   readonly inlineBudget: number;
@@ -33,6 +35,8 @@ export interface DispatcherOptions {
   readonly onFinished: (run: EventRun) => void;
   /** Called when an endpoint's circuit breaker has changed its state. */
   readonly onBreaker: (gate: EndpointGate) => void;
+  /** Called with what has failed for good, for observers that ask for alerts. */
+  readonly onAlert: (record: DeadLetterRecord) => void;
 }
 
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
@@ -52,10 +56,10 @@ export class Dispatcher {
   private idle: (() => void) | null = null;
   private stopping = false;
 
-  constructor({ runner, ledger, clock, lease, inlineBudget, backlog, blocked, onFinished, onBreaker }: DispatcherOptions) {
+  constructor({ runner, ledger, clock, lease, inlineBudget, backlog, blocked, logger, onFinished, onBreaker, onAlert }: DispatcherOptions) {
     this.runner = runner;
     this.ledger = ledger;
-    this.recorder = new Recorder(ledger);
+    this.recorder = new Recorder(ledger, logger, onAlert);
     this.strictLanes = new StrictLanes(blocked);
     this.clock = clock;
     this.lease = lease;

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Ledger } from '../delivery/ledger';
 import type { DeadLetterRecord, DeliveryKey, PendingRecord } from '../delivery/records';
 import { deliveryId, type Delivery } from '../event/delivery';
@@ -7,7 +8,12 @@ import type { Flight } from './flight';
 
 /** Turns what became of a try into the ledger's records. */
 export class Recorder {
-  constructor(private readonly ledger: Ledger) {}
+  /** @param onAlert called with what has failed for good, for observers that ask for alerts */
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly logger: Logger,
+    private readonly onAlert: (record: DeadLetterRecord) => void,
+  ) {}
 
   /** @param now monotonic time at which the try ended */
   ended(flight: Flight, outcome: Outcome, decided: Disposition, now: number): void {
@@ -48,14 +54,21 @@ export class Recorder {
 
   private dead(flight: Flight, { error, message, status, excerpt }: Failed, because: string): void {
     const { delivery } = flight;
+    const { onFailure } = delivery.observer;
+    const why = { error, message: `${message}; ${because}`, status, response: excerpt, attempts: delivery.attempt };
+    const letter = deadLetter(delivery, flight.gate.name, why);
+    if (onFailure === 'alert') this.onAlert(letter);
     // Whoever is behind it in a strict lane must not overtake it, dead or not: a person decides.
     if (flight.strict && !flight.redrive) {
       this.ledger.pend({ ...pendingRecord(flight), state: 'parked', attempt: delivery.attempt + 1 });
       return;
     }
     if (flight.pending) this.ledger.end(keyOf(delivery));
-    const why = { error, message: `${message}; ${because}`, status, response: excerpt, attempts: delivery.attempt };
-    this.ledger.bury(deadLetter(delivery, flight.gate.name, why));
+    // A person who redrives a dead letter is not left without it.
+    if (onFailure !== 'log' || flight.redrive) return this.ledger.bury(letter);
+    const { id, eventId, observer, action, entityType, entityKey, attempts } = letter;
+    const fields = { delivery: id, event: eventId, observer, action, entity: entityType, key: entityKey, error, status, attempts };
+    this.logger.error(fields, `a delivery has failed for good (on_failure: log): ${letter.message}`);
   }
 }
 

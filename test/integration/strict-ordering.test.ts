@@ -25,7 +25,11 @@ const NEVER_GIVE_UP = { ...FAST_RETRY, initialDelay: 5, maxAttempts: 1_000 };
 const hook = (changed: Partial<EndpointDefinition> = {}): EndpointDefinition => endpointOf(`${receiver.url}/hook`, changed);
 
 async function start(changed: Partial<ObserverDefinition> = {}, options: StreamOptions = {}, endpoint = hook()): Promise<void> {
-  stream = await startStream(database.url, [observerOf('all', endpoint, { ordering: 'strict', retry: NEVER_GIVE_UP, ...changed })], options);
+  stream = await startStream(
+    database.url,
+    [observerOf('all', endpoint, { ordering: 'strict', retry: NEVER_GIVE_UP, ...changed })],
+    options,
+  );
 }
 
 async function stop(): Promise<void> {
@@ -51,7 +55,8 @@ function answer(fails: (what: string) => boolean): void {
 const stepsOf = (key: number): number[] => accepted.filter((what) => what.startsWith(`${key}:`)).map((what) => Number(what.split(':')[1]));
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 
-const begin = (keys: number): Promise<unknown> => database.query('insert into orders select n, 1 from generate_series(1, $1::int) n', [keys]);
+const begin = (keys: number): Promise<unknown> =>
+  database.query('insert into orders select n, 1 from generate_series(1, $1::int) n', [keys]);
 const advance = (): Promise<unknown> => database.query('update orders set step = step + 1');
 const rows = (): Promise<{ key: string; state: string }[]> =>
   database.query("select split_part(lane, E'\\n', 2) as key, state from observers.pending_delivery order by lane, change_number");

@@ -50,6 +50,7 @@ export function observerOf(name: string, endpoint: EndpointDefinition, changed: 
     kinds: ['insert', 'update', 'delete', 'custom'],
     when: null,
     ordering: 'none',
+    onFailure: 'dlq',
     retry: FAST_RETRY,
     actions: [action],
     ...changed,
@@ -66,6 +67,7 @@ export interface StreamOptions {
   readonly settings?: Partial<Settings>;
   readonly listeners?: readonly EventListener[];
   readonly logger?: Logger;
+  readonly alerts?: EndpointDefinition;
   readonly onFatal?: (error: unknown) => void;
 }
 
@@ -79,6 +81,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
     settings: defaultSettings(options.settings),
     observers,
+    alerts: options.alerts ?? null,
     configVersion: 1,
     version: 'test',
     address: () => null,

@@ -42,8 +42,18 @@ export class Linker {
     }
     const observers = (content.observers ?? []).map((observer, i) => this.observer(observer, ['observers', i]));
     this.says.unique(observers.map(({ name }) => name), (i) => ['observers', i, 'name'], 'observer'); // prettier-ignore
+    const alerts = content.alerts === undefined ? null : endpoints.of(content.alerts, 'alerts', ['alerts']);
+    if (alerts !== null && [alerts.url, ...Object.values(alerts.headers)].some((text) => /\{[{%]/.test(text)))
+      this.says.complain(['alerts'], 'an alert is about many events: its endpoint may hold no template');
+    observers.forEach(({ onFailure }, i) => {
+      if (onFailure === 'alert' && alerts === null)
+        this.says.complain(
+          ['observers', i, 'on_failure'],
+          'an alert needs somewhere to go: give alerts: { endpoint: NAME } or alerts: { url: … }',
+        );
+    });
     this.warnAboutEntities(observers, captures);
-    return { captures, endpoints: [...endpoints.named.values()], observers };
+    return { captures, endpoints: [...endpoints.named.values()], alerts, observers };
   }
 
   private capture(shape: CaptureShape, path: Path): CaptureDefinition {
@@ -85,6 +95,7 @@ export class Linker {
       kinds,
       when,
       ordering: shape.ordering ?? 'none',
+      onFailure: shape.on_failure ?? 'dlq',
       retry: this.retry(shape.retry ?? {}, [...path, 'retry']),
       actions,
     };

@@ -34,6 +34,14 @@ const endpoint = z.strictObject({
   ...endpointFields,
 });
 
+const alerts = z
+  .strictObject({
+    endpoint: z.string().optional().describe('a name under endpoints:'),
+    url: url.optional().describe('instead of endpoint'),
+    ...endpointFields,
+  })
+  .describe('where on_failure: alert tells people; a Slack or Mattermost webhook shows its text');
+
 const retry = z.strictObject({
   strategy: z.enum(['exponential', 'linear', 'fixed', 'schedule']).optional(),
   max_attempts: z.int().min(1).max(1_000).optional().describe('the first one included; default 8'),
@@ -57,7 +65,10 @@ const observer = z.strictObject({
     .describe(
       'strict: what fails holds up what comes after it of the same entity, until it is delivered or a person decides; default none',
     ),
-  on_failure: z.literal('dlq').optional(),
+  on_failure: z
+    .enum(['dlq', 'log', 'alert'])
+    .optional()
+    .describe('of what has failed for good: a dead letter (default), a line in the log alone, or a dead letter and an alert'),
   retry: retry.optional(),
   actions: z.array(action).min(1),
 });
@@ -77,6 +88,7 @@ export const OBSERVERS_FILE = z.strictObject({
   settings: settings.optional(),
   capture: z.array(capture).optional(),
   endpoints: z.record(z.string(), endpoint).optional(),
+  alerts: alerts.optional(),
   observers: z.array(observer).optional(),
 });
 
@@ -94,6 +106,5 @@ export function jsonSchema(): string {
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
 export const LATER_KEYS = ['lookups', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
-  on_failure: ['log', 'alert'],
   execution: ['queued'],
 };

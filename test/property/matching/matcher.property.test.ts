@@ -12,9 +12,16 @@ const observer = fc.record({
   kinds: fc.subarray([...EVENT_KINDS], { minLength: 1 }),
   when: fc.constantFrom(...CONDITIONS),
 });
-const observers = fc
-  .array(observer, { maxLength: 12 })
-  .map((all) => all.map((one, i): ObserverDefinition => ({ ...one, name: `observer ${i}`, actions: [], ordering: 'none', retry: RETRY })));
+const observers = fc.array(observer, { maxLength: 12 }).map((all) =>
+  all.map((one, i): ObserverDefinition => ({
+    ...one,
+    name: `observer ${i}`,
+    actions: [],
+    ordering: 'none',
+    onFailure: 'dlq',
+    retry: RETRY,
+  })),
+);
 const RETRY = { strategy: 'fixed', maxAttempts: 1, initialDelay: 0, maxDelay: 0, maxElapsed: null, schedule: [] } as const;
 
 const entityEvent = fc

@@ -8,7 +8,17 @@ const RETRY = { strategy: 'fixed', maxAttempts: 1, initialDelay: 0, maxDelay: 0,
 const log = (name: string) => ({ type: 'log', name, level: 'info', message: null }) as const;
 
 function observer(name: string, parts: Partial<ObserverDefinition> = {}): ObserverDefinition {
-  return { name, entities: ['Order'], kinds: ['insert'], when: null, ordering: 'none', retry: RETRY, actions: [log('log')], ...parts };
+  return {
+    name,
+    entities: ['Order'],
+    kinds: ['insert'],
+    when: null,
+    ordering: 'none',
+    onFailure: 'dlq',
+    retry: RETRY,
+    actions: [log('log')],
+    ...parts,
+  };
 }
 
 function outcomes(matcher: Matcher, event = orderEvent('{"total":50}')): readonly (readonly [string, boolean | null])[] {

@@ -1,0 +1,130 @@
+import { Writable } from 'node:stream';
+import pino from 'pino';
+import { Webhook } from 'standardwebhooks';
+import type { ObserverDefinition } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, status, type Receiver } from '../support/receiver';
+import {
+  endpointOf,
+  eventually,
+  FAST_RETRY,
+  observerOf,
+  SECRET,
+  startStream,
+  type StreamOptions,
+  type TestStream,
+} from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let people: Receiver;
+let stream: TestStream | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver(status(422, {}, 'no'));
+  people = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream?.stop();
+  stream = null;
+  await receiver.close();
+  await people.close();
+  await database.drop();
+});
+
+async function start(changed: Partial<ObserverDefinition>, options: StreamOptions = {}): Promise<void> {
+  const endpoint = endpointOf(`${receiver.url}/hook`);
+  const observer = observerOf('ship', endpoint, { kinds: ['insert'], retry: FAST_RETRY, ...changed });
+  const later = observerOf('later', endpoint, { kinds: ['delete'], onFailure: 'alert' });
+  stream = await startStream(database.url, [observer, later], { alerts: endpointOf(`${people.url}/alerts`), ...options });
+}
+
+const insert = (from: number, to: number): Promise<unknown> =>
+  database.query('insert into orders select generate_series($1::int, $2::int)', [from, to]);
+/** Another observer's failure is told: whatever there was to tell before has been told, or will not be. */
+async function untilLater(): Promise<void> {
+  await database.query('delete from orders where id = 1');
+  await people.waitFor(() => alerts().some(({ observer }) => observer === 'later'));
+}
+const dead = (): Promise<unknown[]> => database.query('select from observers.dead_letter');
+const alerts = (): { text: string; failures: number; observer: string }[] => people.requests.map(({ body }) => JSON.parse(body) as never);
+
+test('log: what has failed for good is in the log and in the attempts, and nowhere else', async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'error' }, new Writable({ write: (line: Buffer, _encoding, done) => (lines.push(String(line)), done()) }));
+  await start({ onFailure: 'log' }, { logger });
+  await insert(1, 3);
+  await eventually(() => database.query("select from observers.attempt where outcome = 'dead'"), (rows) => rows.length === 3); // prettier-ignore
+  expect(await dead()).toEqual([]);
+  expect(lines).toHaveLength(3);
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    observer: 'ship', action: 'hook', entity: 'Order', key: '1', error: 'http_status', status: 422, attempts: 1,
+    msg: 'a delivery has failed for good (on_failure: log): the receiver answered 422; trying again would give the same answer',
+  }); // prettier-ignore
+  // It stays done over a restart: the attempt is the record.
+  await stream!.stop();
+  await start({ onFailure: 'log' });
+  await insert(4, 4);
+  await receiver.waitFor(4);
+  expect(receiver.requests).toHaveLength(4);
+});
+
+test('alert: people are told once, signed, of all that has failed, and the dead letters are there', async () => {
+  await start({ onFailure: 'alert' });
+  await insert(1, 50);
+  const [request] = await people.waitFor(1);
+  await eventually(dead, (rows) => rows.length === 50);
+  expect(new Webhook(SECRET).verify(request!.body, request!.headers)).toMatchObject({ type: 'observers.alert', observer: 'ship' });
+  expect(alerts()[0]).toMatchObject({ last: { entity: { type: 'Order' }, error: 'http_status' } });
+  expect(alerts()[0]?.text).toMatch(
+    /^ship: \d+ deliver(y has|ies have) failed for good since .*; the last: hook for Order \d+: the receiver answered 422/,
+  );
+  await insert(51, 60);
+  await eventually(dead, (rows) => rows.length === 60);
+  await untilLater();
+  expect(alerts().map(({ observer }) => observer)).toEqual(['ship', 'later']);
+});
+
+test('an alert that cannot be sent is sent later, with what has come meanwhile', async () => {
+  let broken = true;
+  people.answer = (_request, response) => void response.writeHead(broken ? 503 : 204).end();
+  await start({ onFailure: 'alert' });
+  await insert(1, 5);
+  await people.waitFor(1);
+  broken = false;
+  // As if the ten seconds until the next try were over.
+  await eventually(() => database.query("update observers.alert set sent_at = '-infinity' where sent_at < now() - interval '40 s' returning 1"), (rows) => rows.length === 1); // prettier-ignore
+  await people.waitFor(2);
+  expect(alerts()[1]?.failures).toBe(5);
+});
+
+test('what failed before a crash is told after it, and nothing is told twice', async () => {
+  people.answer = status(503);
+  await start({ onFailure: 'alert' });
+  await insert(1, 3);
+  await people.waitFor(1);
+  await eventually(dead, (rows) => rows.length === 3);
+  await stream!.stop();
+  await database.query("update observers.alert set sent_at = '-infinity'");
+  people.answer = status(204);
+  await start({ onFailure: 'alert' });
+  await people.waitFor(2);
+  expect(alerts()[1]?.failures).toBe(3);
+  await stream!.stop();
+  await database.query("update observers.alert set sent_at = '-infinity'");
+  await start({ onFailure: 'alert' });
+  await untilLater();
+  expect(alerts().map(({ observer }) => observer)).toEqual(['ship', 'ship', 'later']);
+});
+
+test('a parked lane is told too', async () => {
+  await start({ onFailure: 'alert', ordering: 'strict' });
+  await insert(1, 1);
+  await people.waitFor(1);
+  expect(alerts()[0]?.failures).toBe(1);
+  expect(await database.query("select from observers.pending_delivery where state = 'parked'")).toHaveLength(1);
+});
