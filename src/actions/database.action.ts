@@ -1,4 +1,5 @@
 import { isRetryable } from '../database/postgres';
+import { causeOf } from '../event/cause';
 import type { Delivery } from '../event/delivery';
 import type { DatabaseActionDefinition } from '../event/definitions';
 import { envelopeText } from '../event/envelope';
@@ -28,10 +29,17 @@ class PreparedCall implements PreparedAction {
     this.text = `select ${definition.function.split('.').map(quoted).join('.')}($1)`;
   }
 
-  async run({ event, observer, action, attempt }: Delivery, id: string): Promise<Outcome> {
+  async run(delivery: Delivery, id: string): Promise<Outcome> {
+    const { event, observer, action, attempt } = delivery;
     const key = { id, changeNumber: event.changeNumber, observer: observer.name, action: action.name, attempt };
     try {
-      const result = await this.once.run({ ...key, text: this.text, values: [envelopeText(event)], timeout: this.timeout });
+      const result = await this.once.run({
+        ...key,
+        text: this.text,
+        values: [envelopeText(event)],
+        cause: causeOf(delivery),
+        timeout: this.timeout,
+      });
       if (result === 'stale') return failed('interrupted', 'another instance leads by now');
       return { ok: true, status: null, recorded: true };
     } catch (error) {

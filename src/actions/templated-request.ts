@@ -1,4 +1,5 @@
 import type { EndpointDefinition, EndpointLimits, WebhookActionDefinition } from '../event/definitions';
+import { causeOf } from '../event/cause';
 import type { Delivery } from '../event/delivery';
 import { envelopeText } from '../event/envelope';
 import { failed, type Outcome } from '../event/outcome';
@@ -37,10 +38,11 @@ export class TemplatedRequest implements PreparedAction {
     this.headers = [...headers].map(([name, value]) => [name, compileTemplate(value, 'header')] as const);
   }
 
-  run({ event }: Delivery, id: string): Promise<Outcome> {
+  run(delivery: Delivery, id: string): Promise<Outcome> {
+    const { event } = delivery;
     const { method, body: template, sign } = this.template;
     const timestamp = Math.floor(Date.now() / 1_000);
-    const headers: string[] = ['webhook-id', id, 'webhook-timestamp', String(timestamp)];
+    const headers: string[] = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-cause', causeOf(delivery)];
     let path: string;
     let body: Buffer | null;
     try {

@@ -20,6 +20,7 @@ const RESERVED = new Set([
   'webhook-id',
   'webhook-timestamp',
   'webhook-signature',
+  'observers-cause',
   'content-length',
   'transfer-encoding',
   'host',

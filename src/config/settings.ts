@@ -121,6 +121,13 @@ export const SETTINGS = {
   ),
   commitWindow: duration('OBSERVERS_COMMIT_WINDOW', '5ms', ['0ms', '1s'], 'how long outcomes gather before they are committed together'),
   maxEventSize,
+  maxHops: whole(
+    'OBSERVERS_MAX_HOPS',
+    8,
+    1,
+    100,
+    'deliveries that may lead to one another: a change with more of them behind it is delivered to nobody',
+  ),
   wakeup: oneOf(
     'OBSERVERS_WAKEUP',
     'notify',

@@ -1,5 +1,6 @@
-import type { Pool, PoolClient } from 'pg';
+import { escapeLiteral, type Pool, type PoolClient } from 'pg';
 import { createPool, destroySocket } from '../database/postgres';
+import type { Cause } from '../event/cause';
 import type { Fence } from './ledger.sql';
 import type { DeliveryKey } from './records';
 
@@ -14,6 +15,8 @@ export interface Call extends DeliveryKey {
   readonly attempt: number;
   readonly text: string;
   readonly values: readonly unknown[];
+  /** What the changes that it makes are put down to. */
+  readonly cause: Cause;
   /** Milliseconds. */
   readonly timeout: number;
 }
@@ -89,10 +92,10 @@ export class OnceStore {
   }
 
   private async transaction(client: PoolClient, call: Call): Promise<'done' | 'already' | 'stale'> {
-    const { id, changeNumber, observer, action, attempt, text, values, timeout } = call;
+    const { id, changeNumber, observer, action, attempt, text, values, cause, timeout } = call;
     const startedAt = performance.now();
     const patience = { query_timeout: timeout + ANSWER_MARGIN };
-    await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}`);
+    await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; set local observers.cause = ${escapeLiteral(cause)}`);
     await client.query({ text: LOCK, values: [id], ...patience });
     const { rowCount: found } = await client.query(FOUND, [changeNumber, observer, action]);
     if (found === 1) {

@@ -26,4 +26,6 @@ export interface EntityEvent {
   readonly timestamp: string;
   /** W3C trace context of the writing application, when it stored one. */
   readonly traceparent: string | null;
+  /** The deliveries that led to the change; null when an application made it of its own accord. */
+  readonly cause: string | null;
 }

@@ -15,6 +15,8 @@ export type ErrorKind =
   | 'blocked_address'
   | 'template'
   | 'condition'
+  /** The change was brought about by too many deliveries, one after the other. */
+  | 'loop'
   | 'configuration'
   /** It waited in a strict lane that a person gave up. */
   | 'lane'

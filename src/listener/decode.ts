@@ -1,3 +1,4 @@
+import { parseCause } from '../event/cause';
 import type { EntityEvent, EventKind } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
 import type { ChangeRow } from './change-log.sql';
@@ -23,7 +24,7 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
 
 /** One row of the change log to an event. Total: what cannot be an event is quarantined with the reason. */
 export function decode(row: ChangeRow, maxBytes: number): Decoded {
-  const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, captureError, bytes] = row;
+  const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, cause, captureError, bytes] = row;
   const changeNumber = Number(number);
   const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
 
@@ -50,6 +51,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       changed: changed === null ? null : (JSON.parse(changed) as string[]),
       timestamp: `${timestamp.replace(' ', 'T')}Z`,
       traceparent,
+      cause: parseCause(cause),
     },
   };
 }

@@ -107,7 +107,7 @@ export class Term {
       deps.onBreaker();
     };
     const alerter = alerts === null ? null : new Alerter(pool, alerts, logger);
-    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
+    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, settings.maxHops, (onFinished) => {
       return new Dispatcher({
         runner,
         ledger,

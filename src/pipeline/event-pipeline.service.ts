@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Progress } from '../checkpoint/progress';
 import type { Ledger } from '../delivery/ledger';
+import { describeCause, hopsOf } from '../event/cause';
 import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
@@ -30,6 +31,7 @@ export class EventPipelineService {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly listeners: readonly EventListener[],
+    private readonly maxHops: number,
     createDispatcher: (onFinished: EventListener) => Dispatcher,
   ) {
     this.dispatcher = createDispatcher((run) => this.finished(run));
@@ -44,6 +46,7 @@ export class EventPipelineService {
       readAt: this.clock.monotonic(),
       outcomes: [],
     };
+    const tooManyHops = hopsOf(event.cause) >= this.maxHops;
     // Held open while deliveries begin: the first may end before the second has begun.
     run.reading.open++;
     for (const result of run.results) {
@@ -51,8 +54,9 @@ export class EventPipelineService {
       for (const action of result.observer.actions) {
         if (isRecorded(event.changeNumber, result.observer.name, action.name)) continue;
         const delivery: Delivery = { event, observer: result.observer, action, attempt: 1 };
-        if (result.matched) this.dispatcher.dispatch(delivery, run);
-        else this.unanswerable(delivery, result, run);
+        if (result.matched === null) this.bury(delivery, 'condition', `the condition has no answer: ${result.error}`, run);
+        else if (tooManyHops) this.bury(delivery, 'loop', loopMessage(event, this.maxHops), run);
+        else this.dispatcher.dispatch(delivery, run);
       }
     }
     if (--run.reading.open === 0) this.finished(run);
@@ -77,11 +81,14 @@ export class EventPipelineService {
     for (const listener of this.listeners) listener(run);
   }
 
-  /** A condition without an answer never counts as false: its deliveries go where a person looks. */
-  private unanswerable(delivery: Delivery, result: { readonly error: string }, run: EventRun): void {
+  /** What is not even tried goes where a person looks: a condition without an answer never counts as false. */
+  private bury(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun): void {
     const endpoint = this.dispatcher.endpointOf(delivery);
-    const message = `the condition has no answer: ${result.error}`;
-    this.ledger.bury(deadLetter(delivery, endpoint, { error: 'condition', message, status: null, response: null, attempts: 0 }));
-    run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} dead condition`);
+    this.ledger.bury(deadLetter(delivery, endpoint, { error, message, status: null, response: null, attempts: 0 }));
+    run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} dead ${error}`);
   }
+}
+
+function loopMessage({ cause }: EntityEvent, maxHops: number): string {
+  return `the change was brought about by ${maxHops} deliveries, one after the other (OBSERVERS_MAX_HOPS): ${describeCause(cause ?? '')}`;
 }

@@ -45,6 +45,7 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   blocked_address: false,
   template: false,
   condition: false,
+  loop: false,
   configuration: false,
 };
 

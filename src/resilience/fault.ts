@@ -20,6 +20,7 @@ const FAULTS: Readonly<Record<ErrorKind, Fault | 'by status'>> = {
   blocked_address: 'own',
   template: 'own',
   condition: 'own',
+  loop: 'own',
   configuration: 'own',
   lane: 'own',
   interrupted: 'own',

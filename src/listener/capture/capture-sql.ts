@@ -137,8 +137,8 @@ interface Statements {
   readonly delete: Ladder;
 }
 
-const TRACE = `case when current_setting('observers.traceparent', true) <> ''
-  then jsonb_build_object('traceparent', current_setting('observers.traceparent', true)) end`;
+const TRACE = `case when current_setting('observers.traceparent', true) <> '' or current_setting('observers.cause', true) <> ''
+  then jsonb_build_object('traceparent', current_setting('observers.traceparent', true), 'cause', current_setting('observers.cause', true)) end`;
 const FAILURE = "jsonb_build_object('capture_error', left(failure, 1000))";
 
 function statements(capture: CaptureDefinition, table: TableInfo): Statements {
