@@ -128,6 +128,12 @@ export const SETTINGS = {
     100,
     'deliveries that may lead to one another: a change with more of them behind it is delivered to nobody',
   ),
+  dedupDriver: oneOf(
+    'OBSERVERS_DEDUP_DRIVER',
+    'postgres',
+    ['postgres', 'memory'],
+    'where dedup keys are kept; memory is faster, and forgets them at a restart',
+  ),
   wakeup: oneOf(
     'OBSERVERS_WAKEUP',
     'notify',

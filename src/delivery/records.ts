@@ -7,7 +7,7 @@ export interface AttemptRecord {
   readonly observer: string;
   readonly action: string;
   readonly attempt: number;
-  readonly outcome: 'succeeded' | 'retry' | 'dead';
+  readonly outcome: 'succeeded' | 'skipped' | 'retry' | 'dead';
   readonly error: ErrorKind | null;
   readonly message: string | null;
   readonly status: number | null;

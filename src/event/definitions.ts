@@ -18,6 +18,15 @@ export interface RetryPolicy {
   readonly schedule: readonly Milliseconds[];
 }
 
+/** Deliveries of one action with the same key within the window are made once. */
+export interface DedupPolicy {
+  /** May hold `{{ }}`; null: the delivery id, so that a replay within the window is made once. */
+  readonly key: string | null;
+  readonly window: Milliseconds;
+  /** How long a delivery under way keeps the key when its process dies; longer than any of the observer's actions may take. */
+  readonly lease: Milliseconds;
+}
+
 /** Which events cause which actions. */
 export interface ObserverDefinition {
   readonly name: string;
@@ -28,6 +37,7 @@ export interface ObserverDefinition {
   readonly when: string | null;
   /** `strict`: whatever fails holds up what comes after it of the same entity. */
   readonly ordering: 'none' | 'strict';
+  readonly dedup: DedupPolicy | null;
   /** What becomes of a delivery that has failed for good: a dead letter, a line in the log alone, or a dead letter and an alert. */
   readonly onFailure: 'dlq' | 'log' | 'alert';
   readonly retry: RetryPolicy;

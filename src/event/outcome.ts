@@ -14,6 +14,8 @@ export type ErrorKind =
   | 'database_error'
   | 'blocked_address'
   | 'template'
+  /** A delivery with the same dedup key is under way. */
+  | 'busy'
   | 'condition'
   /** The change was brought about by too many deliveries, one after the other. */
   | 'loop'
@@ -32,6 +34,8 @@ export interface Succeeded {
   readonly status: number | null;
   /** The attempt is on record already: the action committed it together with what it did. */
   readonly recorded?: true;
+  /** Nothing was sent, and nothing need be: why. */
+  readonly skipped?: string;
 }
 
 export interface Failed {

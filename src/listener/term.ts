@@ -4,6 +4,8 @@ import { ActionRunner } from '../actions/action-runner';
 import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
 import { Progress } from '../checkpoint/progress';
 import type { Settings } from '../config/settings';
+import { MemoryDedup } from '../delivery/dedup';
+import { PostgresDedup } from '../delivery/dedup.sql';
 import type { EndpointGate } from '../delivery/endpoint-gate';
 import type { EndpointState } from '../delivery/endpoint-state';
 import { Ledger } from '../delivery/ledger';
@@ -16,6 +18,7 @@ import type { Lease } from '../ha/lease';
 import { Alerter } from '../jobs/alerter';
 import { DeliveryWorker } from '../jobs/delivery-worker';
 import { Matcher } from '../matching/matcher';
+import { Deduplication } from '../pipeline/deduplication';
 import { Dispatcher } from '../pipeline/dispatcher';
 import { EventPipelineService, type EventListener } from '../pipeline/event-pipeline.service';
 import { ChangeLogReader } from './change-log-reader';
@@ -106,10 +109,13 @@ export class Term {
       logBreaker(logger, gate);
       deps.onBreaker();
     };
+    const store = settings.dedupDriver === 'memory' ? new MemoryDedup(clock) : new PostgresDedup(pool);
+    const dedup = new Deduplication(observers, store);
     const alerter = alerts === null ? null : new Alerter(pool, alerts, logger);
     const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, settings.maxHops, (onFinished) => {
       return new Dispatcher({
         runner,
+        dedup,
         ledger,
         clock,
         lease,

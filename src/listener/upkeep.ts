@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { forgetExpiredKeys } from '../delivery/dedup.sql';
 import { createAttemptPartitions, cutChangeLog, dropOldAttempts } from '../delivery/retention.sql';
 import { messageOf } from '../event/errors';
 
@@ -46,6 +47,9 @@ export class Upkeep {
       if (dropped.length > 0) this.logger.info({ dropped }, 'attempts older than the retention were dropped');
       for (let batch = 0; batch < BATCHES && !this.stopped; batch++) {
         if ((await cutChangeLog(this.pool, this.retention, BATCH)) < BATCH) break;
+      }
+      for (let batch = 0; batch < BATCHES && !this.stopped; batch++) {
+        if ((await forgetExpiredKeys(this.pool, BATCH)) < BATCH) break;
       }
     } catch (error) {
       this.logger.warn({ err: messageOf(error) }, 'upkeep failed; it is tried again in a minute');

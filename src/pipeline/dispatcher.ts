@@ -11,6 +11,7 @@ import type { ClaimedDelivery } from '../delivery/pending.sql';
 import type { DeadLetterRecord, DeliveryKey } from '../delivery/records';
 import type { Lease } from '../ha/lease';
 import { disposition, type Disposition } from '../resilience/disposition';
+import type { Deduplication } from './deduplication';
 import type { EventRun } from './event-run';
 import { Flight } from './flight';
 import { keyOf, pendingRecord, Recorder } from './recorder';
@@ -21,6 +22,7 @@ const LEASE_CHECK = 50;
 
 export interface DispatcherOptions {
   readonly runner: ActionRunner;
+  readonly dedup: Deduplication;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,6 +50,7 @@ export class Dispatcher {
   private readonly inlineBudget: number;
   private readonly onFinished: (run: EventRun) => void;
   private readonly recorder: Recorder;
+  private readonly dedup: Deduplication;
   private readonly lanes = new Lanes<Flight>();
   readonly strictLanes: StrictLanes;
   readonly gates: ReadonlyMap<string, EndpointGate>;
@@ -56,9 +59,23 @@ export class Dispatcher {
   private idle: (() => void) | null = null;
   private stopping = false;
 
-  constructor({ runner, ledger, clock, lease, inlineBudget, backlog, blocked, logger, onFinished, onBreaker, onAlert }: DispatcherOptions) {
+  constructor({
+    runner,
+    dedup,
+    ledger,
+    clock,
+    lease,
+    inlineBudget,
+    backlog,
+    blocked,
+    logger,
+    onFinished,
+    onBreaker,
+    onAlert,
+  }: DispatcherOptions) {
     this.runner = runner;
     this.ledger = ledger;
+    this.dedup = dedup;
     this.recorder = new Recorder(ledger, logger, onAlert);
     this.strictLanes = new StrictLanes(blocked);
     this.clock = clock;
@@ -156,7 +173,7 @@ export class Dispatcher {
     }
     flight.state = 'running';
     flight.startedAt = this.clock.monotonic();
-    void this.runner.run(flight.delivery).then((outcome) => this.ended(flight, outcome));
+    void this.dedup.guard(flight.delivery, () => this.runner.run(flight.delivery)).then((outcome) => this.ended(flight, outcome));
   };
 
   private handOver(flight: Flight): void {
@@ -206,7 +223,7 @@ export class Dispatcher {
 
   private settleStrict(flight: Flight, decided: Disposition): void {
     if (flight.redrive) return;
-    if (decided.is === 'succeeded') this.strictLanes.headLeft(flight.lane, this.ledger.gathering);
+    if (decided.is === 'succeeded' || decided.is === 'skipped') this.strictLanes.headLeft(flight.lane, this.ledger.gathering);
     else this.block(flight);
   }
 

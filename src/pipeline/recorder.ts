@@ -18,7 +18,9 @@ export class Recorder {
   /** @param now monotonic time at which the try ended */
   ended(flight: Flight, outcome: Outcome, decided: Disposition, now: number): void {
     const { delivery } = flight;
-    if (!outcome.ok || outcome.recorded !== true) this.attempt(flight, outcome, decided, now);
+    // Waiting for a dedup key is no attempt.
+    const onRecord = outcome.ok ? outcome.recorded === true : outcome.error === 'busy';
+    if (!onRecord) this.attempt(flight, outcome, decided, now);
     if (decided.is === 'retry') this.again(flight, outcome, decided, now);
     else if (decided.is === 'dead') this.dead(flight, outcome as Failed, decided.because);
     else {
@@ -33,7 +35,7 @@ export class Recorder {
       attempt: delivery.attempt,
       outcome: decided.is,
       error: outcome.ok ? null : outcome.error,
-      message: outcome.ok ? null : outcome.message,
+      message: outcome.ok ? (outcome.skipped ?? null) : outcome.message,
       status: outcome.status,
       response: outcome.ok ? null : outcome.excerpt,
       durationMs: now - startedAt,

@@ -5,6 +5,8 @@ import { backOff } from './back-off';
 /** What becomes of a delivery after one try. */
 export type Disposition =
   | { readonly is: 'succeeded' }
+  /** Nothing was to be done. */
+  | { readonly is: 'skipped' }
   | {
       readonly is: 'retry';
       readonly after: Milliseconds;
@@ -44,6 +46,7 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   tls: false,
   blocked_address: false,
   template: false,
+  busy: true,
   condition: false,
   loop: false,
   configuration: false,
@@ -51,12 +54,12 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
 
 /** The one place that decides. Total: every outcome has exactly one disposition. */
 export function disposition(outcome: Outcome, policy: RetryPolicy, tries: Tries): Disposition {
-  if (outcome.ok) return { is: 'succeeded' };
+  if (outcome.ok) return { is: outcome.skipped === undefined ? 'succeeded' : 'skipped' };
   if (!isRetryable(outcome)) return { is: 'dead', because: 'trying again would give the same answer' };
 
   // Absurd appointments (ten years) are capped at the longest wait that the policy itself would take.
   const asked = outcome.retryAfter === null ? null : Math.min(outcome.retryAfter, Math.max(policy.maxDelay, ...policy.schedule));
-  const appointment = asked !== null && APPOINTMENT.has(outcome.status ?? 0);
+  const appointment = asked !== null && (outcome.error === 'busy' || APPOINTMENT.has(outcome.status ?? 0));
   const wait = appointment ? asked : backOff(policy, tries.attempt, tries.random);
   if (wait === null) return { is: 'dead', because: `all ${policy.maxAttempts} attempts failed` };
   const after = Math.max(wait, asked ?? 0);

@@ -19,6 +19,7 @@ const FAULTS: Readonly<Record<ErrorKind, Fault | 'by status'>> = {
   database_error: 'own',
   blocked_address: 'own',
   template: 'own',
+  busy: 'own',
   condition: 'own',
   loop: 'own',
   configuration: 'own',
@@ -36,7 +37,7 @@ export function faultOf(error: ErrorKind, status: number | null): Fault {
 
 /** What an outcome says about the receiver; null when it never came to the receiver. */
 export function verdictOn(outcome: Outcome): Verdict | null {
-  if (outcome.ok) return 'works';
+  if (outcome.ok) return outcome.skipped === undefined ? 'works' : null;
   const fault = faultOf(outcome.error, outcome.status);
   return fault === 'receiver' ? 'fails' : fault === 'nobody' ? 'works' : null;
 }

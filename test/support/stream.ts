@@ -50,6 +50,7 @@ export function observerOf(name: string, endpoint: EndpointDefinition, changed: 
     kinds: ['insert', 'update', 'delete', 'custom'],
     when: null,
     ordering: 'none',
+    dedup: null,
     onFailure: 'dlq',
     retry: FAST_RETRY,
     actions: [action],

@@ -1,4 +1,11 @@
-import type { CaptureDefinition, ObserverDefinition, ObserversDefinition, RetryPolicy } from '../../event/definitions';
+import type {
+  ActionDefinition,
+  CaptureDefinition,
+  DedupPolicy,
+  ObserverDefinition,
+  ObserversDefinition,
+  RetryPolicy,
+} from '../../event/definitions';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { Complaints, type Path } from '../complaints';
 import { linkAction } from './actions';
@@ -9,9 +16,13 @@ import type { CaptureShape, ObserverShape, ObserversFileShape } from '../schema/
 import { NAME, NAME_EXPECTED } from '../schema/parts';
 import type { Settings } from '../settings';
 import type { ConfigSource } from '../source';
-import { durationOf } from '../units';
+import { compileTemplate } from '../../matching/template/template';
+import { durationOf, formatDuration } from '../units';
 
 const DEFAULT_RETRY = { strategy: 'exponential', maxAttempts: 8, initialDelay: '1s', maxDelay: '1h', maxElapsed: '3d' } as const;
+
+/** Added to an action's timeout for the lease of its dedup key. */
+const LEASE_MARGIN = 30_000;
 
 /** Turns the file's shape into definitions: defaults, links between sections, and the checks that need more than one place. */
 export class Linker {
@@ -95,10 +106,24 @@ export class Linker {
       kinds,
       when,
       ordering: shape.ordering ?? 'none',
+      dedup: shape.dedup === undefined ? null : this.dedup(shape.dedup, actions, [...path, 'dedup']),
       onFailure: shape.on_failure ?? 'dlq',
       retry: this.retry(shape.retry ?? {}, [...path, 'retry']),
       actions,
     };
+  }
+
+  private dedup(shape: NonNullable<ObserverShape['dedup']>, actions: readonly ActionDefinition[], path: Path): DedupPolicy {
+    const { key = null } = shape;
+    if (key !== null) this.says.template([...path, 'key'], () => compileTemplate(key, 'text'));
+    const longest = Math.max(...actions.map(longestRun));
+    const lease = shape.lease === undefined ? longest + LEASE_MARGIN : durationOf(shape.lease);
+    if (lease <= longest)
+      this.says.complain(
+        [...path, 'lease'],
+        `the lease must be longer than the longest action may take (${formatDuration(longest)}), or another one begins beside it`,
+      );
+    return { key, window: durationOf(shape.window), lease };
   }
 
   private retry(shape: NonNullable<ObserverShape['retry']>, path: Path): RetryPolicy {
@@ -134,4 +159,9 @@ export class Linker {
       }
     });
   }
+}
+
+function longestRun(action: ActionDefinition): number {
+  if (action.type === 'log') return 0;
+  return 'endpoint' in action ? action.endpoint.timeout : action.timeout;
 }

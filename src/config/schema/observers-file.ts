@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { action } from './actions';
-import { column, delay, endpointFields, headers, name, url } from './parts';
+import { column, delay, endpointFields, headers, name, url, period } from './parts';
 import { fileKey, SETTINGS } from '../settings';
 
 const kind = z.enum(['insert', 'update', 'delete', 'custom']);
@@ -51,6 +51,16 @@ const retry = z.strictObject({
   schedule: z.array(delay).min(1).max(100).optional().describe('the waits, for strategy: schedule'),
 });
 
+const dedup = z
+  .strictObject({
+    key: z.string().min(1).optional().describe('may hold {{ }}; default: the delivery id, for replays'),
+    window: period.describe('from the delivery on, as in 5m'),
+    lease: period
+      .optional()
+      .describe('how long a delivery under way keeps its key when its process dies; default: the longest timeout and 30s'),
+  })
+  .describe('deliveries of one action with the same key within the window are made once');
+
 const observer = z.strictObject({
   name,
   entity: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('one, a list, or "*"'),
@@ -69,6 +79,7 @@ const observer = z.strictObject({
     .enum(['dlq', 'log', 'alert'])
     .optional()
     .describe('of what has failed for good: a dead letter (default), a line in the log alone, or a dead letter and an alert'),
+  dedup: dedup.optional(),
   retry: retry.optional(),
   actions: z.array(action).min(1),
 });
@@ -104,7 +115,7 @@ export function jsonSchema(): string {
 }
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
-export const LATER_KEYS = ['lookups', 'tls', 'proxy', 'batch', 'dedup', 'mode', 'watch'];
+export const LATER_KEYS = ['lookups', 'tls', 'proxy', 'batch', 'mode', 'watch'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   execution: ['queued'],
 };

@@ -7,6 +7,7 @@ const anyDuration = z.string().regex(DURATION, 'expected a duration such as 250m
 export const delay = anyDuration.refine((text) => within(text, '0ms', '365d'), 'expected a duration of at most 365d');
 // A timeout becomes a timer: one of more than 24.8 days would run out at once.
 export const timeout = anyDuration.refine((text) => within(text, '1ms', '1h'), 'expected a duration from 1ms to 1h');
+export const period = anyDuration.refine((text) => within(text, '1s', '30d'), 'expected a duration from 1s to 30d');
 const span = anyDuration.refine((text) => within(text, '100ms', '1h'), 'expected a duration from 100ms to 1h');
 export const NAME = /^[\w.-]{1,100}$/;
 export const NAME_EXPECTED = 'expected a name of letters, digits, "-", "_" and "."';

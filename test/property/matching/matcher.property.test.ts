@@ -19,6 +19,7 @@ const observers = fc.array(observer, { maxLength: 12 }).map((all) =>
     actions: [],
     ordering: 'none',
     onFailure: 'dlq',
+    dedup: null,
     retry: RETRY,
   })),
 );

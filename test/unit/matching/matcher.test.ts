@@ -15,6 +15,7 @@ function observer(name: string, parts: Partial<ObserverDefinition> = {}): Observ
     when: null,
     ordering: 'none',
     onFailure: 'dlq',
+    dedup: null,
     retry: RETRY,
     actions: [log('log')],
     ...parts,

@@ -1,0 +1,129 @@
+import type { DedupPolicy } from '../../src/event/definitions';
+import { PostgresDedup } from '../../src/delivery/dedup.sql';
+import { createPool } from '../../src/database/postgres';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, status, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table public.orders (id bigint primary key, status text, customer text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream?.stop();
+  stream = null;
+  await receiver.close();
+  await database.drop();
+});
+
+type Driver = 'postgres' | 'memory';
+async function start(dedupDriver: Driver, changed: Partial<DedupPolicy> = {}): Promise<void> {
+  const dedup = { key: '{{ customer }}:{{ status }}', window: 60_000, lease: 60_000, ...changed };
+  const observer = observerOf('all', endpointOf(`${receiver.url}/hook`), { dedup, retry: { ...FAST_RETRY, initialDelay: 100 } });
+  stream = await startStream(database.url, [observer], { settings: { dedupDriver } });
+}
+
+const insert = (from: number, to: number, status = 'new', customer = 'eva'): Promise<unknown> =>
+  database.query('insert into orders select n, $3, $4 from generate_series($1::int, $2::int) n', [from, to, status, customer]);
+const attempts = (count: number): Promise<{ change: number; outcome: string; message: string | null }[]> =>
+  eventually(
+    () => database.query<{ change: number; outcome: string; message: string | null }>('select change_number::int as change, outcome, message from observers.attempt order by finished_at'),
+    (rows) => rows.length >= count,
+  ); // prettier-ignore
+const outcomes = async (count: number): Promise<string[]> => (await attempts(count)).map(({ outcome }) => outcome).sort();
+
+describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
+  test('of ten deliveries with the same key one is made, and the others say for which change', async () => {
+    await start(driver);
+    await insert(1, 10);
+    await insert(11, 11, 'paid');
+    const all = await attempts(11);
+    expect(all.length).toBe(11);
+    expect(receiver.requests).toHaveLength(2);
+    const [first] = all.filter(({ outcome }) => outcome === 'succeeded');
+    const skipped = all.filter(({ outcome }) => outcome === 'skipped');
+    expect(skipped).toHaveLength(9);
+    for (const { message } of skipped) expect(message).toBe(`its dedup key was delivered for change ${first?.change}`);
+    expect(await database.query('select from observers.pending_delivery')).toEqual([]);
+  });
+
+  test('after the window it is made again', async () => {
+    await start(driver, { window: 100 });
+    await insert(1, 1);
+    await receiver.waitFor(1);
+    await eventually(async () => {
+      const [row] = await database.query<{ id: string }>("insert into orders select max(id) + 1, 'new', 'eva' from orders returning id");
+      return row;
+    }, () => receiver.requests.length === 2); // prettier-ignore
+  });
+
+  test('a failed delivery lets go of its key, and when another one was faster its own retry is skipped', async () => {
+    receiver.answer = (request, response) => void response.writeHead(request.body.includes('"key":"1"') ? 500 : 204).end();
+    await start(driver);
+    await insert(1, 1);
+    await receiver.waitFor(1);
+    await insert(2, 2);
+    await receiver.waitFor((all) => all.some(({ body }) => body.includes('"key":"2"')));
+    receiver.answer = status(204);
+    await eventually(() => database.query("select from observers.attempt where outcome = 'skipped'"), (rows) => rows.length === 1); // prettier-ignore
+    expect(receiver.requests.filter(({ body }) => body.includes('"key":"2"'))).toHaveLength(1);
+    expect(await database.query('select from observers.pending_delivery')).toEqual([]);
+  });
+
+  test('while one is under way the others wait, use up no attempt, and one of them goes when it fails', async () => {
+    const answers: ((code: number) => void)[] = [];
+    receiver.answer = (_request, response) => void answers.push((code) => response.writeHead(code).end());
+    await start(driver);
+    await insert(1, 3);
+    await receiver.waitFor(1);
+    await eventually(() => database.query("select from observers.pending_delivery where state = 'retrying' and attempt = 1"), (rows) => rows.length === 2); // prettier-ignore
+    answers[0]?.(422);
+    await receiver.waitFor(2);
+    answers[1]?.(204);
+    await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+    expect(await outcomes(3)).toEqual(['dead', 'skipped', 'succeeded']);
+    expect(receiver.requests).toHaveLength(2);
+  });
+});
+
+test('a key with a value that the event has not is an error, and no two deliveries are taken for one', async () => {
+  await start('postgres', { key: '{{ customer }}:{{ nothing }}' });
+  await insert(1, 2);
+  const letters = await eventually(() => database.query('select error, message from observers.dead_letter'), (rows) => rows.length === 2); // prettier-ignore
+  expect(letters[0]).toMatchObject({ error: 'template', message: expect.stringContaining('a value that the event has not') as string });
+});
+
+test('a restart forgets nothing that PostgreSQL keeps', async () => {
+  await start('postgres');
+  await insert(1, 1);
+  await attempts(1);
+  await stream!.stop();
+  await start('postgres');
+  await insert(2, 2);
+  expect(await outcomes(2)).toEqual(['skipped', 'succeeded']);
+});
+
+test('the claim that a crash left behind belongs to the same change, and to others when its lease is over', async () => {
+  const pool = createPool(database.url, 2);
+  const store = new PostgresDedup(pool);
+  const key = (changeNumber: number) => ({ observer: 'o', action: 'a', key: Buffer.alloc(32), changeNumber });
+  expect(await store.claim(key(1), 60_000)).toMatchObject({ is: 'granted' });
+  expect(await store.claim(key(2), 60_000)).toMatchObject({ is: 'busy', changeNumber: 1 });
+  expect(await store.claim(key(1), 1)).toMatchObject({ is: 'granted' });
+  await eventually(() => store.claim(key(2), 60_000), ({ is }) => is === 'granted'); // prettier-ignore
+  // The first one comes back from the dead, and takes nothing away from the second.
+  await store.release(key(1));
+  expect(await store.claim(key(3), 60_000)).toMatchObject({ is: 'busy', changeNumber: 2 });
+  // Twenty at once: one gets it.
+  await store.release(key(2));
+  const claims = await Promise.all(Array.from({ length: 20 }, (_, i) => store.claim(key(10 + i), 60_000)));
+  expect(claims.filter(({ is }) => is === 'granted')).toHaveLength(1);
+  await pool.end();
+});
