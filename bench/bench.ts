@@ -78,6 +78,34 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
     });
   },
 
+  async hanging(bench) {
+    const waits = await rounds(async () => ({ healthy: await bench.latencyBeside(false), beside: await bench.latencyBeside(true) }));
+    return (['p50', 'p99'] as const).map((part) => {
+      const [healthy, beside] = [median(waits.map((r) => r.healthy[part])), median(waits.map((r) => r.beside[part]))];
+      return {
+        what: `${part} of 10 endpoints: beside 10 that work, beside 10 that hang`,
+        bare: `${healthy.toFixed(1)} ms`,
+        service: `${beside.toFixed(1)} ms`,
+        ratio: ratio(median(waits.map((r) => r.beside[part] / r.healthy[part]))),
+        goal: part === 'p99' ? '≤ 1.2' : '',
+      };
+    });
+  },
+
+  async concurrent(bench) {
+    const waits = await rounds(async () => ({ one: await bench.latencyOfActions(1), three: await bench.latencyOfActions(3) }));
+    const [one, three] = [median(waits.map((r) => r.one.p50)), median(waits.map((r) => r.three.p50))];
+    return [
+      {
+        what: 'p50 until all is answered: one action of 100 ms, three of them',
+        bare: `${one.toFixed(1)} ms`,
+        service: `${three.toFixed(1)} ms`,
+        ratio: ratio(three / one),
+        goal: '≈ 1, not 3',
+      },
+    ];
+  },
+
   async writers(bench) {
     const writes = await rounds(async () => ({ plain: await bench.writers(false), captured: await bench.writers(true) }));
     const loss = median(writes.map(({ plain, captured }) => 1 - captured / plain));

@@ -24,17 +24,24 @@ const OUTBOX = `
     insert into public.outbox (body) values (json_build_object('data', row_to_json(new))::text); return null; end $$;
   create trigger to_outbox after insert on public.orders for each row execute function public.to_outbox()`;
 
-const OBSERVERS = `version: 1
+const fileOf = (observers: readonly string[]): string => `version: 1
 capture:
   - { table: public.orders, entity: Order }
 endpoints:
   sink: { url: "\${SINK}", signing: { secrets: ["${SECRET}"] }, allow_addresses: [loopback], concurrency: 32 }
 observers:
-  - name: orders
-    entity: Order
-    when: "status = 'new' AND total > 100"
-    actions: [{ type: webhook, endpoint: sink }]
+${observers.join('\n')}
 `;
+const OBSERVERS = fileOf([
+  `  - { name: orders, entity: Order, when: "status = 'new' AND total > 100", actions: [{ type: webhook, endpoint: sink }] }`,
+]);
+const ENDPOINTS = 20;
+
+/** What a measurement changes of the others' table and file. */
+interface Setup {
+  readonly table: string;
+  readonly file: string;
+}
 
 /** Each measurement has a database and processes of its own. */
 export class Bench {
@@ -93,6 +100,47 @@ export class Bench {
     );
   }
 
+  /** The same, of the half of twenty endpoints that is healthy, while the other half hangs or does not. */
+  async latencyBeside(hanging: boolean): Promise<{ p50: number; p99: number }> {
+    const observers = Array.from({ length: ENDPOINTS }, (_, i) => {
+      const path = i < ENDPOINTS / 2 ? `works${i}` : hanging ? `hangs${i}` : `idle${i}`;
+      return `  - { name: o${i}, entity: Order, when: "shard = ${i}", actions: [{ type: webhook, url: "\${SINK}/${path}", allow_addresses: [loopback] }] }`;
+    });
+    const setup = { table: TABLE.replace(')', `, shard int generated always as (id % ${ENDPOINTS}) stored)`), file: fileOf(observers) };
+    return this.waits('latency', setup, 200, (id) => id % ENDPOINTS < ENDPOINTS / 2);
+  }
+
+  /** Milliseconds from the return of COMMIT to the last answer, of so many actions that take 100 ms each. */
+  async latencyOfActions(count: number): Promise<{ p50: number; p99: number }> {
+    const actions = Array.from({ length: count }, (_, i) => `{ name: a${i}, type: webhook, endpoint: sink }`);
+    const file = fileOf([`  - { name: o, entity: Order, actions: [${actions.join(', ')}] }`]);
+    return this.waits('slow', { table: TABLE, file }, 50, () => true);
+  }
+
+  private waits(mode: string, setup: Setup, rate: number, counts: (id: number) => boolean): Promise<{ p50: number; p99: number }> {
+    return this.withTarget(
+      'service',
+      [],
+      async ({ url, receiver }) => {
+        const warmUp = Child.start('writers', [url, '4', '2', String(rate)]);
+        await warmUp.next();
+        const writers = Child.start('writers', [url, '4', String(SECONDS), String(rate)]);
+        const { commits } = await writers.next<{ commits: [number, number][] }>();
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        const { arrivals } = await receiver.ask<{ arrivals: [number, number][] }>('arrivals');
+        const last = new Map<number, number>();
+        for (const [id, at] of arrivals) last.set(id, Math.max(at, last.get(id) ?? 0));
+        const times = commits
+          .filter(([id]) => counts(id))
+          .map(([id, at]) => (last.get(id) ?? Infinity) - at)
+          .sort((a, b) => a - b);
+        return { p50: times[Math.floor(times.length * 0.5)] ?? NaN, p99: times[Math.floor(times.length * 0.99)] ?? NaN };
+      },
+      mode,
+      setup,
+    );
+  }
+
   /** Commits per second of eight writers: without a trigger, and with the capture but nobody reading. */
   async writers(captured: boolean): Promise<number> {
     const url = await this.database([TABLE]);
@@ -120,15 +168,16 @@ export class Bench {
     backlog: readonly string[],
     measure: (parts: { url: string; receiver: Child; worker: Child; since: number }) => Promise<T>,
     mode = 'count',
+    { table, file }: Setup = { table: TABLE, file: OBSERVERS },
   ): Promise<T> {
     const receiver = Child.start('receiver', [mode]);
     const { port } = await receiver.next<{ port: number }>();
     const target = `http://127.0.0.1:${port}/hook`;
-    const url = await this.database(kind === 'bare' ? [TABLE, OUTBOX] : [TABLE]);
-    if (kind === 'service' && backlog.length > 0) await (await this.service(url, target)).end();
+    const url = await this.database(kind === 'bare' ? [table, OUTBOX] : [table]);
+    if (kind === 'service' && backlog.length > 0) await (await this.service(url, target, file)).end();
     await this.run(url, [...backlog, ...(backlog.length > 0 ? ['vacuum analyze'] : [])]);
     const since = performance.now();
-    const worker = kind === 'bare' ? Child.start('bare-loop', [url, target]) : await this.service(url, target);
+    const worker = kind === 'bare' ? Child.start('bare-loop', [url, target]) : await this.service(url, target, file);
     try {
       return await measure({ url, receiver, worker, since });
     } finally {
@@ -137,9 +186,9 @@ export class Bench {
     }
   }
 
-  private async service(url: string, target: string): Promise<Child> {
+  private async service(url: string, target: string, text = OBSERVERS): Promise<Child> {
     const file = join(this.folder, 'observers.yaml');
-    writeFileSync(file, OBSERVERS);
+    writeFileSync(file, text);
     const service = Child.start('service', [file], { DATABASE_URL: url, SINK: target, OBSERVERS_PORT: '0' });
     await service.next();
     return service;
