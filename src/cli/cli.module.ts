@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
 import { CaptureCommand } from './capture.command';
 import { ConfigCommand, ConfigListCommand } from './config.command';
-import { DlqCommand } from './dlq.command';
+import { DlqCommand } from './dlq/dlq.command';
 import { InitCommand } from './init.command';
 import { MigrateCommand } from './migrate.command';
 import { StartCommand } from './start.command';

@@ -282,7 +282,7 @@ test('an existing FraiseQL change log is adopted without a rewrite, and its hist
     );
     const [before] = await old.query<{ file: string }>("select pg_relation_filenode('core.tb_entity_change_log')::text as file");
     const { runMigrations } = await import('../../src/database/migrator');
-    expect(await runMigrations(old.url)).toHaveLength(4);
+    expect(await runMigrations(old.url)).toHaveLength(5);
     expect(await runMigrations(old.url)).toEqual([]);
     const [after] = await old.query<{ file: string; history: number }>(
       "select pg_relation_filenode('core.tb_entity_change_log')::text as file, (select count(*)::int from core.tb_entity_change_log where change_xid is null) as history",
