@@ -5,6 +5,7 @@ import { ConfigCommand, ConfigListCommand } from './config.command';
 import { DlqCommand } from './dlq/dlq.command';
 import { InitCommand } from './init.command';
 import { MigrateCommand } from './migrate.command';
+import { ReplayCommand } from './replay/replay.command';
 import { StartCommand } from './start.command';
 import { StatusCommand } from './status.command';
 import { ValidateConfigCommand } from './validate-config.command';
@@ -20,6 +21,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     CaptureCommand,
     ...CaptureCommand.subCommands,
     StatusCommand,
+    ReplayCommand,
     DlqCommand,
     ...DlqCommand.subCommands,
   ],

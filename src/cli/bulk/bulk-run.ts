@@ -3,6 +3,7 @@ import type { Asked } from '../../delivery/asked.sql';
 import { Interruption } from './interruption';
 import { progressDisplay, type ProgressDisplay } from './progress';
 import type { Rate } from './rate';
+import type { Tally } from './tally';
 
 /** Items of one transaction where no rate is asked for. */
 const BATCH = 100;
@@ -20,16 +21,6 @@ export interface Step {
   readonly asked: readonly Asked[];
   /** How far this brings us, on the scale of the total. */
   readonly passed: number;
-}
-
-export interface Tally {
-  /** Of the total. */
-  passed: number;
-  asked: number;
-  delivered: number;
-  failed: number;
-  /** Asked for, and not finished when we stopped looking. */
-  underWay: number;
 }
 
 export interface BulkResult extends Tally {

@@ -1,5 +1,5 @@
 import type { SingleBar } from 'cli-progress';
-import type { Tally } from './bulk-run';
+import type { Tally } from './tally';
 
 export interface ProgressDisplay {
   show(tally: Tally): void;
