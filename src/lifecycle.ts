@@ -82,6 +82,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     logger,
     settings,
     observers: file.definition.observers,
+    observersOf: configuration.observersOf,
     configVersion,
     version: VERSION,
     address,

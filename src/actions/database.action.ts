@@ -27,8 +27,15 @@ class PreparedCall implements PreparedAction {
     this.text = `select ${definition.function.split('.').map(quoted).join('.')}($1)`;
   }
 
-  async run({ event, observer, action, attempt }: Delivery, id: string): Promise<Outcome> {
-    const key = { id, changeNumber: event.changeNumber, observer: observer.name, action: action.name, attempt };
+  async run({ event, observer, action, attempt, configVersion }: Delivery, id: string): Promise<Outcome> {
+    const key = {
+      id,
+      changeNumber: event.changeNumber,
+      observer: observer.name,
+      action: action.name,
+      attempt,
+      configVersion: configVersion ?? null,
+    };
     try {
       const result = await this.once.run({ ...key, text: this.text, values: [envelopeText(event)], timeout: this.timeout });
       if (result === 'stale') return failed('interrupted', 'another instance leads by now');

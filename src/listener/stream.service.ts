@@ -15,6 +15,7 @@ import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
 import { DeliveryWorker } from '../jobs/delivery-worker';
+import { OlderConfigurations } from '../jobs/older-configurations';
 import { Matcher } from '../matching/matcher';
 import { Dispatcher } from '../pipeline/dispatcher';
 import { EventPipelineService, type EventListener } from '../pipeline/event-pipeline.service';
@@ -39,6 +40,8 @@ export interface StreamDependencies {
   readonly logger: Logger;
   readonly settings: Settings;
   readonly observers: readonly ObserverDefinition[];
+  /** The observers of an older version's text. */
+  readonly observersOf: (text: string) => readonly ObserverDefinition[];
   readonly configVersion: number;
   readonly version: string;
   /** `host:port` of this instance's probes. */
@@ -188,7 +191,8 @@ export class StreamService {
     const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, (onFinished) => {
       return new Dispatcher(runner, ledger, clock, lease, inlineBudget, backlog, onFinished);
     });
-    const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, {
+    const older = new OlderConfigurations(pool, runner, this.deps.observersOf);
+    const worker = new DeliveryWorker(pool, matcher, older, pipeline.dispatcher, ledger, lease, clock, logger, {
       stream,
       holder: this.holder,
       maxEventSize,

@@ -19,7 +19,8 @@ const LEASE_CHECK = 50;
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
   private readonly lanes = new Lanes<Flight>();
-  readonly gates: ReadonlyMap<string, EndpointGate>;
+  private readonly allGates = new Map<string, EndpointGate>();
+  readonly gates: ReadonlyMap<string, EndpointGate> = this.allGates;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
@@ -38,13 +39,11 @@ export class Dispatcher {
     backlog: ReadonlyMap<string, number>,
     private readonly onFinished: (run: EventRun) => void,
   ) {
-    const gates = new Map<string, EndpointGate>();
     for (const { endpoint, concurrency } of runner.actions) {
       const gate = new EndpointGate(endpoint, concurrency);
       gate.backlog = backlog.get(endpoint) ?? 0;
-      gates.set(endpoint, gate);
+      this.allGates.set(endpoint, gate);
     }
-    this.gates = gates;
   }
 
   /** A first try, for an event that waits for it. */
@@ -94,7 +93,11 @@ export class Dispatcher {
   }
 
   private gateOf(delivery: Delivery): EndpointGate {
-    return this.gates.get(this.runner.actionOf(delivery).endpoint) as EndpointGate;
+    const { endpoint, concurrency } = this.runner.actionOf(delivery);
+    // Of an older version of the configuration there may be endpoints that this one no longer has.
+    const gate = this.allGates.get(endpoint) ?? new EndpointGate(endpoint, concurrency);
+    this.allGates.set(endpoint, gate);
+    return gate;
   }
 
   private readonly advance = (flight: Flight): void => {
@@ -191,6 +194,7 @@ export class Dispatcher {
         response: outcome.ok ? null : outcome.excerpt,
         durationMs: now - flight.startedAt,
         finishedAt: now,
+        configVersion: delivery.configVersion ?? null,
       });
     if (decided.is === 'retry') {
       this.ledger.pend({
@@ -239,7 +243,7 @@ export class Dispatcher {
 
 /** @param why what is kept of the failure; `attempts` is 0 when it was never tried */
 export function deadLetter(
-  { event, observer, action }: Delivery,
+  { event, observer, action, configVersion = null }: Omit<Delivery, 'configVersion'> & { readonly configVersion?: number | null },
   endpoint: string,
   why: Pick<DeadLetterRecord, 'error' | 'message' | 'status' | 'response' | 'attempts'>,
 ): DeadLetterRecord {
@@ -252,6 +256,7 @@ export function deadLetter(
     endpoint,
     entityType: event.entityType,
     entityKey: event.entityKey,
+    configVersion,
     ...why,
   };
 }

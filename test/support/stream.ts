@@ -76,6 +76,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
     settings: defaultSettings(options.settings),
     observers,
+    observersOf: () => observers,
     configVersion: 1,
     version: 'test',
     address: () => null,

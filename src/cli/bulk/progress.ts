@@ -10,7 +10,7 @@ export interface ProgressDisplay {
 export async function progressDisplay(total: number): Promise<ProgressDisplay> {
   if (!process.stderr.isTTY) return new Lines(total);
   const { Presets, SingleBar: Bar } = await import('cli-progress');
-  const format = '{bar} {value} of {total}, {delivered} delivered, {failed} failed again, {underWay} under way';
+  const format = '{bar} {value} of {total}, {delivered} delivered, {failed} failed, {underWay} under way';
   return new BarDisplay(
     new Bar({ format, hideCursor: true, stream: process.stderr, stopOnComplete: false }, Presets.shades_classic),
     total,
@@ -48,7 +48,7 @@ class Lines implements ProgressDisplay {
     if (tenth === this.shown) return;
     this.shown = tenth;
     const { delivered, failed, underWay } = figures(tally);
-    process.stderr.write(`${tally.passed} of ${this.total}, ${delivered} delivered, ${failed} failed again, ${underWay} under way\n`);
+    process.stderr.write(`${tally.passed} of ${this.total}, ${delivered} delivered, ${failed} failed, ${underWay} under way\n`);
   }
 
   end(): void {

@@ -6,7 +6,7 @@ import type { TokenUse } from '../../delivery/set-token';
 import { OperatorError } from '../../event/errors';
 import type { Step } from '../bulk/bulk-run';
 import { onDatabase } from '../database';
-import { print, printJson } from '../output';
+import { counted, print, printJson } from '../output';
 import { filterOf, refuseFilters } from './filter-options';
 import { printItems } from './item';
 import type { SetFlags } from './set-options';
@@ -38,7 +38,7 @@ export async function dryRun(flags: SetFlags, use: TokenUse, command: string): P
   if (token === null) return print('nothing in the dead letter queue matches');
   printItems(sample);
   if (set.count > sample.length) print(`… and ${set.count - sample.length} more`);
-  print(`\n${set.count} item${set.count === 1 ? '' : 's'}; nothing was changed. To act on exactly these:`);
+  print(`\n${counted(set.count, 'item')}; nothing was changed. To act on exactly these:`);
   print(`fraiseql-observers dlq ${command} --token ${token}`);
 }
 

@@ -23,7 +23,12 @@ export function notFound(id: string): OperatorError {
 
 /** Who does it, for the item's history. */
 export function operator(): string {
-  return userInfo().username;
+  try {
+    return userInfo().username;
+  } catch {
+    // In a container any number may be the user, without a name.
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 export function printItems(items: readonly DeadLetterItem[]): void {

@@ -7,6 +7,7 @@ import { configurationOf } from '../command';
 import { confirm } from '../confirm';
 import { withDatabase } from '../database';
 import { operator } from '../dlq/item';
+import { counted } from '../output';
 import { ReplayWorker } from './replay-worker';
 import type { ReplayFlags } from './flags';
 
@@ -23,7 +24,7 @@ export async function performReplay(token: string, flags: ReplayFlags): Promise<
     const { runBulk } = await import('../bulk/bulk-run');
     const plan = await readToken<ReplayPlan>(client, 'replay', token);
     await requireSameConfiguration(client, plan, configuration);
-    await confirm(`Send ${plan.count} deliveries once more?`, (flags.yes ?? false) || (flags.force ?? false));
+    await confirm(`Send ${counted(plan.count, 'delivery', 'deliveries')} once more?`, (flags.yes ?? false) || (flags.force ?? false));
     // The signature is the token's own name: of two tokens only equal ones have it.
     const id = token.split('.').at(-1) ?? token;
     const state = await beginReplay(client, id, operator());

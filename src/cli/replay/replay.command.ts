@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from '../../event/errors';
 import { parseRate, type Rate } from '../bulk/rate';
 import { describeResult } from '../bulk/result';
 import { ObserversCommand } from '../command';
-import { cut, print, printJson, printTable } from '../output';
+import { counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
 import type { ReplayFlags } from './flags';
 import { preview, type Preview } from './preview';
@@ -113,7 +113,7 @@ function printPreview({ events, count, unanswerable, unreadable, sample, token }
       ]), // prettier-ignore
     );
   if (count > sample.length) print(`… and ${count - sample.length} more`);
-  print(`\n${events} events in range, ${count} deliveries would be sent; nothing was changed`);
+  print(`\n${counted(events, 'event')} in range, ${counted(count, 'delivery', 'deliveries')} would be sent; nothing was changed`);
   if (unanswerable > 0) print(`${unanswerable} times a condition has no answer: nothing is sent for it`);
   if (unreadable > 0) print(`${unreadable} changes are no events (dlq list)`);
   if (token !== null) print(`To send exactly these:\nfraiseql-observers replay --token ${token}`);
