@@ -273,6 +273,20 @@ test('what fails again stays, is said, and exits 1; the same token does not try 
   expect(await program.run(['dlq', 'list'])).toMatchObject({ out: expect.stringContaining('http_status 400') as string });
 }); // prettier-ignore
 
+test('a set holds quarantined changes too: those that can be read now are delivered, the others stay', async () => {
+  await start();
+  await database.query(
+    "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}'), ('Order', '2', 'MERGE', '{}')",
+  );
+  await eventually(() => program.json<unknown[]>(['dlq', 'list', '--error', 'unknown_verb']), (items) => items.length === 2); // prettier-ignore
+  const { token } = await dryRun();
+  await database.query("update core.tb_entity_change_log set modification_type = 'INSERT' where object_key = '1'");
+  expect(await retryAll(token)).toMatchObject({ asked: 2, delivered: 1, failed: 1 });
+  await receiver.waitFor(1);
+  expect(await program.json(['dlq', 'list'])).toMatchObject([{ kind: 'quarantine', entityKey: '2' }]);
+  expect(await retryAll(token)).toMatchObject({ asked: 0, left: 2 });
+});
+
 test('a redrive that meets an endpoint that is down says so, and leaves the item where it was', async () => {
   const [id] = await deadLetters(database, 1);
   receiver.answer = status(500);

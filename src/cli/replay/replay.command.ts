@@ -6,8 +6,8 @@ import { ObserversCommand } from '../command';
 import { counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
 import type { ReplayFlags } from './flags';
-import { preview, type Preview } from './preview';
-import { performReplay, type ReplayResult } from './perform';
+import type { Preview } from './preview';
+import type { ReplayResult } from './perform';
 
 const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;
 
@@ -92,10 +92,12 @@ export class ReplayCommand extends ObserversCommand {
     if (token === undefined) {
       if (!dryRun)
         throw new OperatorError('it sends only what was looked at', 'First: fraiseql-observers replay --observer NAME … --dry-run');
+      const { preview } = await import('./preview');
       return printPreview(await preview(flags), flags);
     }
     const beside = RANGE.some((name) => flags[name] !== undefined) || dryRun;
     if (beside) throw new OperatorError('the token says what is replayed', 'Leave the other options out, or make a new dry run with them.');
+    const { performReplay } = await import('./perform');
     const done = await performReplay(token, flags);
     if (flags.format === 'json') printJson(done);
     else print(sentences(done));
