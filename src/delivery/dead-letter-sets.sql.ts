@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { filterValues, ITEM_COLUMNS, MATCHING_ITEMS, type DeadLetterFilter, type DeadLetterItem } from './dead-letters.sql';
 
 /** A place in the order in which sets are worked off: changes in their order, so that those of one entity keep it. */
@@ -102,4 +102,17 @@ export async function countSet(client: ClientBase, set: DeadLetterSet): Promise<
 export async function readSet(client: ClientBase, set: DeadLetterSet, behind: SetPlace | null, limit: number): Promise<SetItem[]> {
   const { rows } = await client.query<SetItem>(PAGE, [...values({ ...set, from: behind ?? set.from }), limit]);
   return rows;
+}
+
+// Far in the future: an item that somebody changes at this very moment is a few transactions ahead of this statement, and is none of these.
+const FOREIGN = 'changed_xid::text::numeric > pg_snapshot_xmax(pg_current_snapshot())::text::numeric + 1000000';
+
+/**
+ * After a restore into another cluster items carry transactions of the old one, which lie in the future of this: no snapshot would see
+ * them, and no set hold them. They are items of before, as those without a transaction. @returns how many
+ */
+export async function forgetForeignTransactions(client: ClientBase | Pool): Promise<number> {
+  const { rowCount: letters } = await client.query(`update observers.dead_letter set changed_xid = null where ${FOREIGN}`);
+  const { rowCount: changes } = await client.query(`update observers.quarantine set changed_xid = null where ${FOREIGN}`);
+  return (letters ?? 0) + (changes ?? 0);
 }

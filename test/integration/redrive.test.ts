@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { connect } from '../../src/database/postgres';
+import { forgetForeignTransactions, previewSet } from '../../src/delivery/dead-letter-sets.sql';
 import { discardItems, requestRetries } from '../../src/delivery/redrive.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
@@ -74,4 +75,23 @@ test('two who retry the same thousand items in opposite orders neither wait for 
   ]);
   expect(both.map(({ queued }) => queued.length).reduce((a, b) => a + b)).toBe(1_000);
   expect(await pending()).toHaveLength(1_000);
+});
+
+test('items that were restored from another cluster, whose transactions lie in the future of this one, are in the sets again', async () => {
+  await deadLetters(database, 3);
+  await database.query("update observers.dead_letter set changed_xid = '99999999999' where change_number < 3");
+  const filter = {
+    observer: null,
+    action: null,
+    entityType: null,
+    entityKey: null,
+    error: null,
+    endpoint: null,
+    after: null,
+    before: null,
+  };
+  const count = async () => (await previewSet(database.client, filter, { limit: null, offset: 0 }, 1)).set.count;
+  expect(await count()).toBe(1);
+  expect(await forgetForeignTransactions(database.client)).toBe(2);
+  expect(await count()).toBe(3);
 });

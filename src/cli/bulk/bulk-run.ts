@@ -69,14 +69,14 @@ class BulkRun {
 
   async run(): Promise<BulkResult> {
     const { rate, total } = this.options;
-    const size = rate === null ? BATCH : Math.max(1, Math.floor(rate.perSecond / BATCHES_A_SECOND));
+    const size = rate === null ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(rate.perSecond / BATCHES_A_SECOND)));
     await this.look();
     for (let due = performance.now(); !this.interruption.interrupted;) {
       const step = await this.options.step(size);
       if (step === null) break;
       this.count(step);
-      if (rate !== null) {
-        due = Math.max(due, performance.now() - 1_000) + (Math.max(1, step.asked.length) / rate.perSecond) * 1_000;
+      if (rate !== null && step.asked.length > 0) {
+        due = Math.max(due, performance.now() - 1_000) + (step.asked.length / rate.perSecond) * 1_000;
         await this.interruption.sleep(due - performance.now());
       }
       await this.keepUp();
