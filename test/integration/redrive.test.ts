@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { connect } from '../../src/database/postgres';
-import { forgetForeignTransactions, previewSet } from '../../src/delivery/dead-letter-sets.sql';
+import { countSet, forgetForeignTransactions, previewSet } from '../../src/delivery/dead-letter-sets.sql';
 import { discardItems, requestRetries } from '../../src/delivery/redrive.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
@@ -94,4 +94,23 @@ test('items that were restored from another cluster, whose transactions lie in t
   expect(await count()).toBe(1);
   expect(await forgetForeignTransactions(database.client)).toBe(2);
   expect(await count()).toBe(3);
+});
+
+test('items from before the migration count as unchanged, until something changes them', async () => {
+  const [first] = await deadLetters(database, 2);
+  await database.query('update observers.dead_letter set changed_xid = null');
+  const filter = {
+    observer: null,
+    action: null,
+    entityType: null,
+    entityKey: null,
+    error: null,
+    endpoint: null,
+    after: null,
+    before: null,
+  };
+  const { set } = await previewSet(database.client, filter, { limit: null, offset: 0 }, 1);
+  expect(set.count).toBe(2);
+  await database.query("update observers.dead_letter set message = 'died again' where id = $1", [first]);
+  expect(await countSet(database.client, set)).toBe(1);
 });
