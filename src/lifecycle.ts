@@ -83,6 +83,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     settings,
     observers: file.definition.observers,
     alerts: file.definition.alerts,
+    observersOf: configuration.observersOf,
     configVersion,
     version: VERSION,
     address,

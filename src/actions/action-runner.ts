@@ -35,6 +35,11 @@ export class ActionRunner {
   ) {
     const { smtpUrl } = connections.settings;
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
+    this.prepareAll(observers);
+  }
+
+  /** Prepares the actions of one more version of the configuration. */
+  prepareAll(observers: readonly ObserverDefinition[]): void {
     for (const observer of observers) {
       for (const action of observer.actions) this.prepared.set(action, this.prepare(action, observer.name));
     }

@@ -2,10 +2,11 @@ import { Module } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
 import { CaptureCommand } from './capture.command';
 import { ConfigCommand, ConfigListCommand } from './config.command';
-import { DlqCommand } from './dlq.command';
+import { DlqCommand } from './dlq/dlq.command';
 import { InitCommand } from './init.command';
 import { LanesCommand } from './lanes.command';
 import { MigrateCommand } from './migrate.command';
+import { ReplayCommand } from './replay/replay.command';
 import { StartCommand } from './start.command';
 import { StatusCommand } from './status.command';
 import { ValidateConfigCommand } from './validate-config.command';
@@ -21,6 +22,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     CaptureCommand,
     ...CaptureCommand.subCommands,
     StatusCommand,
+    ReplayCommand,
     DlqCommand,
     ...DlqCommand.subCommands,
     LanesCommand,

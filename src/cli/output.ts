@@ -28,6 +28,11 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
+/** `1 item`, `2 items`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** Cut to a width, with an ellipsis. */
 export function cut(text: string, width: number): string {
   const line = text.replace(/\s+/g, ' ');

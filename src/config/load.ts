@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { ObserversDefinition } from '../event/definitions';
+import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, resolveSettings, type Origin, type Origins, type Settings, type SettingsInput } from './settings'; // prettier-ignore
@@ -26,6 +26,12 @@ export interface LoadedConfiguration {
   readonly settings: Settings;
   readonly origins: Origins;
   readonly file: ObserversFile;
+  /**
+   * The observers of an older text of the file, references filled in from the environment of today.
+   *
+   * @throws ConfigurationError when it can no longer be loaded
+   */
+  readonly observersOf: (text: string) => readonly ObserverDefinition[];
 }
 
 /** Settings and observers file. @throws ConfigurationError with every problem of both at once */
@@ -33,14 +39,20 @@ export function loadConfiguration({ env, configFile }: LoadInput): LoadedConfigu
   const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
+  const { definition, warnings } = linkWhole(source, settings, problems);
+  const observersOf = (text: string): readonly ObserverDefinition[] =>
+    linkWhole(ConfigSource.of(path, text, env), settings, []).definition.observers;
+  return { settings, origins, file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } }, observersOf };
+}
+
+function linkWhole(source: ConfigSource, settings: Settings, problems: readonly Problem[]): Pick<ObserversFile, 'definition' | 'warnings'> {
   const shape = validateShape(source);
   const linker = new Linker(source, settings);
   const definition = shape.content === null ? null : linker.link(shape.content);
   const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
   const all = [...source.unresolved, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.length > 0 || definition === null) throw new ConfigurationError(all);
-  const { warnings } = linker;
-  return { settings, origins, file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } } };
+  return { definition, warnings: linker.warnings };
 }
 
 /**

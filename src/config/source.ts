@@ -68,6 +68,15 @@ export class ConfigSource {
     return new ConfigSource(file, text, env);
   }
 
+  /**
+   * A text that stood in the file once; its `${file:…}` are looked for where the file is now.
+   *
+   * @throws ConfigurationError when it is not YAML
+   */
+  static of(file: string, text: string, env: Readonly<Record<string, string | undefined>>): ConfigSource {
+    return new ConfigSource(file, text, env);
+  }
+
   /** The values, with `${…}` resolved. */
   value(): unknown {
     return this.content;

@@ -17,3 +17,9 @@ export async function recordConfigVersion(pool: Pool, hash: string, source: stri
   // Two instances that start together: the other one's row is visible to the next statement only.
   return rows[0]?.id ?? recordConfigVersion(pool, hash, source, loadedBy);
 }
+
+/** @returns the text of a version as it was loaded, or null when there is no such version */
+export async function readConfigVersion(pool: Pool, id: number): Promise<string | null> {
+  const { rows } = await pool.query<{ source: string }>('select source from observers.config_version where id = $1', [id]);
+  return rows[0]?.source ?? null;
+}

@@ -11,13 +11,13 @@ export interface Fence {
 // One statement, one round trip, one transaction: outcomes and checkpoint, or neither. The fence locks the lease row for the moment
 // of the commit (a lock leaves no dead version behind, an update two hundred times a second would), so a new leader's epoch waits for
 // this commit or refuses it. Times are the database's: ages are counted back from now().
-const write = (rest: { values: string; arrays: string; names: string }): string => `
+const write = (rest: { values: string; arrays: string; names: string; version: string }): string => `
   with fence as materialized (
     select stream from observers.lease where stream = $1 and epoch = $2 and $3::text is not null for share
   ), attempts as (
     insert into observers.attempt (change_number, observer, action, attempt, outcome, error, message, status, response, duration_ms, finished_at, config_version)
-    select a.*, $4::int from fence, lateral (
-      select change_number, observer, action, attempt, ${rest.values}, duration_ms, now() - age * interval '1 ms'
+    select a.* from fence, lateral (
+      select change_number, observer, action, attempt, ${rest.values}, duration_ms, now() - age * interval '1 ms', ${rest.version}
       from unnest($8::bigint[], $9::text[], $10::text[], $11::int[], $12::smallint[], $13::real[], $14::float8[]${rest.arrays})
         as u(change_number, observer, action, attempt, status, duration_ms, age${rest.names})) a
   ), checkpoint as (
@@ -26,11 +26,12 @@ const write = (rest: { values: string; arrays: string; names: string }): string 
   )`;
 
 // Most groups hold nothing but successes: the short statement saves them half of the arrays, and the planning of the long one.
-const WRITE_SUCCESSES = write({ values: "'succeeded', null, null, status, null", arrays: '', names: '' });
+const WRITE_SUCCESSES = write({ values: "'succeeded', null, null, status, null", arrays: '', names: '', version: '$4::int' });
 const WRITE_ANY = write({
   values: 'outcome, error, message, status, response',
-  arrays: ', $15::text[], $16::text[], $17::text[], $18::text[]',
-  names: ', outcome, error, message, response',
+  arrays: ', $15::text[], $16::text[], $17::text[], $18::text[], $51::int[]',
+  names: ', outcome, error, message, response, config_version',
+  version: 'coalesce(config_version, $4::int)',
 });
 
 const WRITE_FAILURES = `, pending as (
@@ -50,10 +51,10 @@ const WRITE_FAILURES = `, pending as (
     insert into observers.dead_letter as d (id, change_number, event_id, observer, action, stream, endpoint, entity_type, entity_key, error, message,
                                             status, response, attempts, config_version)
     select u.id, u.change_number, u.event_id, u.observer, u.action, fence.stream, u.endpoint, u.entity_type, u.entity_key, u.error, u.message,
-           u.status, u.response, u.attempts, $4::int
+           u.status, u.response, u.attempts, coalesce(u.config_version, $4::int)
     from fence, unnest($33::uuid[], $34::bigint[], $35::uuid[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::text[], $42::text[],
-                       $43::smallint[], $44::text[], $45::int[])
-      as u(id, change_number, event_id, observer, action, endpoint, entity_type, entity_key, error, message, status, response, attempts)
+                       $43::smallint[], $44::text[], $45::int[], $52::int[])
+      as u(id, change_number, event_id, observer, action, endpoint, entity_type, entity_key, error, message, status, response, attempts, config_version)
     on conflict (id) do update
     set error = excluded.error, message = excluded.message, status = excluded.status, response = excluded.response, attempts = excluded.attempts,
         config_version = excluded.config_version, died_at = excluded.died_at, resolved_at = null, resolution = null
@@ -151,6 +152,8 @@ function failureColumns({ attempts, pending, ended, deadLetters, redriven, quara
     quarantine.map((q) => q.reason),
     quarantine.map((q) => storable(q.message)),
     pending.map((p) => p.strict),
+    attempts.map((a) => a.configVersion),
+    deadLetters.map((d) => d.configVersion),
   ];
 }
 

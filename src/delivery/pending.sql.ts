@@ -18,6 +18,8 @@ export interface ClaimedDelivery {
   readonly redrive: boolean;
   /** What its dead letter says, when a person asked for this redrive. */
   readonly diedOf: ErrorKind | null;
+  /** The configuration to deliver by; null: the one that runs. */
+  readonly configVersion: number | null;
 }
 
 // As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
@@ -40,7 +42,7 @@ const CLAIM = `
     from picked where p.change_number = picked.change_number and p.observer = picked.observer and p.action = picked.action
     returning p.*, picked.state as was
   )
-  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.was, c.attempt, c.redrive, d.error as "diedOf",
+  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.was, c.attempt, c.redrive, d.error as "diedOf", c.config_version as "configVersion",
          extract(epoch from clock_timestamp() - c.first_attempt_at)::float8 * 1000 as elapsed
   from claimed c left join observers.dead_letter d
     on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action

@@ -40,7 +40,7 @@ const CUT = `
     where l.change_xid < floor.xmin and l.created_at < now() - $1::float8 * interval '1 ms'
       and not exists (select from observers.pending_delivery p where p.change_number = l.pk_entity_change_log)
       and not exists (select from observers.dead_letter d where d.change_number = l.pk_entity_change_log and d.resolved_at is null)
-      and not exists (select from observers.quarantine q where q.change_number = l.pk_entity_change_log)
+      and not exists (select from observers.quarantine q where q.change_number = l.pk_entity_change_log and q.resolved_at is null)
     order by l.change_xid, l.pk_entity_change_log limit $2
   )
   delete from core.tb_entity_change_log l using old where l.pk_entity_change_log = old.pk`;

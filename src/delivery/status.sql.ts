@@ -53,7 +53,7 @@ const STATUS = `
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'parked') as parked,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'waiting') as waiting,
     (select count(*)::int from observers.dead_letter where stream = $1 and resolved_at is null) as dead,
-    (select count(*)::int from observers.quarantine where stream = $1) as quarantined,
+    (select count(*)::int from observers.quarantine where stream = $1 and resolved_at is null) as quarantined,
     (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))
      from pg_stat_activity where xact_start < clock_timestamp() - interval '10 s' and datname = current_database() and pid <> pg_backend_pid()
      order by xact_start limit 1) as "oldestTransaction"`;

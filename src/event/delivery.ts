@@ -9,6 +9,8 @@ export interface Delivery {
   readonly action: ActionDefinition;
   /** The try that is under way or comes next; 1 for the first. */
   readonly attempt: number;
+  /** The version of the configuration that observer and action are of, where it is not the one that runs. */
+  readonly configVersion?: number;
 }
 
 // UUIDv5 namespace of delivery ids: a random UUID of our own, fixed for ever, for ids must be the same on every restart and replica.

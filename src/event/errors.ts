@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 
 /** What a command exits with. */
-export const ExitCode = { ok: 0, error: 1, configuration: 2, connection: 3, validation: 4, notFound: 5 } as const;
+export const ExitCode = { ok: 0, error: 1, configuration: 2, connection: 3, validation: 4, notFound: 5, interrupted: 130 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** An expected failure: told to the operator as it is, with what to do about it, and without a stack. */

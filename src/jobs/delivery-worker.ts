@@ -16,6 +16,7 @@ import { decode } from '../listener/decode';
 import type { Matcher } from '../matching/matcher';
 import { laneOf, type Dispatcher } from '../pipeline/dispatcher';
 import { deadLetter } from '../pipeline/recorder';
+import type { OlderConfigurations } from './older-configurations';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
 const ORPHANED = '(no longer configured)';
@@ -43,6 +44,7 @@ export class DeliveryWorker {
   constructor(
     private readonly pool: Pool,
     private readonly matcher: Matcher,
+    private readonly older: OlderConfigurations,
     private readonly dispatcher: Dispatcher,
     private readonly ledger: Ledger,
     private readonly lease: Lease,
@@ -80,6 +82,7 @@ export class DeliveryWorker {
     if (claimed.length === 0) return this.releaseQuarantined();
     const numbers = [...new Set(claimed.map(({ changeNumber }) => changeNumber))];
     const rows = await readChanges(this.pool, numbers, maxEventSize);
+    await this.older.load(new Set(claimed.flatMap(({ configVersion }) => configVersion ?? [])));
     const events = new Map<number, EntityEvent>();
     for (const row of rows) {
       const decoded = decode(row, maxEventSize);
@@ -93,16 +96,22 @@ export class DeliveryWorker {
     const gate = this.dispatcher.gates.get(claim.endpoint);
     if (gate !== undefined && claim.was === 'queued') gate.backlog = Math.max(0, gate.backlog - 1);
     if (event === undefined) return this.drop(claim, 'its change is no longer in the change log, or can no longer be read');
-    const found = this.matcher.find(claim.observer, claim.action);
+    const version = claim.configVersion === null ? { matcher: this.matcher } : this.older.get(claim.configVersion);
+    if ('problem' in version) {
+      return this.bury(claim, event, `configuration version ${claim.configVersion} can no longer be loaded: ${version.problem}`);
+    }
+    const { matcher } = version;
+    const found = matcher.find(claim.observer, claim.action);
     if (found === null) {
       return this.bury(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
     }
     if (claim.diedOf === 'condition') {
-      const verdict = this.matcher.judge(claim.observer, event, this.clock.now());
+      const verdict = matcher.judge(claim.observer, event, this.clock.now());
       if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
       if (verdict?.matched === false) return this.resolve(claim, event);
     }
-    this.dispatcher.resume({ event, ...found, attempt: claim.attempt }, claim);
+    const { configVersion } = claim;
+    this.dispatcher.resume({ event, ...found, attempt: claim.attempt, ...(configVersion === null ? {} : { configVersion }) }, claim);
   }
 
   /** The condition has an answer now, and it is no: nothing is to be delivered. */
@@ -115,7 +124,7 @@ export class DeliveryWorker {
     const names = { observer: { name: claim.observer }, action: { name: claim.action } } as Pick<Delivery, 'observer' | 'action'>;
     this.end(claim);
     this.ledger.bury(
-      deadLetter({ event, attempt: claim.attempt, ...names }, claim.endpoint, {
+      deadLetter({ event, attempt: claim.attempt, configVersion: claim.configVersion, ...names }, claim.endpoint, {
         error,
         message,
         status: null,

@@ -17,6 +17,7 @@ import { messageOf } from '../event/errors';
 import type { Lease } from '../ha/lease';
 import { Alerter } from '../jobs/alerter';
 import { DeliveryWorker } from '../jobs/delivery-worker';
+import { OlderConfigurations } from '../jobs/older-configurations';
 import { Matcher } from '../matching/matcher';
 import { Deduplication } from '../pipeline/deduplication';
 import { Dispatcher } from '../pipeline/dispatcher';
@@ -34,6 +35,8 @@ export interface TermDependencies {
   readonly logger: Logger;
   readonly settings: Settings;
   readonly observers: readonly ObserverDefinition[];
+  /** The observers of an older version's text. */
+  readonly observersOf: (text: string) => readonly ObserverDefinition[];
   /** Where alerts go; null when nobody asks for them. */
   readonly alerts: EndpointDefinition | null;
   readonly configVersion: number;
@@ -110,7 +113,7 @@ export class Term {
       deps.onBreaker();
     };
     const store = settings.dedupDriver === 'memory' ? new MemoryDedup(clock) : new PostgresDedup(pool);
-    const dedup = new Deduplication(observers, store);
+    const dedup = new Deduplication(store);
     const alerter = alerts === null ? null : new Alerter(pool, alerts, logger);
     const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, settings.maxHops, (onFinished) => {
       return new Dispatcher({
@@ -128,7 +131,8 @@ export class Term {
       });
     });
     const workerOptions = { stream, holder, maxEventSize };
-    const worker = new DeliveryWorker(pool, matcher, pipeline.dispatcher, ledger, lease, clock, logger, workerOptions);
+    const older = new OlderConfigurations(pool, runner, deps.observersOf);
+    const worker = new DeliveryWorker(pool, matcher, older, pipeline.dispatcher, ledger, lease, clock, logger, workerOptions);
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
     return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, alerter);

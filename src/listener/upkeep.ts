@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { forgetForeignTransactions } from '../delivery/dead-letter-sets.sql';
 import { forgetExpiredKeys } from '../delivery/dedup.sql';
 import { createAttemptPartitions, cutChangeLog, dropOldAttempts } from '../delivery/retention.sql';
 import { messageOf } from '../event/errors';
@@ -45,6 +46,7 @@ export class Upkeep {
       await createAttemptPartitions(this.pool);
       const dropped = await dropOldAttempts(this.pool, this.retention);
       if (dropped.length > 0) this.logger.info({ dropped }, 'attempts older than the retention were dropped');
+      await forgetForeignTransactions(this.pool);
       for (let batch = 0; batch < BATCHES && !this.stopped; batch++) {
         if ((await cutChangeLog(this.pool, this.retention, BATCH)) < BATCH) break;
       }

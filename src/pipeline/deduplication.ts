@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DedupKey, DedupStore } from '../delivery/dedup';
-import type { DedupPolicy, ObserverDefinition } from '../event/definitions';
+import type { DedupPolicy } from '../event/definitions';
 import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
@@ -11,22 +11,24 @@ const LOOK_AGAIN = 250;
 
 /** Runs a try only when no other with the same content key was made, or is under way. */
 export class Deduplication {
-  private readonly policies = new Map<ObserverDefinition, { readonly policy: DedupPolicy; readonly key: Template | null }>();
+  /** By policy, when it is first needed: a redelivery may be by an older version of the configuration. */
+  private readonly keys = new Map<DedupPolicy, Template | null>();
 
-  constructor(
-    observers: readonly ObserverDefinition[],
-    private readonly store: DedupStore,
-  ) {
-    for (const observer of observers) {
-      const { dedup: policy } = observer;
-      if (policy !== null) this.policies.set(observer, { policy, key: policy.key === null ? null : compileTemplate(policy.key, 'text') });
-    }
-  }
+  constructor(private readonly store: DedupStore) {}
 
   /** Never rejects, as `run` never does. */
   guard(delivery: Delivery, run: () => Promise<Outcome>): Promise<Outcome> {
-    const found = this.policies.get(delivery.observer);
-    return found === undefined ? run() : this.once(delivery, found.policy, found.key, run);
+    const { dedup } = delivery.observer;
+    return dedup === null ? run() : this.once(delivery, dedup, this.keyOf(dedup), run);
+  }
+
+  private keyOf(policy: DedupPolicy): Template | null {
+    let key = this.keys.get(policy);
+    if (key === undefined) {
+      key = policy.key === null ? null : compileTemplate(policy.key, 'text');
+      this.keys.set(policy, key);
+    }
+    return key;
   }
 
   private async once(delivery: Delivery, policy: DedupPolicy, template: Template | null, run: () => Promise<Outcome>): Promise<Outcome> {

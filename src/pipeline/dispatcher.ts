@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
 import type { Clock } from '../event/clock';
+import type { EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { EndpointGate } from '../delivery/endpoint-gate';
@@ -49,11 +50,13 @@ export class Dispatcher {
   private readonly lease: Lease;
   private readonly inlineBudget: number;
   private readonly onFinished: (run: EventRun) => void;
+  private readonly onBreaker: (gate: EndpointGate) => void;
   private readonly recorder: Recorder;
   private readonly dedup: Deduplication;
   private readonly lanes = new Lanes<Flight>();
   readonly strictLanes: StrictLanes;
-  readonly gates: ReadonlyMap<string, EndpointGate>;
+  private readonly allGates = new Map<string, EndpointGate>();
+  readonly gates: ReadonlyMap<string, EndpointGate> = this.allGates;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
@@ -82,14 +85,11 @@ export class Dispatcher {
     this.lease = lease;
     this.inlineBudget = inlineBudget;
     this.onFinished = onFinished;
-    const gates = new Map<string, EndpointGate>();
+    this.onBreaker = onBreaker;
     for (const { endpoint, limits } of runner.actions) {
-      if (gates.has(endpoint)) continue;
-      const gate = new EndpointGate(endpoint, limits, clock, onBreaker);
+      const gate = this.gateFor(endpoint, limits);
       gate.backlog = backlog.get(endpoint) ?? 0;
-      gates.set(endpoint, gate);
     }
-    this.gates = gates;
   }
 
   /** A first try, for an event that waits for it. */
@@ -152,7 +152,15 @@ export class Dispatcher {
   }
 
   private gateOf(delivery: Delivery): EndpointGate {
-    return this.gates.get(this.runner.actionOf(delivery).endpoint) as EndpointGate;
+    const { endpoint, limits } = this.runner.actionOf(delivery);
+    return this.gateFor(endpoint, limits);
+  }
+
+  /** An older version of the configuration may have endpoints that this one no longer has. */
+  private gateFor(endpoint: string, limits: EndpointLimits): EndpointGate {
+    const gate = this.allGates.get(endpoint) ?? new EndpointGate(endpoint, limits, this.clock, this.onBreaker);
+    this.allGates.set(endpoint, gate);
+    return gate;
   }
 
   private readonly advance = (flight: Flight): void => {

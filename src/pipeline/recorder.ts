@@ -40,6 +40,7 @@ export class Recorder {
       response: outcome.ok ? null : outcome.excerpt,
       durationMs: now - startedAt,
       finishedAt: now,
+      configVersion: delivery.configVersion ?? null,
     });
   }
 
@@ -93,7 +94,7 @@ export function pendingRecord(flight: Flight): PendingRecord {
 
 /** @param why what is kept of the failure; `attempts` is 0 when it was never tried */
 export function deadLetter(
-  { event, observer, action }: Delivery,
+  { event, observer, action, configVersion = null }: Omit<Delivery, 'configVersion'> & { readonly configVersion?: number | null },
   endpoint: string,
   why: Pick<DeadLetterRecord, 'error' | 'message' | 'status' | 'response' | 'attempts'>,
 ): DeadLetterRecord {
@@ -106,6 +107,7 @@ export function deadLetter(
     endpoint,
     entityType: event.entityType,
     entityKey: event.entityKey,
+    configVersion,
     ...why,
   };
 }

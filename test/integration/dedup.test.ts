@@ -47,7 +47,7 @@ describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
     const all = await attempts(11);
     expect(all.length).toBe(11);
     expect(receiver.requests).toHaveLength(2);
-    const [first] = all.filter(({ outcome }) => outcome === 'succeeded');
+    const [first] = all.filter(({ outcome, change }) => outcome === 'succeeded' && change <= 10);
     const skipped = all.filter(({ outcome }) => outcome === 'skipped');
     expect(skipped).toHaveLength(9);
     for (const { message } of skipped) expect(message).toBe(`its dedup key was delivered for change ${first?.change}`);

@@ -1,7 +1,17 @@
+import { connect } from '../../src/database/postgres';
+import { readProgress } from '../../src/delivery/asked.sql';
+import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../src/delivery/dead-letters.sql';
+import { requestRetries, type RedriveRequest } from '../../src/delivery/redrive.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
 import { startTcpProxy } from '../support/tcp-proxy';
+
+const EVERYTHING: DeadLetterFilter = {
+  observer: null, action: null, entityType: null, entityKey: null, error: null, endpoint: null, after: null, before: null,
+}; // prettier-ignore
+const PAGE = { limit: 10, offset: 0 };
+const redrive = (id: string): RedriveRequest => ({ ids: [id], who: 'me', detail: null, config: 'current', snapshot: null });
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -185,41 +195,46 @@ test('a change that another producer writes into the log is delivered as fast as
 });
 
 test('a redrive is one try, leaves the dead letters only when it succeeds, and concurrent ones fire once', async () => {
-  const { listDeadLetters, requestRetry, retryResult, showDeadLetter } = await import('../../src/delivery/dead-letters.sql');
   receiver.answer = (_request, response) => void response.writeHead(400).end('no');
   await start();
   await insert(1);
-  const filter = { observer: null, error: null, limit: 10, offset: 0 };
-  const [item] = await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 1); // prettier-ignore
-  expect(await requestRetry(database.client, item!.id, 'me')).toBe('queued');
-  expect(await eventually(() => retryResult(database.client, item!.id), (result) => result !== undefined)).toMatchObject({ delivered: false }); // prettier-ignore
-  expect(await listDeadLetters(database.client, filter)).toHaveLength(1);
+  const [item] = await eventually(() => listDeadLetters(database.client, EVERYTHING, PAGE), (items) => items.length === 1); // prettier-ignore
+  const { id } = item!;
+  expect((await requestRetries(database.client, redrive(id))).queued).toEqual([id]);
+  const ended = async () => (await readProgress(database.client, [{ ...item!, changeNumber: String(item!.changeNumber) }]))[0]!;
+  expect(await eventually(ended, ({ is }) => is !== 'under way')).toMatchObject({ is: 'failed' });
+  expect(await listDeadLetters(database.client, EVERYTHING, PAGE)).toHaveLength(1);
   receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 200);
   const before = receiver.requests.length;
-  const { pool } = streams[0]!;
-  const answers = await Promise.all(Array.from({ length: 5 }, () => requestRetry(pool, item!.id, 'me')));
-  expect(answers.filter((answer) => answer === 'queued')).toHaveLength(1);
-  expect(await eventually(() => retryResult(database.client, item!.id), (result) => result !== undefined)).toEqual({ delivered: true, message: null }); // prettier-ignore
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(database.url, 'test')));
+  const answers = await Promise.all(clients.map((client) => requestRetries(client, redrive(id))));
+  expect(answers.filter(({ queued }) => queued.length === 1)).toHaveLength(1);
+  expect(answers.filter(({ alreadyUnderWay }) => alreadyUnderWay.length === 1)).toHaveLength(19);
+  // And while the try ends: who asks at the very moment finds it delivered.
+  for (let done = false; !done;) {
+    const again = await Promise.all(clients.map((client) => requestRetries(client, redrive(id))));
+    expect(again.flatMap(({ queued }) => queued)).toEqual([]);
+    done = again.every(({ left }) => left.length === 1);
+  }
+  await Promise.all(clients.map((client) => client.end()));
   expect(receiver.requests.length - before).toBe(1);
-  expect(await listDeadLetters(database.client, filter)).toEqual([]);
-  const shown = await showDeadLetter(database.client, item!.id);
+  expect(await listDeadLetters(database.client, EVERYTHING, PAGE)).toEqual([]);
+  const shown = await showDeadLetter(database.client, id);
   expect(shown!.history.map(({ what }) => what)).toEqual(['died', 'retry asked for', 'failed again', 'retry asked for', 'delivered']);
   expect(shown!.tries.map(({ outcome }) => outcome)).toEqual(['dead', 'dead', 'succeeded']);
 });
 
 test('a quarantined change that has become readable leaves the quarantine and is delivered', async () => {
-  const { listDeadLetters, requestRetry } = await import('../../src/delivery/dead-letters.sql');
   await start();
   await database.query(
     "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}')",
   );
-  const filter = { observer: null, error: null, limit: 10, offset: 0 };
-  const [item] = await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 1); // prettier-ignore
+  const [item] = await eventually(() => listDeadLetters(database.client, EVERYTHING, PAGE), (items) => items.length === 1); // prettier-ignore
   expect(item).toMatchObject({ kind: 'quarantine', error: 'unknown_verb' });
   await database.query("update core.tb_entity_change_log set modification_type = 'INSERT'");
-  expect(await requestRetry(database.client, item!.id, 'me')).toBe('queued');
+  expect((await requestRetries(database.client, redrive(item!.id))).queued).toEqual([item!.id]);
   await receiver.waitFor(1);
-  await eventually(() => listDeadLetters(database.client, filter), (items) => items.length === 0); // prettier-ignore
+  await eventually(() => listDeadLetters(database.client, EVERYTHING, PAGE), (items) => items.length === 0); // prettier-ignore
 });
 
 test('a stop is heard at any moment of a start, also while the term is being opened', async () => {

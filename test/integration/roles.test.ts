@@ -42,7 +42,7 @@ const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => nu
 test('a role that owns the two schemas and the captured table needs nothing else: migrate, capture, deliver', async () => {
   await ownSchemas();
   const url = as(service);
-  expect(await runMigrations(url)).toHaveLength(4);
+  expect(await runMigrations(url)).toHaveLength(6);
   expect(await runMigrations(url)).toEqual([]);
   const client = await connect(url, 'test');
   await applyCapture(client, await planCapture(client, [captureOf('public.orders', { mask: { note: 'hash' } })]));
@@ -103,7 +103,7 @@ test.each(LACKING)('migrate without %s names exactly the grant, and with it all 
   expect(message).toMatch(/^the role observers_test_service_\w+ may not prepare the database: (permission denied|must be owner)/);
   expect(remedy).toBe(`Run as an administrator: ${statements().join('; ')}`);
   await database.query(statements().join('; '));
-  expect(await runMigrations(as(service))).toHaveLength(4);
+  expect(await runMigrations(as(service))).toHaveLength(6);
 });
 
 test('a role that did not migrate is told to join the one that did', async () => {

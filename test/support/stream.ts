@@ -83,6 +83,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     settings: defaultSettings(options.settings),
     observers,
     alerts: options.alerts ?? null,
+    observersOf: () => observers,
     configVersion: 1,
     version: 'test',
     address: () => null,

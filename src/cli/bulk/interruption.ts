@@ -1,0 +1,31 @@
+/** Ctrl-C as a request to stop between two items; a second one does not wait. */
+export class Interruption {
+  interrupted = false;
+  private wake: (() => void) | null = null;
+
+  private readonly onSignal = (): void => {
+    if (this.interrupted) process.exit(130);
+    this.interrupted = true;
+    this.wake?.();
+  };
+
+  constructor() {
+    process.on('SIGINT', this.onSignal).on('SIGTERM', this.onSignal);
+  }
+
+  /** Resolves early when it is interrupted. */
+  sleep(milliseconds: number): Promise<void> {
+    if (this.interrupted || milliseconds <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  end(): void {
+    process.off('SIGINT', this.onSignal).off('SIGTERM', this.onSignal);
+  }
+}

@@ -1,0 +1,57 @@
+import type { SingleBar } from 'cli-progress';
+import type { Tally } from './tally';
+
+export interface ProgressDisplay {
+  show(tally: Tally): void;
+  end(): void;
+}
+
+/** A bar on a terminal, a line for every tenth part elsewhere; on stderr, so that a result can be piped on. */
+export async function progressDisplay(total: number): Promise<ProgressDisplay> {
+  if (!process.stderr.isTTY) return new Lines(total);
+  const { Presets, SingleBar: Bar } = await import('cli-progress');
+  const format = '{bar} {value} of {total}, {delivered} delivered, {failed} failed, {underWay} under way';
+  return new BarDisplay(
+    new Bar({ format, hideCursor: true, stream: process.stderr, stopOnComplete: false }, Presets.shades_classic),
+    total,
+  );
+}
+
+function figures({ delivered, failed, underWay }: Tally): { delivered: number; failed: number; underWay: number } {
+  return { delivered, failed, underWay };
+}
+
+class BarDisplay implements ProgressDisplay {
+  constructor(
+    private readonly bar: SingleBar,
+    total: number,
+  ) {
+    bar.start(total, 0, { delivered: 0, failed: 0, underWay: 0 });
+  }
+
+  show(tally: Tally): void {
+    this.bar.update(tally.passed, figures(tally));
+  }
+
+  end(): void {
+    this.bar.stop();
+  }
+}
+
+class Lines implements ProgressDisplay {
+  private shown = 0;
+
+  constructor(private readonly total: number) {}
+
+  show(tally: Tally): void {
+    const tenth = Math.floor((tally.passed * 10) / Math.max(1, this.total));
+    if (tenth === this.shown) return;
+    this.shown = tenth;
+    const { delivered, failed, underWay } = figures(tally);
+    process.stderr.write(`${tally.passed} of ${this.total}, ${delivered} delivered, ${failed} failed, ${underWay} under way\n`);
+  }
+
+  end(): void {
+    // Nothing is open.
+  }
+}

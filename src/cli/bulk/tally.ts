@@ -1,0 +1,10 @@
+/** How far many items have come. */
+export interface Tally {
+  /** Of the total. */
+  passed: number;
+  asked: number;
+  delivered: number;
+  failed: number;
+  /** Asked for, and not finished when we stopped looking. */
+  underWay: number;
+}

@@ -1,0 +1,23 @@
+import { SubCommand } from 'nest-commander';
+import { onDatabase } from '../database';
+import { colors, print, printJson } from '../output';
+import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
+import { printItems } from './item';
+
+const DEFAULT_LIMIT = 50;
+
+@SubCommand({ name: 'list', description: 'what could not be delivered, newest first' })
+export class DlqListCommand extends FilteredCommand {
+  async run(_args: string[], flags: FilterFlags): Promise<void> {
+    const { listDeadLetters } = await import('../../delivery/dead-letters.sql');
+    const filter = filterOf(flags);
+    const { limit = DEFAULT_LIMIT, offset = 0 } = flags;
+    const items = await onDatabase(flags, (client) => listDeadLetters(client, filter, { limit, offset }));
+    if (flags.format === 'json') return printJson(items);
+    const filtered = offset > 0 || Object.values(filter).some((value) => value !== null);
+    if (items.length === 0)
+      return print(filtered ? 'nothing in the dead letter queue matches' : colors.green('the dead letter queue is empty'));
+    printItems(items);
+    print(`\nOne in full: dlq show ID     once more: dlq retry ID     many: dlq retry-all --dry-run`);
+  }
+}

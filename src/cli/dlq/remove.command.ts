@@ -1,0 +1,81 @@
+import { Option, SubCommand } from 'nest-commander';
+import type { DeadLetterSet } from '../../delivery/dead-letter-sets.sql';
+import { ExitCode, OperatorError } from '../../event/errors';
+import type { BulkResult } from '../bulk/bulk-run';
+import { confirm } from '../confirm';
+import { onDatabase } from '../database';
+import { print, printJson } from '../output';
+import { idFrom, notFound, operator } from './item';
+import { dryRun, SetWorker, tokenOf, type SetTotals } from './item-set';
+import { mayAct, SetCommand, type SetFlags } from './set-options';
+
+interface RemoveFlags extends SetFlags {
+  readonly reason?: string;
+}
+
+@SubCommand({
+  name: 'remove',
+  arguments: '[id]',
+  description: 'discard one item, or many as retry-all does; they stay on record, with who did it and why',
+})
+export class DlqRemoveCommand extends SetCommand {
+  @Option({ flags: '--reason <text>', description: 'why, for the history of the items' })
+  parseReason(value: string): string {
+    return value;
+  }
+
+  async run(args: string[], flags: RemoveFlags): Promise<void> {
+    if (args.length > 0) {
+      if (flags.token !== undefined || flags.dryRun)
+        throw new OperatorError('an id needs neither --dry-run nor --token', 'Give one of them.');
+      return removeOne(idFrom(args), flags);
+    }
+    const token = tokenOf(flags, 'remove');
+    if (token === null) return dryRun(flags, 'remove', 'remove');
+    const done = await removeMany(token, flags);
+    const { asked: discarded, interrupted, remaining, alreadyUnderWay, left } = done;
+    if (flags.format === 'json') printJson({ discarded, alreadyUnderWay, left, remaining, interrupted });
+    else print(sentences(done));
+    if (interrupted) process.exitCode = ExitCode.interrupted;
+  }
+}
+
+async function removeOne(id: string, flags: RemoveFlags): Promise<void> {
+  const { discardItems } = await import('../../delivery/redrive.sql');
+  await confirm(`Discard ${id}? It will not be delivered.`, mayAct(flags));
+  const request = { ids: [id], who: operator(), detail: flags.reason ?? null, snapshot: null };
+  const answer = await onDatabase(flags, (client) => discardItems(client, request));
+  if (answer.unknown.length > 0) throw notFound(id);
+  if (answer.alreadyUnderWay.length > 0)
+    throw new OperatorError(`${id} is being tried at the moment`, 'Try again when that is over (dlq show).');
+  const result = answer.queued.length > 0 ? 'discarded' : 'already resolved';
+  if (flags.format === 'json') printJson({ id, result });
+  else
+    print(result === 'discarded' ? 'discarded; it stays on record (dlq show)' : 'nothing to do: it has left the dead letter queue already');
+}
+
+interface RemoveResult extends BulkResult, SetTotals {}
+
+function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResult> {
+  return onDatabase(flags, async (client) => {
+    const { readToken } = await import('../../delivery/set-token');
+    const { countSet } = await import('../../delivery/dead-letter-sets.sql');
+    const { discardItems } = await import('../../delivery/redrive.sql');
+    const { runBulk } = await import('../bulk/bulk-run');
+    const set = await readToken<DeadLetterSet>(client, 'remove', token);
+    const total = await countSet(client, set);
+    await confirm(`Discard ${total} of ${set.count} items? They will not be delivered.`, mayAct(flags));
+    const request = { who: operator(), detail: flags.reason ?? null, snapshot: set.snapshot };
+    const worker = new SetWorker(client, set, (ids) => discardItems(client, { ...request, ids }));
+    const result = await runBulk(client, { total, rate: null, watched: false, step: (size) => worker.step(size) });
+    return { ...result, ...worker.totals, left: worker.totals.left + set.count - total };
+  });
+}
+
+function sentences({ asked, alreadyUnderWay, left, interrupted, remaining }: RemoveResult): string {
+  const lines = [`${asked} discarded; they stay on record (dlq show)`];
+  if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} being tried at the moment, and not discarded`);
+  if (left > 0) lines.push(`${left} delivered, discarded or tried since the dry run, and left alone`);
+  if (interrupted) lines.push(`stopped: ${remaining} of the set remain; the same token goes on with them`);
+  return lines.join('\n');
+}

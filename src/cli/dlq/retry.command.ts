@@ -1,0 +1,71 @@
+import { Option, SubCommand } from 'nest-commander';
+import type { Client } from 'pg';
+import type { ConfigChoice } from '../../delivery/redrive.sql';
+import { ExitCode } from '../../event/errors';
+import { ObserversCommand, type GlobalOptions } from '../command';
+import { onDatabase } from '../database';
+import { colors, print, printJson } from '../output';
+import { CONFIG_CHOICE, usedConfiguration } from './config-choice';
+import { idFrom, notFound, operator } from './item';
+
+interface RetryFlags extends GlobalOptions {
+  readonly configVersion?: ConfigChoice;
+}
+
+@SubCommand({ name: 'retry', arguments: '<id>', description: 'try one item once more, and say what came of it' })
+export class DlqRetryCommand extends ObserversCommand {
+  @Option(CONFIG_CHOICE)
+  parseConfigVersion(value: string): string {
+    return value;
+  }
+
+  async run(args: string[], flags: RetryFlags): Promise<void> {
+    const { requestRetries } = await import('../../delivery/redrive.sql');
+    const id = idFrom(args);
+    const config = flags.configVersion ?? 'current';
+    const answer = await onDatabase(flags, async (client) => {
+      const done = await requestRetries(client, { ids: [id], who: operator(), detail: usedConfiguration(config), config, snapshot: null });
+      if (done.unknown.length > 0) throw notFound(id);
+      const request = done.queued.length > 0 ? 'queued' : done.left.length > 0 ? 'resolved' : 'already under way';
+      return { request, result: request === 'resolved' ? undefined : await resultOf(client, id) };
+    });
+    const { request, result } = answer;
+    if (flags.format === 'json') printJson({ id, request, configVersion: config, result: result ?? null });
+    else print(sentence(request, result, config));
+    if (result?.delivered === false) process.exitCode = ExitCode.error;
+  }
+}
+
+interface RetryResult {
+  readonly delivered: boolean;
+  readonly message: string | null;
+}
+
+const WAIT = 30_000;
+const LOOK_EVERY = 200;
+
+/** The service makes the try; its result is looked for until it is there, or nobody can be expected to make it. */
+async function resultOf(client: Client, id: string): Promise<RetryResult | undefined> {
+  const { isLed, readProgress } = await import('../../delivery/asked.sql');
+  const { showDeadLetter } = await import('../../delivery/dead-letters.sql');
+  const item = await showDeadLetter(client, id);
+  if (item === null || !(await isLed(client))) return undefined;
+  const asked = [{ changeNumber: String(item.changeNumber), observer: item.observer, action: item.action }];
+  for (const until = Date.now() + WAIT; Date.now() < until;) {
+    const [found] = await readProgress(client, asked);
+    if (found?.is === 'failed') return { delivered: false, message: (await showDeadLetter(client, id))?.message ?? null };
+    if (found?.is === 'delivered')
+      return { delivered: true, message: item.observer === null ? 'it left the quarantine; its deliveries are under way' : null };
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+  }
+  return undefined;
+}
+
+function sentence(request: string, result: RetryResult | undefined, config: ConfigChoice): string {
+  if (request === 'resolved') return 'nothing to do: it has left the dead letter queue already (dlq show says how)';
+  const used = ` (${usedConfiguration(config)})`;
+  if (result === undefined)
+    return `${request === 'queued' ? 'queued' : 'already queued'}: it is tried as soon as a service leads the stream (see: status)${request === 'queued' ? used : ''}`;
+  if (!result.delivered) return `${colors.red('failed again')}${used}: ${result.message}`;
+  return `${colors.green('delivered')}${used}${result.message === null ? '' : `: ${result.message}`}`;
+}

@@ -1,0 +1,43 @@
+import { SubCommand } from 'nest-commander';
+import type { DeadLetterDetails } from '../../delivery/dead-letters.sql';
+import { ObserversCommand, type GlobalOptions } from '../command';
+import { onDatabase } from '../database';
+import { colors, cut, print, printJson, printTable } from '../output';
+import { idFrom, notFound, shortTime } from './item';
+
+@SubCommand({ name: 'show', arguments: '<id>', description: 'one item: the event, every try, what people did to it' })
+export class DlqShowCommand extends ObserversCommand {
+  async run(args: string[], flags: GlobalOptions): Promise<void> {
+    const { showDeadLetter } = await import('../../delivery/dead-letters.sql');
+    const id = idFrom(args);
+    const item = await onDatabase(flags, (client) => showDeadLetter(client, id));
+    if (item === null) throw notFound(id);
+    if (flags.format === 'json') return printJson(item);
+    for (const [label, value] of describe(item)) print(`${colors.dim(label.padEnd(13))} ${value}`);
+    if (item.tries.length > 0) {
+      print('');
+      printTable(
+        ['try', 'at', 'outcome', 'took', 'status', 'error'],
+        item.tries.map(({ attempt, at, outcome, durationMs, status, error, message }) => [
+          attempt, at.slice(0, 23).replace('T', ' '), outcome, `${Math.round(durationMs)} ms`, status, error === null ? '' : `${error}: ${message}`,
+        ]), // prettier-ignore
+      );
+    }
+    for (const { at, what, who, detail } of item.history)
+      print(`${colors.dim(shortTime(at))} ${what} (${who})${detail === null ? '' : `: ${detail}`}`);
+  }
+}
+
+function describe(item: DeadLetterDetails): [string, string][] {
+  return [
+    ['id', item.id],
+    ['change', `${item.changeNumber} of ${item.entityType} ${item.entityKey ?? ''}`],
+    ['delivery', item.observer === null ? 'none: the change was quarantined' : `${item.observer}/${item.action} to ${item.endpoint}`],
+    ['error', item.status === null ? item.error : `${item.error} ${item.status}`],
+    ['message', item.message],
+    ['answer', item.response ?? '–'],
+    ['configuration', item.configVersion === null ? '–' : `version ${item.configVersion}`],
+    ['resolved', item.resolvedAt === null ? 'no' : `${item.resolution} at ${item.resolvedAt}`],
+    ['data', cut(JSON.stringify(item.data), 400)],
+  ];
+}

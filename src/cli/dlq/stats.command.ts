@@ -1,0 +1,50 @@
+import { Option, SubCommand } from 'nest-commander';
+import type { GroupColumn } from '../../delivery/dead-letters.sql';
+import { onDatabase } from '../database';
+import { colors, print, printJson, printTable } from '../output';
+import { OperatorError } from '../../event/errors';
+import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
+import { shortTime } from './item';
+
+interface StatsFlags extends FilterFlags {
+  readonly byObserver?: boolean;
+  readonly byError?: boolean;
+}
+
+@SubCommand({ name: 'stats', description: 'how many there are, by observer and by kind of error, and how old they are' })
+export class DlqStatsCommand extends FilteredCommand {
+  @Option({ flags: '--by-observer', description: 'a line for each observer' })
+  parseByObserver(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--by-error', description: 'a line for each kind of error' })
+  parseByError(): boolean {
+    return true;
+  }
+
+  async run(_args: string[], flags: StatsFlags): Promise<void> {
+    if (flags.limit !== undefined || flags.offset !== undefined)
+      throw new OperatorError('stats counts all that match', 'Leave --limit and --offset out.');
+    const { countDeadLetters } = await import('../../delivery/dead-letters.sql');
+    const filter = filterOf(flags);
+    const asked = (['observer', 'error'] as const).filter((name) => (name === 'observer' ? flags.byObserver : flags.byError));
+    // With neither flag by both.
+    const columns: readonly GroupColumn[] = asked.length > 0 ? asked : ['observer', 'error'];
+    const [groups, total] = await onDatabase(flags, async (client) => [
+      await countDeadLetters(client, filter, columns),
+      (await countDeadLetters(client, filter, []))[0],
+    ]);
+    const { count = 0, oldest = null, newest = null } = total ?? {};
+    if (flags.format === 'json') return printJson({ count, oldest, newest, groups });
+    if (count === 0) return print('nothing in the dead letter queue matches');
+    printTable(
+      [...columns, 'count', 'oldest', 'newest'],
+      groups.map((group) => [
+        ...columns.map((name) => group[name] ?? 'quarantine'),
+        group.count, shortTime(group.oldest), shortTime(group.newest),
+      ]), // prettier-ignore
+    );
+    print(`\n${colors.bold(String(count))} in all`);
+  }
+}

@@ -1,0 +1,94 @@
+import type { Client } from 'pg';
+import type { ActionRunner } from '../../actions/action-runner';
+import type { LoadedConfiguration } from '../../config/load';
+import { advanceReplay, type ReplayedDelivery } from '../../delivery/replay.sql';
+import type { Delivery } from '../../event/delivery';
+import { OperatorError } from '../../event/errors';
+import { scanReplay, type ReplayPlan } from '../../listener/replay-scan';
+import { Matcher } from '../../matching/matcher';
+import { laneOf } from '../../pipeline/dispatcher';
+import type { Step } from '../bulk/bulk-run';
+
+/** What of a page is not queued yet. */
+interface Open {
+  readonly deliveries: ReplayedDelivery[];
+  /** The last change of the page, with or without deliveries. */
+  readonly last: number;
+}
+
+/** Works a replay off, whole changes at a time, so that its place in the change log says exactly what has been queued. */
+export class ReplayWorker {
+  alreadyUnderWay = 0;
+  private open: Open | null = null;
+  private ended = false;
+
+  private constructor(
+    private readonly client: Client,
+    private readonly matcher: Matcher,
+    private readonly runner: ActionRunner,
+    private readonly plan: ReplayPlan,
+    private readonly maxEventSize: number,
+    private readonly replay: { readonly id: string; after: number },
+  ) {}
+
+  static async create(
+    client: Client,
+    { settings, file }: LoadedConfiguration,
+    plan: ReplayPlan,
+    { id, after }: { readonly id: string; readonly after: number },
+  ): Promise<ReplayWorker> {
+    const { ActionRunner } = await import('../../actions/action-runner');
+    const { OnceStore } = await import('../../delivery/once');
+    const { createLogger } = await import('../../logging/logger');
+    const { observers } = file.definition;
+    // It runs nothing here; it knows under which endpoint each action is queued.
+    const once = new OnceStore('', { stream: plan.stream, epoch: 0, holder: '', configVersion: 0 });
+    const runner = new ActionRunner(observers, createLogger('silent', 'json'), { settings, once });
+    return new ReplayWorker(client, new Matcher(observers), runner, plan, settings.maxEventSize, { id, after });
+  }
+
+  async step(size: number): Promise<Step | null> {
+    if (this.open === null) await this.read();
+    if (this.open === null) return null;
+    const { deliveries, last } = this.open;
+    let taken = Math.min(size, deliveries.length);
+    while (taken < deliveries.length && deliveries[taken]?.changeNumber === deliveries[taken - 1]?.changeNumber) taken++;
+    const these = deliveries.splice(0, taken);
+    const to = deliveries.length === 0 ? last : (these.at(-1)?.changeNumber ?? last);
+    const queued = await advanceReplay(
+      this.client,
+      { id: this.replay.id, stream: this.plan.stream },
+      { from: this.replay.after, to },
+      these,
+    );
+    if (queued === null)
+      throw new OperatorError('the same token is being used by somebody else', 'Let that run go on; it sends all of them.');
+    this.replay.after = to;
+    if (deliveries.length === 0) this.open = null;
+    this.alreadyUnderWay += these.length - queued.length;
+    return { asked: queued, passed: these.length };
+  }
+
+  close(): Promise<void> {
+    return this.runner.close();
+  }
+
+  /** Pages in which nothing matches are passed over. */
+  private async read(): Promise<void> {
+    let behind = this.replay.after;
+    while (!this.ended) {
+      const page = await scanReplay(this.client, this.matcher, this.plan, behind, this.maxEventSize);
+      if (page === null) this.ended = true;
+      else if (page.deliveries.length > 0) {
+        this.open = { deliveries: page.deliveries.map((delivery) => this.replayed(delivery)), last: page.last };
+        return;
+      } else behind = page.last;
+    }
+  }
+
+  private replayed(delivery: Delivery): ReplayedDelivery {
+    const { event, observer, action } = delivery;
+    const { endpoint } = this.runner.actionOf(delivery);
+    return { changeNumber: event.changeNumber, observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) };
+  }
+}

@@ -1,0 +1,130 @@
+import { Command, Option } from 'nest-commander';
+import { ExitCode, OperatorError } from '../../event/errors';
+import { parseRate, type Rate } from '../bulk/rate';
+import { describeResult } from '../bulk/result';
+import { ObserversCommand } from '../command';
+import { counted, cut, print, printJson, printTable } from '../output';
+import { isUuid, parseMoment, wholeNumber } from '../values';
+import type { ReplayFlags } from './flags';
+import type { Preview } from './preview';
+import type { ReplayResult } from './perform';
+
+const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;
+
+@Command({
+  name: 'replay',
+  description: 'send stored events to observers once more: --dry-run shows which and gives a token, --token does it',
+})
+export class ReplayCommand extends ObserversCommand {
+  @Option({ flags: '--observer <names>', description: 'these observers, separated by commas' })
+  parseObserver(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--action <names>', description: 'only these actions of them' })
+  parseAction(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--entity-type <type>', description: 'only this type of entity' })
+  parseEntityType(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--entity-key <key>', description: 'only this entity' })
+  parseEntityKey(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--after <time>', description: 'written then or later: 2026-01-31T10:00Z, or 2h for two hours ago' })
+  parseAfter(value: string): string {
+    return parseMoment('--after', value);
+  }
+
+  @Option({ flags: '--before <time>', description: 'written before then' })
+  parseBefore(value: string): string {
+    return parseMoment('--before', value);
+  }
+
+  @Option({ flags: '--from-change <number>', description: 'from this change number on' })
+  parseFromChange(value: string): number {
+    return wholeNumber('--from-change', value);
+  }
+
+  @Option({ flags: '--to-change <number>', description: 'up to this change number' })
+  parseToChange(value: string): number {
+    return wholeNumber('--to-change', value);
+  }
+
+  @Option({ flags: '--event <id>', description: 'only this event' })
+  parseEvent(value: string): string {
+    if (isUuid(value)) return value;
+    throw new OperatorError(`"${value}" is not the id of an event`, 'It is the id in the body of its webhooks.');
+  }
+
+  @Option({ flags: '--dry-run', description: 'change nothing; print count, sample and token' })
+  parseDryRun(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--token <token>', description: 'the replay of a dry run' })
+  parseToken(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '-y, --yes', description: 'do not ask' })
+  parseYes(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--force', description: 'do not ask' })
+  parseForce(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--rate <rate>', description: 'at most so many deliveries, such as 50/s' })
+  parseRate(value: string): Rate {
+    return parseRate(value);
+  }
+
+  async run(_args: string[], flags: ReplayFlags): Promise<void> {
+    const { token, dryRun = false } = flags;
+    if (token === undefined) {
+      if (!dryRun)
+        throw new OperatorError('it sends only what was looked at', 'First: fraiseql-observers replay --observer NAME … --dry-run');
+      const { preview } = await import('./preview');
+      return printPreview(await preview(flags), flags);
+    }
+    const beside = RANGE.some((name) => flags[name] !== undefined) || dryRun;
+    if (beside) throw new OperatorError('the token says what is replayed', 'Leave the other options out, or make a new dry run with them.');
+    const { performReplay } = await import('./perform');
+    const done = await performReplay(token, flags);
+    if (flags.format === 'json') printJson(done);
+    else print(sentences(done));
+    process.exitCode = done.interrupted ? ExitCode.interrupted : done.failed > 0 ? ExitCode.error : ExitCode.ok;
+  }
+}
+
+function printPreview({ events, count, unanswerable, unreadable, sample, token }: Preview, flags: ReplayFlags): void {
+  if (flags.format === 'json') return printJson({ events, count, unanswerable, unreadable, sample, token });
+  if (sample.length > 0)
+    printTable(
+      ['change', 'written', 'entity', 'event', 'observer/action'],
+      sample.map(({ changeNumber, timestamp, entity, event, observer, action }) => [
+        changeNumber, timestamp.slice(0, 19).replace('T', ' '), cut(entity, 40), event, `${observer}/${action}`,
+      ]), // prettier-ignore
+    );
+  if (count > sample.length) print(`… and ${count - sample.length} more`);
+  print(`\n${counted(events, 'event')} in range, ${counted(count, 'delivery', 'deliveries')} would be sent; nothing was changed`);
+  if (unanswerable > 0) print(`${unanswerable} times a condition has no answer: nothing is sent for it`);
+  if (unreadable > 0) print(`${unreadable} changes are no events (dlq list)`);
+  if (token !== null) print(`To send exactly these:\nfraiseql-observers replay --token ${token}`);
+}
+
+function sentences(result: ReplayResult): string {
+  const { asked, alreadyUnderWay, interrupted, remaining } = result;
+  const lines = [`${asked} asked for`, ...describeResult(result, 'failed')];
+  if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} under way already, and not begun twice`);
+  if (interrupted) lines.push(`stopped: ${remaining} remain; the same token goes on with them`);
+  return lines.join('\n');
+}

@@ -1,0 +1,51 @@
+import type { ClientBase } from 'pg';
+import type { Snapshot } from '../checkpoint/cursor';
+
+/** Which stored changes; null does not narrow them down. */
+export interface ChangeRange {
+  readonly entityType: string | null;
+  readonly entityKey: string | null;
+  /** Written then or later, and before then: RFC 3339. */
+  readonly after: string | null;
+  readonly before: string | null;
+  /** Change numbers, both included. */
+  readonly fromChange: number | null;
+  readonly toChange: number | null;
+  /** Id of a single event. */
+  readonly event: string | null;
+}
+
+// By the primary key, page after page. Rows without a transaction are history from before us: never delivered, hence never replayed.
+const SELECT = `
+  select pk_entity_change_log::float8 as number from core.tb_entity_change_log
+  where pk_entity_change_log > $1 and change_xid is not null and pg_visible_in_snapshot(change_xid, $2::pg_snapshot)
+    and ($3::text is null or object_type = $3) and ($4::text is null or coalesce(object_key, object_id::text) = $4)
+    and ($5::timestamptz is null or created_at >= $5) and ($6::timestamptz is null or created_at < $6)
+    and ($7::bigint is null or pk_entity_change_log >= $7) and ($8::bigint is null or pk_entity_change_log <= $8)
+    and ($9::uuid is null or id = $9)
+  order by pk_entity_change_log limit $10`;
+
+/** Numbers of the next changes of the range behind `behind`, of those that the snapshot sees. */
+export async function selectChanges(
+  client: ClientBase,
+  range: ChangeRange,
+  snapshot: Snapshot,
+  behind: number,
+  limit: number,
+): Promise<number[]> {
+  const { entityType, entityKey, after, before, fromChange, toChange, event } = range;
+  const values = [behind, snapshot, entityType, entityKey, after, before, fromChange, toChange, event, limit];
+  const { rows } = await client.query<{ number: number }>(SELECT, values);
+  return rows.map(({ number }) => number);
+}
+
+/**
+ * What the stream has read, and is finished with or has on record as pending; null before its first window has ended. Later changes
+ * are still on their way: to replay them would be to overtake them.
+ */
+export async function readFinished(client: ClientBase, stream: string): Promise<Snapshot | null> {
+  const { rows } = await client.query<{ previous: Snapshot }>('select previous::text from observers.checkpoint where stream = $1', [
+    stream,
+  ]);
+  return rows[0]?.previous ?? null;
+}

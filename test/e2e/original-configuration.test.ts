@@ -1,0 +1,115 @@
+import type { DeadLetterDetails, DeadLetterItem } from '../../src/delivery/dead-letters.sql';
+import type { Service } from '../../src/lifecycle';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, status, type Receiver } from '../support/receiver';
+import { programOn, type Program } from '../support/redrive';
+import { startTestService } from '../support/service';
+import { eventually } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let program: Program;
+let service: Service | null = null;
+
+const fileOf = (observer: string, path: string, { more = '', endpoint = 'hook' } = {}): string => `
+version: 1
+capture: [{ table: public.orders, entity: Order }]
+endpoints: { ${endpoint}: { url: "\${HOOKS}/${path}", allow_addresses: [loopback] } }
+observers:
+  - name: ${observer}
+    entity: Order
+    on: insert
+    retry: { max_attempts: 1 }
+    actions: [{ name: send, type: webhook, endpoint: ${endpoint}, headers: { x-made-by: ${path}${more} } }]
+`;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  program = programOn(database, 'version: 1\nobservers: []\n');
+  await database.query('create table public.orders (id int primary key)');
+});
+
+afterEach(async () => {
+  await service?.stop();
+  service = null;
+  program.remove();
+  await receiver.close();
+  await database.drop();
+});
+
+const restart = async (file: string, env: Record<string, string> = { HOOKS: receiver.url }): Promise<void> => {
+  await service?.stop();
+  const started = await startTestService(database.url, { file, env });
+  service = started;
+  await eventually(() => Promise.resolve(started.stream.state), (state) => state === 'leading'); // prettier-ignore
+};
+
+/** One that died with `file`. */
+async function dieWith(file: string): Promise<string> {
+  await restart(file, { HOOKS: receiver.url, OLD: 'as it was' });
+  receiver.answer = status(400);
+  await database.query('insert into orders values (1)');
+  const items = await eventually(() => program.json<DeadLetterItem[]>(['dlq', 'list']), (all) => all.length === 1); // prettier-ignore
+  receiver.answer = status(204);
+  receiver.requests.length = 0;
+  return items[0]!.id;
+}
+
+const versions = async (): Promise<number[]> =>
+  (await database.query<{ version: number }>('select config_version as version from observers.attempt order by finished_at')).map(
+    ({ version }) => version,
+  );
+
+test('a redrive goes by the configuration that runs, unless the original is asked for; attempts name the version they went by', async () => {
+  const id = await dieWith(fileOf('tell', 'before'));
+  await restart(fileOf('tell', 'after'));
+  receiver.answer = status(400);
+  expect((await program.run(['dlq', 'retry', id])).out).toContain('failed again (with the current configuration)');
+  expect(receiver.requests.map(({ path }) => path)).toEqual(['/after']);
+  await database.query('update observers.dead_letter set config_version = 1');
+  receiver.answer = status(204);
+  expect(await program.run(['dlq', 'retry', id, '--config-version', 'original'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('delivered (with the original configuration)') as string,
+  });
+  expect(receiver.requests.map(({ path, headers }) => [path, headers['x-made-by']]).slice(1)).toEqual([['/before', 'before']]);
+  expect(await versions()).toEqual([1, 2, 1]);
+});
+
+test('with the original configuration an observer and an endpoint that were removed since still deliver, by a set too', async () => {
+  const id = await dieWith(fileOf('gone', 'before', { endpoint: 'removed' }));
+  await restart(fileOf('other', 'after'));
+  const { token } = await program.json<{ token: string }>(['dlq', 'retry-all', '--dry-run']);
+  expect(await program.json(['dlq', 'retry-all', '--token', token, '--yes', '--config-version', 'original'])).toMatchObject({
+    configVersion: 'original',
+    delivered: 1,
+  });
+  expect(receiver.requests.map(({ path }) => path)).toEqual(['/before']);
+  const { history } = await program.json<DeadLetterDetails>(['dlq', 'show', id]);
+  expect(history.map(({ what, detail }) => [what, detail]).slice(1)).toEqual([
+    ['retry asked for', expect.stringMatching(/^retry-all \S{8}, with the original configuration$/)],
+    ['delivered', null],
+  ]);
+});
+
+test('with the current configuration such an item stays, and says that its observer is no longer configured', async () => {
+  const id = await dieWith(fileOf('gone', 'before'));
+  await restart(fileOf('other', 'after'));
+  expect((await program.run(['dlq', 'retry', id])).out).toContain('observer gone with action send is no longer configured');
+  expect(receiver.requests).toEqual([]);
+});
+
+test('an original that can no longer be loaded is said, with its line and without a value, and the item can be retried by the current one', async () => {
+  const id = await dieWith(fileOf('tell', 'before', { more: ', x-old: "${OLD}"' }));
+  await restart(fileOf('tell', 'after'));
+  const { code, out } = await program.run(['dlq', 'retry', id, '--config-version', 'original']);
+  expect(code).toBe(1);
+  expect(out).toMatch(
+    /configuration version 1 can no longer be loaded: \S+observers\.yaml:10:\d+ \S+: the environment variable OLD is not set/,
+  );
+  expect(out).not.toContain('as it was');
+  expect(await program.json(['dlq', 'show', id])).toMatchObject({ error: 'configuration', configVersion: 1 });
+  expect(await program.run(['dlq', 'retry', id])).toMatchObject({ code: 0 });
+  expect(receiver.requests.map(({ path }) => path)).toEqual(['/after']);
+});
