@@ -68,6 +68,11 @@ export class EndpointGate {
     return this.breaker?.state === 'open';
   }
 
+  /** Half of the places are free, and there is a backlog that could take them. */
+  get isIdle(): boolean {
+    return this.backlog > 0 && this.waiting.size === 0 && this.claimable >= this.limits.concurrency / 2;
+  }
+
   get waitingCount(): number {
     return this.waiting.size;
   }

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { ErrorKind } from '../event/outcome';
+import type { Fence } from './ledger.sql';
 import type { DeliveryKey } from './records';
 import { takeOverStrictLanes } from './strict-lanes.sql';
 
@@ -24,9 +25,13 @@ export interface ClaimedDelivery {
 
 // As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
 // Queued ones in the order of their changes; of the places a quarter is kept for retries that are due, or a backlog would starve them.
+// The fence: a claim of a process that was killed may still be under way in PostgreSQL when the next leader takes over; what it claimed
+// after that would belong to nobody, and be overtaken by what comes later.
 const CLAIM = `
-  with picked as (
-    select p.* from unnest($2::text[], $3::int[]) as w(endpoint, free)
+  with fence as materialized (
+    select from observers.lease where stream = $1 and epoch = $6 for share
+  ), picked as (
+    select p.* from fence cross join unnest($2::text[], $3::int[]) as w(endpoint, free)
     cross join lateral (
       select * from (select change_number, observer, action, state from observers.pending_delivery
        where stream = $1 and endpoint = w.endpoint and state = 'retrying' and next_attempt_at <= clock_timestamp()
@@ -57,10 +62,10 @@ export async function claimDue(
   client: ClientBase | Pool,
   stream: string,
   places: readonly Places[],
-  holder: string,
+  { holder, epoch }: Pick<Fence, 'holder' | 'epoch'>,
   lease: number,
 ): Promise<ClaimedDelivery[]> {
-  const values = [stream, places.map(({ endpoint }) => endpoint), places.map(({ free }) => free), holder, lease];
+  const values = [stream, places.map(({ endpoint }) => endpoint), places.map(({ free }) => free), holder, lease, epoch];
   const { rows } = await client.query<ClaimedDelivery>({ name: 'pending-claim', text: CLAIM, values });
   return rows;
 }
@@ -91,7 +96,7 @@ export async function takeOverPending(client: ClientBase | Pool, stream: string,
 
 // Those that are in memory here wait their turn, or run longer than the claim is good for: an action may take an hour.
 const SWEEP = `
-  update observers.pending_delivery p set state = 'retrying', claimed_by = null, claimed_until = null
+  update observers.pending_delivery p set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = '-infinity'
   where stream = $1 and state = 'running' and claimed_until < clock_timestamp() and not exists (
     select from unnest($2::bigint[], $3::text[], $4::text[]) as h(change_number, observer, action)
     where h.change_number = p.change_number and h.observer = p.observer and h.action = p.action)`;

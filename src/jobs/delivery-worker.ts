@@ -24,7 +24,8 @@ const ORPHANED = '(no longer configured)';
 const IDLE_PAUSE = 200;
 const BUSY_PAUSE = 5;
 const SWEEP_EVERY = 5_000;
-const CLAIM_LEASE = 120_000;
+/** What is in memory keeps its claim; this is for claims whose answer was lost on the way. */
+const CLAIM_LEASE = 15_000;
 /** Strict lanes that are given a new head in one round, and that are looked at again in one sweep. */
 const PROMOTED = 500;
 const RECHECKED = 1_000;
@@ -40,6 +41,8 @@ export class DeliveryWorker {
   private stopping = false;
   private wake: (() => void) | null = null;
   private sweptAt = -Infinity;
+  /** Claimed, and not begun because their changes could not be read; nobody else will look at them. */
+  private unread: readonly ClaimedDelivery[] = [];
 
   constructor(
     private readonly pool: Pool,
@@ -56,6 +59,7 @@ export class DeliveryWorker {
   /** Runs until stop() or until the lease is lost. */
   async run(): Promise<void> {
     this.dispatcher.strictLanes.onFreed = () => this.wake?.();
+    this.dispatcher.onRoom = () => this.wake?.();
     while (!this.stopping) {
       let claimed = 0;
       try {
@@ -74,11 +78,14 @@ export class DeliveryWorker {
 
   private async round(): Promise<number> {
     const { stream, holder, maxEventSize } = this.options;
-    await this.sweep();
+    if (this.unread.length === 0) await this.sweep();
     await this.promote();
-    const places: Places[] = [{ endpoint: ORPHANED, free: 100 }];
-    for (const gate of this.dispatcher.gates.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
-    const claimed = await claimDue(this.pool, stream, places, holder, CLAIM_LEASE);
+    if (this.unread.length === 0) {
+      const places: Places[] = [{ endpoint: ORPHANED, free: 100 }];
+      for (const gate of this.dispatcher.gates.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
+      this.unread = await claimDue(this.pool, stream, places, { holder, epoch: this.lease.epoch }, CLAIM_LEASE);
+    }
+    const claimed = this.unread;
     if (claimed.length === 0) return this.releaseQuarantined();
     const numbers = [...new Set(claimed.map(({ changeNumber }) => changeNumber))];
     const rows = await readChanges(this.pool, numbers, maxEventSize);
@@ -88,6 +95,7 @@ export class DeliveryWorker {
       const decoded = decode(row, maxEventSize);
       if (decoded.is === 'event') events.set(decoded.event.changeNumber, decoded.event);
     }
+    this.unread = [];
     for (const claim of claimed) this.begin(claim, events.get(claim.changeNumber));
     return claimed.length;
   }

@@ -60,6 +60,8 @@ export class Dispatcher {
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
+  /** Called when an endpoint with a backlog in PostgreSQL has places to spare. */
+  onRoom: () => void = () => undefined;
   private stopping = false;
 
   constructor({
@@ -195,6 +197,7 @@ export class Dispatcher {
       claim: running ? this.runner.actionOf(delivery).timeout + CLAIM_MARGIN : null,
     });
     flight.pending = true;
+    if (!running) flight.state = 'ended';
     if (running) gate.slow++;
     else if (!behind) gate.backlog++;
     if (flight.strict) this.block(flight);
@@ -202,18 +205,17 @@ export class Dispatcher {
     this.release(flight, running ? 'slow' : 'queued');
   }
 
-  /** Whoever waits behind it in its lane goes to PostgreSQL too, or it would arrive first. */
+  /** Whoever waits behind it in its lane goes (back) to PostgreSQL too, claimed or not, or it would arrive first. */
   private handOverWaiter(flight: Flight): void {
     const { gate, lane } = flight;
     gate.giveUp(flight);
-    flight.state = 'ended';
     this.handOverBehind(flight);
     this.lanes.leave(lane, flight);
     this.left(flight);
   }
 
   private handOverBehind(flight: Flight): void {
-    for (const later of this.lanes.behind(flight.lane, flight)) if (later.state === 'lane' && !later.pending) this.handOver(later);
+    for (const later of this.lanes.behind(flight.lane, flight)) if (later.state === 'lane') this.handOver(later);
   }
 
   /** Whether somebody of its strict lane is before it: in memory, or, for one that comes new, in PostgreSQL. */
@@ -247,6 +249,7 @@ export class Dispatcher {
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
     // Last: the next of the lane and of the gate may start only when this one's record is in the group before theirs.
     gate.leave(flight, outcome);
+    if (gate.isIdle) this.onRoom();
     this.lanes.leave(flight.lane, flight);
     this.left(flight);
   }

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import type { ServerResponse } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 import { connect } from '../../src/database/postgres';
-import { startReceiver, status, type Receiver } from '../support/receiver';
+import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { eventually, SECRET } from '../support/stream';
 import { compare, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
@@ -19,17 +20,57 @@ export interface ChaosOptions {
   readonly seed: number;
 }
 
+const endpoint = (name: string, policies: string): string =>
+  `  ${name}: { url: "\${SINK_URL}/${name}", signing: { secrets: ["\${SINK_SECRET}"] }, allow_addresses: [loopback], concurrency: 16${policies} }`;
+const observer = (name: string, policies: string): string =>
+  `  - { name: ${name}, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }${policies}, actions: [{ type: webhook, endpoint: ${name} }] }`;
+
+/** One observer for each policy; all of them see every change. */
 const OBSERVERS = `version: 1
 capture:
   - { table: public.account, entity: Account }
 endpoints:
-  sink: { url: "\${SINK_URL}", signing: { secrets: ["\${SINK_SECRET}"] }, allow_addresses: [loopback], concurrency: 16 }
+${endpoint('plain', '')}
+${endpoint('strict', ', circuit_breaker: off')}
+${endpoint('breaker', ', circuit_breaker: { minimum: 5, window: 1s, open_for: 200ms }')}
+${endpoint('limited', ', rate_limit: 400/s')}
+${endpoint('hanging', ', timeout: 300ms, circuit_breaker: off')}
+${endpoint('dedup', '')}
 observers:
-  - { name: all, entity: Account, actions: [{ type: webhook, endpoint: sink }] }
+${observer('plain', '')}
+${observer('strict', ', ordering: strict')}
+${observer('breaker', '')}
+${observer('limited', '')}
+${observer('hanging', '')}
+${observer('dedup', ', dedup: { key: "{{ entity.key }} {{ data.version }} {{ event.kind }}", window: 1h }')}
+  - { name: database, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }, actions: [{ type: database, function: public.note }] }
 `;
 
+/** What the receiver of each does to a request: it fails one in ten, all of them now and then, or one in twenty without an answer. */
+type Mood = (random: () => number, now: number) => 'accept' | 'fail' | 'hang';
+const MOODS: Readonly<Record<string, Mood>> = {
+  plain: () => 'accept',
+  strict: (random) => (random() < 0.1 ? 'fail' : 'accept'),
+  breaker: (_random, now) => (now % 3_000 < 1_000 ? 'fail' : 'accept'),
+  limited: () => 'accept',
+  hanging: (random) => (random() < 0.05 ? 'hang' : 'accept'),
+  dedup: () => 'accept',
+};
+export const POLICIES = Object.keys(MOODS);
+/** Failures let later changes pass (of dedup: a key that cannot be claimed while PostgreSQL is down); elsewhere nothing may. */
+export const ORDERED = ['plain', 'strict', 'limited'];
+
+export interface ChaosVerdict {
+  /** By observer: of what its receiver accepted. */
+  readonly policies: Readonly<Record<string, Verdict>>;
+  /** Changes that the function was not called for, and those that it was called for more than once. */
+  readonly calls: { readonly missing: number; readonly repeated: number };
+  /** Milliseconds from each restart to the next delivery. */
+  readonly recoveries: readonly number[];
+}
+
 /** Runs writers, a service process and a receiver, kills at random, waits for quiet, and compares what was committed with what arrived. */
-export async function runChaos(options: ChaosOptions): Promise<Verdict> {
+export async function runChaos(options: ChaosOptions): Promise<ChaosVerdict> {
   const folder = mkdtempSync(join(tmpdir(), 'observers-chaos-'));
   const chaos = new Chaos(folder, options);
   try {
@@ -50,6 +91,7 @@ class Chaos {
   private readonly random: () => number;
   /** Milliseconds from each start of the service to the next request, and how many of them are still open. */
   private readonly recoveries: number[] = [];
+  private readonly accepted = new Map<string, Received[]>(POLICIES.map((name) => [name, []]));
 
   constructor(
     private readonly folder: string,
@@ -60,11 +102,13 @@ class Chaos {
 
   async setUp(): Promise<void> {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data') });
-    this.receiver = await startReceiver(status(204));
+    this.receiver = await startReceiver((request, response) => this.answer(request, response));
     writeFileSync(join(this.folder, 'observers.yaml'), OBSERVERS);
     const client = await connect(this.postgres.url, 'chaos');
     await client.query(`create table account (id int primary key, version int not null, filler text);
-                        create table truth (id int, version int, kind text, primary key (id, version))`);
+                        create table truth (id int, version int, kind text, primary key (id, version));
+                        create table noted (event jsonb);
+                        create function note(event jsonb) returns void language sql as 'insert into public.noted values (event)'`);
     await client.end();
     this.startService();
     await this.receiver.waitFor(0);
@@ -86,15 +130,29 @@ class Chaos {
     await sleep(500);
   }
 
-  async judge(): Promise<Verdict> {
+  private answer(request: Received, response: ServerResponse): void {
+    const [, name = ''] = /^\/sink\/(\w+)/.exec(request.path) ?? [];
+    const mood = MOODS[name]?.(this.random, performance.now()) ?? 'fail';
+    if (mood === 'accept') this.accepted.get(name)?.push(request);
+    if (mood !== 'hang') response.writeHead(mood === 'accept' ? 204 : 500).end();
+  }
+
+  async judge(): Promise<ChaosVerdict> {
     await this.writers.stop();
     const client = await connect(this.postgres.url, 'chaos');
     try {
       const { rows: truth } = await client.query<{ id: number; version: number; kind: string }>('select id, version, kind from truth');
-      const arrived = (): number => new Set(this.receiver.requests.map(({ headers }) => headers['webhook-id'])).size;
-      await eventually(() => Promise.resolve(arrived()), (count) => count >= truth.length, 30_000).catch(() => undefined); // prettier-ignore
+      const arrived = (name: string): number => new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
+      const least = (): number => Math.min(...POLICIES.map(arrived));
+      await eventually(() => Promise.resolve(least()), (count) => count >= truth.length, 60_000).catch(() => undefined); // prettier-ignore
+      const calls = async (): Promise<{ all: number; different: number }> => {
+        const { rows } = await client.query<{ all: number; different: number }>("select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted"); // prettier-ignore
+        return rows[0] as { all: number; different: number };
+      };
+      const { all, different } = await eventually(calls, (counts) => counts.different >= truth.length, 30_000).catch(calls);
       await sleep(500);
-      return compare(truth, this.receiver.requests, this.recoveries);
+      const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(truth, this.accepted.get(name) ?? [])]));
+      return { policies, calls: { missing: truth.length - different, repeated: all - different }, recoveries: this.recoveries };
     } finally {
       await client.end();
     }

@@ -19,8 +19,6 @@ export interface Verdict {
   readonly repeats: number;
   /** One change under two ids. */
   readonly idsThatDiffer: readonly string[];
-  /** Milliseconds from each restart to the next delivery. */
-  readonly recoveries: readonly number[];
 }
 
 interface Body {
@@ -30,7 +28,7 @@ interface Body {
 }
 
 /** What was committed against what arrived. A delete carries the version before it, so its own is the next. */
-export function compare(truth: readonly Change[], requests: readonly Received[], recoveries: readonly number[]): Verdict {
+export function compare(truth: readonly Change[], requests: readonly Received[]): Verdict {
   const committed = new Set(truth.map(keyOf));
   const firstIds = new Map<string, string>();
   const lastVersion = new Map<number, number>();
@@ -55,7 +53,7 @@ export function compare(truth: readonly Change[], requests: readonly Received[],
     lastVersion.set(change.id, Math.max(lastVersion.get(change.id) ?? 0, change.version));
   }
   const lost = [...committed].filter((key) => !firstIds.has(key));
-  return { committed: committed.size, arrived: firstIds.size, lost, phantoms, outOfOrder, repeats, idsThatDiffer, recoveries };
+  return { committed: committed.size, arrived: firstIds.size, lost, phantoms, outOfOrder, repeats, idsThatDiffer };
 }
 
 function keyOf({ id, version, kind }: Change): string {

@@ -215,6 +215,6 @@ test('a claim that has run out is freed, unless its delivery is still in memory 
   expect(await sweepExpiredClaims(database.client, 'main', [{ changeNumber: 1, observer: 'all', action: 'hook' }])).toBe(1);
   expect(await database.query('select change_number, state from observers.pending_delivery order by 1')).toEqual([
     { change_number: '1', state: 'running' },
-    { change_number: '2', state: 'retrying' },
+    { change_number: '2', state: 'queued' },
   ]);
 });

@@ -200,3 +200,17 @@ test('other failures of an observer that is not strict park nothing', async () =
   await eventually(() => database.query('select from observers.dead_letter'), (all) => all.length === 1); // prettier-ignore
   expect(await rows()).toEqual([]);
 });
+
+test('without failures nothing passes anything, strict or not, whatever the detours', async () => {
+  const KEYS = 40;
+  const STEPS = 15;
+  answer(() => false);
+  const answering = receiver.answer;
+  receiver.answer = (...exchange) => void setTimeout(() => answering(...exchange), Math.random() * 40);
+  // Everything waits longer than it may hold the stream: in memory, in PostgreSQL, and back again.
+  await start({ ordering: 'none' }, { settings: { inlineBudget: 10, maxInFlight: 50 } }, hook({ concurrency: 4 }));
+  await begin(KEYS);
+  for (let step = 2; step <= STEPS; step++) await advance();
+  await eventually(() => Promise.resolve(accepted.length), (n) => n >= KEYS * STEPS, 40_000); // prettier-ignore
+  for (let key = 1; key <= KEYS; key++) expect([key, stepsOf(key)]).toEqual([key, upTo(STEPS)]);
+});
