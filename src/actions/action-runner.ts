@@ -12,11 +12,12 @@ import { HttpSenders } from './http-sender';
 import { logAction } from './log.action';
 import { Mailer } from './mailer';
 import { slackAction } from './slack.action';
+import { smsAction } from './sms.action';
 import { webhookAction } from './webhook.action';
 
 /** What actions other than HTTP ones work with. */
 export interface Connections {
-  readonly settings: Pick<Settings, 'smtpUrl'>;
+  readonly settings: Pick<Settings, 'smtpUrl' | 'smsUrl'>;
   /** Closed with the runner. */
   readonly once: OnceStore;
 }
@@ -82,6 +83,8 @@ export class ActionRunner {
         return databaseAction(this.connections.once).prepare(action, observer);
       case 'email':
         return emailAction(this.mailer).prepare(action, observer);
+      case 'sms':
+        return smsAction(this.senders, this.connections.settings.smsUrl).prepare(action, observer);
       case 'log':
         return logAction(this.logger).prepare(action, observer);
     }

@@ -52,6 +52,8 @@ function describeAction(action: ActionDefinition): string {
       return `${action.name}: a Slack message by ${describeEndpoint(action.endpoint, action.blocks === null ? 'text' : 'blocks')}`;
     case 'email':
       return `${action.name}: an email to ${action.to.join(', ')} (timeout ${formatDuration(action.timeout)})`;
+    case 'sms':
+      return `${action.name}: a text message to ${action.to} (timeout ${formatDuration(action.timeout)})`;
     case 'database':
       return `${action.name}: ${action.function}(envelope) in the database, exactly once (timeout ${formatDuration(action.timeout)})`;
     case 'log':

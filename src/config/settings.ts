@@ -82,6 +82,31 @@ const mailFrom: Setting<string | null> = {
   show: (value) => value ?? '',
 };
 
+const smsUrl: Setting<string | null> = {
+  variable: 'OBSERVERS_SMS_URL',
+  description:
+    'provider for sms actions: https://ACCOUNT:TOKEN@api.twilio.com, or with an API key https://KEY:SECRET@api.twilio.com/ACCOUNT',
+  default: null,
+  parse: (value) => (isProvider(value) ? { value } : { expected: 'https://ACCOUNT:TOKEN@api.twilio.com' }),
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+};
+
+function isProvider(text: string): boolean {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { username, password, pathname, search, hash } = new URL(text);
+  return username !== '' && password !== '' && /^\/\w*\/?$/.test(pathname) && search === '' && hash === '';
+}
+
+const SMS_SENDER = /^(\+[1-9]\d{6,14}|\d{3,8}|MG[\da-f]{32}|[\da-z ]{1,11})$/i;
+
+const smsFrom: Setting<string | null> = {
+  variable: 'OBSERVERS_SMS_FROM',
+  description: 'sender of sms actions that name none: a number such as +15551234567, a name, or a messaging service (MG…)',
+  default: null,
+  parse: (value) => (SMS_SENDER.test(value) ? { value } : { expected: 'a number such as +15551234567, a name, or MG and 32 digits' }),
+  show: (value) => value ?? '',
+};
+
 const maxEventSize: Setting<number> = {
   variable: 'OBSERVERS_MAX_EVENT_SIZE',
   description: 'bytes of row JSON above which a change is quarantined instead of delivered',
@@ -95,6 +120,8 @@ export const SETTINGS = {
   databaseUrl,
   smtpUrl,
   mailFrom,
+  smsUrl,
+  smsFrom,
   dataDir: text('OBSERVERS_DATA_DIR', './.observers', 'folder of the embedded PostgreSQL'),
   host: text('OBSERVERS_HOST', '127.0.0.1', 'address on which the probes are served'),
   port: whole('OBSERVERS_PORT', 8700, 0, 65_535, 'port of the probes; 0 takes any free one'),

@@ -42,6 +42,18 @@ export interface EmailActionDefinition {
   readonly timeout: Milliseconds;
 }
 
+/** A text message by the provider of the settings. All texts may hold `{{ }}`. */
+export interface SmsActionDefinition {
+  readonly type: 'sms';
+  readonly name: string;
+  /** One number in E.164 once it is rendered. */
+  readonly to: string;
+  /** A number, a sender's name, or the id of a messaging service. */
+  readonly from: string;
+  readonly text: string;
+  readonly timeout: Milliseconds;
+}
+
 /** A call of a function in the service's own database, committed together with its outcome. */
 export interface DatabaseActionDefinition {
   readonly type: 'database';
@@ -60,4 +72,9 @@ export interface LogActionDefinition {
 }
 
 export type ActionDefinition =
-  WebhookActionDefinition | SlackActionDefinition | EmailActionDefinition | DatabaseActionDefinition | LogActionDefinition;
+  | WebhookActionDefinition
+  | SlackActionDefinition
+  | EmailActionDefinition
+  | SmsActionDefinition
+  | DatabaseActionDefinition
+  | LogActionDefinition;

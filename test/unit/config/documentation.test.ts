@@ -66,6 +66,7 @@ test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of
     ...ENV,
     SLACK_URL: 'https://hooks.slack.com/services/T0/B0/CANARY',
     SMTP_URL: 'smtp://u:CANARY@smtp.example',
+    OBSERVERS_SMS_URL: 'https://AC0:CANARY@api.twilio.com',
   });
   expect(loaded.warnings).toEqual([]);
   const [action] = loaded.definition.observers[0]!.actions;

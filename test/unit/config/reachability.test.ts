@@ -21,6 +21,8 @@ const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   logFormat: 'src/cli/start.command.ts',
   dataDir: 'src/lifecycle.ts',
   mailFrom: 'src/config/link/email.ts',
+  smsFrom: 'src/config/link/sms.ts',
+  smsUrl: 'src/actions/action-runner.ts',
 };
 
 test('every setting is read by a service that starts, delivers, and stops with a delivery under way', async () => {
@@ -72,7 +74,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told 
   } catch (error) {
     ({ message } = error as ConfigurationError);
   }
-  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|an address such as)`));
+  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|an address such as|https://ACCOUNT|a number such as)`));
   expect(message).not.toContain('CANARY');
 }); // prettier-ignore
 

@@ -1,0 +1,129 @@
+import type { EndpointDefinition, SmsActionDefinition } from '../event/definitions';
+import { DEFAULT_BREAKER } from '../event/definitions';
+import type { Delivery } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+import { failed, type Failed, type Outcome } from '../event/outcome';
+import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { ActionHandler, PreparedAction } from './action-handler';
+import { splitUrl, type HttpSender, type HttpSenders } from './http-sender';
+
+/** Messages being handed over to the provider at once. */
+const CONCURRENCY = 10;
+/** Ten segments, the provider's limit: what is longer is refused there with 21617. */
+const LONGEST = 1_600;
+const E164 = /^\+[1-9]\d{6,14}$/;
+
+/** What the provider's codes mean to an operator; its own words may hold the number. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  20003: 'the credentials of OBSERVERS_SMS_URL are refused',
+  20404: 'there is no such account',
+  20429: 'too many requests',
+  21211: 'the recipient is not a valid phone number',
+  21212: 'the sender is not a valid phone number',
+  21408: 'sending to this region is not enabled for the account',
+  21606: 'the sender does not belong to the account, or cannot send',
+  21608: 'a trial account sends to verified numbers only',
+  21610: 'the recipient has unsubscribed',
+  21612: 'there is no route from this sender to the recipient',
+  21614: 'the recipient is not a mobile number',
+  21617: 'the message is too long',
+  30022: 'too many requests',
+};
+
+/** Sends a text message through an API like Twilio's, which knows no idempotency key: what is repeated after a crash arrives twice. */
+export function smsAction(senders: HttpSenders, url: string | null): ActionHandler<SmsActionDefinition> {
+  return {
+    type: 'sms',
+    prepare(definition) {
+      if (url === null) throw new Error('an sms action without OBSERVERS_SMS_URL got past the check of the file');
+      const account = accountOf(url);
+      return new PreparedSms(definition, account, senders.for(endpointOf(account, definition.timeout)));
+    },
+  };
+}
+
+interface Account {
+  readonly endpoint: string;
+  readonly host: string;
+  readonly authorization: string;
+}
+
+/** `https://ACCOUNT:TOKEN@host`, or with an API key `https://KEY:SECRET@host/ACCOUNT`. */
+function accountOf(url: string): Account {
+  const { username, password, pathname, origin, hostname } = new URL(url);
+  const account = pathname.replace(/\//g, '') || username;
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return {
+    endpoint: `${origin}/2010-04-01/Accounts/${account}/Messages.json`,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+  };
+}
+
+function endpointOf({ endpoint, host }: Account, timeout: number): EndpointDefinition {
+  return {
+    name: 'sms',
+    url: endpoint,
+    headers: {},
+    signingSecrets: [],
+    timeout,
+    concurrency: CONCURRENCY,
+    rateLimit: null,
+    circuitBreaker: DEFAULT_BREAKER,
+    // Named by whoever runs the service, as the database is.
+    allowAddresses: [host],
+  };
+}
+
+class PreparedSms implements PreparedAction {
+  readonly endpoint = 'sms';
+  readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
+  readonly timeout: number;
+  private readonly to: Template;
+  private readonly from: Template;
+  private readonly text: Template;
+
+  constructor(
+    { to, from, text, timeout }: SmsActionDefinition,
+    private readonly account: Account,
+    private readonly sender: HttpSender,
+  ) {
+    this.timeout = timeout;
+    this.to = compileTemplate(to, 'text');
+    this.from = compileTemplate(from, 'text');
+    this.text = compileTemplate(text, 'text');
+  }
+
+  async run({ event }: Delivery): Promise<Outcome> {
+    let body: Buffer;
+    try {
+      body = Buffer.from(this.form(event).toString());
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return failed('template', error.message);
+      throw error;
+    }
+    const { authorization, endpoint } = this.account;
+    const headers = ['authorization', authorization, 'content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
+    const outcome = await this.sender.send({ path: splitUrl(endpoint)[1], method: 'POST', headers, body });
+    return outcome.ok ? outcome : explained(outcome);
+  }
+
+  private form(event: EntityEvent): URLSearchParams {
+    const to = this.to.render(event).text.trim();
+    // Not the value itself: it is payload.
+    if (!E164.test(to)) throw new TemplateRenderError('to is not one phone number such as +15551234567 once it is rendered');
+    const text = this.text.render(event).text;
+    if (text.trim() === '') throw new TemplateRenderError('the text is empty once it is rendered');
+    if (text.length > LONGEST) throw new TemplateRenderError(`the text has ${text.length} characters, and a message may have ${LONGEST}`);
+    const from = this.from.render(event).text.trim();
+    return new URLSearchParams({ To: to, [/^MG[\da-f]{32}$/i.test(from) ? 'MessagingServiceSid' : 'From']: from, Body: text });
+  }
+}
+
+/** With the provider's code, and without its words and its answer: they hold the number. */
+function explained(outcome: Failed): Failed {
+  const code = Number(/"code"\s*:\s*(\d{4,6})\b/.exec(outcome.excerpt ?? '')?.[1] ?? NaN);
+  if (Number.isNaN(code)) return { ...outcome, excerpt: null };
+  const meaning = MEANINGS[code] ?? 'see the documentation of the provider';
+  return { ...outcome, message: `${outcome.message}: error ${code}, ${meaning}`, excerpt: `{"code":${code}}` };
+}

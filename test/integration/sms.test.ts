@@ -1,0 +1,97 @@
+import type { SmsActionDefinition } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { formOf, startTwilioServer, TWILIO_CREDENTIALS } from '../support/twilio-server';
+
+let database: TestDatabase;
+let twilio: Awaited<ReturnType<typeof startTwilioServer>>;
+let stream: TestStream;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  twilio = await startTwilioServer();
+  await database.query('create table public.orders (id bigint primary key, phone text, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream.stop();
+  await twilio.close();
+  await database.drop();
+});
+
+async function start(changed: Partial<SmsActionDefinition> = {}, credentials = TWILIO_CREDENTIALS, path = ''): Promise<void> {
+  const action: SmsActionDefinition = { type: 'sms', name: 'text', to: '{{ phone }}', from: '+15551234567', text: 'Order {{ entity.key }}: {{ note }}', timeout: 5_000, ...changed }; // prettier-ignore
+  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
+  stream = await startStream(database.url, [observer], { settings: { smsUrl: `http://${credentials}@127.0.0.1:${twilio.port}${path}` } });
+}
+
+const insert = (phone: string, note = ''): Promise<unknown> => database.query('insert into orders values (7, $1, $2)', [phone, note]);
+const dead = async (): Promise<Record<string, unknown>> =>
+  (await eventually(() => database.query('select error, status, message, response, attempts from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+
+test('the message arrives with its values, whatever characters they have', async () => {
+  await start();
+  await insert(' +4915112345678 ', 'Grüße & 50 % ✓\n{{ entity.key }}');
+  const [request] = await twilio.waitFor(1);
+  expect(formOf(request!)).toEqual({ to: '+4915112345678', from: '+15551234567', service: null, body: 'Order 7: Grüße & 50 % ✓\n{{ entity.key }}' }); // prettier-ignore
+  expect(await eventually(() => database.query('select outcome, status from observers.attempt'), (rows) => rows.length === 1)).toEqual([{ outcome: 'succeeded', status: 201 }]); // prettier-ignore
+});
+
+test('a messaging service is named as one, and an API key acts for its account', async () => {
+  await start({ from: `MG${'a'.repeat(32)}` }, 'SK1:key-secret', `/${TWILIO_CREDENTIALS.split(':')[0]}`);
+  twilio.answer = (_request, response) => void response.writeHead(201).end('{}');
+  await insert('+4915112345678');
+  const [request] = await twilio.waitFor(1);
+  expect(request?.path).toBe(`/2010-04-01/Accounts/${TWILIO_CREDENTIALS.split(':')[0]}/Messages.json`);
+  expect(request?.headers['authorization']).toBe(`Basic ${Buffer.from('SK1:key-secret').toString('base64')}`);
+  expect(formOf(request!)).toMatchObject({ from: null, service: `MG${'a'.repeat(32)}` });
+});
+
+test.each([
+  ['+15005550001', 400, 'error 21211, the recipient is not a valid phone number', '{"code":21211}'],
+  ['+15005550004', 400, 'error 21610, the recipient has unsubscribed', '{"code":21610}'],
+])('what Twilio refuses for good is dead at once, and the number %s is kept nowhere', async (phone, status, meaning, response) => {
+  await start();
+  await insert(phone);
+  expect(await dead()).toMatchObject({ error: 'http_status', status, response, message: expect.stringContaining(meaning) as string });
+  const kept = JSON.stringify(await database.query('select a.*, d.* from observers.attempt a, observers.dead_letter d'));
+  expect(kept).not.toContain(phone);
+});
+
+test('refused credentials say which setting holds them, and show none', async () => {
+  await start({}, 'AC1:CANARY-wrong');
+  await insert('+4915112345678');
+  const letter = await dead();
+  expect(letter).toMatchObject({
+    status: 401,
+    message: expect.stringContaining('the credentials of OBSERVERS_SMS_URL are refused') as string,
+  });
+  expect(JSON.stringify(letter)).not.toContain('CANARY');
+});
+
+test('a rate limit and a breakdown are tried again', async () => {
+  await start();
+  const answers = [429, 503, 500];
+  twilio.answer = (request, response, raw) => {
+    const status = answers.shift();
+    if (status === undefined) twilio.check(request, response, raw);
+    else response.writeHead(status, { 'retry-after': '0' }).end(`{"code":20429,"message":"Too Many Requests","status":${status}}`);
+  };
+  await insert('+4915112345678');
+  await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 1); // prettier-ignore
+  expect(twilio.requests).toHaveLength(4);
+});
+
+test.each([
+  ['no number', 'call me', '', 'to is not one phone number'],
+  ['two numbers', '+4915112345678,+4915112345679', '', 'to is not one phone number'],
+  ['a text that is too long', '+4915112345678', 'x'.repeat(1_601), 'characters, and a message may have 1600'],
+])('%s is a dead letter, and nothing is sent', async (_what, phone, note, message) => {
+  await start();
+  await insert(phone, note);
+  const letter = await dead();
+  expect(letter).toMatchObject({ error: 'template', message: expect.stringContaining(message) as string });
+  expect(JSON.stringify(letter)).not.toContain('49151');
+  expect(twilio.requests).toEqual([]);
+});
