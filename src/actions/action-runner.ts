@@ -12,12 +12,13 @@ import { HttpSenders } from './http-sender';
 import { logAction } from './log.action';
 import { Mailer } from './mailer';
 import { slackAction } from './slack.action';
+import { PushProviders } from './push.action';
 import { smsAction } from './sms.action';
 import { webhookAction } from './webhook.action';
 
 /** What actions other than HTTP ones work with. */
 export interface Connections {
-  readonly settings: Pick<Settings, 'smtpUrl' | 'smsUrl'>;
+  readonly settings: Pick<Settings, 'smtpUrl' | 'smsUrl' | 'fcmCredentials' | 'fcmUrl' | 'vapidPrivateKey' | 'vapidSubject'>;
   /** Closed with the runner. */
   readonly once: OnceStore;
 }
@@ -27,6 +28,7 @@ export class ActionRunner {
   private readonly prepared = new Map<ActionDefinition, PreparedAction>();
   private readonly senders = new HttpSenders();
   private readonly mailer: Mailer | null;
+  private readonly push: PushProviders;
 
   /** Prepares every action of a configuration; what it refuses, it refuses before the first event. */
   constructor(
@@ -35,6 +37,7 @@ export class ActionRunner {
     private readonly connections: Connections,
   ) {
     const { smtpUrl } = connections.settings;
+    this.push = new PushProviders(this.senders, connections.settings);
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
     this.prepareAll(observers);
   }
@@ -70,7 +73,7 @@ export class ActionRunner {
   /** Ends all connections; tries under way end as `interrupted`. */
   async close(): Promise<void> {
     this.mailer?.close();
-    await Promise.all([this.senders.close(), this.connections.once.close()]);
+    await Promise.all([this.senders.close(), this.push.close(), this.connections.once.close()]);
   }
 
   private prepare(action: ActionDefinition, observer: string): PreparedAction {
@@ -85,6 +88,8 @@ export class ActionRunner {
         return emailAction(this.mailer).prepare(action, observer);
       case 'sms':
         return smsAction(this.senders, this.connections.settings.smsUrl).prepare(action, observer);
+      case 'push':
+        return this.push.prepare(action);
       case 'log':
         return logAction(this.logger).prepare(action, observer);
     }

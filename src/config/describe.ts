@@ -54,6 +54,10 @@ function describeAction(action: ActionDefinition): string {
       return `${action.name}: an email to ${action.to.join(', ')} (timeout ${formatDuration(action.timeout)})`;
     case 'sms':
       return `${action.name}: a text message to ${action.to} (timeout ${formatDuration(action.timeout)})`;
+    case 'push': {
+      const to = action.to.provider === 'fcm' ? `Firebase ${action.to.target.kind}` : 'Web Push subscription';
+      return `${action.name}: a push to a ${to} (timeout ${formatDuration(action.timeout)})`;
+    }
     case 'database':
       return `${action.name}: ${action.function}(envelope) in the database, exactly once (timeout ${formatDuration(action.timeout)})`;
     case 'log':

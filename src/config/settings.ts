@@ -97,6 +97,40 @@ function isProvider(text: string): boolean {
   return username !== '' && password !== '' && /^\/\w*\/?$/.test(pathname) && search === '' && hash === '';
 }
 
+const fcmCredentials: Setting<string | null> = {
+  variable: 'OBSERVERS_FCM_CREDENTIALS',
+  description: 'key file (JSON) of the service account for push actions by Firebase Cloud Messaging',
+  default: null,
+  parse: (value) => (/^\w+:\/\//.test(value) ? { expected: 'the path of a key file' } : { value }),
+  show: (value) => value ?? '',
+};
+
+const fcmUrl: Setting<string> = {
+  variable: 'OBSERVERS_FCM_URL',
+  description: 'Firebase Cloud Messaging',
+  default: 'https://fcm.googleapis.com',
+  parse: (value) =>
+    /^https?:\/\/[^/?#@]+\/?$/.test(value) && URL.canParse(value) ? { value } : { expected: 'a URL such as https://fcm.googleapis.com' },
+  show: asIs,
+};
+
+const vapidPrivateKey: Setting<string | null> = {
+  variable: 'OBSERVERS_VAPID_PRIVATE_KEY',
+  description: 'private key for push actions to browsers (Web Push), base64url; make one with: npx web-push generate-vapid-keys',
+  default: null,
+  parse: (value) => (/^[\w-]{43}$/.test(value) ? { value } : { expected: 'a key of 32 bytes in base64url' }),
+  show: (value) => (value === null ? '' : '***'),
+};
+
+const vapidSubject: Setting<string | null> = {
+  variable: 'OBSERVERS_VAPID_SUBJECT',
+  description: 'whom push services may turn to: mailto:push@example.com or a https URL',
+  default: null,
+  parse: (value) =>
+    /^(mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/.test(value) ? { value } : { expected: 'an address such as mailto:push@example.com' },
+  show: (value) => value ?? '',
+};
+
 const SMS_SENDER = /^(\+[1-9]\d{6,14}|\d{3,8}|MG[\da-f]{32}|[\da-z ]{1,11})$/i;
 
 const smsFrom: Setting<string | null> = {
@@ -122,6 +156,10 @@ export const SETTINGS = {
   mailFrom,
   smsUrl,
   smsFrom,
+  fcmCredentials,
+  fcmUrl,
+  vapidPrivateKey,
+  vapidSubject,
   dataDir: text('OBSERVERS_DATA_DIR', './.observers', 'folder of the embedded PostgreSQL'),
   host: text('OBSERVERS_HOST', '127.0.0.1', 'address on which the probes are served'),
   port: whole('OBSERVERS_PORT', 8700, 0, 65_535, 'port of the probes; 0 takes any free one'),

@@ -54,6 +54,38 @@ export interface SmsActionDefinition {
   readonly timeout: Milliseconds;
 }
 
+/** What a push shows and carries. All texts may hold `{{ }}`. */
+export interface PushContent {
+  /** title, body, image. */
+  readonly notification: Readonly<Record<string, string>> | null;
+  readonly data: Readonly<Record<string, string>>;
+  /** How long the provider keeps it for a device that is away; null: as long as it does by itself. */
+  readonly ttl: Milliseconds | null;
+  readonly timeout: Milliseconds;
+}
+
+export interface FcmPushDefinition extends PushContent {
+  readonly provider: 'fcm';
+  readonly target: { readonly kind: 'token' | 'topic' | 'condition'; readonly value: string };
+}
+
+export interface WebPushDefinition extends PushContent {
+  readonly provider: 'web push';
+  /** Renders to the JSON that the browser gave out. */
+  readonly subscription: string;
+  readonly urgency: 'very-low' | 'low' | 'normal' | 'high' | null;
+  /** Push services that may be dialled besides public addresses. */
+  readonly allowAddresses: readonly string[];
+}
+
+/** A notification to an app or a browser. */
+export interface PushActionDefinition {
+  readonly type: 'push';
+  readonly name: string;
+  readonly timeout: Milliseconds;
+  readonly to: FcmPushDefinition | WebPushDefinition;
+}
+
 /** A call of a function in the service's own database, committed together with its outcome. */
 export interface DatabaseActionDefinition {
   readonly type: 'database';
@@ -76,5 +108,6 @@ export type ActionDefinition =
   | SlackActionDefinition
   | EmailActionDefinition
   | SmsActionDefinition
+  | PushActionDefinition
   | DatabaseActionDefinition
   | LogActionDefinition;

@@ -5,6 +5,7 @@ import type { ActionShape } from '../schema/actions';
 import { durationOf } from '../units';
 import type { LinkContext } from './context';
 import { linkEmail } from './email';
+import { linkPush } from './push';
 import { linkSms } from './sms';
 import { linkSlack, linkWebhook } from './http-actions';
 
@@ -22,6 +23,8 @@ export function linkAction(shape: ActionShape, observer: string, path: Path, con
       return linkEmail(shape, place, context);
     case 'sms':
       return linkSms(shape, place, context);
+    case 'push':
+      return linkPush(shape, place, context);
     case 'database':
       return { type: 'database', name, function: shape.function, timeout: durationOf(shape.timeout ?? DEFAULT_DATABASE_TIMEOUT) };
     case 'log': {

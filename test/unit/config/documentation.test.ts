@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describeObservers } from '../../../src/config/describe';
 import { fileKey, SETTINGS } from '../../../src/config/settings';
 import { ConfigFile } from './config-file';
@@ -60,6 +62,12 @@ test.each(Object.values(SETTINGS).map(({ variable, default: fallback, descriptio
   },
 );
 
+/** A service account's key file, whose key nobody has. */
+const credentials = join(mkdtempSync(join(tmpdir(), 'observers-docs-')), 'key.json');
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+writeFileSync(credentials, JSON.stringify({ project_id: 'p', client_email: 'e@p', token_uri: 'https://t.example', private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) })); // prettier-ignore
+afterAll(() => rmSync(dirname(credentials), { recursive: true }));
+
 test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of docs/actions/%s is valid', (page) => {
   const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(__dirname, '../../../docs/actions', page), 'utf8')) ?? [];
   const { file: loaded } = file.load(example, {
@@ -67,6 +75,9 @@ test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of
     SLACK_URL: 'https://hooks.slack.com/services/T0/B0/CANARY',
     SMTP_URL: 'smtp://u:CANARY@smtp.example',
     OBSERVERS_SMS_URL: 'https://AC0:CANARY@api.twilio.com',
+    OBSERVERS_FCM_CREDENTIALS: credentials,
+    OBSERVERS_VAPID_PRIVATE_KEY: Buffer.alloc(32, 1).toString('base64url'),
+    OBSERVERS_VAPID_SUBJECT: 'mailto:push@shop.example',
   });
   expect(loaded.warnings).toEqual([]);
   const [action] = loaded.definition.observers[0]!.actions;

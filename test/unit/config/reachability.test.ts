@@ -23,6 +23,10 @@ const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   mailFrom: 'src/config/link/email.ts',
   smsFrom: 'src/config/link/sms.ts',
   smsUrl: 'src/actions/action-runner.ts',
+  fcmCredentials: 'src/actions/push.action.ts',
+  fcmUrl: 'src/actions/push.action.ts',
+  vapidPrivateKey: 'src/actions/push.action.ts',
+  vapidSubject: 'src/actions/push.action.ts',
 };
 
 test('every setting is read by a service that starts, delivers, and stops with a delivery under way', async () => {
@@ -74,7 +78,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told 
   } catch (error) {
     ({ message } = error as ConfigurationError);
   }
-  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|an address such as|https://ACCOUNT|a number such as)`));
+  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes)`));
   expect(message).not.toContain('CANARY');
 }); // prettier-ignore
 

@@ -1,0 +1,120 @@
+import type { FcmCredentials } from '../../config/fcm-credentials';
+import { DEFAULT_BREAKER, type EndpointDefinition, type FcmPushDefinition } from '../../event/definitions';
+import type { Delivery } from '../../event/delivery';
+import { failed, type Failed, type Outcome } from '../../event/outcome';
+import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
+import type { PreparedAction } from '../action-handler';
+import type { HttpSender, HttpSenders } from '../http-sender';
+import { AccessTokens } from './access-token';
+
+const CONCURRENCY = 32;
+
+/** What FCM's error codes mean to an operator; its own words may hold what was sent. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  UNREGISTERED: 'the app was removed from the device, or its token is stale',
+  INVALID_ARGUMENT: 'the token or the message is malformed',
+  SENDER_ID_MISMATCH: 'the token belongs to another Firebase project',
+  QUOTA_EXCEEDED: 'too many messages',
+  UNAVAILABLE: 'the service is overloaded',
+  INTERNAL: 'the service broke',
+  THIRD_PARTY_AUTH_ERROR: "the project's APNs certificate or web push key is missing or wrong",
+};
+
+/** Access tokens of one account, shared by all actions. */
+export class Fcm {
+  private readonly tokens: AccessTokens;
+
+  constructor(
+    private readonly credentials: FcmCredentials,
+    private readonly url: string,
+  ) {
+    this.tokens = new AccessTokens(credentials);
+  }
+
+  prepare(definition: FcmPushDefinition, senders: HttpSenders): PreparedAction {
+    const path = `/v1/projects/${encodeURIComponent(this.credentials.projectId)}/messages:send`;
+    return new PreparedFcm(definition, path, senders.for(endpointOf(this.url, definition.timeout)), this.tokens);
+  }
+}
+
+function endpointOf(url: string, timeout: number): EndpointDefinition {
+  return {
+    name: 'fcm',
+    url,
+    headers: {},
+    signingSecrets: [],
+    timeout,
+    concurrency: CONCURRENCY,
+    rateLimit: null,
+    circuitBreaker: DEFAULT_BREAKER,
+    // Named by whoever runs the service, as the database is.
+    allowAddresses: [new URL(url).hostname.replace(/^\[|\]$/g, '')],
+  };
+}
+
+class PreparedFcm implements PreparedAction {
+  readonly endpoint = 'fcm';
+  readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
+  readonly timeout: number;
+  private readonly body: Template;
+  private readonly target: Template;
+
+  constructor(
+    { target, notification, data, ttl, timeout }: FcmPushDefinition,
+    private readonly path: string,
+    private readonly sender: HttpSender,
+    private readonly tokens: AccessTokens,
+  ) {
+    this.timeout = timeout;
+    this.target = compileTemplate(target.value, 'text');
+    const message = {
+      [target.kind]: target.value,
+      ...(notification === null ? {} : { notification }),
+      ...(Object.keys(data).length === 0 ? {} : { data }),
+      ...(ttl === null ? {} : { android: { ttl: `${ttl / 1_000}s` }, webpush: { headers: { TTL: String(Math.round(ttl / 1_000)) } } }),
+    };
+    this.body = compileBody({ message }, true);
+  }
+
+  async run({ event }: Delivery): Promise<Outcome> {
+    let body: Buffer;
+    try {
+      if (this.target.render(event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
+      body = Buffer.from(this.body.render(event).text);
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return failed('template', error.message);
+      throw error;
+    }
+    const [first, token] = await this.send(body);
+    // A token may be revoked before its time; a second refusal is final.
+    if (first.ok || first.status !== 401 || codeOf(first) === 'THIRD_PARTY_AUTH_ERROR') return explained(first);
+    this.tokens.forget(token);
+    const [second] = await this.send(body);
+    return explained(second);
+  }
+
+  private async send(body: Buffer): Promise<[Outcome, string]> {
+    const token = await this.tokens.get();
+    if (typeof token !== 'string') return [token, ''];
+    const headers = ['authorization', `Bearer ${token}`, 'content-type', 'application/json'];
+    return [await this.sender.send({ path: this.path, method: 'POST', headers, body }), token];
+  }
+}
+
+function codeOf({ excerpt }: Failed): string | null {
+  const text = excerpt ?? '';
+  // The precise word stands in the details; `status` is the general one.
+  return /"errorCode"\s*:\s*"([A-Z_]{1,50})"/.exec(text)?.[1] ?? /"status"\s*:\s*"([A-Z_]{1,50})"/.exec(text)?.[1] ?? null;
+}
+
+/** With FCM's code, and without its words: they hold what was sent. */
+function explained(outcome: Outcome): Outcome {
+  if (outcome.ok || outcome.status === null) return outcome;
+  const code = codeOf(outcome);
+  if (code === null) return { ...outcome, excerpt: null };
+  return {
+    ...outcome,
+    message: `${outcome.message}: ${code}, ${MEANINGS[code] ?? 'see the documentation of FCM'}`,
+    excerpt: `{"errorCode":"${code}"}`,
+  };
+}

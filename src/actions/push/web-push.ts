@@ -1,0 +1,159 @@
+import { createECDH } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { generateRequestDetails, type PushSubscription, type RequestDetails } from 'web-push';
+import { DEFAULT_BREAKER, type EndpointDefinition, type WebPushDefinition } from '../../event/definitions';
+import type { Delivery } from '../../event/delivery';
+import type { EntityEvent } from '../../event/entity-event';
+import { messageOf } from '../../event/errors';
+import { failed, type Failed, type Outcome } from '../../event/outcome';
+import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
+import type { PreparedAction } from '../action-handler';
+import { HttpSender } from '../http-sender';
+
+const CONCURRENCY = 32;
+/** Push services in use: each browser's maker has one or two. */
+const MOST_SERVICES = 50;
+/** What fits into the 4096 bytes that a push service must take, encrypted. */
+const LARGEST = 3_993;
+const DEFAULT_TTL = 28 * 86_400;
+
+/** The server's identity towards push services (RFC 8292). */
+export interface Vapid {
+  /** 32 bytes, base64url. */
+  readonly privateKey: string;
+  /** `mailto:` or `https:`. */
+  readonly subject: string;
+}
+
+/** Messages to browsers (RFC 8030), encrypted for each (RFC 8291). Where they go is told by data, so the guard of addresses matters twice. */
+export class WebPush {
+  private readonly vapid: Vapid & { readonly publicKey: string };
+  private readonly prepared: PreparedWebPush[] = [];
+
+  constructor(vapid: Vapid) {
+    const key = createECDH('prime256v1');
+    key.setPrivateKey(Buffer.from(vapid.privateKey, 'base64url'));
+    this.vapid = { ...vapid, publicKey: key.getPublicKey('base64url') };
+  }
+
+  prepare(definition: WebPushDefinition): PreparedAction {
+    const prepared = new PreparedWebPush(definition, this.vapid);
+    this.prepared.push(prepared);
+    return prepared;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.prepared.map((one) => one.close()));
+  }
+}
+
+class PreparedWebPush implements PreparedAction {
+  readonly endpoint = 'web push';
+  readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
+  readonly timeout: number;
+  private readonly subscription: Template;
+  private readonly body: Template;
+  private readonly senders: LRUCache<string, HttpSender>;
+
+  constructor(
+    private readonly definition: WebPushDefinition,
+    private readonly vapid: Vapid & { readonly publicKey: string },
+  ) {
+    const { subscription, notification, data, timeout } = definition;
+    this.timeout = timeout;
+    this.subscription = compileTemplate(subscription, 'text');
+    this.body = compileBody(
+      { ...(notification === null ? {} : { notification }), ...(Object.keys(data).length === 0 ? {} : { data }) },
+      true,
+    );
+    this.senders = new LRUCache({ max: MOST_SERVICES, dispose: (sender) => void sender.close() });
+  }
+
+  run({ event }: Delivery): Promise<Outcome> {
+    try {
+      return this.send(this.request(event));
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.senders.values()].map((sender) => sender.close()));
+  }
+
+  private request(event: EntityEvent): RequestDetails {
+    const subscription = parseSubscription(this.subscription.render(event).text, this.definition.allowAddresses.length > 0);
+    const body = this.body.render(event).text;
+    const size = Buffer.byteLength(body);
+    if (size > LARGEST) throw new TemplateRenderError(`the message has ${size} bytes, and push services take ${LARGEST}`);
+    const { ttl, urgency } = this.definition;
+    try {
+      return generateRequestDetails(subscription, body, {
+        vapidDetails: this.vapid,
+        TTL: ttl === null ? DEFAULT_TTL : Math.round(ttl / 1_000),
+        urgency: urgency ?? 'normal',
+        contentEncoding: 'aes128gcm',
+      });
+    } catch (error) {
+      // A key of the wrong length, or one that is no point on the curve.
+      throw new TemplateRenderError(`the subscription cannot be encrypted for: ${messageOf(error)}`);
+    }
+  }
+
+  private async send({ endpoint, headers, body }: RequestDetails): Promise<Outcome> {
+    const { origin, pathname, search } = new URL(endpoint);
+    const list = Object.entries(headers).filter(([name]) => name !== 'Content-Length').flatMap(([name, value]) => [name.toLowerCase(), String(value)]); // prettier-ignore
+    const outcome = await this.senderFor(origin).send({ path: pathname + search, method: 'POST', headers: list, body });
+    return outcome.ok ? outcome : explained(outcome);
+  }
+
+  private senderFor(origin: string): HttpSender {
+    const sender = this.senders.get(origin) ?? new HttpSender(endpointOf(origin, this.definition));
+    this.senders.set(origin, sender);
+    return sender;
+  }
+}
+
+function endpointOf(origin: string, { timeout, allowAddresses }: WebPushDefinition): EndpointDefinition {
+  return {
+    name: 'web push',
+    url: origin,
+    headers: {},
+    signingSecrets: [],
+    timeout,
+    concurrency: CONCURRENCY,
+    rateLimit: null,
+    circuitBreaker: null,
+    allowAddresses,
+  };
+}
+
+/** As browsers give it out. Without its content in any message: it is payload, and whoever has it may push. */
+function parseSubscription(text: string, plainAllowed: boolean): PushSubscription {
+  let parsed: { endpoint?: unknown; keys?: { p256dh?: unknown; auth?: unknown } } | null;
+  try {
+    parsed = JSON.parse(text) as typeof parsed;
+  } catch {
+    throw new TemplateRenderError('the subscription is not JSON once it is rendered');
+  }
+  const { endpoint, keys } = parsed ?? {};
+  if (typeof endpoint !== 'string' || typeof keys?.p256dh !== 'string' || typeof keys.auth !== 'string')
+    throw new TemplateRenderError('the subscription lacks endpoint, keys.p256dh or keys.auth');
+  const { protocol = '', username = '' } = URL.canParse(endpoint) ? new URL(endpoint) : {};
+  if ((protocol !== 'https:' && !(protocol === 'http:' && plainAllowed)) || username !== '')
+    throw new TemplateRenderError('the endpoint of the subscription is not an https URL');
+  return { endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth } };
+}
+
+/** A subscription that has ended is the user's decision, and final. */
+function explained(outcome: Failed): Failed {
+  if (outcome.status === 404 || outcome.status === 410)
+    return { ...outcome, error: 'http_status', message: `the subscription has ended (${outcome.status}): remove it`, excerpt: null };
+  if (outcome.status === 401 || outcome.status === 403)
+    return {
+      ...outcome,
+      message: `${outcome.message}: the subscription was made for another key than that of OBSERVERS_VAPID_PRIVATE_KEY`,
+    };
+  return outcome;
+}

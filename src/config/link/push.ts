@@ -1,0 +1,55 @@
+import type { PushActionDefinition, PushContent } from '../../event/definitions';
+import { compileTemplate } from '../../matching/template/template';
+import { addressProblem } from '../checks';
+import { readFcmCredentials } from '../fcm-credentials';
+import type { PushShape } from '../schema/actions';
+import { durationOf } from '../units';
+import type { ActionPlace, LinkContext } from './context';
+
+const DEFAULT_TIMEOUT = '10s';
+const FCM_TARGETS = ['token', 'topic', 'condition'] as const;
+
+export function linkPush(shape: PushShape, { name, path }: ActionPlace, context: LinkContext): PushActionDefinition {
+  const { says } = context;
+  const targets = [...FCM_TARGETS, 'subscription' as const].filter((key) => shape[key] !== undefined);
+  if (targets.length !== 1)
+    says.complain(path, 'a push goes to one of token, topic or condition (Firebase Cloud Messaging), or subscription (Web Push)');
+  const { data = {}, ttl } = shape;
+  const notification = shape.notification === undefined ? null : given(shape.notification);
+  if (notification === null && Object.keys(data).length === 0) says.complain(path, 'give notification or data, or both');
+  for (const [section, texts] of Object.entries({ notification: notification ?? {}, data }))
+    for (const [key, source] of Object.entries(texts)) says.template([...path, section, key], () => compileTemplate(source, 'text'));
+  const [kind = 'token'] = targets;
+  says.template([...path, kind], () => compileTemplate(shape[kind] ?? '', 'text'));
+  const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT);
+  const content: PushContent = { notification, data, ttl: ttl === undefined ? null : durationOf(ttl), timeout };
+  if (kind === 'subscription') return { type: 'push', name, timeout, to: webPush(shape, path, content, context) };
+  fcm(shape, path, context);
+  return { type: 'push', name, timeout, to: { provider: 'fcm', target: { kind, value: shape[kind] ?? '' }, ...content } };
+}
+
+function fcm(shape: PushShape, path: ActionPlace['path'], { says, settings }: LinkContext): void {
+  if (settings.fcmCredentials === null)
+    return says.complain([...path, 'type'], 'a push by Firebase needs a service account: set OBSERVERS_FCM_CREDENTIALS to its key file');
+  const credentials = readFcmCredentials(settings.fcmCredentials);
+  if ('problem' in credentials) says.complain([...path, 'type'], `OBSERVERS_FCM_CREDENTIALS: ${credentials.problem}`);
+  for (const key of ['urgency', 'allow_addresses'] as const)
+    if (shape[key] !== undefined) says.complain([...path, key], `${key} belongs to a subscription (Web Push)`);
+}
+
+function webPush(
+  shape: PushShape,
+  path: ActionPlace['path'],
+  content: PushContent,
+  { says, settings }: LinkContext,
+): PushActionDefinition['to'] {
+  if (settings.vapidPrivateKey === null || settings.vapidSubject === null)
+    says.complain([...path, 'type'], 'a Web Push needs OBSERVERS_VAPID_PRIVATE_KEY and OBSERVERS_VAPID_SUBJECT');
+  const allowAddresses = shape.allow_addresses ?? [];
+  allowAddresses.forEach((entry, i) => says.check([...path, 'allow_addresses', i], addressProblem(entry)));
+  return { provider: 'web push', subscription: shape.subscription ?? '', urgency: shape.urgency ?? null, allowAddresses, ...content };
+}
+
+function given(notification: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(notification).flatMap(([key, text]) => (text === undefined ? [] : [[key, text]])));
+}

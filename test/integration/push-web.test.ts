@@ -1,0 +1,113 @@
+import { createECDH } from 'node:crypto';
+import type { PushActionDefinition, WebPushDefinition } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startPushService, type PushService } from '../support/push-service';
+import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+
+const VAPID = createECDH('prime256v1');
+VAPID.generateKeys();
+const SETTINGS = { vapidPrivateKey: VAPID.getPrivateKey('base64url'), vapidSubject: 'mailto:push@shop.example' };
+
+let database: TestDatabase;
+let service: PushService;
+let stream: TestStream;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  service = await startPushService();
+  await database.query('create table public.orders (id bigint primary key, browser jsonb, note text)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream.stop();
+  await service.close();
+  await database.drop();
+});
+
+async function start(changed: Partial<WebPushDefinition> = {}): Promise<void> {
+  const to: WebPushDefinition = {
+    provider: 'web push',
+    subscription: '{{ browser | json }}',
+    notification: { title: 'Order {{ entity.key }}', body: '{{ note }}' },
+    data: {},
+    ttl: 60_000,
+    urgency: 'high',
+    allowAddresses: ['loopback'],
+    timeout: 5_000,
+    ...changed,
+  };
+  const action: PushActionDefinition = { type: 'push', name: 'push', timeout: 5_000, to };
+  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
+  stream = await startStream(database.url, [observer], { settings: SETTINGS });
+}
+
+const insert = (browser: unknown, note = ''): Promise<unknown> =>
+  database.query('insert into orders values (7, $1, $2)', [JSON.stringify(browser), note]);
+const dead = async (): Promise<Record<string, unknown>> =>
+  (await eventually(() => database.query('select error, status, message, response from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+
+test('the browser decrypts what was sent, and the push service knows who sent it', async () => {
+  await start();
+  await insert(service.subscription, 'Grüße "quoted"');
+  await service.waitFor(1);
+  expect(service.messages).toEqual([
+    {
+      text: JSON.stringify({ notification: { title: 'Order 7', body: 'Grüße "quoted"' } }),
+      ttl: '60',
+      urgency: 'high',
+      subject: 'mailto:push@shop.example',
+    },
+  ]);
+});
+
+test('a subscription that has ended is dead at once, and says what to do', async () => {
+  await start();
+  await insert({ ...service.subscription, endpoint: `${service.url}/push/gone` });
+  expect(await dead()).toMatchObject({ error: 'http_status', status: 410, message: expect.stringContaining('the subscription has ended (410): remove it') as string }); // prettier-ignore
+});
+
+test('a push service that is busy is tried again', async () => {
+  await start();
+  const answers = [429, 503];
+  service.answer = (request, response, raw) => {
+    const status = answers.shift();
+    if (status === undefined) service.check(request, response, raw);
+    else response.writeHead(status, { 'retry-after': '0' }).end();
+  };
+  await insert(service.subscription);
+  await service.waitFor(3);
+  await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 1); // prettier-ignore
+});
+
+test.each([
+  ['an address inside', { endpoint: 'https://169.254.169.254/push' }, 'blocked_address', '169.254.169.254'],
+  ['a plain URL', { endpoint: 'http://push.example/x' }, 'template', 'not an https URL'],
+  ['credentials', { endpoint: 'https://u:p@push.example/x' }, 'template', 'not an https URL'],
+  ['no keys', { endpoint: 'https://push.example/x', keys: {} }, 'template', 'lacks endpoint, keys.p256dh or keys.auth'],
+  [
+    'a key that is none',
+    { endpoint: 'https://push.example/x', keys: { p256dh: 'AAAA', auth: 'AAAA' } },
+    'template',
+    'cannot be encrypted for',
+  ],
+])('a subscription with %s is a dead letter, and nothing is dialled', async (_what, changed, error, message) => {
+  await start({ allowAddresses: [] });
+  await insert({ ...service.subscription, ...changed });
+  const letter = await dead();
+  expect(letter).toMatchObject({ error, message: expect.stringContaining(message) as string });
+  expect(service.requests).toEqual([]);
+});
+
+test('without leave for loopback the very same subscription is refused', async () => {
+  await start({ allowAddresses: ['10.0.0.0/8'] });
+  await insert(service.subscription);
+  expect(await dead()).toMatchObject({ error: 'blocked_address' });
+  expect(service.requests).toEqual([]);
+});
+
+test('a message that no push service would take is not sent', async () => {
+  await start();
+  await insert(service.subscription, 'x'.repeat(4_000));
+  expect(await dead()).toMatchObject({ error: 'template', message: expect.stringContaining('push services take 3993') as string });
+});
