@@ -3,6 +3,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { startEmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
+import { measureLookups } from './lookups';
 import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
 
 // Each measurement runs the hand-written loop and the service in turn, and only their ratio means much: the machines that run this
@@ -104,6 +105,21 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
         goal: '≈ 1, not 3',
       },
     ];
+  },
+
+  async lookups() {
+    const times = await rounds(measureLookups);
+    const asked = median(times.map((r) => r.asked));
+    return (['hit', 'hit99'] as const).map((part) => {
+      const hit = median(times.map((r) => r[part]));
+      return {
+        what: `a look-up, asked for (p50), and from the cache (${part === 'hit' ? 'p50' : 'p99'})`,
+        bare: `${Math.round(asked * 1_000)} µs`,
+        service: `${(hit * 1_000).toFixed(1)} µs`,
+        ratio: (hit / asked).toFixed(3),
+        goal: part === 'hit99' ? '< 2 ms' : '',
+      };
+    });
   },
 
   async writers(bench) {

@@ -1,3 +1,4 @@
+import { NO_CUSTOM_ACTIONS } from '../src/actions/custom/custom-actions';
 import { loadConfiguration } from '../src/config/load';
 import { startService } from '../src/lifecycle';
 import { createLogger } from '../src/logging/logger';
@@ -9,7 +10,7 @@ async function main(): Promise<void> {
   const onFatal = (error: unknown): never => {
     throw error;
   };
-  await startService({ configuration, logger, applyCapture: true, strict: false, onFatal });
+  await startService({ configuration, custom: NO_CUSTOM_ACTIONS, logger, applyCapture: true, strict: false, onFatal });
   process.send?.({ started: true });
 }
 

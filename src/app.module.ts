@@ -1,23 +1,28 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { Pool } from 'pg';
+import type { Registry } from 'prom-client';
 import { AdminModule } from './admin/admin.module';
 import { Clock } from './event/clock';
 import { StreamService } from './listener/stream.service';
+import { MetricsModule } from './metrics/metrics.module';
+import type { StreamMetrics } from './metrics/stream-metrics';
 
 /** What the running service consists of. The lifecycle makes the parts, in its order; Nest serves them. */
 export interface ServiceParts {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly stream: StreamService;
+  readonly registry: Registry;
+  readonly streamMetrics: StreamMetrics;
 }
 
 @Module({})
 export class AppModule {
-  static of({ pool, clock, stream }: ServiceParts): DynamicModule {
+  static of({ pool, clock, stream, registry, streamMetrics }: ServiceParts): DynamicModule {
     return {
       module: AppModule,
       global: true,
-      imports: [AdminModule],
+      imports: [AdminModule, MetricsModule.of(registry, streamMetrics)],
       providers: [
         { provide: Pool, useValue: pool },
         { provide: Clock, useValue: clock },

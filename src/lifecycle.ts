@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplication } from '@nestjs/common';
 import type { Logger } from 'pino';
+import type { CustomActions } from './actions/custom/custom-actions';
 import { AppModule } from './app.module';
 import type { LoadedConfiguration } from './config/load';
 import { recordConfigVersion } from './database/config-version.sql';
@@ -16,17 +17,22 @@ import { applyCapture, planCapture } from './listener/capture/capture';
 import { StreamService } from './listener/stream.service';
 import { eventLog } from './logging/event-log';
 import { nestLogger } from './logging/logger';
-import type { EventListener } from './pipeline/event-pipeline.service';
+import { PipelineMetrics } from './metrics/pipeline-metrics';
+import { createRegistry } from './metrics/registry';
+import { StreamMetrics } from './metrics/stream-metrics';
+import type { PipelineListener } from './pipeline/pipeline-listener';
 import { VERSION } from './version';
 
 export interface StartOptions {
   readonly configuration: LoadedConfiguration;
+  /** Those that the configuration was loaded with; closed with the service. */
+  readonly custom: CustomActions;
   readonly logger: Logger;
   /** Bring the triggers to what the file says before starting. */
   readonly applyCapture: boolean;
   /** Refuse to start when the triggers differ from the file. */
   readonly strict: boolean;
-  readonly listeners?: readonly EventListener[];
+  readonly listeners?: readonly PipelineListener[];
   readonly clock?: Clock;
   /** Called when the service cannot go on without a person. */
   readonly onFatal: (error: unknown) => void;
@@ -49,7 +55,7 @@ export interface Service {
  * @throws OperatorError for everything that a person can mend
  */
 export async function startService(options: StartOptions): Promise<Service> {
-  const stops: (() => Promise<unknown>)[] = [];
+  const stops: (() => Promise<unknown>)[] = [() => options.custom.close()];
   const stop = async (): Promise<void> => {
     for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
   };
@@ -62,7 +68,7 @@ export async function startService(options: StartOptions): Promise<Service> {
 }
 
 async function start(options: StartOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
-  const { configuration, logger, listeners = [], clock = new SystemClock(), onFatal } = options;
+  const { configuration, custom, logger, listeners = [], clock = new SystemClock(), onFatal } = options;
   const { settings, file } = configuration;
 
   const url = settings.databaseUrl ?? (await startEmbedded(settings.dataDir, logger, stops));
@@ -73,6 +79,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   const configVersion = await recordConfigVersion(pool, file.source.hash, file.source.text, `${process.env['USER'] ?? 'start'}@${VERSION}`);
   await bringCapture(url, options);
 
+  const registry = createRegistry(settings.stream);
   let server: INestApplication | null = null;
   const address = (): string | null => (server === null ? null : addressOf(server));
   const stream = new StreamService({
@@ -84,12 +91,14 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     observers: file.definition.observers,
     alerts: file.definition.alerts,
     observersOf: configuration.observersOf,
+    custom,
     configVersion,
     version: VERSION,
     address,
-    listeners: [eventLog(logger, clock), ...listeners],
+    listeners: [eventLog(logger, clock), new PipelineMetrics(registry, clock), ...listeners],
   });
-  server = await listen(AppModule.of({ pool, clock, stream }), settings.host, settings.port, logger);
+  const streamMetrics = new StreamMetrics(registry, pool, stream, settings.stream, logger);
+  server = await listen(AppModule.of({ pool, clock, stream, registry, streamMetrics }), settings.host, settings.port, logger);
   stops.push(() => server.close());
   await stream.start(onFatal);
   stops.push(() => stream.stop());

@@ -4,8 +4,7 @@ import type { Outcome } from '../event/outcome';
 
 /** One action of one observer, ready to run: templates compiled, connections pooled. Lives as long as its configuration version. */
 export interface PreparedAction {
-  /** What limits and backlog belong to. */
-  readonly endpoint: string;
+  /** Those of its endpoint. */
   readonly limits: EndpointLimits;
   /** No run takes longer, in milliseconds; claims are leased for it. */
   readonly timeout: number;

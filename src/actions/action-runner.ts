@@ -5,20 +5,42 @@ import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import type { Settings } from '../config/settings';
 import type { OnceStore } from '../delivery/once';
+import { TemplateRenderError } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
+import { cacheAction } from './cache.action';
+import type { CustomActions } from './custom/custom-actions';
 import { databaseAction } from './database.action';
 import { emailAction } from './email.action';
 import { HttpSenders } from './http-sender';
 import { logAction } from './log.action';
 import { Mailer } from './mailer';
+import { NatsServer } from './nats-server';
+import { publishAction } from './publish.action';
+import { RedisServer } from './redis-server';
 import { slackAction } from './slack.action';
 import { PushProviders } from './push.action';
 import { smsAction } from './sms.action';
+import { searchAction } from './search.action';
+import { SearchConnection } from './search/connection';
 import { webhookAction } from './webhook.action';
 
 /** What actions other than HTTP ones work with. */
 export interface Connections {
-  readonly settings: Pick<Settings, 'smtpUrl' | 'smsUrl' | 'fcmCredentials' | 'fcmUrl' | 'vapidPrivateKey' | 'vapidSubject'>;
+  readonly settings: Pick<
+    Settings,
+    | 'redisUrl'
+    | 'natsUrl'
+    | 'smtpUrl'
+    | 'smsUrl'
+    | 'fcmCredentials'
+    | 'fcmUrl'
+    | 'vapidPrivateKey'
+    | 'vapidSubject'
+    | 'elasticsearchUrl'
+    | 'elasticsearchApiKey'
+    | 'elasticsearchCaFile'
+  >;
+  readonly custom: CustomActions;
   /** Closed with the runner. */
   readonly once: OnceStore;
 }
@@ -28,7 +50,10 @@ export class ActionRunner {
   private readonly prepared = new Map<ActionDefinition, PreparedAction>();
   private readonly senders = new HttpSenders();
   private readonly mailer: Mailer | null;
+  private readonly redis: RedisServer | null;
+  private readonly nats: NatsServer | null;
   private readonly push: PushProviders;
+  private readonly search: SearchConnection;
 
   /** Prepares every action of a configuration; what it refuses, it refuses before the first event. */
   constructor(
@@ -36,7 +61,10 @@ export class ActionRunner {
     private readonly logger: Logger,
     private readonly connections: Connections,
   ) {
-    const { smtpUrl } = connections.settings;
+    const { smtpUrl, redisUrl, natsUrl } = connections.settings;
+    this.redis = redisUrl === null ? null : new RedisServer(redisUrl);
+    this.nats = natsUrl === null ? null : new NatsServer(natsUrl);
+    this.search = new SearchConnection(connections.settings);
     this.push = new PushProviders(this.senders, connections.settings);
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
     this.prepareAll(observers);
@@ -55,8 +83,8 @@ export class ActionRunner {
     return prepared;
   }
 
-  get actions(): Iterable<PreparedAction> {
-    return this.prepared.values();
+  get actions(): Iterable<readonly [ActionDefinition, PreparedAction]> {
+    return this.prepared;
   }
 
   /** One try. Never rejects: broken plumbing is an `internal` outcome, logged with its stack, and tried again. */
@@ -65,6 +93,7 @@ export class ActionRunner {
     try {
       return await this.actionOf(delivery).run(delivery, deliveryId(event.id, observer.name, action.name));
     } catch (error) {
+      if (error instanceof TemplateRenderError) return failed('template', error.message);
       this.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke');
       return failed('internal', messageOf(error));
     }
@@ -73,7 +102,8 @@ export class ActionRunner {
   /** Ends all connections; tries under way end as `interrupted`. */
   async close(): Promise<void> {
     this.mailer?.close();
-    await Promise.all([this.senders.close(), this.push.close(), this.connections.once.close()]);
+    this.redis?.close();
+    await Promise.all([this.nats?.close(), this.search.close(), this.senders.close(), this.push.close(), this.connections.once.close()]);
   }
 
   private prepare(action: ActionDefinition, observer: string): PreparedAction {
@@ -90,6 +120,14 @@ export class ActionRunner {
         return smsAction(this.senders, this.connections.settings.smsUrl).prepare(action, observer);
       case 'push':
         return this.push.prepare(action);
+      case 'cache':
+        return cacheAction(this.redis).prepare(action, observer);
+      case 'publish':
+        return publishAction(this.nats, this.redis).prepare(action, observer);
+      case 'custom':
+        return this.connections.custom.prepare(action, this.logger);
+      case 'search':
+        return searchAction(this.search).prepare(action, observer);
       case 'log':
         return logAction(this.logger).prepare(action, observer);
     }

@@ -14,7 +14,6 @@ export function databaseAction(once: OnceStore): ActionHandler<DatabaseActionDef
 }
 
 class PreparedCall implements PreparedAction {
-  readonly endpoint = 'database';
   // Its failures are the function's or our own database's: neither gets better by leaving it alone.
   readonly limits = { concurrency: ONCE_CONNECTIONS, rateLimit: null, circuitBreaker: null };
   readonly timeout: number;

@@ -2,7 +2,7 @@ import addressParser from 'nodemailer/lib/addressparser';
 import { DEFAULT_BREAKER, type EmailActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
-import { failed, type Outcome } from '../event/outcome';
+import type { Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { SMTP_CONNECTIONS, type Mail, type Mailer } from './mailer';
@@ -19,7 +19,6 @@ export function emailAction(mailer: Mailer | null): ActionHandler<EmailActionDef
 }
 
 class PreparedEmail implements PreparedAction {
-  readonly endpoint = 'smtp';
   readonly limits = { concurrency: SMTP_CONNECTIONS, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
   private readonly addresses: Readonly<Record<'from' | 'to' | 'cc' | 'bcc' | 'reply_to', readonly Template[]>>;
@@ -47,12 +46,7 @@ class PreparedEmail implements PreparedAction {
   }
 
   run({ event }: Delivery, id: string): Promise<Outcome> {
-    try {
-      return this.mailer.send(this.mail(event, id), this.timeout);
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
-      throw error;
-    }
+    return this.mailer.send(this.mail(event, id), this.timeout);
   }
 
   private mail(event: EntityEvent, id: string): Mail {

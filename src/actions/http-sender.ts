@@ -1,9 +1,12 @@
-import { Pool, type Dispatcher } from 'undici';
-import type { EndpointDefinition } from '../event/definitions';
+import type { SecureContextOptions } from 'node:tls';
+import { Pool, type buildConnector, type Dispatcher } from 'undici';
+import type { EndpointDefinition, EndpointTls } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { failed, type ErrorKind, type Outcome } from '../event/outcome';
-import { AddressPolicy, BlockedAddressError, guardedConnector } from './outbound-guard';
-import { isTlsFailure, tlsMessage } from './tls-failure';
+import { DeadlineError, InterruptedError, networkFailure } from './network-failure';
+import { AddressPolicy, guardedConnector } from './outbound-guard';
+import { ProxyError, proxyConnector } from './proxy-connector';
+import { tlsMessage } from './tls-failure';
 
 /** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
 const RESPONSE_CAP = 64 * 1024;
@@ -35,15 +38,21 @@ export class HttpSenders {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Keep-alive connections to one origin. Redirects are not followed. */
 export class HttpSender {
+  /** For requests that wait here for their turn instead of in the pool, where their deadline runs. */
+  readonly places: Places;
   private readonly pool: Pool;
+  private readonly closer = new AbortController();
 
   constructor(private readonly endpoint: EndpointDefinition) {
+    this.places = new Places(endpoint.concurrency);
     this.pool = new Pool(originOf(endpoint.url), {
       connections: endpoint.concurrency,
       pipelining: 1,
-      connect: guardedConnector(new AddressPolicy(endpoint.allowAddresses, endpoint.name), endpoint.timeout),
+      connect: connectorOf(endpoint, this.closer.signal),
       // One deadline of our own covers dialling, headers and body; undici's are per phase, and a dripping body resets them.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -53,14 +62,57 @@ export class HttpSender {
 
   /** Never rejects: what goes wrong is an outcome. */
   send(request: HttpRequest): Promise<Outcome> {
+    return new Promise((resolve) => this.dispatch(request, new Exchange(this.endpoint, false, resolve)));
+  }
+
+  /** The same for an answer that matters: one that is not whole has failed. The body is empty when it has. */
+  fetch(request: HttpRequest): Promise<readonly [Outcome, Buffer]> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(this.endpoint.timeout, resolve);
-      this.pool.dispatch({ ...request, headers: request.headers as string[] }, exchange);
+      const exchange: Exchange = new Exchange(this.endpoint, true, (outcome) => resolve([outcome, outcome.ok ? exchange.body : NOTHING]));
+      this.dispatch(request, exchange);
     });
   }
 
+  private dispatch(request: HttpRequest, exchange: Exchange): void {
+    const { path, method, headers, body } = request;
+    this.pool.dispatch({ path, method, headers: headers as string[], body }, exchange);
+  }
+
+  /** Aborted when the connections are ended. */
+  get closing(): AbortSignal {
+    return this.closer.signal;
+  }
+
   async close(): Promise<void> {
+    this.closer.abort(new InterruptedError());
     await this.pool.destroy(new InterruptedError());
+  }
+}
+
+/** How many requests may be under way; who finds none free is told when one is, in the order of asking. */
+export class Places {
+  private readonly waiting = new Set<() => void>();
+
+  constructor(private free: number) {}
+
+  take(): boolean {
+    if (this.free === 0) return false;
+    this.free--;
+    return true;
+  }
+
+  /** @param retry called once; takes a place, or asks again */
+  whenFree(retry: () => void): void {
+    this.waiting.add(retry);
+  }
+
+  leave(): void {
+    this.free++;
+    for (const retry of this.waiting) {
+      if (this.free === 0) return;
+      this.waiting.delete(retry);
+      retry();
+    }
   }
 }
 
@@ -74,14 +126,6 @@ function originOf(url: string): string {
   return new URL(splitUrl(url)[0]).origin;
 }
 
-class InterruptedError extends Error {
-  override readonly name = 'InterruptedError';
-}
-
-class DeadlineError extends Error {
-  override readonly name = 'DeadlineError';
-}
-
 /** One request and its answer. undici's `dispatch` with a handler costs half of `request`, which makes a stream of every body. */
 class Exchange implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | null = null;
@@ -91,12 +135,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readonly chunks: Buffer[] = [];
   private received = 0;
   private expired = false;
+  private complete = false;
 
+  /** @param whole whether the body of a success is kept, and must be all there */
   constructor(
-    private readonly timeout: number,
+    private readonly endpoint: EndpointDefinition,
+    private readonly whole: boolean,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
-    this.timer = setTimeout(() => this.expire(), timeout);
+    this.timer = setTimeout(() => this.expire(), endpoint.timeout);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -115,7 +162,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.succeeded && this.received < EXCERPT) this.chunks.push(chunk.subarray(0, EXCERPT - this.received));
+    const kept = this.succeeded ? (this.whole ? RESPONSE_CAP : 0) : EXCERPT;
+    if (this.received < kept) this.chunks.push(chunk.subarray(0, kept - this.received));
     this.received += chunk.length;
     if (this.received > RESPONSE_CAP) {
       this.settle();
@@ -124,13 +172,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.complete = true;
     this.settle();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     // The status was in: what became of the body changes nothing.
     if (this.status !== null) return this.settle();
-    this.finish(this.expired ? this.deadlineOutcome() : failureOf(error));
+    this.finish(this.expired ? this.deadlineOutcome() : failureOf(error, this.endpoint));
   }
 
   private expire(): void {
@@ -145,15 +194,27 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private deadlineOutcome(): Outcome {
-    return failed('timeout', `no answer within ${this.timeout} ms`);
+    const { timeout, proxy } = this.endpoint;
+    return failed('timeout', `no answer within ${timeout} ms${proxy === null ? '' : `, through the proxy ${new URL(proxy).host}`}`);
   }
 
   private settle(): void {
     const { status } = this;
+    if (this.succeeded && this.whole && !this.complete) return this.finish(this.cutOff());
     if (this.succeeded || status === null) return this.finish({ ok: true, status });
     const excerpt = this.chunks.length > 0 ? Buffer.concat(this.chunks).toString('utf8') : null;
     const [error, message] = describeStatus(status);
     this.finish(failed(error, message, { status, retryAfter: this.retryAfter, excerpt }));
+  }
+
+  private cutOff(): Outcome {
+    if (this.expired) return failed('timeout', `the answer was not whole within ${this.endpoint.timeout} ms`, { status: this.status });
+    const why = this.received > RESPONSE_CAP ? 'the answer is longer than 64 KiB' : 'the answer broke off';
+    return failed('connection', why, { status: this.status });
+  }
+
+  get body(): Buffer {
+    return Buffer.concat(this.chunks);
   }
 
   private finish(outcome: Outcome): void {
@@ -176,22 +237,30 @@ export function parseRetryAfter(value: string, now: number): number | null {
   return milliseconds >= 0 ? Math.min(milliseconds, Number.MAX_SAFE_INTEGER) : null;
 }
 
-function failureOf(error: Error): Outcome {
-  const kind = kindOf(error);
-  return failed(kind, kind === 'tls' ? tlsMessage(error) : messageOf(error));
+function failureOf(error: Error, { tls }: EndpointDefinition): Outcome {
+  if (error instanceof ProxyError) return failed('proxy', error.message, { status: error.status });
+  const kind = networkFailure(error);
+  const { code = '' } = error as { code?: string };
+  // Node's servers, for one, send no alert when they do not trust a certificate: they hang up.
+  if (kind === 'connection' && /^(ECONNRESET|UND_ERR_SOCKET)$/.test(code) && (tls?.cert ?? null) !== null)
+    return failed(kind, `${messageOf(error)}; a receiver that does not accept the client certificate may hang up so`);
+  return failed(
+    kind,
+    kind === 'tls' ? tlsMessage(error, (tls?.ca ?? null) === null ? UNKNOWN_TO_MACHINE : NOT_IN_CA_FILE) : messageOf(error),
+  );
 }
 
-/** It did not come to the receiver: this machine has no way to it, or to anybody. */
-const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL', 'EMFILE', 'ENFILE']);
+const UNKNOWN_TO_MACHINE =
+  "the receiver's certificate comes from no authority that this machine trusts; if it is meant, give tls: { ca_file: … } on the endpoint, or start the service with NODE_EXTRA_CA_CERTS=<file with the authority's certificate>";
+const NOT_IN_CA_FILE =
+  "the receiver's certificate comes from no authority in the endpoint's ca_file; if it is meant, put the certificate of its authority there";
 
-function kindOf(error: Error): ErrorKind {
-  if (error instanceof BlockedAddressError) return 'blocked_address';
-  if (error instanceof InterruptedError) return 'interrupted';
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return kindOf(error.errors[0]);
-  const { code = '' } = error as { code?: string };
-  if (NO_ROUTE.has(code)) return 'network';
-  if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
-  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'configuration';
-  return isTlsFailure(code) ? 'tls' : 'connection';
+function connectorOf({ name, allowAddresses, timeout, tls, proxy }: EndpointDefinition, closing: AbortSignal): buildConnector.connector {
+  const policy = new AddressPolicy(allowAddresses, name);
+  const options = { timeout, tls: secureContextOf(tls) };
+  return proxy === null ? guardedConnector(policy, options) : proxyConnector(proxy, policy, options, closing);
+}
+
+function secureContextOf(tls: EndpointTls | null): SecureContextOptions {
+  return { ca: tls?.ca ?? undefined, cert: tls?.cert ?? undefined, key: tls?.key ?? undefined };
 }

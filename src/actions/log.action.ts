@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import type { LogActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { eventTypeName } from '../event/envelope';
-import { failed, type Outcome } from '../event/outcome';
-import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { Outcome } from '../event/outcome';
+import { compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 
 /** Writes one structured line to the service's own log. */
@@ -12,7 +12,6 @@ export function logAction(logger: Logger): ActionHandler<LogActionDefinition> {
 }
 
 class PreparedLog implements PreparedAction {
-  readonly endpoint = 'log';
   readonly limits = { concurrency: Number.MAX_SAFE_INTEGER, rateLimit: null, circuitBreaker: null };
   readonly timeout = 1_000;
   private readonly message: Template | null;
@@ -26,21 +25,16 @@ class PreparedLog implements PreparedAction {
   }
 
   run({ event }: Delivery, id: string): Promise<Outcome> {
-    try {
-      const message = this.message?.render(event).text ?? `${eventTypeName(event)} ${event.entityKey}`;
-      const fields = {
-        observer: this.observer,
-        delivery: id,
-        event: event.id,
-        entity: event.entityType,
-        key: event.entityKey,
-        kind: event.kind,
-      };
-      this.logger[this.definition.level](fields, message);
-      return Promise.resolve({ ok: true, status: null });
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
-      throw error;
-    }
+    const message = this.message?.render(event).text ?? `${eventTypeName(event)} ${event.entityKey}`;
+    const fields = {
+      observer: this.observer,
+      delivery: id,
+      event: event.id,
+      entity: event.entityType,
+      key: event.entityKey,
+      kind: event.kind,
+    };
+    this.logger[this.definition.level](fields, message);
+    return Promise.resolve({ ok: true, status: null });
   }
 }

@@ -1,6 +1,7 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import type { SecureContextOptions } from 'node:tls';
 import { buildConnector } from 'undici';
 
 /** A destination that no setting allows. It is dead at once: the same address would be refused again. */
@@ -114,12 +115,22 @@ export type Lookup = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
+export interface ConnectorOptions {
+  /** Until a connection stands, TLS included; milliseconds. */
+  readonly timeout: number;
+  readonly tls?: SecureContextOptions;
+}
+
 /**
  * A connector for undici that dials only what the policy allows. The address that is checked is the one that is dialled: literals
  * before connecting, names in the look-up that the socket itself uses, and the peer once more when it stands. So there is no time
  * between check and use for a name to change its address.
  */
-export function guardedConnector(policy: AddressPolicy, timeout: number, resolve: Lookup = dnsLookup): buildConnector.connector {
+export function guardedConnector(
+  policy: AddressPolicy,
+  { timeout, tls = {} }: ConnectorOptions,
+  resolve: Lookup = dnsLookup,
+): buildConnector.connector {
   const lookup = (host: string, options: object, callback: (error: Error | null, addresses: LookupAddress[]) => void): void => {
     resolve(host, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
@@ -129,13 +140,15 @@ export function guardedConnector(policy: AddressPolicy, timeout: number, resolve
       callback(first === undefined ? connectionError('ENOTFOUND', `${host} has no address`) : policy.refusal(first.address, host), []);
     });
   };
-  const connect = buildConnector({ timeout, autoSelectFamily: true, lookup: lookup });
+  const connect = buildConnector({ ...tls, timeout, autoSelectFamily: true, lookup: lookup });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');
     if (isIP(host) && !policy.allows(host, host)) return callback(policy.refusal(host, host), null);
     connect(options, (...result) => {
       const [error, socket] = result;
       if (error) return callback(error, null);
+      // In TLS 1.3 a receiver refuses a client after its handshake, by an alert. undici would forget it over the end that follows.
+      socket.once('error', () => socket.destroy());
       const peer = socket.remoteAddress;
       if (peer !== undefined && policy.allows(peer, host)) return callback(null, socket);
       socket.destroy();

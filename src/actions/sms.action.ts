@@ -2,7 +2,7 @@ import type { EndpointDefinition, SmsActionDefinition } from '../event/definitio
 import { DEFAULT_BREAKER } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
-import { failed, type Failed, type Outcome } from '../event/outcome';
+import type { Failed, Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { splitUrl, type HttpSender, type HttpSenders } from './http-sender';
@@ -72,11 +72,12 @@ function endpointOf({ endpoint, host }: Account, timeout: number): EndpointDefin
     circuitBreaker: DEFAULT_BREAKER,
     // Named by whoever runs the service, as the database is.
     allowAddresses: [host],
+    tls: null,
+    proxy: null,
   };
 }
 
 class PreparedSms implements PreparedAction {
-  readonly endpoint = 'sms';
   readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
   private readonly to: Template;
@@ -95,13 +96,7 @@ class PreparedSms implements PreparedAction {
   }
 
   async run({ event }: Delivery): Promise<Outcome> {
-    let body: Buffer;
-    try {
-      body = Buffer.from(this.form(event).toString());
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return failed('template', error.message);
-      throw error;
-    }
+    const body = Buffer.from(this.form(event).toString());
     const { authorization, endpoint } = this.account;
     const headers = ['authorization', authorization, 'content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
     const outcome = await this.sender.send({ path: splitUrl(endpoint)[1], method: 'POST', headers, body });

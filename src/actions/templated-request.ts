@@ -2,8 +2,8 @@ import type { EndpointDefinition, EndpointLimits, WebhookActionDefinition } from
 import { causeOf } from '../event/cause';
 import type { Delivery } from '../event/delivery';
 import { envelopeText } from '../event/envelope';
-import { failed, type Outcome } from '../event/outcome';
-import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { Outcome } from '../event/outcome';
+import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { splitUrl, type HttpSender } from './http-sender';
 import type { signer } from './signature';
@@ -20,7 +20,6 @@ export interface RequestTemplate {
 
 /** One HTTP request per delivery, made of templates: what webhooks and the services that speak HTTP have in common. */
 export class TemplatedRequest implements PreparedAction {
-  readonly endpoint: string;
   readonly limits: EndpointLimits;
   readonly timeout: number;
   private readonly path: Template;
@@ -31,7 +30,6 @@ export class TemplatedRequest implements PreparedAction {
     private readonly sender: HttpSender,
   ) {
     const { endpoint, headers } = template;
-    this.endpoint = endpoint.name;
     this.limits = endpoint;
     this.timeout = endpoint.timeout;
     this.path = compileTemplate(splitUrl(endpoint.url)[1], 'url');
@@ -43,16 +41,9 @@ export class TemplatedRequest implements PreparedAction {
     const { method, body: template, sign } = this.template;
     const timestamp = Math.floor(Date.now() / 1_000);
     const headers: string[] = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-cause', causeOf(delivery)];
-    let path: string;
-    let body: Buffer | null;
-    try {
-      for (const [name, value] of this.headers) headers.push(name, value.render(event).text);
-      path = this.path.render(event).text;
-      body = method === 'GET' ? null : Buffer.from(template === null ? envelopeText(event) : template.render(event).text);
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
-      throw error;
-    }
+    for (const [name, value] of this.headers) headers.push(name, value.render(event).text);
+    const path = this.path.render(event).text;
+    const body = method === 'GET' ? null : Buffer.from(template === null ? envelopeText(event) : template.render(event).text);
     if (sign !== null) headers.push('webhook-signature', sign(id, timestamp, body ?? NOTHING));
     if (event.traceparent !== null && TRACEPARENT.test(event.traceparent)) headers.push('traceparent', event.traceparent);
     return this.sender.send({ path, method, headers, body });

@@ -2,16 +2,17 @@ import type { WebhookActionDefinition } from '../event/definitions';
 import { sendsJson, webhookHeaders } from '../event/webhook-headers';
 import { compileBody } from '../matching/template/template';
 import type { ActionHandler } from './action-handler';
+import { BatchedRequest } from './batched-request';
 import type { HttpSenders } from './http-sender';
 import { signer } from './signature';
 import { TemplatedRequest } from './templated-request';
 
-/** Sends the envelope, or a body of the observer's own, to an HTTP endpoint, signed as Standard Webhooks says. */
+/** Sends the envelope, or a body of the observer's own, to an HTTP endpoint, signed as Standard Webhooks says; one by one, or in batches. */
 export function webhookAction(senders: HttpSenders): ActionHandler<WebhookActionDefinition> {
   return {
     type: 'webhook',
-    prepare(definition) {
-      const { endpoint, method, body } = definition;
+    prepare(definition, observer) {
+      const { endpoint, method, body, batch, name } = definition;
       const request = {
         endpoint,
         method,
@@ -19,7 +20,8 @@ export function webhookAction(senders: HttpSenders): ActionHandler<WebhookAction
         body: body === null ? null : compileBody(body, sendsJson(definition)),
         sign: endpoint.signingSecrets.length > 0 ? signer(endpoint.signingSecrets) : null,
       };
-      return new TemplatedRequest(request, senders.for(endpoint));
+      const sender = senders.for(endpoint);
+      return batch === null ? new TemplatedRequest(request, sender) : new BatchedRequest(request, batch, `${observer}/${name}`, sender);
     },
   };
 }

@@ -9,6 +9,7 @@ import {
 import { Pool } from 'pg';
 import { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
+import { within } from '../event/within';
 import { StreamService } from '../listener/stream.service';
 
 const DATABASE_TIMEOUT = 2_000;
@@ -47,17 +48,13 @@ export class HealthController {
 
   private async database(): Promise<HealthIndicatorResult> {
     const check = this.indicator.check('database');
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${DATABASE_TIMEOUT} ms`)), DATABASE_TIMEOUT);
-    });
     try {
-      await Promise.race([this.pool.query('select 1'), late]);
+      await within(this.pool.query('select 1'), DATABASE_TIMEOUT, () => {
+        throw new Error(`no answer within ${DATABASE_TIMEOUT} ms`);
+      });
       return check.up();
     } catch (error) {
       return check.down(messageOf(error));
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -66,8 +63,7 @@ export class HealthController {
     const { state } = this.stream;
     const silent = this.clock.monotonic() - this.stream.progressAt;
     const details = { state, silent_ms: Math.round(silent) };
-    const ready = state === 'standing by' || (state === 'leading' && silent < this.stream.stuckAfter);
-    return ready ? check.up(details) : check.down(details);
+    return this.stream.healthy ? check.up(details) : check.down(details);
   }
 
   private started(): HealthIndicatorResult {

@@ -39,3 +39,12 @@ export async function loadCheckpoint(client: ClientBase | Pool, stream: string, 
   }
   return { previous: row.previous, target: row.target, after: Number(row.after) };
 }
+
+/** Where the stream stands, for whoever only looks; null when it has never been read. */
+export async function readCheckpoint(client: ClientBase | Pool, stream: string): Promise<Cursor | null> {
+  const { rows } = await client.query<Cursor>(
+    'select previous::text, target::text, after::float8 as after from observers.checkpoint where stream = $1',
+    [stream],
+  );
+  return rows[0] ?? null;
+}

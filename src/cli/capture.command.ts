@@ -2,7 +2,7 @@ import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
 import type { CapturePlan } from '../listener/capture/capture';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
-import { withDatabase } from './database';
+import { onDatabase, withDatabase } from './database';
 import { confirm } from './confirm';
 import { colors, print, printJson, printTable } from './output';
 
@@ -81,9 +81,7 @@ class CaptureRemoveCommand extends ObserversCommand {
     if (table === undefined)
       throw new OperatorError('no table named', 'Say which: fraiseql-observers capture remove public.orders', ExitCode.error);
     const { planRemoval } = await import('../listener/capture/capture');
-    const { loadSettings } = await import('../config/load');
-    const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
-    await withDatabase(settings, async (client) => {
+    await onDatabase(flags, async (client) => {
       const statements = await planRemoval(client, table);
       await confirm(`End the capture of ${table}? Changes from now on are not recorded.`, flags.yes ?? false);
       await client.query(['begin', ...statements, 'commit'].join(';\n'));

@@ -1,6 +1,10 @@
 import { Command, CommandRunner, SubCommand } from 'nest-commander';
-import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
-import { printJson, printTable } from './output';
+import type { RecordedVersion } from '../checkpoint/config-period.sql';
+import { ExitCode, OperatorError } from '../event/errors';
+import { configurationOf, loadInputOf, ObserversCommand, type GlobalOptions } from './command';
+import { onDatabase } from './database';
+import { shortTime } from './dlq/item';
+import { colors, print, printJson, printTable } from './output';
 
 @SubCommand({ name: 'list', description: 'every setting: its value, where it comes from, what it means' })
 export class ConfigListCommand extends ObserversCommand {
@@ -15,9 +19,78 @@ export class ConfigListCommand extends ObserversCommand {
   }
 }
 
+@SubCommand({ name: 'history', description: 'the versions of the observers file that services have run with, newest first' })
+export class ConfigHistoryCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const { readVersions } = await import('../checkpoint/config-period.sql');
+    const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
+    if (flags.format === 'json') return printJson(versions);
+    printTable(
+      ['version', 'recorded', 'by', 'led from', 'now'],
+      versions.map(({ version, recordedAt, by, ledFrom, current }) => [
+        version, shortTime(recordedAt), by, ledFrom === null ? null : shortTime(ledFrom), current ? colors.green('leads') : '',
+      ]), // prettier-ignore
+    );
+  }
+}
+
+@SubCommand({
+  name: 'diff',
+  arguments: '[from] [to]',
+  description: 'what changed between two versions, or from the current version to the file',
+})
+export class ConfigDiffCommand extends ObserversCommand {
+  async run([from, to]: string[], flags: GlobalOptions): Promise<void> {
+    const { createTwoFilesPatch } = await import('diff');
+    const { readVersions } = await import('../checkpoint/config-period.sql');
+    const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
+    const old = from === undefined ? currentOf(versions) : versionOf(versions, from);
+    const next = to === undefined ? await fileOf(flags) : versionOf(versions, to);
+    const same = old.source === next.source;
+    const patch = same ? '' : createTwoFilesPatch(old.name, next.name, old.source, next.source, undefined, undefined, { context: 3 });
+    if (flags.format === 'json') return printJson({ from: old.name, to: next.name, same, patch });
+    if (same) return print(`${old.name} and ${next.name} are the same`);
+    for (const line of patch.split('\n').slice(1)) print(coloured(line));
+  }
+}
+
+interface Side {
+  readonly name: string;
+  readonly source: string;
+}
+
+async function fileOf(flags: GlobalOptions): Promise<Side> {
+  const { readObserversText } = await import('../config/load');
+  const { path, text } = readObserversText(loadInputOf(flags));
+  return { name: path, source: text };
+}
+
+function currentOf(versions: readonly RecordedVersion[]): Side {
+  const found = versions.find(({ current }) => current);
+  if (found === undefined) throw new OperatorError('no service has led this stream yet, so there is no version to compare with', 'Start one: fraiseql-observers start', ExitCode.notFound); // prettier-ignore
+  return { name: `version ${found.version}`, source: found.source };
+}
+
+function versionOf(versions: readonly RecordedVersion[], text: string): Side {
+  const found = versions.find(({ version }) => String(version) === text);
+  if (found === undefined)
+    throw new OperatorError(`there is no version ${text}`, 'What there is: fraiseql-observers config history', ExitCode.notFound);
+  return { name: `version ${found.version}`, source: found.source };
+}
+
+function coloured(line: string): string {
+  if (/^(---|\+\+\+)/.test(line)) return colors.bold(line);
+  if (line.startsWith('@@')) return colors.cyan(line);
+  return line.startsWith('+') ? colors.green(line) : line.startsWith('-') ? colors.red(line) : line;
+}
+
+const SUB_COMMANDS = [ConfigListCommand, ConfigHistoryCommand, ConfigDiffCommand];
+
 // Without options of its own: it would swallow those of its subcommands.
-@Command({ name: 'config', description: 'the effective configuration', subCommands: [ConfigListCommand] })
+@Command({ name: 'config', description: 'the effective configuration, and what it was', subCommands: SUB_COMMANDS })
 export class ConfigCommand extends CommandRunner {
+  static readonly subCommands = SUB_COMMANDS;
+
   run(): Promise<void> {
     this.command.help();
   }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
 import { ExitCode, OperatorError } from '../event/errors';
-import type { GlobalOptions } from './command';
+import { loadInputOf, type GlobalOptions } from './command';
 
 /**
  * Works on the service's database: DATABASE_URL, or the embedded PostgreSQL of the data folder while a service runs it.
@@ -40,6 +40,6 @@ export async function databaseUrl(settings: Settings): Promise<string> {
 /** The same, for commands that need no observers file but its settings. */
 export async function onDatabase<T>(flags: GlobalOptions, work: (client: Client, settings: Settings) => Promise<T>): Promise<T> {
   const { loadSettings } = await import('../config/load');
-  const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
+  const settings = loadSettings(loadInputOf(flags));
   return withDatabase(settings, (client) => work(client, settings));
 }

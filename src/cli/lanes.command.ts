@@ -5,7 +5,7 @@ import type { HeldLane, LaneFilter, LaneRepair } from '../delivery/lane-repair.s
 import { ExitCode, OperatorError } from '../event/errors';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
-import { withDatabase } from './database';
+import { onDatabase } from './database';
 import { colors, cut, duration, print, printJson, printTable } from './output';
 
 interface LaneFlags extends GlobalOptions {
@@ -159,10 +159,8 @@ async function onChosen<T>(flags: RepairFlags, question: string, work: (client: 
 /** Counting more than that would tell nobody more. */
 const MANY = 10_000;
 
-async function onStream<T>(flags: GlobalOptions, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
-  const { loadSettings } = await import('../config/load');
-  const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
-  return withDatabase(settings, (client) => work(client, settings.stream));
+function onStream<T>(flags: GlobalOptions, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
+  return onDatabase(flags, (client, { stream }) => work(client, stream));
 }
 
 function filterOf({ observer, action, entityType, entityKey }: LaneFlags): LaneFilter {

@@ -1,6 +1,6 @@
 import { Command, Option } from 'nest-commander';
 import { ExitCode } from '../event/errors';
-import { ObserversCommand, type GlobalOptions } from './command';
+import { loadInputOf, ObserversCommand, type GlobalOptions } from './command';
 import { databaseUrl } from './database';
 import { colors, print, printJson, printTable } from './output';
 
@@ -24,7 +24,7 @@ export class MigrateCommand extends ObserversCommand {
   async run(_args: string[], flags: MigrateFlags): Promise<void> {
     const { loadSettings } = await import('../config/load');
     const { listMigrations, runMigrations } = await import('../database/migrator');
-    const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
+    const settings = loadSettings(loadInputOf(flags));
     const url = await databaseUrl(settings);
     if (!flags.check && !flags.list) {
       const applied = await runMigrations(url);

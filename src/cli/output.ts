@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import Big from 'big.js';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
 
@@ -24,8 +26,12 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** Numbers of rows keep the digits that PostgreSQL has. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+  // Something that no row can hold: it marks what is written without its quotes.
+  const mark = randomUUID();
+  const text = JSON.stringify(value, function (this: Record<string, unknown>, key: string, plain: unknown) { return this[key] instanceof Big ? `${mark}${String(plain)}` : plain; }, 2); // prettier-ignore
+  print(text.replaceAll(new RegExp(`"${mark}([^"]*)"`, 'g'), '$1'));
 }
 
 /** `1 item`, `2 items`. */

@@ -1,5 +1,5 @@
 import { Command, Option } from 'nest-commander';
-import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
+import { ObserversCommand, runnableConfigurationOf, type GlobalOptions } from './command';
 
 interface StartFlags extends GlobalOptions {
   readonly demo?: boolean;
@@ -33,11 +33,10 @@ export class StartCommand extends ObserversCommand {
     const { runUntilSignal } = await import('./run-until-signal');
     const { createLogger } = await import('../logging/logger');
     const { startService } = await import('../lifecycle');
-    const configuration = await configurationOf(flags);
+    const { configuration, custom } = await runnableConfigurationOf(flags);
     const { settings } = configuration;
     const logger = createLogger(settings.logLevel, settings.logFormat);
-    await runUntilSignal(logger, (onFatal) =>
-      startService({ configuration, logger, applyCapture: flags.apply ?? false, strict: flags.strict ?? false, onFatal }),
-    );
+    const { apply: applyCapture = false, strict = false } = flags;
+    await runUntilSignal(logger, (onFatal) => startService({ configuration, custom, logger, applyCapture, strict, onFatal }));
   }
 }

@@ -1,19 +1,41 @@
-import { Command } from 'nest-commander';
+import { Command, Option } from 'nest-commander';
+import type { Client } from 'pg';
 import type { EndpointState } from '../delivery/endpoint-state';
+import { toTheSecond } from '../event/moment';
 import { LAG_COUNTED, type StreamStatus } from '../delivery/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
-import { withDatabase } from './database';
+import { onDatabase } from './database';
 import { colors, duration, print, printJson } from './output';
+
+/** Between two looks of --watch, in milliseconds. */
+const WATCH_EVERY = 2_000;
+const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 
 @Command({ name: 'status', description: 'who leads, how far the stream is behind, what is retried, dead or quarantined' })
 export class StatusCommand extends ObserversCommand {
-  async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { loadSettings } = await import('../config/load');
+  @Option({ flags: '-w, --watch', description: 'again every two seconds, until Ctrl-C' })
+  parseWatch(): boolean {
+    return true;
+  }
+
+  async run(_args: string[], flags: GlobalOptions & { watch?: boolean }): Promise<void> {
     const { readStatus } = await import('../delivery/status.sql');
-    const settings = loadSettings({ env: process.env, ...(flags.config === undefined ? {} : { configFile: flags.config }) });
-    const status = await withDatabase(settings, (client) => readStatus(client, settings.stream));
-    if (flags.format === 'json') return printJson(status);
-    for (const [label, value] of describe(status)) print(`${colors.dim(label.padEnd(12))} ${value}`);
+    const show = async (client: Client, stream: string): Promise<void> => {
+      const status = await readStatus(client, stream);
+      if (flags.watch === true && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
+      if (flags.format === 'json') printJson(status);
+      else for (const [label, value] of describe(status)) print(`${colors.dim(label.padEnd(12))} ${value}`);
+    };
+    await onDatabase(flags, async (client, { stream }) => {
+      if (flags.watch !== true) return show(client, stream);
+      const { Interruption } = await import('./bulk/interruption');
+      const interruption = new Interruption();
+      while (!interruption.interrupted) {
+        await show(client, stream);
+        await interruption.sleep(WATCH_EVERY);
+      }
+      interruption.end();
+    });
   }
 }
 
@@ -47,9 +69,18 @@ function describe(status: StreamStatus): [string, string][] {
             string,
           ],
         ]),
+    ...status.pausedObservers.map(({ observer, since, by }): [string, string] => [
+      'paused',
+      `${colors.yellow(observer)} since ${toTheSecond(since)} by ${by}; ${status.paused} wait in all   (observers resume)`,
+    ]),
     ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
     ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
   ];
+  for (const { endpoint, since } of status.gone)
+    lines.push([
+      'endpoint',
+      `${endpoint}: ${colors.red('gone')}, it answered 410 at ${toTheSecond(since)}   (dlq retry ID tries it once more)`,
+    ]);
   for (const endpoint of leading?.endpoints ?? []) lines.push(['endpoint', describeEndpoint(endpoint)]);
   if (oldestTransaction !== null) {
     const { pid, user, seconds } = oldestTransaction;

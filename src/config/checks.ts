@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { hasTags } from '../matching/template/template';
 import { didYouMean } from './problems';
 
 // Each answers what is wrong, or null. None repeats the value: it may have come out of a secret.
@@ -8,10 +9,25 @@ import { didYouMean } from './problems';
 export function urlProblem(url: string): string | null {
   const [, scheme = '', authority = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(url) ?? [];
   if (!/^https?$/i.test(scheme)) return 'expected a URL that begins with http:// or https://';
-  if (/\{[{%]/.test(authority)) return 'host and port may not hold a template: where a delivery goes is decided by the file, not by data';
+  if (hasTags(authority)) return 'host and port may not hold a template: where a delivery goes is decided by the file, not by data';
   if (authority.includes('@')) return 'credentials do not belong in a URL, which is logged; give an authorization header';
   if (!URL.canParse(`${scheme}://${authority}`) || authority === '') return 'host or port is not valid';
   return null;
+}
+
+/** @returns null for `http://host:port`, with or without user and password */
+export function proxyProblem(url: string): string | null {
+  const expected = 'expected http://host:port or http://user:password@host:port';
+  if (/^https:/i.test(url)) return `${expected}; the tunnel through it is encrypted to an https receiver all the same`;
+  if (!/^http:\/\/[^/?#\s]+\/?$/i.test(url) || !URL.canParse(url))
+    return `${expected}; in user and password write / ? # @ : % as %2F %3F %23 %40 %3A %25`;
+  const { username, password } = new URL(url);
+  try {
+    decodeURIComponent(username + password);
+    return null;
+  } catch {
+    return 'user or password is not percent-encoded UTF-8; a % is written %25';
+  }
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -21,6 +37,7 @@ const RESERVED = new Set([
   'webhook-timestamp',
   'webhook-signature',
   'observers-cause',
+  'observers-action',
   'content-length',
   'transfer-encoding',
   'host',
@@ -50,6 +67,15 @@ export function secretProblem(secret: string): string | null {
   const bytes = Buffer.from(encoded, 'base64');
   const clean = bytes.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '');
   return clean && bytes.length >= 24 && bytes.length <= 64 ? null : 'expected base64 of 24 to 64 bytes after whsec_';
+}
+
+/** What Elasticsearch accepts as the name of an index. */
+export function indexProblem(index: string): string | null {
+  if (hasTags(index)) return 'an index may hold no template: where documents go is decided by the file, not by data';
+  const valid = index === index.toLowerCase() && !/^[-_+]|^\.{1,2}$|[\\/*?"<>|\s,#:]/.test(index) && Buffer.byteLength(index) <= 255;
+  return valid
+    ? null
+    : 'expected the name of an index: lower case, without \\ / * ? " < > | , # : and blanks, and not beginning with - _ +';
 }
 
 const HOST = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;

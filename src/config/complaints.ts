@@ -1,6 +1,6 @@
 import { compileCondition, ConditionSyntaxError } from '../matching/condition/condition';
-import { TemplateError } from '../matching/template/template';
-import type { Problem } from './problems';
+import { TemplateError, type Template } from '../matching/template/template';
+import { didYouMean, type Problem } from './problems';
 import type { ConfigSource } from './source';
 
 export type Path = readonly (string | number)[];
@@ -9,24 +9,35 @@ export type Path = readonly (string | number)[];
 export class Complaints {
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
+  /** Of the observer that is being linked; null elsewhere, where no look-up may stand. */
+  lookups: { readonly listed: ReadonlySet<string>; readonly known: readonly string[]; readonly used: Set<string> } | null = null;
 
   constructor(readonly source: ConfigSource) {}
 
   condition(path: Path, source: string): void {
     try {
-      compileCondition(source);
+      this.checkLookups(path, compileCondition(source).lookups);
     } catch (error) {
       if (!(error instanceof ConditionSyntaxError)) throw error;
       this.problems.push(this.source.problemWithin(path, error.message, error.line, error.column));
     }
   }
 
-  template(path: Path, compile: () => unknown): void {
+  template(path: Path, compile: () => Pick<Template, 'lookups'>): void {
     try {
-      compile();
+      this.checkLookups(path, compile().lookups);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       this.problems.push(this.source.problemWithin(path, error.message, error.line, error.column));
+    }
+  }
+
+  private checkLookups(path: Path, names: readonly string[]): void {
+    for (const name of names) {
+      if (this.lookups === null) this.complain(path, 'look-ups belong to an observer: they stand in its condition and its actions');
+      else if (this.lookups.listed.has(name)) this.lookups.used.add(name);
+      else if (this.lookups.known.includes(name)) this.complain(path, `the observer does not list the look-up: give lookups: [${name}]`);
+      else this.complain(path, `there is no look-up "${name}"${didYouMean(name, this.lookups.known)}`);
     }
   }
 

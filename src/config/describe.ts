@@ -1,6 +1,8 @@
-import type { ActionDefinition, EndpointDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
+import type { ActionDefinition, CacheActionDefinition, EndpointDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
 import type { LoadedConfiguration } from './load';
-import { CONFIG_VARIABLE, SETTINGS, type Origin, type Setting, type SettingName } from './settings';
+import { CONFIG_VARIABLE, SETTINGS, type SettingName } from './settings';
+import type { Setting } from './settings/kinds';
+import type { Origin } from './settings/resolve';
 import { formatDuration } from './units';
 
 export interface SettingDescription {
@@ -46,7 +48,9 @@ function describeAction(action: ActionDefinition): string {
   switch (action.type) {
     case 'webhook': {
       const signed = action.endpoint.signingSecrets.length > 0 ? 'signed' : 'unsigned';
-      return `${action.name}: ${action.method} ${describeEndpoint(action.endpoint, signed)}`;
+      const { batch } = action;
+      const batched = batch === null ? '' : `, in batches of up to ${batch.max} within ${formatDuration(batch.within)}`;
+      return `${action.name}: ${action.method} ${describeEndpoint(action.endpoint, signed)}${batched}`;
     }
     case 'slack':
       return `${action.name}: a Slack message by ${describeEndpoint(action.endpoint, action.blocks === null ? 'text' : 'blocks')}`;
@@ -58,16 +62,34 @@ function describeAction(action: ActionDefinition): string {
       const to = action.to.provider === 'fcm' ? `Firebase ${action.to.target.kind}` : 'Web Push subscription';
       return `${action.name}: a push to a ${to} (timeout ${formatDuration(action.timeout)})`;
     }
+    case 'cache':
+      return `${action.name}: ${describeCache(action)} in Redis (timeout ${formatDuration(action.timeout)})`;
+    case 'publish': {
+      const to = action.to.broker === 'nats' ? `the subject ${action.to.subject} of NATS` : `the stream ${action.to.stream} of Redis`;
+      return `${action.name}: a message to ${to} (timeout ${formatDuration(action.timeout)})`;
+    }
     case 'database':
       return `${action.name}: ${action.function}(envelope) in the database, exactly once (timeout ${formatDuration(action.timeout)})`;
+    case 'custom':
+      return `${action.name}: ${action.handler}, of a module (timeout ${formatDuration(action.timeout)}, ${action.limits.concurrency} at once)`;
+    case 'search': {
+      const does = { auto: 'a document', index: 'a document', update: 'a merged document', delete: 'a deletion' }[action.operation];
+      return `${action.name}: ${does} in the index ${action.index} (timeout ${formatDuration(action.timeout)})`;
+    }
     case 'log':
       return `${action.name}: a log line at level ${action.level}`;
   }
 }
 
-function describeEndpoint({ url, timeout, concurrency }: EndpointDefinition, what: string): string {
+function describeCache({ keys, patterns, set }: CacheActionDefinition): string {
+  const removed = [...keys, ...patterns.map((pattern) => `all of ${pattern}`)];
+  const written = set === null ? [] : [`sets ${set.key} ${set.ttl === null ? 'for good' : `for ${formatDuration(set.ttl)}`}`];
+  return [...(removed.length > 0 ? [`removes ${removed.join(', ')}`] : []), ...written].join(' and ');
+}
+
+function describeEndpoint({ url, timeout, concurrency, proxy }: EndpointDefinition, what: string): string {
   const { host } = new URL(url.replace(/\{[{%][\s\S]*$/, ''));
-  return `${host} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once)`;
+  return `${host} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once${proxy === null ? '' : `, through the proxy ${new URL(proxy).host}`})`;
 }
 
 function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElapsed, schedule }: RetryPolicy): string {

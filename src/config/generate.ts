@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { jsonSchema } from './schema/observers-file';
-import { envExample } from './settings';
+import { envExample } from './settings/resolve';
 
 /** `npm run schema`: writes what is made from the tables into the package's folder. A test checks that it is current. */
 writeFileSync('observers.schema.json', jsonSchema());

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
+import type { CustomActionTypes } from './custom-action-types';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
-import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, resolveSettings, type Origin, type Origins, type Settings, type SettingsInput } from './settings'; // prettier-ignore
+import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, type Settings } from './settings';
+import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
 import { validateShape } from './validate';
 
@@ -10,6 +12,8 @@ export interface LoadInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** From `--config`; stronger than OBSERVERS_CONFIG. */
   readonly configFile?: string;
+  /** The action types of the modules of `modulesOf`. */
+  readonly custom?: CustomActionTypes;
 }
 
 export interface ObserversFile {
@@ -34,20 +38,27 @@ export interface LoadedConfiguration {
   readonly observersOf: (text: string) => readonly ObserverDefinition[];
 }
 
+const NO_TYPES: CustomActionTypes = { names: [], problemsOf: () => [] };
+
 /** Settings and observers file. @throws ConfigurationError with every problem of both at once */
-export function loadConfiguration({ env, configFile }: LoadInput): LoadedConfiguration {
+export function loadConfiguration({ env, configFile, custom = NO_TYPES }: LoadInput): LoadedConfiguration {
   const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
-  const { definition, warnings } = linkWhole(source, settings, problems);
+  const { definition, warnings } = linkWhole(source, settings, problems, custom);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
-    linkWhole(ConfigSource.of(path, text, env), settings, []).definition.observers;
+    linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
   return { settings, origins, file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } }, observersOf };
 }
 
-function linkWhole(source: ConfigSource, settings: Settings, problems: readonly Problem[]): Pick<ObserversFile, 'definition' | 'warnings'> {
+function linkWhole(
+  source: ConfigSource,
+  settings: Settings,
+  problems: readonly Problem[],
+  custom: CustomActionTypes,
+): Pick<ObserversFile, 'definition' | 'warnings'> {
   const shape = validateShape(source);
-  const linker = new Linker(source, settings);
+  const linker = new Linker(source, settings, custom);
   const definition = shape.content === null ? null : linker.link(shape.content);
   const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
   const all = [...source.unresolved, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
@@ -69,6 +80,39 @@ export function loadSettings({ env, configFile }: LoadInput): Settings {
   const all = [...unresolved, ...problems.filter((problem) => source?.isUnresolved(problem) !== true)];
   if (all.length > 0) throw new ConfigurationError(all);
   return settings;
+}
+
+/**
+ * A text of the file (null: the file as it is) to look at, never to deliver by: what does not resolve here (a secret that only the service has)
+ * is left open.
+ *
+ * @throws ConfigurationError when there is no such file, or it is not YAML, or nothing of ours
+ */
+export function readDefinition({ env, configFile }: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
+  const { path } = configPath({ env, configFile });
+  const source = text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env);
+  const { content, problems } = validateShape(source);
+  if (content === null) throw new ConfigurationError(problems);
+  return new Linker(source, settings, NO_TYPES).link(content);
+}
+
+/** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */
+export function readObserversText({ env, configFile }: LoadInput): { readonly path: string; readonly text: string } {
+  const { path } = configPath({ env, configFile });
+  return { path, text: ConfigSource.read(path, env).text };
+}
+
+/**
+ * The files of the user's own modules, which must be loaded before the observers file can be checked. What is wrong with the settings is
+ * told when they are loaded.
+ *
+ * @throws ConfigurationError when there is no such file, or it is not YAML
+ */
+export function modulesOf({ env, configFile }: LoadInput): readonly string[] {
+  const { path, origin } = configPath({ env, configFile });
+  const source = origin !== 'default' || existsSync(path) ? ConfigSource.read(path, env) : null;
+  const { settings } = resolveSettings({ env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
+  return settings.modules ?? [];
 }
 
 function configPath({ env, configFile }: { env: LoadInput['env']; configFile: string | undefined }): { path: string; origin: Origin } {

@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
-import { ExitCode, OperatorError } from '../event/errors';
+import { ExitCode, messageOf, OperatorError } from '../event/errors';
 
 /** One thing that is wrong, and where. */
 export interface Problem {
@@ -19,6 +19,11 @@ export class ConfigurationError extends OperatorError {
     const count = `${problems.length} problem${problems.length === 1 ? '' : 's'} in the configuration`;
     super(`${count}\n${problems.map((problem) => `  ${describeProblem(problem)}`).join('\n')}`, '', ExitCode.configuration);
   }
+}
+
+/** Why a configuration could not be loaded, in one line. */
+export function describeFailure(error: unknown): string {
+  return error instanceof ConfigurationError ? error.problems.map(describeProblem).join('; ') : messageOf(error);
 }
 
 export function describeProblem({ file, line, column, path, message }: Problem): string {

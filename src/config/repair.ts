@@ -17,6 +17,9 @@ const OBSERVER: StandIn = {
 };
 const ACTION: StandIn = { whole: (i) => ({ type: 'log', name: `malformed-${i}` }), replaceable: ['name'] };
 
+/** Keys of which an action needs one, or another: without it nothing can be said about the rest. */
+const NEEDED = new Set(['type', 'endpoint', 'url', 'text', 'html', 'delete', 'delete_matching', 'set', 'subject', 'stream']);
+
 /**
  * A copy in which what the schema complains of is left out, or replaced where it must be there: so that the checks behind the schema
  * run over the rest, and all problems are told at once. It is never run from.
@@ -48,8 +51,7 @@ function replace(copy: Entry, path: readonly string[]): void {
   }
   const entry = at(copy, path.slice(0, depth));
   const key = path[depth];
-  // Without a type or a destination nothing can be said about the rest of an action.
-  if (entry === undefined || key === undefined || (standIn === ACTION && ['type', 'endpoint', 'url'].includes(key))) {
+  if (entry === undefined || key === undefined || (standIn === ACTION && NEEDED.has(key))) {
     holder[position] = standIn.whole(position);
   } else if (standIn.replaceable.includes(key)) {
     entry[key] = standIn.whole(position)[key];

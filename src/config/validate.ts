@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { didYouMean, type Problem } from './problems';
 import { repair } from './repair';
-import { ACTION_TYPES, LATER_ACTIONS } from './schema/actions';
+import { ACTION_TYPES } from './schema/actions';
 import { LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema/observers-file';
 import type { ConfigSource } from './source';
 
@@ -32,7 +32,7 @@ function toProblems(source: ConfigSource, issue: Issue, prefix: Path): Problem[]
   const path = [...prefix, ...(issue.path as Path)];
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => source.keyProblem(path, key, unknownKey(key, path)));
+      return issue.keys.map((key) => source.keyProblem(path, key, unknownKey(source, key, path)));
     case 'invalid_union':
       return unionProblems(source, issue, path);
     case 'invalid_value':
@@ -57,11 +57,8 @@ function toProblems(source: ConfigSource, issue: Issue, prefix: Path): Problem[]
 function unionProblems(source: ConfigSource, issue: Extract<Issue, { code: 'invalid_union' }>, path: Path): Problem[] {
   if (issue.discriminator !== undefined) {
     const type = source.writtenAt(path);
-    if (LATER_ACTIONS.includes(type)) return [source.problem(path, `action type "${type}" ${LATER}`)];
     const message =
-      type === ''
-        ? `expected a type: ${ACTION_TYPES.join(' or ')}`
-        : `there is no action type "${type}"${didYouMean(type, [...ACTION_TYPES, ...LATER_ACTIONS])}`;
+      type === '' ? `expected a type: ${ACTION_TYPES.join(' or ')}` : `there is no action type "${type}"${didYouMean(type, ACTION_TYPES)}`;
     return [source.problem(path, message)];
   }
   // Of the alternatives the one that got furthest is what was meant: a list with one wrong entry is about the entry.
@@ -80,16 +77,18 @@ function depth(issues: readonly Issue[]): number {
   return Math.max(0, ...issues.map(({ path }) => path.length));
 }
 
-function unknownKey(key: string, path: Path): string {
+function unknownKey(source: ConfigSource, key: string, path: Path): string {
   if (LATER_KEYS.includes(key)) return `${key} ${LATER}`;
-  return `unknown key "${key}"${didYouMean(key, knownKeys(path))}`;
+  return `unknown key "${key}"${didYouMean(key, knownKeys(source, path))}`;
 }
 
 /** The keys that could stand there, read off the schema itself. */
-function knownKeys(path: Path): string[] {
+function knownKeys(source: ConfigSource, path: Path): string[] {
   let schemas: z.ZodType[] = [OBSERVERS_FILE];
   for (const step of path) schemas = schemas.flatMap((schema) => stepInto(schema, step));
-  return schemas.flatMap((schema) => alternatives(schema).flatMap((one) => ('shape' in one ? Object.keys(one.shape as object) : [])));
+  const type = source.writtenAt([...path, 'type']);
+  const shapes = schemas.flatMap(alternatives).flatMap((one) => ('shape' in one ? [one.shape as Readonly<Record<string, z.ZodType>>] : []));
+  return shapes.filter((shape) => shape['type']?.safeParse(type).success !== false).flatMap(Object.keys);
 }
 
 function stepInto(schema: z.ZodType, step: string | number): z.ZodType[] {

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Client, Pool } from 'pg';
 
 /**
  * Records a loaded configuration, once per content; attempts name it.
@@ -19,7 +19,7 @@ export async function recordConfigVersion(pool: Pool, hash: string, source: stri
 }
 
 /** @returns the text of a version as it was loaded, or null when there is no such version */
-export async function readConfigVersion(pool: Pool, id: number): Promise<string | null> {
+export async function readConfigVersion(pool: Client | Pool, id: number): Promise<string | null> {
   const { rows } = await pool.query<{ source: string }>('select source from observers.config_version where id = $1', [id]);
   return rows[0]?.source ?? null;
 }

@@ -7,12 +7,25 @@ import { Ledger0003 } from '../../migrations/0003-ledger';
 import { Capture0004 } from '../../migrations/0004-capture';
 import { Policies0005 } from '../../migrations/0005-policies';
 import { Redrive0006 } from '../../migrations/0006-redrive';
+import { GoneEndpoints0007 } from '../../migrations/0007-gone-endpoints';
+import { ConfigPeriods0008 } from '../../migrations/0008-config-periods';
+import { PausedObservers0009 } from '../../migrations/0009-paused-observers';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
 import { connect } from './postgres';
 
 /** In the order in which they run. */
-const MIGRATIONS = [ChangeLog0001, ChangeLogIndexes0002, Ledger0003, Capture0004, Policies0005, Redrive0006];
+const MIGRATIONS = [
+  ChangeLog0001,
+  ChangeLogIndexes0002,
+  Ledger0003,
+  Capture0004,
+  Policies0005,
+  Redrive0006,
+  GoneEndpoints0007,
+  ConfigPeriods0008,
+  PausedObservers0009,
+];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
 // Two instances that start together: the second waits for the first and then finds nothing to do.

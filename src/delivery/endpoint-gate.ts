@@ -31,6 +31,9 @@ export class EndpointGate {
   /** Tries that were handed over and still run: the endpoint is slow. */
   slow = 0;
 
+  /** Deliveries whose look-ups are under way: they will want a place soon. */
+  lookingUp = 0;
+
   /** @param onChange called when the breaker has changed its state */
   constructor(
     readonly name: string,
@@ -50,10 +53,10 @@ export class EndpointGate {
   /** How many deliveries may be fetched from PostgreSQL now. A healthy endpoint gets a second round ahead, so that it is never idle. */
   get claimable(): number {
     if (this.shut) return 0;
-    if (this.breaker?.state === 'half-open') return this.probe === null && this.waiting.size === 0 ? 1 : 0;
+    if (this.breaker?.state === 'half-open') return this.probe === null && this.waiting.size + this.lookingUp === 0 ? 1 : 0;
     const places = (this.slow > 0 ? 1 : 2) * this.limits.concurrency - this.running;
     const granted = Math.min(places, this.limiter?.within(CLAIM_AHEAD) ?? MOST_CLAIMED);
-    return Math.max(0, Math.min(granted - this.waiting.size, MOST_CLAIMED));
+    return Math.max(0, Math.min(granted - this.waiting.size - this.lookingUp, MOST_CLAIMED));
   }
 
   /** Whether a new delivery has to go behind others that stand in PostgreSQL, or will. */

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { deliveryId } from '../event/delivery';
+import { readPausedNames } from './pauses.sql';
 import { promoteHeads } from './strict-lanes.sql';
 
 /** A lane of a strict observer that something holds up. */
@@ -9,7 +10,7 @@ export interface HeldLane {
   readonly entityType: string;
   readonly entityKey: string;
   /** Of its head. `parked`: it has failed for good, and a person decides. */
-  readonly state: 'parked' | 'retrying' | 'running' | 'queued';
+  readonly state: 'parked' | 'retrying' | 'running' | 'queued' | 'paused';
   readonly changeNumber: number;
   /** Tries of the head. */
   readonly attempts: number;
@@ -125,6 +126,7 @@ export async function repairLanes(
   who: string,
 ): Promise<{ lanes: number; deliveries: number }> {
   const done = { lanes: 0, deliveries: 0 };
+  const paused = await readPausedNames(client, stream);
   for (let found = CHUNK; found > 0;) {
     await client.query('begin');
     const { rows } = await client.query<Taken>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [...values(stream, filter), CHUNK]);
@@ -137,7 +139,7 @@ export async function repairLanes(
       rows.map(({ eventId, observer, action }) => deliveryId(eventId, observer, action)),
       repair === 'skip' ? 'skipped' : 'taken out of its lane',
     ]);
-    await promoteHeads(client, stream, lanes);
+    await promoteHeads(client, stream, lanes, paused);
     await client.query('commit');
     done.lanes += lanes.length;
     done.deliveries += rows.length;

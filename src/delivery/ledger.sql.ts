@@ -38,7 +38,7 @@ const WRITE_FAILURES = `, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, first_attempt_at,
                                                  next_attempt_at, claimed_by, claimed_until, redrive, strict)
     select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.state, u.attempt, now() - u.elapsed * interval '1 ms',
-           case u.state when 'queued' then '-infinity' when 'waiting' then '-infinity' when 'parked' then 'infinity' else now() + u.after * interval '1 ms' end, case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive, u.strict
+           case when u.state in ('queued', 'waiting') or u.state = 'paused' and u.after = 0 then '-infinity' when u.state = 'parked' then 'infinity' else now() + u.after * interval '1 ms' end, case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive, u.strict
     from fence, unnest($19::bigint[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::int[], $26::float8[], $27::float8[],
                        $28::float8[], $29::bool[], $50::bool[]) as u(change_number, observer, action, endpoint, lane, state, attempt, elapsed, after, claim, redrive, strict)
     on conflict (change_number, observer, action) do update

@@ -20,6 +20,10 @@ export interface LedgerOptions {
   readonly commitWindow: number;
   /** Called once, when a newer leader has taken over. */
   readonly onStale: () => void;
+  readonly listener: {
+    died(observer: string, error: string): void;
+    quarantined(reason: string): void;
+  };
 }
 
 /**
@@ -68,6 +72,7 @@ export class Ledger {
 
   bury(record: DeadLetterRecord): void {
     this.group.deadLetters.set(record.id, record);
+    this.options.listener.died(record.observer, record.error);
     this.schedule();
   }
 
@@ -79,6 +84,7 @@ export class Ledger {
 
   quarantine(record: QuarantineRecord): void {
     this.group.quarantine.push(record);
+    this.options.listener.quarantined(record.reason);
     this.schedule();
   }
 
@@ -93,6 +99,12 @@ export class Ledger {
     while (!this.stale && (this.writing !== null || !this.group.empty || this.progress.hasMoved)) {
       await (this.writing ?? this.write());
     }
+  }
+
+  /** Until what has gathered so far is committed. */
+  async settle(): Promise<void> {
+    const group = this.gathering;
+    while (!this.stale && this.committed < group && (this.writing !== null || !this.group.empty)) await (this.writing ?? this.write());
   }
 
   /** Stops without writing: a newer leader owns the stream. */

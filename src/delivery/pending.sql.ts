@@ -1,6 +1,8 @@
 import type { ClientBase, Pool } from 'pg';
 import type { ErrorKind } from '../event/outcome';
 import type { Fence } from './ledger.sql';
+import { Pauses } from './pauses';
+import { holdPaused, readPausedNames, releaseResumed } from './pauses.sql';
 import type { DeliveryKey } from './records';
 import { takeOverStrictLanes } from './strict-lanes.sql';
 
@@ -84,14 +86,18 @@ export interface Inherited {
   readonly backlog: ReadonlyMap<string, number>;
   /** Lanes of strict observers of which something is there. */
   readonly blocked: readonly string[];
+  readonly pauses: Pauses;
 }
 
 /** For a new leader: takes back what earlier ones had under way. @param strict the observers whose ordering is strict, as of now */
 export async function takeOverPending(client: ClientBase | Pool, stream: string, strict: readonly string[]): Promise<Inherited> {
+  const paused = await readPausedNames(client, stream);
   await client.query(RECLAIM, [stream]);
+  await releaseResumed(client, stream, paused);
   const blocked = await takeOverStrictLanes(client, stream, strict);
+  await holdPaused(client, stream, paused);
   const { rows } = await client.query<{ endpoint: string; queued: number }>(BACKLOG, [stream]);
-  return { backlog: new Map(rows.map(({ endpoint, queued }) => [endpoint, queued])), blocked };
+  return { backlog: new Map(rows.map(({ endpoint, queued }) => [endpoint, queued])), blocked, pauses: new Pauses(paused) };
 }
 
 // Those that are in memory here wait their turn, or run longer than the claim is good for: an action may take an hour.

@@ -29,7 +29,7 @@ export interface PendingRecord {
   readonly lane: string;
   /** Of an observer with `ordering: strict`: its lane has a head, and the others are `waiting`. */
   readonly strict: boolean;
-  readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked';
+  readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';
   /** The try that comes next, or is under way. */
   readonly attempt: number;
   /** Milliseconds since the first try began; null when there was none. */

@@ -24,8 +24,13 @@ export interface StreamStatus {
   /** Of strict observers: heads that have failed for good, and what waits behind heads of any state. */
   readonly parked: number;
   readonly waiting: number;
+  /** Put aside while their observers are paused. */
+  readonly paused: number;
+  readonly pausedObservers: readonly { readonly observer: string; readonly since: string; readonly by: string }[];
   readonly dead: number;
   readonly quarantined: number;
+  /** Endpoints that have answered 410, with the time. */
+  readonly gone: readonly { readonly endpoint: string; readonly since: string }[];
   /** The transaction that has been open longest, when it is older than ten seconds. */
   readonly oldestTransaction: { readonly pid: number; readonly user: string; readonly seconds: number } | null;
 }
@@ -52,8 +57,13 @@ const STATUS = `
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'retrying') as retrying,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'parked') as parked,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'waiting') as waiting,
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'paused') as paused,
+    (select coalesce(json_agg(json_build_object('observer', observer, 'since', since, 'by', paused_by) order by observer), '[]')
+     from observers.paused_observer where stream = $1) as "pausedObservers",
     (select count(*)::int from observers.dead_letter where stream = $1 and resolved_at is null) as dead,
     (select count(*)::int from observers.quarantine where stream = $1 and resolved_at is null) as quarantined,
+    (select coalesce(json_agg(json_build_object('endpoint', endpoint, 'since', since) order by endpoint), '[]')
+     from observers.gone_endpoint where stream = $1) as gone,
     (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))
      from pg_stat_activity where xact_start < clock_timestamp() - interval '10 s' and datname = current_database() and pid <> pg_backend_pid()
      order by xact_start limit 1) as "oldestTransaction"`;

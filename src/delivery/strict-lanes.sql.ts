@@ -9,23 +9,28 @@ const HEADS = `
 
 const PROMOTE = `
   with head as (${HEADS}), promoted as (
-    update observers.pending_delivery p set state = 'queued' from head h
+    update observers.pending_delivery p set state = case when h.observer = any ($3::text[]) then 'paused' else 'queued' end from head h
     where p.change_number = h.change_number and p.observer = h.observer and p.action = h.action and p.state = 'waiting'
-    returning p.lane
+    returning p.lane, p.state
   )
-  select h.lane, h.endpoint, p.lane is not null as promoted from head h left join promoted p on p.lane = h.lane`;
+  select h.lane, h.endpoint, coalesce(p.state = 'queued', false) as promoted from head h left join promoted p on p.lane = h.lane`;
 
 export interface Head {
   readonly lane: string;
   /** Null when nothing of this lane is there any more. */
   readonly endpoint: string | null;
-  /** Whether it was made the head just now. */
+  /** Whether it was made the head just now, and is queued: that of a paused observer is not. */
   readonly promoted: boolean;
 }
 
-/** Gives each of these lanes a head, where there is somebody left. Can be repeated at any time. */
-export async function promoteHeads(client: ClientBase | Pool, stream: string, lanes: readonly string[]): Promise<Head[]> {
-  const { rows } = await client.query<Head>({ name: 'strict-promote', text: PROMOTE, values: [stream, lanes] });
+/** Gives each of these lanes a head, where there is somebody left. Can be repeated at any time. @param paused observers whose heads wait */
+export async function promoteHeads(
+  client: ClientBase | Pool,
+  stream: string,
+  lanes: readonly string[],
+  paused: readonly string[],
+): Promise<Head[]> {
+  const { rows } = await client.query<Head>({ name: 'strict-promote', text: PROMOTE, values: [stream, lanes, paused] });
   return rows;
 }
 
@@ -42,7 +47,7 @@ const UNMARKED = `
 
 const BEHIND = `
   update observers.pending_delivery p set state = 'waiting', next_attempt_at = '-infinity'
-  where stream = $1 and strict and not redrive and state in ('queued', 'retrying') and exists (
+  where stream = $1 and strict and not redrive and state in ('queued', 'retrying', 'paused') and exists (
     select from observers.pending_delivery e
     where e.stream = p.stream and e.lane = p.lane and e.strict and not e.redrive and e.change_number < p.change_number)`;
 

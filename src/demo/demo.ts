@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
+import { NO_CUSTOM_ACTIONS } from '../actions/custom/custom-actions';
 import { loadConfiguration, loadSettings } from '../config/load';
 import { runUntilSignal } from '../cli/run-until-signal';
 import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
@@ -69,8 +70,16 @@ async function start({ dataDir, own, logger, onFatal }: DemoOptions, stops: (() 
     env: { OBSERVERS_PORT: '0', ...own, DATABASE_URL: postgres.url, DEMO_URL: receiverUrl, DEMO_SECRET: secret },
     configFile,
   });
-  const listeners = [(run: EventRun): void => narrator.event(run)];
-  const service = await startService({ configuration, logger, applyCapture: true, strict: false, listeners, onFatal });
+  const listeners = [{ event: (run: EventRun): void => narrator.event(run) }];
+  const service = await startService({
+    configuration,
+    custom: NO_CUSTOM_ACTIONS,
+    logger,
+    applyCapture: true,
+    strict: false,
+    listeners,
+    onFatal,
+  });
   stops.push(() => service.stop());
 
   const shop = new Shop(client, narrator);

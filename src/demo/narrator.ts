@@ -61,7 +61,13 @@ export class Narrator {
 
   commands(command: string, url: string): void {
     this.say(`\n  ${colors.bold('Try next')} ${colors.dim('(in another terminal)')}`);
-    const lines = [`export DATABASE_URL="${url}"`, `${command} status`, `${command} dlq list`, 'psql "$DATABASE_URL"'];
+    const lines = [
+      `export DATABASE_URL="${url}"`,
+      `${command} status`,
+      `${command} debug-event --history 5`,
+      `${command} dlq list`,
+      'psql "$DATABASE_URL"',
+    ];
     for (const line of lines) this.say(`    ${line}`);
     this.say(`\n  ${colors.dim('Orders go on; express ones go to an endpoint that fails twice, then works. Ctrl-C ends it.')}\n`);
   }

@@ -1,4 +1,4 @@
-import type { EndpointDefinition, Milliseconds } from './endpoint-definition';
+import type { EndpointDefinition, EndpointLimits, Milliseconds } from './endpoint-definition';
 
 export type BodyTemplate = string | { readonly [key: string]: unknown } | readonly unknown[];
 
@@ -11,6 +11,16 @@ export interface WebhookActionDefinition {
   readonly headers: Readonly<Record<string, string>>;
   /** Null: the default envelope. */
   readonly body: BodyTemplate | null;
+  /** Null: each delivery is a request. */
+  readonly batch: WebhookBatch | null;
+}
+
+/** Deliveries that go as one request, whose body is a JSON array. */
+export interface WebhookBatch {
+  /** Deliveries in one request at most. */
+  readonly max: number;
+  /** How long the first waits for others. */
+  readonly within: Milliseconds;
 }
 
 /** A message to a Slack incoming webhook, whose URL is the endpoint's. */
@@ -86,12 +96,77 @@ export interface PushActionDefinition {
   readonly to: FcmPushDefinition | WebPushDefinition;
 }
 
+/** What happens to keys of the application's cache. All texts may hold `{{ }}`. */
+export interface CacheActionDefinition {
+  readonly type: 'cache';
+  readonly name: string;
+  /** Keys that are removed. */
+  readonly keys: readonly string[];
+  /** Redis patterns of keys that are removed. */
+  readonly patterns: readonly string[];
+  /** A key that gets a new value, or, when the row is deleted, is removed. */
+  readonly set: CacheValue | null;
+  readonly timeout: Milliseconds;
+}
+
+export interface CacheValue {
+  readonly key: string;
+  readonly value: BodyTemplate;
+  /** Null: for good. */
+  readonly ttl: Milliseconds | null;
+}
+
+/** A message to a broker. All texts may hold `{{ }}`. */
+export interface PublishActionDefinition {
+  readonly type: 'publish';
+  readonly name: string;
+  readonly to: PublishTarget;
+  /** Null: the envelope. */
+  readonly body: BodyTemplate | null;
+  readonly timeout: Milliseconds;
+}
+
+export type PublishTarget =
+  | { readonly broker: 'nats'; readonly subject: string; readonly headers: Readonly<Record<string, string>> }
+  /** `maxLength`: about so many entries are kept; null: all. */
+  | { readonly broker: 'redis'; readonly stream: string; readonly maxLength: number | null };
+
 /** A call of a function in the service's own database, committed together with its outcome. */
 export interface DatabaseActionDefinition {
   readonly type: 'database';
   readonly name: string;
   /** `schema.function`; it takes the envelope, as json, jsonb or text. */
   readonly function: string;
+  readonly timeout: Milliseconds;
+}
+
+/** An action of the user's own module. */
+export interface CustomActionDefinition {
+  readonly type: 'custom';
+  readonly name: string;
+  /** The name by which its provider is registered. */
+  readonly handler: string;
+  /** As the file has them; the provider's schema has accepted them. */
+  readonly options: unknown;
+  /** `observer/action`: limits are each action's own. */
+  readonly endpoint: string;
+  readonly limits: EndpointLimits;
+  readonly timeout: Milliseconds;
+}
+
+/** A document in Elasticsearch, whose version is the change number. */
+export interface SearchActionDefinition {
+  readonly type: 'search';
+  readonly name: string;
+  readonly index: string;
+  /** May hold `{{ }}`. */
+  readonly id: string;
+  /** `auto`: a deletion deletes, everything else indexes. */
+  readonly operation: 'auto' | 'index' | 'update' | 'delete';
+  /** Null: the row. Its texts may hold `{{ }}`. */
+  readonly document: string | { readonly [key: string]: unknown } | null;
+  /** May hold `{{ }}`; null: by the id. */
+  readonly routing: string | null;
   readonly timeout: Milliseconds;
 }
 
@@ -109,5 +184,9 @@ export type ActionDefinition =
   | EmailActionDefinition
   | SmsActionDefinition
   | PushActionDefinition
+  | CacheActionDefinition
+  | PublishActionDefinition
   | DatabaseActionDefinition
+  | CustomActionDefinition
+  | SearchActionDefinition
   | LogActionDefinition;

@@ -27,6 +27,17 @@ export interface DedupPolicy {
   readonly lease: Milliseconds;
 }
 
+/** Where something more is learnt about an event. */
+export interface LookupDefinition {
+  readonly name: string;
+  /** GET; a value that is missing in its path or headers means that there is nothing to look up. */
+  readonly endpoint: EndpointDefinition;
+  /** How long an answer is good. */
+  readonly ttl: Milliseconds;
+  /** How much longer an answer is used while a new one is fetched. */
+  readonly staleFor: Milliseconds;
+}
+
 /** Which events cause which actions. */
 export interface ObserverDefinition {
   readonly name: string;
@@ -35,6 +46,8 @@ export interface ObserverDefinition {
   readonly kinds: readonly EventKind[];
   /** Source of the condition; null matches every event of these entities and kinds. */
   readonly when: string | null;
+  /** What its condition and its actions may use as `lookups.NAME`. */
+  readonly lookups: readonly LookupDefinition[];
   /** `strict`: whatever fails holds up what comes after it of the same entity. */
   readonly ordering: 'none' | 'strict';
   readonly dedup: DedupPolicy | null;

@@ -21,9 +21,23 @@ const NAMESPACE = Buffer.from('6f6273657276d4a08e3f72df1c5e9b24', 'hex');
  * It is the `webhook-id` that receivers deduplicate on.
  */
 export function deliveryId(eventId: string, observer: string, action: string): string {
-  const hex = createHash('sha1').update(NAMESPACE).update(`${eventId}\n${observer}\n${action}`).digest('hex');
+  return uuidOf(`${eventId}\n${observer}\n${action}`);
+}
+
+/** UUIDv5 of the ids of deliveries that are sent as one request, in their order. */
+export function batchId(ids: readonly string[]): string {
+  return uuidOf(`batch\n${ids.join('\n')}`);
+}
+
+function uuidOf(name: string): string {
+  const hex = createHash('sha1').update(NAMESPACE).update(name).digest('hex');
   const variant = VARIANTS[parseInt(hex.charAt(16), 16) & 3];
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 const VARIANTS = '89ab';
+
+/** Per entity and action, so that a slow action of one observer does not hold up the others'. */
+export function laneOf({ event, observer, action }: Delivery): string {
+  return `${event.entityType}\n${event.entityKey}\n${observer.name}\n${action.name}`;
+}

@@ -26,6 +26,10 @@ export interface EndpointLimits {
   readonly circuitBreaker: BreakerPolicy | null;
 }
 
+export function limitsOf({ concurrency, rateLimit, circuitBreaker }: EndpointLimits): EndpointLimits {
+  return { concurrency, rateLimit, circuitBreaker };
+}
+
 export const DEFAULT_BREAKER: BreakerPolicy = { failureRate: 0.5, minimum: 20, window: 30_000, openFor: 30_000 };
 
 /** A destination: what limits, keep-alive connections and health belong to. */
@@ -40,4 +44,17 @@ export interface EndpointDefinition extends EndpointLimits {
   readonly timeout: Milliseconds;
   /** CIDR blocks, addresses, host names, `private` or `loopback` that may be dialled besides public addresses. */
   readonly allowAddresses: readonly string[];
+  /** Null: the authorities of this machine, and no client certificate. */
+  readonly tls: EndpointTls | null;
+  /** `http://user:password@host:port`; null: requests go straight to the receiver. */
+  readonly proxy: string | null;
+}
+
+/** PEM, as it was read from the files that the observers file names. */
+export interface EndpointTls {
+  /** The only authorities that are trusted; null: those of this machine. */
+  readonly ca: string | null;
+  /** The client's certificate and what leads to its authority. */
+  readonly cert: string | null;
+  readonly key: string | null;
 }

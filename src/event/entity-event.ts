@@ -1,4 +1,4 @@
-import type { JsonDocument } from './json-document';
+import type { JsonDocument, JsonValue } from './json-document';
 
 /** What happened to the row. `custom` is anything an application records itself, and TRUNCATE. */
 export type EventKind = 'insert' | 'update' | 'delete' | 'custom';
@@ -28,4 +28,6 @@ export interface EntityEvent {
   readonly traceparent: string | null;
   /** The deliveries that led to the change; null when an application made it of its own accord. */
   readonly cause: string | null;
+  /** What the look-ups of an observer have found, by their names; null where there are none, or not yet. */
+  readonly lookups: Readonly<Record<string, JsonValue>> | null;
 }

@@ -1,6 +1,7 @@
 /** Why an attempt failed. One word per cause; in attempts, dead letters, logs and filters. */
 export type ErrorKind =
   | 'http_status'
+  | 'batch_refused'
   | 'redirect'
   | 'gone'
   | 'timeout'
@@ -8,14 +9,21 @@ export type ErrorKind =
   | 'network'
   | 'dns'
   | 'tls'
+  | 'proxy'
   | 'smtp_temporary'
   | 'smtp_rejected'
+  /** The server answers that it cannot do it now: loading, full, without a leader. */
+  | 'unavailable'
+  /** The server answers that it will not do it. */
+  | 'refused'
   | 'database_temporary'
   | 'database_error'
   | 'blocked_address'
   | 'template'
   /** A delivery with the same dedup key is under way. */
   | 'busy'
+  /** What the delivery needs could not be looked up. */
+  | 'lookup'
   | 'condition'
   /** The change was brought about by too many deliveries, one after the other. */
   | 'loop'

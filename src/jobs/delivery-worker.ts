@@ -1,11 +1,13 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Delivery } from '../event/delivery';
-import { deliveryId } from '../event/delivery';
+import { deliveryId, laneOf } from '../event/delivery';
+import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
 
 import type { EndpointGate } from '../delivery/endpoint-gate';
 import type { Ledger } from '../delivery/ledger';
+import type { Pauses } from '../delivery/pauses';
 import { adoptOrphans, claimDue, sweepExpiredClaims, type ClaimedDelivery, type Places } from '../delivery/pending.sql';
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
@@ -14,9 +16,10 @@ import type { Lease } from '../ha/lease';
 import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
 import type { Matcher } from '../matching/matcher';
-import { laneOf, type Dispatcher } from '../pipeline/dispatcher';
+import type { Dispatcher } from '../pipeline/dispatcher';
 import { deadLetter } from '../pipeline/recorder';
 import type { OlderConfigurations } from './older-configurations';
+import { Pauser } from './pauser';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
 const ORPHANED = '(no longer configured)';
@@ -41,6 +44,7 @@ export class DeliveryWorker {
   private stopping = false;
   private wake: (() => void) | null = null;
   private sweptAt = -Infinity;
+  private readonly pauser: Pauser;
   /** Claimed, and not begun because their changes could not be read; nobody else will look at them. */
   private unread: readonly ClaimedDelivery[] = [];
 
@@ -49,12 +53,15 @@ export class DeliveryWorker {
     private readonly matcher: Matcher,
     private readonly older: OlderConfigurations,
     private readonly dispatcher: Dispatcher,
+    private readonly pauses: Pauses,
     private readonly ledger: Ledger,
     private readonly lease: Lease,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly options: DeliveryWorkerOptions,
-  ) {}
+  ) {
+    this.pauser = new Pauser(pool, options.stream, pauses, matcher, dispatcher, ledger, clock);
+  }
 
   /** Runs until stop() or until the lease is lost. */
   async run(): Promise<void> {
@@ -79,6 +86,7 @@ export class DeliveryWorker {
   private async round(): Promise<number> {
     const { stream, holder, maxEventSize } = this.options;
     if (this.unread.length === 0) await this.sweep();
+    await this.pauser.look();
     await this.promote();
     if (this.unread.length === 0) {
       const places: Places[] = [{ endpoint: ORPHANED, free: 100 }];
@@ -179,7 +187,7 @@ export class DeliveryWorker {
     return matched.flatMap(({ observer }) =>
       observer.actions.map((action) => {
         const delivery = { event, observer, action, attempt: 1 };
-        return { observer: observer.name, action: action.name, endpoint: this.dispatcher.endpointOf(delivery), lane: laneOf(delivery) };
+        return { observer: observer.name, action: action.name, endpoint: endpointNameOf(action), lane: laneOf(delivery) };
       }),
     );
   }
@@ -199,7 +207,7 @@ export class DeliveryWorker {
     const { committed } = this.ledger;
     const lanes = strictLanes.takeFreed(committed, PROMOTED);
     if (lanes.length === 0) return;
-    for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, this.options.stream, lanes)) {
+    for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, this.options.stream, lanes, this.pauses.all)) {
       if (endpoint === null) strictLanes.open(lane, committed);
       else if (promoted) this.backlogged(gates.get(endpoint));
     }

@@ -1,9 +1,8 @@
 import type { Pool } from 'pg';
 import type { ActionRunner } from '../actions/action-runner';
-import { ConfigurationError, describeProblem } from '../config/problems';
+import { describeFailure } from '../config/problems';
 import { readConfigVersion } from '../database/config-version.sql';
 import type { ObserverDefinition } from '../event/definitions';
-import { messageOf } from '../event/errors';
 import { Matcher } from '../matching/matcher';
 
 /** A configuration version to deliver by, or why it can no longer be loaded. */
@@ -43,7 +42,7 @@ export class OlderConfigurations {
       return { matcher: new Matcher(observers) };
     } catch (error) {
       // A variable that is no longer set, an action that is no longer possible: told in the dead letter, and never a value.
-      return { problem: error instanceof ConfigurationError ? error.problems.map(describeProblem).join('; ') : messageOf(error) };
+      return { problem: describeFailure(error) };
     }
   }
 }

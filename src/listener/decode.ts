@@ -52,6 +52,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       timestamp: `${timestamp.replace(' ', 'T')}Z`,
       traceparent,
       cause: parseCause(cause),
+      lookups: null,
     },
   };
 }

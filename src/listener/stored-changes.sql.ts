@@ -38,14 +38,3 @@ export async function selectChanges(
   const { rows } = await client.query<{ number: number }>(SELECT, values);
   return rows.map(({ number }) => number);
 }
-
-/**
- * What the stream has read, and is finished with or has on record as pending; null before its first window has ended. Later changes
- * are still on their way: to replay them would be to overtake them.
- */
-export async function readFinished(client: ClientBase, stream: string): Promise<Snapshot | null> {
-  const { rows } = await client.query<{ previous: Snapshot }>('select previous::text from observers.checkpoint where stream = $1', [
-    stream,
-  ]);
-  return rows[0]?.previous ?? null;
-}

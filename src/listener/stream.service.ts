@@ -17,7 +17,7 @@ export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
 export interface StreamDependencies extends Pick<
   TermDependencies,
-  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'observers' | 'observersOf' | 'alerts' | 'configVersion' | 'listeners'
+  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'observers' | 'observersOf' | 'custom' | 'alerts' | 'configVersion' | 'listeners'
 > {
   readonly version: string;
   /** `host:port` of this instance's probes. */
@@ -34,6 +34,8 @@ export class StreamService {
   state: StreamState = 'starting';
   /** Monotonic time of the last sign of progress: a page read, an event finished, or nothing to lead. */
   progressAt: number;
+  /** How often this instance has begun to lead. */
+  terms = 0;
   private term: Term | null = null;
   private listen: ListenConnection | null = null;
   private running: Promise<void> | null = null;
@@ -49,6 +51,17 @@ export class StreamService {
   /** Milliseconds without progress after which something is wrong: an idle stream may look by itself only once a minute. */
   get stuckAfter(): number {
     return STUCK_AFTER + this.deps.settings.pollInterval;
+  }
+
+  /** Leads or stands by, and makes progress. */
+  get healthy(): boolean {
+    const silent = this.deps.clock.monotonic() - this.progressAt;
+    return this.state === 'standing by' || (this.state === 'leading' && silent < this.stuckAfter);
+  }
+
+  /** The leading instance's, of all endpoints that have one. */
+  breakers(): readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[] {
+    return this.term?.breakers() ?? [];
   }
 
   get inFlight(): number {
@@ -122,6 +135,7 @@ export class StreamService {
     // A stop may have come while the term was opened, when there was no reader to tell.
     if (this.stopping) term.stop();
     this.state = 'leading';
+    this.terms++;
     this.recordSession();
     logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');
     const renewal = setInterval(() => void this.renew(term), settings.leaseTtl / 3);

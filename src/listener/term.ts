@@ -1,27 +1,34 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { ActionRunner } from '../actions/action-runner';
+import type { CustomActions } from '../actions/custom/custom-actions';
 import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
+import { beginPeriod } from '../checkpoint/config-period.sql';
 import { Progress } from '../checkpoint/progress';
 import type { Settings } from '../config/settings';
 import { MemoryDedup } from '../delivery/dedup';
 import { PostgresDedup } from '../delivery/dedup.sql';
 import type { EndpointGate } from '../delivery/endpoint-gate';
 import type { EndpointState } from '../delivery/endpoint-state';
+import { GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../delivery/once';
 import { takeOverPending, type Inherited } from '../delivery/pending.sql';
 import type { Clock } from '../event/clock';
 import type { EndpointDefinition, ObserverDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
+import { within } from '../event/within';
 import type { Lease } from '../ha/lease';
 import { Alerter } from '../jobs/alerter';
 import { DeliveryWorker } from '../jobs/delivery-worker';
 import { OlderConfigurations } from '../jobs/older-configurations';
 import { Matcher } from '../matching/matcher';
+import { Lookups } from '../lookups/lookups';
 import { Deduplication } from '../pipeline/deduplication';
 import { Dispatcher } from '../pipeline/dispatcher';
-import { EventPipelineService, type EventListener } from '../pipeline/event-pipeline.service';
+import { Enrichment } from '../pipeline/enrichment';
+import { EventPipelineService } from '../pipeline/event-pipeline.service';
+import { together, type PipelineListener } from '../pipeline/pipeline-listener';
 import { ChangeLogReader } from './change-log-reader';
 import type { ListenConnection } from './listen-connection';
 import { Upkeep } from './upkeep';
@@ -39,10 +46,11 @@ export interface TermDependencies {
   readonly observersOf: (text: string) => readonly ObserverDefinition[];
   /** Where alerts go; null when nobody asks for them. */
   readonly alerts: EndpointDefinition | null;
+  readonly custom: CustomActions;
   readonly configVersion: number;
   readonly holder: string;
   readonly listen: ListenConnection;
-  readonly listeners: readonly EventListener[];
+  readonly listeners: readonly PipelineListener[];
   /** A page was read. */
   readonly onRead: () => void;
   /** An event has run its course. */
@@ -65,6 +73,7 @@ export class Term {
     private readonly worker: DeliveryWorker,
     private readonly upkeep: Upkeep,
     private readonly runner: ActionRunner,
+    private readonly lookups: Lookups,
     private readonly alerter: Alerter | null,
   ) {}
 
@@ -73,12 +82,14 @@ export class Term {
     const { pool, logger, settings } = deps;
     try {
       const cursor = await loadCheckpoint(pool, settings.stream, lease.epoch);
+      await beginPeriod(pool, { stream: settings.stream, epoch: lease.epoch, configVersion: deps.configVersion }, cursor);
+      const gone = await GoneEndpoints.load(pool, settings.stream, deps.clock, logger);
       const strict = deps.observers.filter(({ ordering }) => ordering === 'strict').map(({ name }) => name);
       const inherited = await takeOverPending(pool, settings.stream, strict);
       // Last of what may fail: it leaves a timer running.
       const upkeep = new Upkeep(pool, settings.retention, logger);
       await upkeep.start();
-      const term = Term.assemble(lease, deps, cursor, inherited, upkeep);
+      const term = Term.assemble(lease, deps, cursor, { ...inherited, gone }, upkeep);
       await term.alerter
         ?.start(settings.stream, deps.observers)
         .catch((error: unknown) => logger.warn({ err: messageOf(error) }, 'earlier alerts could not be looked up'));
@@ -93,31 +104,26 @@ export class Term {
     lease: Lease,
     deps: TermDependencies,
     cursor: Awaited<ReturnType<typeof loadCheckpoint>>,
-    inherited: Inherited,
+    inherited: Inherited & { readonly gone: GoneEndpoints },
     upkeep: Upkeep,
   ): Term {
-    const { url, pool, clock, logger, settings, observers, alerts, configVersion, holder, listen } = deps;
+    const { url, pool, clock, logger, settings, observers, alerts, custom, configVersion, holder, listen } = deps;
     const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval } = settings;
     const matcher = new Matcher(observers);
     const fence = { stream, epoch: lease.epoch, holder, configVersion };
-    const runner = new ActionRunner(observers, logger, { settings, once: new OnceStore(url, fence) });
+    const runner = new ActionRunner(observers, logger, { settings, custom, once: new OnceStore(url, fence) });
     const progress = new Progress();
-    const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale });
-    const finished: EventListener = () => {
-      deps.onFinished();
-      reader.freed();
-    };
-    const listeners = [...deps.listeners, finished];
-    const onBreaker = (gate: EndpointGate): void => {
-      logBreaker(logger, gate);
-      deps.onBreaker();
-    };
+    const listener = together([...deps.listeners, { event: deps.onFinished }, { event: () => reader.freed() }]);
+    const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, listener });
     const store = settings.dedupDriver === 'memory' ? new MemoryDedup(clock) : new PostgresDedup(pool);
-    const dedup = new Deduplication(store);
+    const dedup = new Deduplication(store, listener);
+    const lookups = new Lookups(clock, logger, listener);
+    const enrichment = new Enrichment(lookups, clock);
     const alerter = alerts === null ? null : new Alerter(pool, alerts, logger);
-    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listeners, settings.maxHops, (onFinished) => {
+    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listener, settings.maxHops, (onFinished) => {
       return new Dispatcher({
         runner,
+        enrichment,
         dedup,
         ledger,
         clock,
@@ -126,16 +132,31 @@ export class Term {
         logger,
         ...inherited,
         onFinished,
-        onBreaker,
+        listener,
+        onBreaker: (gate) => {
+          logBreaker(logger, gate);
+          deps.onBreaker();
+        },
         onAlert: (letter) => alerter?.failed(letter),
       });
     });
     const workerOptions = { stream, holder, maxEventSize };
     const older = new OlderConfigurations(pool, runner, deps.observersOf);
-    const worker = new DeliveryWorker(pool, matcher, older, pipeline.dispatcher, ledger, lease, clock, logger, workerOptions);
+    const worker = new DeliveryWorker(
+      pool,
+      matcher,
+      older,
+      pipeline.dispatcher,
+      inherited.pauses,
+      ledger,
+      lease,
+      clock,
+      logger,
+      workerOptions,
+    );
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
-    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, alerter);
+    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter);
   }
 
   get inFlight(): number {
@@ -150,6 +171,12 @@ export class Term {
       const probeIn = breaker.probeAt === null ? 0 : Math.max(0, breaker.probeAt - now);
       return [{ name, waiting: waitingCount, breaker: { state: breaker.state, probeIn, ...breaker.counts } }];
     });
+  }
+
+  breakers(): { name: string; state: 'closed' | 'open' | 'half-open' }[] {
+    return [...this.pipeline.dispatcher.gates.values()].flatMap(({ name, breaker }) =>
+      breaker === null ? [] : [{ name, state: breaker.state }],
+    );
   }
 
   wake(): void {
@@ -182,7 +209,7 @@ export class Term {
     if (!lease.lost) {
       const { shutdownTimeout, inlineBudget } = this.deps.settings;
       dispatcher.handOverWaiting();
-      await within(dispatcher.whenIdle(), stopping() ? shutdownTimeout : inlineBudget);
+      await within(dispatcher.whenIdle(), stopping() ? shutdownTimeout : inlineBudget, () => undefined);
       // What still runs is cut off, and recorded as to be tried again.
       await runner.close();
       await dispatcher.whenIdle();
@@ -190,6 +217,7 @@ export class Term {
       await lease.release().catch(() => undefined);
     } else await runner.close();
     dispatcher.close();
+    await this.lookups.close();
     await this.alerter?.stop();
     ledger.abandon();
   }
@@ -198,7 +226,7 @@ export class Term {
   private async drain(stopping: () => boolean): Promise<void> {
     let drained = false;
     const draining = this.ledger.drain().then(() => (drained = true));
-    do await within(draining, this.deps.settings.shutdownTimeout);
+    do await within(draining, this.deps.settings.shutdownTimeout, () => undefined);
     while (!drained && !stopping() && !this.lease.lost);
   }
 }
@@ -213,10 +241,4 @@ function logBreaker(logger: Logger, { name, breaker, limits }: EndpointGate): vo
       `the circuit breaker is open: deliveries wait, and one is tried in ${(limits.circuitBreaker?.openFor ?? 0) / 1_000} s`,
     );
   else logger.info(fields, breaker.state === 'half-open' ? 'the circuit breaker lets one delivery try' : 'the circuit breaker is closed');
-}
-
-async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([promise, new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))]);
-  clearTimeout(timer);
 }

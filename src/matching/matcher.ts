@@ -1,7 +1,7 @@
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
 import type { EntityEvent, EventKind } from '../event/entity-event';
 import { messageOf } from '../event/errors';
-import { compileCondition, type Condition, type Scope } from './condition/condition';
+import { compileCondition, type Condition, type Explanation, type Scope } from './condition/condition';
 
 /** What an observer made of an event. */
 export type MatchResult =
@@ -9,6 +9,17 @@ export type MatchResult =
   | { readonly observer: ObserverDefinition; readonly matched: false }
   /** The condition has no answer for this event. */
   | { readonly observer: ObserverDefinition; readonly matched: null; readonly error: string };
+
+/** What an observer made of an event, whatever its entities and kinds are. */
+export interface Judgement {
+  readonly observer: ObserverDefinition;
+  /** `undecided`: the condition takes look-ups, which each delivery makes for itself. */
+  readonly verdict: 'matched' | 'other entity' | 'other kind' | 'condition not met' | 'no answer' | 'undecided';
+  /** Why there is no answer; null otherwise. */
+  readonly error: string | null;
+  /** Whether the condition's answer may be another one at another time. */
+  readonly usesClock: boolean;
+}
 
 interface Candidate {
   readonly observer: ObserverDefinition;
@@ -47,10 +58,33 @@ export class Matcher {
     return found && its ? { observer: found, action: its } : null;
   }
 
+  /** All actions of these observers; names that are not known have none. */
+  actionsOf(observers: readonly string[]): ActionDefinition[] {
+    return observers.flatMap((name) => this.byName.get(name)?.observer.actions ?? []);
+  }
+
   /** The verdict of one observer, whatever its entities and kinds say: for redriving a condition that had no answer. */
   judge(observer: string, event: EntityEvent, now: number): MatchResult | null {
     const candidate = this.byName.get(observer);
     return candidate === undefined ? null : judge(candidate, { event, now });
+  }
+
+  /** What every observer makes of the event, in the order of the file. */
+  judgeAll(event: EntityEvent, now: number): Judgement[] {
+    return [...this.byName.values()].map((candidate) => ({
+      observer: candidate.observer,
+      ...verdictOf(candidate, { event, now }),
+      usesClock: candidate.condition?.usesClock ?? false,
+    }));
+  }
+
+  /** The parts of an observer's condition with their values; null when it has none, or the row cannot be read at all. */
+  explain(observer: string, event: EntityEvent, now: number): Explanation | null {
+    try {
+      return this.byName.get(observer)?.condition?.explain({ event, now }) ?? null;
+    } catch {
+      return null;
+    }
   }
 
   private index(kind: EventKind, candidate: Candidate): void {
@@ -79,11 +113,23 @@ export class Matcher {
 }
 
 function judge({ observer, condition }: Candidate, scope: Scope): MatchResult {
-  if (condition === null) return { observer, matched: true };
+  // One that names look-ups is decided by each delivery, when it has them.
+  if (condition === null || condition.lookups.length > 0) return { observer, matched: true };
   try {
     return condition.matches(scope) ? { observer, matched: true } : { observer, matched: false };
   } catch (error) {
     // Whatever it is (a row whose JSON does not parse, one nested too deep): it concerns this row, and must not stop the others.
     return { observer, matched: null, error: messageOf(error) };
   }
+}
+
+function verdictOf(candidate: Candidate, scope: Scope): Pick<Judgement, 'verdict' | 'error'> {
+  const { observer, condition } = candidate;
+  const { entityType, kind } = scope.event;
+  if (observer.entities !== '*' && !observer.entities.includes(entityType)) return { verdict: 'other entity', error: null };
+  if (!observer.kinds.includes(kind)) return { verdict: 'other kind', error: null };
+  if (condition !== null && condition.lookups.length > 0) return { verdict: 'undecided', error: null };
+  const result = judge(candidate, scope);
+  if (result.matched === null) return { verdict: 'no answer', error: result.error };
+  return { verdict: result.matched ? 'matched' : 'condition not met', error: null };
 }

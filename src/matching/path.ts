@@ -38,7 +38,7 @@ export type PathReader = (event: EntityEvent) => Found;
 /**
  * Compiles `items[0].sku` (steps `items`, 0, `sku`) to a reader.
  *
- * @throws UnknownPathError for an unknown member of `event` or `entity`, and for `lookups`
+ * @throws UnknownPathError for an unknown member of `event` or `entity`, and for `lookups` without a name
  */
 export function compilePath(steps: readonly (string | number)[]): PathReader {
   const [first, ...rest] = steps;
@@ -51,11 +51,19 @@ export function compilePath(steps: readonly (string | number)[]): PathReader {
       return compileMember('event', EVENT_FIELDS, rest);
     case 'entity':
       return compileMember('entity', ENTITY_FIELDS, rest);
-    case 'lookups':
-      throw new UnknownPathError('look-ups are not supported yet by this version');
+    case 'lookups': {
+      const name = lookupOf(steps);
+      if (name === null) throw new UnknownPathError('lookups needs a name, such as lookups.customer.plan');
+      return ({ lookups }) => (lookups !== null && Object.hasOwn(lookups, name) ? descend(lookups[name] ?? null, rest.slice(1)) : MISSING);
+    }
     default:
       return (event) => descend(documentValue(event.data), steps);
   }
+}
+
+/** The look-up that a path names; null for paths that lie elsewhere. */
+export function lookupOf([root, name]: readonly (string | number)[]): string | null {
+  return root === 'lookups' && typeof name === 'string' ? name : null;
 }
 
 /** The row's own field that a path names (for CHANGED), without the root; null for paths that lie elsewhere. */

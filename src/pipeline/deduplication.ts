@@ -5,6 +5,7 @@ import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { PipelineListener } from './pipeline-listener';
 
 /** The other one may be through any moment; it is looked at again no later than this, in milliseconds. */
 const LOOK_AGAIN = 250;
@@ -14,7 +15,10 @@ export class Deduplication {
   /** By policy, when it is first needed: a redelivery may be by an older version of the configuration. */
   private readonly keys = new Map<DedupPolicy, Template | null>();
 
-  constructor(private readonly store: DedupStore) {}
+  constructor(
+    private readonly store: DedupStore,
+    private readonly listener: Pick<Required<PipelineListener>, 'duplicate'>,
+  ) {}
 
   /** Never rejects, as `run` never does. */
   guard(delivery: Delivery, run: () => Promise<Outcome>): Promise<Outcome> {
@@ -36,7 +40,10 @@ export class Deduplication {
     try {
       key = keyOf(delivery, template);
       const claim = await this.store.claim(key, policy.lease);
-      if (claim.is === 'done') return { ok: true, status: null, skipped: `its dedup key was delivered for change ${claim.changeNumber}` };
+      if (claim.is === 'done') {
+        this.listener.duplicate(delivery.observer.name);
+        return { ok: true, status: null, skipped: `its dedup key was delivered for change ${claim.changeNumber}` };
+      }
       if (claim.is === 'busy') {
         const message = `its dedup key is being delivered for change ${claim.changeNumber}`;
         return failed('busy', message, { retryAfter: Math.max(0, Math.min(claim.left, LOOK_AGAIN)) });

@@ -1,21 +1,25 @@
 import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
 import type { Clock } from '../event/clock';
-import type { EndpointLimits } from '../event/definitions';
-import type { Delivery } from '../event/delivery';
+import { laneOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
-import { EndpointGate } from '../delivery/endpoint-gate';
+import type { EndpointGate } from '../delivery/endpoint-gate';
+import type { GoneEndpoints } from '../delivery/gone-endpoints';
 import { Lanes } from '../delivery/lanes';
 import { StrictLanes } from '../delivery/strict-lanes';
 import type { Ledger } from '../delivery/ledger';
+import type { Pauses } from '../delivery/pauses';
 import type { ClaimedDelivery } from '../delivery/pending.sql';
 import type { DeadLetterRecord, DeliveryKey } from '../delivery/records';
 import type { Lease } from '../ha/lease';
 import { disposition, type Disposition } from '../resilience/disposition';
 import type { Deduplication } from './deduplication';
+import type { Enrichment, Prepared } from './enrichment';
 import type { EventRun } from './event-run';
 import { Flight } from './flight';
-import { keyOf, pendingRecord, Recorder } from './recorder';
+import { Gates } from './gates';
+import type { PipelineListener } from './pipeline-listener';
+import { keyOf, pendingRecord, Recorder, summary } from './recorder';
 
 /** Added to an action's timeout for the claim of a running delivery: a commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
@@ -23,6 +27,8 @@ const LEASE_CHECK = 50;
 
 export interface DispatcherOptions {
   readonly runner: ActionRunner;
+  readonly enrichment: Enrichment;
+  readonly gone: GoneEndpoints;
   readonly dedup: Deduplication;
   readonly ledger: Ledger;
   readonly clock: Clock;
@@ -34,8 +40,10 @@ export interface DispatcherOptions {
   readonly backlog: ReadonlyMap<string, number>;
   /** Lanes of strict observers of which something stands in PostgreSQL. */
   readonly blocked: Iterable<string>;
+  readonly pauses: Pauses;
   /** Called when the last delivery of an event is recorded or handed over. */
   readonly onFinished: (run: EventRun) => void;
+  readonly listener: Pick<Required<PipelineListener>, 'tried'>;
   /** Called when an endpoint's circuit breaker has changed its state. */
   readonly onBreaker: (gate: EndpointGate) => void;
   /** Called with what has failed for good, for observers that ask for alerts. */
@@ -50,13 +58,14 @@ export class Dispatcher {
   private readonly lease: Lease;
   private readonly inlineBudget: number;
   private readonly onFinished: (run: EventRun) => void;
-  private readonly onBreaker: (gate: EndpointGate) => void;
   private readonly recorder: Recorder;
+  private readonly enrichment: Enrichment;
+  private readonly gone: GoneEndpoints;
   private readonly dedup: Deduplication;
+  private readonly pauses: Pauses;
   private readonly lanes = new Lanes<Flight>();
   readonly strictLanes: StrictLanes;
-  private readonly allGates = new Map<string, EndpointGate>();
-  readonly gates: ReadonlyMap<string, EndpointGate> = this.allGates;
+  private readonly endpoints: Gates;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
@@ -64,34 +73,21 @@ export class Dispatcher {
   onRoom: () => void = () => undefined;
   private stopping = false;
 
-  constructor({
-    runner,
-    dedup,
-    ledger,
-    clock,
-    lease,
-    inlineBudget,
-    backlog,
-    blocked,
-    logger,
-    onFinished,
-    onBreaker,
-    onAlert,
-  }: DispatcherOptions) {
+  constructor(options: DispatcherOptions) {
+    const { runner, ledger, clock, logger, listener, pauses } = options;
     this.runner = runner;
     this.ledger = ledger;
-    this.dedup = dedup;
-    this.recorder = new Recorder(ledger, logger, onAlert);
-    this.strictLanes = new StrictLanes(blocked);
+    this.enrichment = options.enrichment;
+    this.gone = options.gone;
+    this.dedup = options.dedup;
+    this.recorder = new Recorder(ledger, logger, listener, pauses, options.onAlert);
+    this.pauses = pauses;
+    this.strictLanes = new StrictLanes(options.blocked);
     this.clock = clock;
-    this.lease = lease;
-    this.inlineBudget = inlineBudget;
-    this.onFinished = onFinished;
-    this.onBreaker = onBreaker;
-    for (const { endpoint, limits } of runner.actions) {
-      const gate = this.gateFor(endpoint, limits);
-      gate.backlog = backlog.get(endpoint) ?? 0;
-    }
+    this.lease = options.lease;
+    this.inlineBudget = options.inlineBudget;
+    this.onFinished = options.onFinished;
+    this.endpoints = new Gates(runner, clock, options.backlog, options.onBreaker);
   }
 
   /** A first try, for an event that waits for it. */
@@ -99,7 +95,8 @@ export class Dispatcher {
     const flight = new Flight(delivery, this.gateOf(delivery), laneOf(delivery), run, run.readAt, false, this.advance);
     run.reading.open++;
     this.flights.add(flight);
-    if (flight.gate.mustQueue || (flight.strict && this.strictLanes.isBlocked(flight.lane))) this.handOver(flight);
+    const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
+    if (mustWait) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);
   }
 
@@ -124,10 +121,15 @@ export class Dispatcher {
     if (shut) for (const flight of this.flights) if (flight.state === 'gate' && flight.gate.shut) this.handOver(flight);
   }
 
+  /** What waits in memory for an observer that was paused goes to PostgreSQL; what runs ends. */
+  handOverPaused(): void {
+    for (const flight of this.flights) if (flight.waits && this.isPaused(flight)) this.handOver(flight);
+  }
+
   /** For a graceful stop: what waits goes (back) to PostgreSQL at once; what runs may run on. */
   handOverWaiting(): void {
     this.stopping = true;
-    for (const flight of this.flights) if (flight.state === 'lane' || flight.state === 'gate') this.handOver(flight);
+    for (const flight of this.flights) if (flight.waits) this.handOver(flight);
   }
 
   get active(): number {
@@ -139,9 +141,8 @@ export class Dispatcher {
     return this.flights.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.idle = resolve));
   }
 
-  /** No timer of an endpoint outlives the term. */
   close(): void {
-    for (const gate of this.gates.values()) gate.close();
+    this.endpoints.close();
   }
 
   /** What PostgreSQL has on record as running, or will have, and is in memory here: its claim must not run out. */
@@ -149,28 +150,16 @@ export class Dispatcher {
     return [...this.flights].filter(({ pending }) => pending).map(({ delivery }) => keyOf(delivery));
   }
 
-  endpointOf(delivery: Delivery): string {
-    return this.gateOf(delivery).name;
+  get gates(): ReadonlyMap<string, EndpointGate> {
+    return this.endpoints.all;
   }
 
   private gateOf(delivery: Delivery): EndpointGate {
-    const { endpoint, limits } = this.runner.actionOf(delivery);
-    return this.gateFor(endpoint, limits);
-  }
-
-  /** An older version of the configuration may have endpoints that this one no longer has. */
-  private gateFor(endpoint: string, limits: EndpointLimits): EndpointGate {
-    const gate = this.allGates.get(endpoint) ?? new EndpointGate(endpoint, limits, this.clock, this.onBreaker);
-    this.allGates.set(endpoint, gate);
-    return gate;
+    return this.endpoints.of(delivery, this.runner.actionOf(delivery).limits);
   }
 
   private readonly advance = (flight: Flight): void => {
-    if (flight.state === 'lane') {
-      flight.state = 'gate';
-      flight.gate.enter(flight);
-      return;
-    }
+    if (flight.state === 'lane') return this.prepare(flight);
     // Without a valid lease nothing is begun: another instance may lead already. A renewal lets it go on.
     if (!this.lease.valid) {
       if (!this.lease.lost) setTimeout(() => this.advance(flight), LEASE_CHECK);
@@ -186,20 +175,45 @@ export class Dispatcher {
     void this.dedup.guard(flight.delivery, () => this.runner.run(flight.delivery)).then((outcome) => this.ended(flight, outcome));
   };
 
+  /** Its turn has come. Its look-ups come first: they hold no place at the endpoint. */
+  private prepare(flight: Flight): void {
+    const { gate } = flight;
+    const refused = flight.redrive ? null : this.gone.refuse(flight.delivery.action);
+    const prepared = refused ?? this.enrichment.prepare(flight.delivery);
+    if (!(prepared instanceof Promise) && !('ok' in prepared)) return this.prepared(flight, prepared);
+    flight.state = 'looking up';
+    flight.startedAt = this.clock.monotonic();
+    gate.lookingUp++;
+    void Promise.resolve(prepared).then((result) => {
+      gate.lookingUp--;
+      // Handed over meanwhile: whoever takes it up finds the answers in the cache.
+      if (flight.state === 'looking up') this.prepared(flight, result);
+      if (gate.isIdle) this.onRoom();
+    });
+  }
+
+  private prepared(flight: Flight, result: Prepared): void {
+    if ('ok' in result) return this.ended(flight, result);
+    flight.delivery = result;
+    flight.state = 'gate';
+    flight.gate.enter(flight);
+  }
+
   private handOver(flight: Flight): void {
     const { delivery, gate } = flight;
     const running = flight.state === 'running';
     const behind = flight.strict && !running && this.isBehind(flight);
+    const paused = this.isPaused(flight);
     this.ledger.pend({
       ...pendingRecord(flight),
-      state: running ? 'running' : behind ? 'waiting' : 'queued',
+      state: running ? 'running' : behind ? 'waiting' : paused ? 'paused' : 'queued',
       elapsed: running || flight.run === null ? this.clock.monotonic() - flight.since : null,
       claim: running ? this.runner.actionOf(delivery).timeout + CLAIM_MARGIN : null,
     });
     flight.pending = true;
     if (!running) flight.state = 'ended';
     if (running) gate.slow++;
-    else if (!behind) gate.backlog++;
+    else if (!behind && !paused) gate.backlog++;
     if (flight.strict) this.block(flight);
     if (!running) this.handOverWaiter(flight);
     this.release(flight, running ? 'slow' : 'queued');
@@ -216,6 +230,11 @@ export class Dispatcher {
 
   private handOverBehind(flight: Flight): void {
     for (const later of this.lanes.behind(flight.lane, flight)) if (later.state === 'lane') this.handOver(later);
+  }
+
+  /** What a person has asked for is made all the same. */
+  private isPaused({ delivery, redrive }: Flight): boolean {
+    return !redrive && this.pauses.has(delivery.observer.name);
   }
 
   /** Whether somebody of its strict lane is before it: in memory, or, for one that comes new, in PostgreSQL. */
@@ -240,15 +259,17 @@ export class Dispatcher {
   private ended(flight: Flight, outcome: Outcome): void {
     const { gate } = flight;
     const now = this.clock.monotonic();
+    const wasRunning = flight.state === 'running';
     const wasHandedOver = flight.pending && flight.run !== null;
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
     const decided = this.decide(flight, outcome, now);
+    if (wasRunning) this.gone.learn(flight.delivery.action, outcome, flight.redrive);
     this.recorder.ended(flight, outcome, decided, now);
     if (flight.strict) this.settleStrict(flight, decided);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
     // Last: the next of the lane and of the gate may start only when this one's record is in the group before theirs.
-    gate.leave(flight, outcome);
+    if (wasRunning) gate.leave(flight, outcome);
     if (gate.isIdle) this.onRoom();
     this.lanes.leave(flight.lane, flight);
     this.left(flight);
@@ -275,16 +296,4 @@ export class Dispatcher {
     this.idle();
     this.idle = null;
   }
-}
-
-/** Per entity and action, so that a slow action of one observer does not hold up the others'. */
-export function laneOf({ event, observer, action }: Delivery): string {
-  return `${event.entityType}\n${event.entityKey}\n${observer.name}\n${action.name}`;
-}
-
-function summary(outcome: Outcome, decided: Disposition, duration: number): string {
-  const status = outcome.status === null ? '' : ` ${outcome.status}`;
-  const error = outcome.ok ? '' : ` ${outcome.error}`;
-  const next = decided.is === 'retry' ? `, next in ${Math.round(decided.after)} ms` : '';
-  return `${decided.is}${status}${error} ${Math.round(duration)} ms${next}`;
 }

@@ -5,14 +5,13 @@ import type { Ledger } from '../delivery/ledger';
 import { describeCause, hopsOf } from '../event/cause';
 import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
+import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
 import type { Matcher } from '../matching/matcher';
 import type { Dispatcher } from './dispatcher';
 import type { EventRun } from './event-run';
+import type { PipelineListener } from './pipeline-listener';
 import { deadLetter } from './recorder';
-
-/** Told of every event that has run its course. */
-export type EventListener = (run: EventRun) => void;
 
 /** Whether something is on record of a delivery already; only after a restart there may be. */
 export type IsRecorded = (changeNumber: number, observer: string, action: string) => boolean;
@@ -30,9 +29,9 @@ export class EventPipelineService {
     private readonly ledger: Ledger,
     private readonly clock: Clock,
     private readonly logger: Logger,
-    private readonly listeners: readonly EventListener[],
+    private readonly listener: Required<PipelineListener>,
     private readonly maxHops: number,
-    createDispatcher: (onFinished: EventListener) => Dispatcher,
+    createDispatcher: (onFinished: (run: EventRun) => void) => Dispatcher,
   ) {
     this.dispatcher = createDispatcher((run) => this.finished(run));
   }
@@ -78,12 +77,12 @@ export class EventPipelineService {
   private finished(run: EventRun): void {
     this.progress.finish(run.reading);
     this.ledger.moved();
-    for (const listener of this.listeners) listener(run);
+    this.listener.event(run);
   }
 
   /** What is not even tried goes where a person looks: a condition without an answer never counts as false. */
   private bury(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun): void {
-    const endpoint = this.dispatcher.endpointOf(delivery);
+    const endpoint = endpointNameOf(delivery.action);
     this.ledger.bury(deadLetter(delivery, endpoint, { error, message, status: null, response: null, attempts: 0 }));
     run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} dead ${error}`);
   }

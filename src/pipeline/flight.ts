@@ -6,18 +6,19 @@ import type { EventRun } from './event-run';
 /**
  * One delivery in memory. Written by the dispatcher only.
  *
- *   lane (waits for the entity's earlier deliveries) → gate (waits for a place at the endpoint) → running → ended
+ *   lane (waits for the entity's earlier deliveries) → looking up (where it has look-ups) → gate (waits for a place at the endpoint) → running → ended
  *
  * At any time before it has ended it may be handed over: PostgreSQL then has it on record as pending, and the event no longer waits for it.
  */
 export class Flight implements LaneTask {
-  state: 'lane' | 'gate' | 'running' | 'ended' = 'lane';
+  state: 'lane' | 'looking up' | 'gate' | 'running' | 'ended' = 'lane';
   /** Whether a row of pending_delivery stands for it. */
   pending: boolean;
   startedAt = 0;
 
   constructor(
-    readonly delivery: Delivery,
+    /** From its look-ups on, with what they found. */
+    public delivery: Delivery,
     readonly gate: EndpointGate,
     readonly lane: string,
     /** The event whose end waits for this delivery; null for a claimed one. */
@@ -34,6 +35,11 @@ export class Flight implements LaneTask {
   /** Of an observer with `ordering: strict`. */
   get strict(): boolean {
     return this.delivery.observer.ordering === 'strict';
+  }
+
+  /** Neither under way nor through. */
+  get waits(): boolean {
+    return this.state !== 'running' && this.state !== 'ended';
   }
 
   start(): void {

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import type { Ledger } from '../delivery/ledger';
+import type { Pauses } from '../delivery/pauses';
 import type { DeadLetterRecord, DeliveryKey, PendingRecord } from '../delivery/records';
 import { deliveryId, type Delivery } from '../event/delivery';
 import type { Failed, Outcome } from '../event/outcome';
 import type { Disposition } from '../resilience/disposition';
 import type { Flight } from './flight';
+import type { PipelineListener } from './pipeline-listener';
 
 /** Turns what became of a try into the ledger's records. */
 export class Recorder {
@@ -12,6 +14,8 @@ export class Recorder {
   constructor(
     private readonly ledger: Ledger,
     private readonly logger: Logger,
+    private readonly listener: Pick<Required<PipelineListener>, 'tried'>,
+    private readonly pauses: Pauses,
     private readonly onAlert: (record: DeadLetterRecord) => void,
   ) {}
 
@@ -30,8 +34,12 @@ export class Recorder {
   }
 
   private attempt({ delivery, startedAt }: Flight, outcome: Outcome, decided: Disposition, now: number): void {
+    this.listener.tried({ delivery, outcome, decided, duration: now - startedAt });
+    // Spelled out: with a spread V8 takes 11 µs of the 115 an event for this object.
     this.ledger.attempt({
-      ...keyOf(delivery),
+      changeNumber: delivery.event.changeNumber,
+      observer: delivery.observer.name,
+      action: delivery.action.name,
       attempt: delivery.attempt,
       outcome: decided.is,
       error: outcome.ok ? null : outcome.error,
@@ -47,12 +55,17 @@ export class Recorder {
   private again(flight: Flight, outcome: Outcome, { after, counts }: Disposition & { is: 'retry' }, now: number): void {
     this.ledger.pend({
       ...pendingRecord(flight),
-      // What we cut off ourselves keeps its turn in its lane; what failed has lost it.
-      state: counts || outcome.ok || outcome.error !== 'interrupted' ? 'retrying' : 'queued',
+      state: this.waitingState(flight, counts || outcome.ok || outcome.error !== 'interrupted'),
       attempt: flight.delivery.attempt + (counts ? 1 : 0),
       elapsed: now - flight.since,
       after,
     });
+  }
+
+  /** What we cut off ourselves keeps its turn in its lane; what failed has lost it. */
+  private waitingState({ delivery, redrive }: Flight, failed: boolean): 'retrying' | 'queued' | 'paused' {
+    if (!redrive && this.pauses.has(delivery.observer.name)) return 'paused';
+    return failed ? 'retrying' : 'queued';
   }
 
   private dead(flight: Flight, { error, message, status, excerpt }: Failed, because: string): void {
@@ -114,4 +127,12 @@ export function deadLetter(
 
 export function keyOf({ event, observer, action }: Delivery): DeliveryKey {
   return { changeNumber: event.changeNumber, observer: observer.name, action: action.name };
+}
+
+/** For the event's one line in the log. */
+export function summary(outcome: Outcome, decided: Disposition, duration: number): string {
+  const status = outcome.status === null ? '' : ` ${outcome.status}`;
+  const error = outcome.ok ? '' : ` ${outcome.error}`;
+  const next = decided.is === 'retry' ? `, next in ${Math.round(decided.after)} ms` : '';
+  return `${decided.is}${status}${error} ${Math.round(duration)} ms${next}`;
 }

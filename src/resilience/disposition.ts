@@ -30,15 +30,21 @@ const APPOINTMENT = new Set([429, 503]);
 
 const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   http_status: 'by status',
+  // One of its deliveries may be the cause: each is tried alone.
+  batch_refused: true,
   timeout: true,
   connection: true,
   network: true,
   dns: true,
   lane: true,
+  // What is wrong there is mended there, by other people and for all receivers.
+  proxy: true,
   interrupted: true,
   internal: true,
   smtp_temporary: true,
   smtp_rejected: false,
+  unavailable: true,
+  refused: false,
   database_temporary: true,
   database_error: false,
   redirect: false,
@@ -47,6 +53,7 @@ const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
   blocked_address: false,
   template: false,
   busy: true,
+  lookup: true,
   condition: false,
   loop: false,
   configuration: false,

@@ -2,24 +2,29 @@ import type { ErrorKind, Outcome } from '../event/outcome';
 import type { Verdict } from './circuit-breaker';
 
 /** Whose fault a failure is. `nobody`: the receiver works, and does not want this request. */
-export type Fault = 'receiver' | 'network' | 'own' | 'nobody';
+export type Fault = 'receiver' | 'network' | 'proxy' | 'own' | 'nobody';
 
 const FAULTS: Readonly<Record<ErrorKind, Fault | 'by status'>> = {
   http_status: 'by status',
+  batch_refused: 'nobody',
   redirect: 'nobody',
   gone: 'nobody',
   timeout: 'receiver',
   connection: 'receiver',
   tls: 'receiver',
   network: 'network',
+  proxy: 'proxy',
   dns: 'network',
   smtp_temporary: 'receiver',
   smtp_rejected: 'nobody',
+  unavailable: 'receiver',
+  refused: 'nobody',
   database_temporary: 'own',
   database_error: 'own',
   blocked_address: 'own',
   template: 'own',
   busy: 'own',
+  lookup: 'own',
   condition: 'own',
   loop: 'own',
   configuration: 'own',

@@ -3,8 +3,13 @@ import type { ServerResponse } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Client } from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 import { connect } from '../../src/database/postgres';
+import { verify } from '../../src/audit/verify';
+import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
+import { loadSettings, readDefinition } from '../../src/config/load';
+import { Versions } from '../../src/explain/versions';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { eventually, SECRET } from '../support/stream';
 import { compare, type Verdict } from './verdict';
@@ -36,6 +41,7 @@ ${endpoint('breaker', ', circuit_breaker: { minimum: 5, window: 1s, open_for: 20
 ${endpoint('limited', ', rate_limit: 400/s')}
 ${endpoint('hanging', ', timeout: 300ms, circuit_breaker: off')}
 ${endpoint('dedup', '')}
+${endpoint('held', '')}
 observers:
 ${observer('plain', '')}
 ${observer('strict', ', ordering: strict')}
@@ -43,6 +49,7 @@ ${observer('breaker', '')}
 ${observer('limited', '')}
 ${observer('hanging', '')}
 ${observer('dedup', ', dedup: { key: "{{ entity.key }} {{ data.version }} {{ event.kind }}", window: 1h }')}
+${observer('held', '')}
   - { name: database, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }, actions: [{ type: database, function: public.note }] }
 `;
 
@@ -55,16 +62,19 @@ const MOODS: Readonly<Record<string, Mood>> = {
   limited: () => 'accept',
   hanging: (random) => (random() < 0.05 ? 'hang' : 'accept'),
   dedup: () => 'accept',
+  held: () => 'accept',
 };
 export const POLICIES = Object.keys(MOODS);
 /** Failures let later changes pass (of dedup: a key that cannot be claimed while PostgreSQL is down); elsewhere nothing may. */
-export const ORDERED = ['plain', 'strict', 'limited'];
+export const ORDERED = ['plain', 'strict', 'limited', 'held'];
 
 export interface ChaosVerdict {
   /** By observer: of what its receiver accepted. */
   readonly policies: Readonly<Record<string, Verdict>>;
   /** Changes that the function was not called for, and those that it was called for more than once. */
   readonly calls: { readonly missing: number; readonly repeated: number };
+  /** What `audit verify` says: all changes, and the deliveries that nothing is on record of. */
+  readonly audit: { readonly changes: number; readonly unaccounted: number; readonly pending: number };
   /** Milliseconds from each restart to the next delivery. */
   readonly recoveries: readonly number[];
 }
@@ -88,6 +98,7 @@ class Chaos {
   private receiver!: Receiver;
   private writers!: Writers;
   private service: ChildProcess | null = null;
+  private paused = false;
   private readonly random: () => number;
   /** Milliseconds from each start of the service to the next request, and how many of them are still open. */
   private readonly recoveries: number[] = [];
@@ -124,10 +135,21 @@ class Chaos {
     );
     for (const victim of kills) {
       await sleep(200 + this.random() * 1_300);
+      await this.togglePause();
       if (victim === 'service') await this.killService();
       else await this.killPostgres();
     }
     await sleep(500);
+    if (this.paused) await this.togglePause();
+  }
+
+  /** One observer is paused every other time, right before something dies. */
+  private async togglePause(): Promise<void> {
+    const client = await connect(this.postgres.url, 'chaos');
+    if (this.paused) await resumeObserver(client, 'main', 'held');
+    else await pauseObserver(client, 'main', 'held', 'chaos', null);
+    this.paused = !this.paused;
+    await client.end();
   }
 
   private answer(request: Received, response: ServerResponse): void {
@@ -143,19 +165,31 @@ class Chaos {
     try {
       const { rows: truth } = await client.query<{ id: number; version: number; kind: string }>('select id, version, kind from truth');
       const arrived = (name: string): number => new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
-      const least = (): number => Math.min(...POLICIES.map(arrived));
-      await eventually(() => Promise.resolve(least()), (count) => count >= truth.length, 60_000).catch(() => undefined); // prettier-ignore
       const calls = async (): Promise<{ all: number; different: number }> => {
         const { rows } = await client.query<{ all: number; different: number }>("select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted"); // prettier-ignore
         return rows[0] as { all: number; different: number };
       };
-      const { all, different } = await eventually(calls, (counts) => counts.different >= truth.length, 30_000).catch(calls);
-      await sleep(500);
+      await untilQuiet(async () => [...POLICIES.map(arrived), (await calls()).different], truth.length);
+      const { all, different } = await calls();
       const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(truth, this.accepted.get(name) ?? [])]));
-      return { policies, calls: { missing: truth.length - different, repeated: all - different }, recoveries: this.recoveries };
+      const { changes, unaccounted, pending } = await this.audit(client);
+      return {
+        policies,
+        audit: { changes, unaccounted, pending },
+        calls: { missing: truth.length - different, repeated: all - different },
+        recoveries: this.recoveries,
+      };
     } finally {
       await client.end();
     }
+  }
+
+  private audit(client: Client): ReturnType<typeof verify> {
+    const input = { env: { DATABASE_URL: this.postgres.url }, configFile: join(this.folder, 'observers.yaml') };
+    const settings = loadSettings({ env: input.env });
+    const { stream, retention, maxEventSize } = settings;
+    const versions = new Versions(client, (text) => readDefinition(input, settings, text));
+    return verify(client, { stream, retention, maxEventSize, since: null }, versions);
   }
 
   async tearDown(): Promise<void> {
@@ -209,6 +243,23 @@ class Chaos {
     await client.end();
     return rows[0]?.n ?? 0;
   }
+}
+
+/** How long nothing may arrive before what has not is called lost, in milliseconds. */
+const SILENCE = 20_000;
+
+/** Until every count has reached `all`, or nothing has moved for a while: a backlog on a busy machine is no loss. */
+async function untilQuiet(counts: () => Promise<readonly number[]>, all: number): Promise<void> {
+  let [last, movedAt] = ['', performance.now()];
+  for (;;) {
+    const now = await counts();
+    if (now.every((count) => count >= all)) break;
+    if (String(now) !== last) [last, movedAt] = [String(now), performance.now()];
+    else if (performance.now() - movedAt > SILENCE) break;
+    await sleep(250);
+  }
+  // What comes twice may still come.
+  await sleep(500);
 }
 
 // Chaos is about moments: here, and only here, time is let pass.

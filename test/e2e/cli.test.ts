@@ -42,11 +42,14 @@ test('init writes a file that validate-config accepts, and does not overwrite on
 });
 
 test('validate-config exits 2 and says every place', async () => {
-  writeFileSync(join(folder, 'bad.yaml'), 'version: 1\nobservers:\n  - { name: a, entity: x, whn: y, actions: [{ type: search }] }\n');
+  writeFileSync(
+    join(folder, 'bad.yaml'),
+    'version: 1\nobservers:\n  - { name: a, entity: x, whn: y, actions: [{ type: log, execution: queued }] }\n',
+  );
   const { code, err } = await run(['validate-config', 'bad.yaml']);
   expect(code).toBe(2);
   expect(err).toMatch(/bad.yaml:3:\d+ observers\[0\]\.whn: unknown key "whn"; did you mean "when"\?/);
-  expect(err).toMatch(/action type "search" is not supported yet by this version/);
+  expect(err).toMatch(/execution: queued is not supported yet by this version/);
 });
 
 test('migrate lists, checks and has nothing to do on a prepared database', async () => {

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually } from '../support/stream';
+import { eventually, untilLeading } from '../support/stream';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -42,7 +42,7 @@ const restart = async (file: string, env: Record<string, string> = { HOOKS: rece
   await service?.stop();
   const started = await startTestService(database.url, { file, env });
   service = started;
-  await eventually(() => Promise.resolve(started.stream.state), (state) => state === 'leading'); // prettier-ignore
+  await untilLeading(started.stream);
 };
 
 /** One that died with `file`. */

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { deadLetters, fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually } from '../support/stream';
+import { eventually, untilLeading } from '../support/stream';
 import type { Service } from '../../src/lifecycle';
 
 let database: TestDatabase;
@@ -45,11 +45,10 @@ const open = async (): Promise<number> => {
   const [row] = await database.query<{ n: number }>('select count(*)::int as n from observers.dead_letter where resolved_at is null');
   return row!.n;
 };
-/** The service, leading. */
 const start = async (file = fileOf()): Promise<void> => {
   const started = await startTestService(database.url, { file });
   service = started;
-  await eventually(() => Promise.resolve(started.stream.state), (state) => state === 'leading'); // prettier-ignore
+  await untilLeading(started.stream);
 };
 const resolve = (id: string): Promise<unknown> =>
   database.query("update observers.dead_letter set resolved_at = now(), resolution = 'delivered' where id = $1", [id]);

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually } from '../support/stream';
+import { eventually, untilLeading } from '../support/stream';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -43,7 +43,7 @@ afterEach(async () => {
 const start = async (file = fileOf()): Promise<void> => {
   const started = await startTestService(database.url, { file });
   service = started;
-  await eventually(() => Promise.resolve(started.stream.state), (state) => state === 'leading'); // prettier-ignore
+  await untilLeading(started.stream);
 };
 
 /** The checkpoint has passed all changes. */

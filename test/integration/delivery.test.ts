@@ -55,7 +55,7 @@ test('only observers whose condition holds are delivered to, and the run says wh
     observerOf('big', endpointOf(`${receiver.url}/big`), { when: 'total > 100' }),
     observerOf('small', endpointOf(`${receiver.url}/small`), { when: 'total <= 100' }),
   ];
-  stream = await startStream(database.url, observers, { listeners: [(run) => runs.push(run)] });
+  stream = await startStream(database.url, observers, { listeners: [{ event: (run) => runs.push(run) }] });
   await database.query('insert into orders (id, total) values (1, 250)');
   await receiver.waitFor(1);
   await eventually(() => Promise.resolve(runs), (all) => all.length === 1); // prettier-ignore

@@ -16,6 +16,7 @@ import { startService } from '../../src/lifecycle';
 import { createTestDatabase } from '../support/database';
 import { isRunning, postmasterOf } from '../support/program';
 import { eventually } from '../support/stream';
+import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
 import { loadConfiguration } from '../../src/config/load';
 
 const NOBODY = 65_534;
@@ -275,7 +276,14 @@ test('with DATABASE_URL nothing embedded is started, and no folder made', async 
   writeFileSync(configFile, 'version: 1\nobservers: []\n');
   const env = { DATABASE_URL: database.url, OBSERVERS_DATA_DIR: dataDir, OBSERVERS_PORT: '0' };
   const configuration = loadConfiguration({ env, configFile });
-  const options = { configuration, logger: pino({ level: 'silent' }), applyCapture: false, strict: false, onFatal: () => undefined };
+  const options = {
+    configuration,
+    custom: NO_CUSTOM_ACTIONS,
+    logger: pino({ level: 'silent' }),
+    applyCapture: false,
+    strict: false,
+    onFatal: () => undefined,
+  };
   const service = await startService(options);
   expect([service.url, existsSync(dataDir)]).toEqual([database.url, false]);
   await service.stop();

@@ -4,7 +4,7 @@ import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../sr
 import { requestRetries, type RedriveRequest } from '../../src/delivery/redrive.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, eventually, observerOf, startStream, type TestStream, untilLeading } from '../support/stream';
 import { startTcpProxy } from '../support/tcp-proxy';
 
 const EVERYTHING: DeadLetterFilter = {
@@ -39,7 +39,7 @@ const start = async (settings = {}, url = database.url): Promise<TestStream> => 
 const insert = (from: number, to = from): Promise<unknown> =>
   database.query('insert into orders (id) select generate_series($1::int, $2::int)', [from, to]);
 const keys = (): string[] => receiver.requests.map(({ body }) => /"key":"(\d+)"/.exec(body)?.[1] ?? '');
-const leading = (stream: TestStream): Promise<unknown> => eventually(() => Promise.resolve(stream.service.state), (state) => state === 'leading'); // prettier-ignore
+const leading = (stream: TestStream): Promise<unknown> => untilLeading(stream.service);
 
 const terminate = (role: string): Promise<unknown> =>
   database.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and datname = current_database()`, [

@@ -109,16 +109,18 @@ test('a receiver that refuses connections opens its breaker', async () => {
 
 test('a rate limit spreads the requests, and what waits stands in PostgreSQL', async () => {
   await start(hook({ rateLimit: { count: 50, per: 1_000 } }));
+  const begin = performance.now();
   await insert(1, 120);
   const requests = await receiver.waitFor(120);
   const times = requests.map(({ at }) => at);
-  const inOneSecond = times.map((at, i) => times.slice(i).filter((later) => later < at + 1_000).length);
-  // Fifty, and the burst of a tenth of a second.
-  expect(Math.max(...inOneSecond)).toBeLessThanOrEqual(55);
+  // At each moment no more than fifty a second since the commit, and the burst of a tenth of a second. A busy machine
+  // only delays arrivals, so this holds on each; requests within one second of arrivals would depend on it.
+  const early = times.filter((at, i) => i + 1 > 5 + 1 + (50 * (at - begin)) / 1_000);
+  expect(early).toEqual([]);
   const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1_000;
-  // 120 requests less the burst, at fifty a second; twice that would mean that the limit is not made use of.
+  // 120 requests less the burst, at fifty a second: 2.3 s; thrice that would mean that the limit is not made use of.
   expect(seconds).toBeGreaterThan(2.2);
-  expect(seconds).toBeLessThan(4.6);
+  expect(seconds).toBeLessThan(7);
   await eventually(() => attempts('succeeded'), (n) => n === 120); // prettier-ignore
   expect(await attempts('retry')).toBe(0);
 });

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
@@ -7,6 +9,8 @@ import { applyCapture, planCapture } from '../../src/listener/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver } from '../support/receiver';
 import { endpointOf, observerOf, startStream } from '../support/stream';
+
+const MIGRATIONS = readdirSync(join(__dirname, '../../migrations')).length;
 
 // Roles belong to the whole server: names of a run's own, dropped when the database is gone.
 const run = randomBytes(4).toString('hex');
@@ -42,7 +46,7 @@ const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => nu
 test('a role that owns the two schemas and the captured table needs nothing else: migrate, capture, deliver', async () => {
   await ownSchemas();
   const url = as(service);
-  expect(await runMigrations(url)).toHaveLength(6);
+  expect(await runMigrations(url)).toHaveLength(MIGRATIONS);
   expect(await runMigrations(url)).toEqual([]);
   const client = await connect(url, 'test');
   await applyCapture(client, await planCapture(client, [captureOf('public.orders', { mask: { note: 'hash' } })]));
@@ -103,7 +107,7 @@ test.each(LACKING)('migrate without %s names exactly the grant, and with it all 
   expect(message).toMatch(/^the role observers_test_service_\w+ may not prepare the database: (permission denied|must be owner)/);
   expect(remedy).toBe(`Run as an administrator: ${statements().join('; ')}`);
   await database.query(statements().join('; '));
-  expect(await runMigrations(as(service))).toHaveLength(6);
+  expect(await runMigrations(as(service))).toHaveLength(MIGRATIONS);
 });
 
 test('a role that did not migrate is told to join the one that did', async () => {

@@ -110,7 +110,7 @@ test('each try has a time and a signature of its own, and the same id and body',
 
 test.each(['PUT', 'PATCH', 'DELETE', 'GET'] as const)('a %s is signed over the body that it carries, be it empty', async (method) => {
   const endpoint = endpointOf(`${receiver.url}/hook`);
-  const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method, headers: {}, body: null };
+  const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method, headers: {}, body: null, batch: null };
   await start([SECRET], { actions: [action] });
   const request = await deliver('x');
   expect([request.method, request.bytes.length > 0]).toEqual([method, method !== 'GET']);
@@ -120,7 +120,7 @@ test.each(['PUT', 'PATCH', 'DELETE', 'GET'] as const)('a %s is signed over the b
 test('a body of the observer’s own is signed as it is sent', async () => {
   const endpoint = endpointOf(`${receiver.url}/hook`);
   const body = { text: 'für {{ data.note }} 🦄' };
-  const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body };
+  const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body, batch: null };
   await start([SECRET], { actions: [action] });
   const request = await deliver('Zoë "Ω"');
   expect(verify(SECRET, request)).toEqual({ text: 'für Zoë "Ω" 🦄' });

@@ -46,15 +46,20 @@ test('exponential back-off has full jitter: its ceiling doubles, and any wait be
 
 const KINDS: ErrorKind[] = [
   'http_status',
+  'batch_refused',
   'redirect',
   'gone',
   'timeout',
   'connection',
   'dns',
   'tls',
+  'proxy',
   'blocked_address',
   'smtp_temporary',
   'smtp_rejected',
+  'unavailable',
+  'lookup',
+  'refused',
   'database_temporary',
   'database_error',
   'template',
@@ -97,7 +102,7 @@ test.each([
 ] as const)('status %i: %s', (status, is) => expect(decide('http_status', status).is).toBe(is)); // prettier-ignore
 
 test.each([
-  ['timeout', 'retry'], ['connection', 'retry'], ['dns', 'retry'], ['interrupted', 'retry'], ['internal', 'retry'], ['smtp_temporary', 'retry'], ['smtp_rejected', 'dead'], ['database_temporary', 'retry'], ['database_error', 'dead'],
+  ['timeout', 'retry'], ['connection', 'retry'], ['dns', 'retry'], ['batch_refused', 'retry'], ['proxy', 'retry'], ['interrupted', 'retry'], ['internal', 'retry'], ['smtp_temporary', 'retry'], ['smtp_rejected', 'dead'], ['unavailable', 'retry'], ['lookup', 'retry'], ['refused', 'dead'], ['database_temporary', 'retry'], ['database_error', 'dead'],
   ['gone', 'dead'], ['redirect', 'dead'], ['tls', 'dead'], ['blocked_address', 'dead'], ['template', 'dead'], ['condition', 'dead'], ['configuration', 'dead'],
 ] as const)('%s: %s', (error, is) => expect(decide(error).is).toBe(is)); // prettier-ignore
 

@@ -32,9 +32,30 @@ export async function createTestDatabase({ migrate = true } = {}): Promise<TestD
     capture: async (table, options) => applyCapture(client, await planCapture(client, [captureOf(table, options)])),
     drop: async () => {
       await client.end();
+      const leaked = await leakedSecrets(url);
       await onServer((server) => server.query(`drop database ${name} with (force)`));
+      if (leaked.length > 0) throw new Error(`a secret that a test gave out stands in ${leaked.join(', ')}`);
     },
   };
+}
+
+/** Tests give out secrets as CANARY-…: none of our tables may hold one, whatever the test is about. */
+async function leakedSecrets(url: string): Promise<string[]> {
+  const database = new Client({ connectionString: url });
+  await database.connect();
+  try {
+    const { rows } = await database.query<{ name: string }>(
+      `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = 'observers'`,
+    );
+    const leaked: string[] = [];
+    for (const { name } of rows) {
+      const { rowCount } = await database.query(`select from ${name} t where t::text ~ 'CANARY-|Q0FOQVJZL' limit 1`);
+      if (rowCount === 1) leaked.push(name);
+    }
+    return leaked;
+  } finally {
+    await database.end();
+  }
 }
 
 export function captureOf(table: string, options: Partial<CaptureDefinition> = {}): CaptureDefinition {

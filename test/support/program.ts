@@ -37,8 +37,10 @@ export function launch(command: string, args: readonly string[], options: SpawnO
   };
   child.stdout?.on('data', onData);
   child.stderr?.on('data', onData);
-  const ended = new Promise<Ended>((resolve) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     child.once('close', (code) => {
+      const leak = leakIn(text);
+      if (leak !== null) reject(leak);
       resolve({ code, took: performance.now() - signalled });
       for (const check of checks) check();
     });
@@ -80,11 +82,22 @@ export function run(
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
 ): Promise<Result> {
-  return new Promise((resolve) => {
-    execFile(command, args, { env: BARE, maxBuffer: 16 << 20, ...options }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }),
-    );
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { env: BARE, maxBuffer: 16 << 20, ...options }, (error, out, err) => {
+      const leak = leakIn(`${out}${err}`);
+      if (leak !== null) reject(leak);
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err });
+    });
   });
+}
+
+/** Tests give out secrets as CANARY-…: no program may show one, whatever the test is about. */
+/** As it is, and as the base64 of a signing secret. */
+const LEAK = /CANARY-|Q0FOQVJZL/;
+
+function leakIn(output: string): Error | null {
+  const place = output.search(LEAK);
+  return place === -1 ? null : new Error(`a secret that a test gave out is shown: …${output.slice(Math.max(0, place - 200), place + 40)}`);
 }
 
 /** The process that the PostgreSQL of a data folder says it is, or null. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
 import { loadConfiguration } from '../../src/config/load';
 import type { Clock } from '../../src/event/clock';
 import { startService, type Service } from '../../src/lifecycle';
@@ -22,6 +23,7 @@ export async function startTestService(url: string, { env = {}, file, clock }: T
   rmSync(folder, { recursive: true });
   return startService({
     configuration,
+    custom: NO_CUSTOM_ACTIONS,
     logger: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
     applyCapture: true,
     strict: false,

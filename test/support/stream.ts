@@ -1,11 +1,13 @@
 import pino, { type Logger } from 'pino';
 import type { Pool } from 'pg';
-import { SETTINGS, type Setting, type Settings } from '../../src/config/settings';
+import { NO_CUSTOM_ACTIONS, type CustomActions } from '../../src/actions/custom/custom-actions';
+import { SETTINGS, type Settings } from '../../src/config/settings';
+import type { Setting } from '../../src/config/settings/kinds';
 import { createPool } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
 import { StreamService } from '../../src/listener/stream.service';
-import type { EventListener } from '../../src/pipeline/event-pipeline.service';
+import type { PipelineListener } from '../../src/pipeline/pipeline-listener';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -38,17 +40,20 @@ export function endpointOf(url: string, changed: Partial<EndpointDefinition> = {
     rateLimit: null,
     circuitBreaker: null,
     allowAddresses: ['loopback'],
+    tls: null,
+    proxy: null,
     ...changed,
   };
 }
 
 export function observerOf(name: string, endpoint: EndpointDefinition, changed: Partial<ObserverDefinition> = {}): ObserverDefinition {
-  const action = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body: null } as const;
+  const action = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body: null, batch: null } as const;
   return {
     name,
     entities: '*',
     kinds: ['insert', 'update', 'delete', 'custom'],
     when: null,
+    lookups: [],
     ordering: 'none',
     dedup: null,
     onFailure: 'dlq',
@@ -66,9 +71,10 @@ export interface TestStream {
 
 export interface StreamOptions {
   readonly settings?: Partial<Settings>;
-  readonly listeners?: readonly EventListener[];
+  readonly listeners?: readonly PipelineListener[];
   readonly logger?: Logger;
   readonly alerts?: EndpointDefinition;
+  readonly custom?: CustomActions;
   readonly onFatal?: (error: unknown) => void;
 }
 
@@ -84,6 +90,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     observers,
     alerts: options.alerts ?? null,
     observersOf: () => observers,
+    custom: options.custom ?? NO_CUSTOM_ACTIONS,
     configVersion: 1,
     version: 'test',
     address: () => null,
@@ -108,4 +115,9 @@ export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) =>
     if (Date.now() > until) throw new Error(`not within ${timeout} ms; last: ${JSON.stringify(answer)}`);
     await new Promise((again) => setTimeout(again, 20));
   }
+}
+
+/** Until this instance leads its stream. */
+export function untilLeading(service: StreamService): Promise<unknown> {
+  return eventually(() => Promise.resolve(service.state), (state) => state === 'leading'); // prettier-ignore
 }

@@ -1,7 +1,7 @@
 import type { FcmCredentials } from '../../config/fcm-credentials';
 import { DEFAULT_BREAKER, type EndpointDefinition, type FcmPushDefinition } from '../../event/definitions';
 import type { Delivery } from '../../event/delivery';
-import { failed, type Failed, type Outcome } from '../../event/outcome';
+import type { Failed, Outcome } from '../../event/outcome';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import type { HttpSender, HttpSenders } from '../http-sender';
@@ -49,11 +49,12 @@ function endpointOf(url: string, timeout: number): EndpointDefinition {
     circuitBreaker: DEFAULT_BREAKER,
     // Named by whoever runs the service, as the database is.
     allowAddresses: [new URL(url).hostname.replace(/^\[|\]$/g, '')],
+    tls: null,
+    proxy: null,
   };
 }
 
 class PreparedFcm implements PreparedAction {
-  readonly endpoint = 'fcm';
   readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
   private readonly body: Template;
@@ -77,14 +78,8 @@ class PreparedFcm implements PreparedAction {
   }
 
   async run({ event }: Delivery): Promise<Outcome> {
-    let body: Buffer;
-    try {
-      if (this.target.render(event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
-      body = Buffer.from(this.body.render(event).text);
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return failed('template', error.message);
-      throw error;
-    }
+    if (this.target.render(event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
+    const body = Buffer.from(this.body.render(event).text);
     const [first, token] = await this.send(body);
     // A token may be revoked before its time; a second refusal is final.
     if (first.ok || first.status !== 401 || codeOf(first) === 'THIRD_PARTY_AUTH_ERROR') return explained(first);

@@ -5,7 +5,7 @@ import { DEFAULT_BREAKER, type EndpointDefinition, type WebPushDefinition } from
 import type { Delivery } from '../../event/delivery';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
-import { failed, type Failed, type Outcome } from '../../event/outcome';
+import type { Failed, Outcome } from '../../event/outcome';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import { HttpSender } from '../http-sender';
@@ -48,7 +48,6 @@ export class WebPush {
 }
 
 class PreparedWebPush implements PreparedAction {
-  readonly endpoint = 'web push';
   readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
   private readonly subscription: Template;
@@ -70,12 +69,7 @@ class PreparedWebPush implements PreparedAction {
   }
 
   run({ event }: Delivery): Promise<Outcome> {
-    try {
-      return this.send(this.request(event));
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return Promise.resolve(failed('template', error.message));
-      throw error;
-    }
+    return this.send(this.request(event));
   }
 
   async close(): Promise<void> {
@@ -126,6 +120,8 @@ function endpointOf(origin: string, { timeout, allowAddresses }: WebPushDefiniti
     rateLimit: null,
     circuitBreaker: null,
     allowAddresses,
+    tls: null,
+    proxy: null,
   };
 }
 

@@ -21,6 +21,7 @@ export async function performReplay(token: string, flags: ReplayFlags): Promise<
   return withDatabase(configuration.settings, async (client) => {
     const { readToken } = await import('../../delivery/set-token');
     const { beginReplay, finishReplay } = await import('../../delivery/replay.sql');
+    const { Matcher } = await import('../../matching/matcher');
     const { runBulk } = await import('../bulk/bulk-run');
     const plan = await readToken<ReplayPlan>(client, 'replay', token);
     await requireSameConfiguration(client, plan, configuration);
@@ -29,15 +30,15 @@ export async function performReplay(token: string, flags: ReplayFlags): Promise<
     const id = token.split('.').at(-1) ?? token;
     const state = await beginReplay(client, id, operator());
     if (state.finished) throw new OperatorError('this token has been used: what it stands for was sent', 'Make the dry run again.');
-    const worker = await ReplayWorker.create(client, configuration, plan, { id, ...state });
-    try {
-      const total = Math.max(0, plan.count - state.asked);
-      const result = await runBulk(client, { total, rate: flags.rate ?? null, watched: true, step: (size) => worker.step(size) });
-      if (!result.interrupted) await finishReplay(client, id);
-      return { ...result, alreadyUnderWay: worker.alreadyUnderWay };
-    } finally {
-      await worker.close();
-    }
+    const { file, settings } = configuration;
+    const worker = new ReplayWorker(client, new Matcher(file.definition.observers), plan, settings.maxEventSize, {
+      id,
+      after: state.after,
+    });
+    const total = Math.max(0, plan.count - state.asked);
+    const result = await runBulk(client, { total, rate: flags.rate ?? null, watched: true, step: (size) => worker.step(size) });
+    if (!result.interrupted) await finishReplay(client, id);
+    return { ...result, alreadyUnderWay: worker.alreadyUnderWay };
   });
 }
 

@@ -27,15 +27,16 @@ export interface Preview {
 
 /** Evaluates the conditions over the range, in a transaction that PostgreSQL itself keeps from writing anything. */
 export async function preview(flags: ReplayFlags): Promise<Preview> {
-  const { readFinished } = await import('../../listener/stored-changes.sql');
+  const { readCheckpoint } = await import('../../checkpoint/checkpoint.sql');
   const { issueToken } = await import('../../delivery/set-token');
   const { settings, file } = await configurationOf(flags);
   const chosen = chooseObservers(file.definition.observers, flags);
   return withDatabase(settings, async (client) => {
     await client.query('begin read only');
     try {
-      const snapshot = await readFinished(client, settings.stream);
-      if (snapshot === null) throw notStarted(settings.stream);
+      // What comes later is still on its way: to replay it would be to overtake it.
+      const snapshot = (await readCheckpoint(client, settings.stream))?.previous;
+      if (snapshot === undefined) throw notStarted(settings.stream);
       const plan = { stream: settings.stream, range: rangeOf(flags), ...chosen, snapshot, now: Date.now(), config: file.source.hash };
       const counted = await count(client, file.definition.observers, plan, settings.maxEventSize);
       const token = counted.count === 0 ? null : await issueToken(client, 'replay', { ...plan, count: counted.count });

@@ -1,12 +1,10 @@
 import type { Client } from 'pg';
-import type { ActionRunner } from '../../actions/action-runner';
-import type { LoadedConfiguration } from '../../config/load';
 import { advanceReplay, type ReplayedDelivery } from '../../delivery/replay.sql';
-import type { Delivery } from '../../event/delivery';
+import { laneOf, type Delivery } from '../../event/delivery';
+import { endpointNameOf } from '../../event/endpoint-name';
 import { OperatorError } from '../../event/errors';
 import { scanReplay, type ReplayPlan } from '../../listener/replay-scan';
-import { Matcher } from '../../matching/matcher';
-import { laneOf } from '../../pipeline/dispatcher';
+import type { Matcher } from '../../matching/matcher';
 import type { Step } from '../bulk/bulk-run';
 
 /** What of a page is not queued yet. */
@@ -22,30 +20,13 @@ export class ReplayWorker {
   private open: Open | null = null;
   private ended = false;
 
-  private constructor(
+  constructor(
     private readonly client: Client,
     private readonly matcher: Matcher,
-    private readonly runner: ActionRunner,
     private readonly plan: ReplayPlan,
     private readonly maxEventSize: number,
     private readonly replay: { readonly id: string; after: number },
   ) {}
-
-  static async create(
-    client: Client,
-    { settings, file }: LoadedConfiguration,
-    plan: ReplayPlan,
-    { id, after }: { readonly id: string; readonly after: number },
-  ): Promise<ReplayWorker> {
-    const { ActionRunner } = await import('../../actions/action-runner');
-    const { OnceStore } = await import('../../delivery/once');
-    const { createLogger } = await import('../../logging/logger');
-    const { observers } = file.definition;
-    // It runs nothing here; it knows under which endpoint each action is queued.
-    const once = new OnceStore('', { stream: plan.stream, epoch: 0, holder: '', configVersion: 0 });
-    const runner = new ActionRunner(observers, createLogger('silent', 'json'), { settings, once });
-    return new ReplayWorker(client, new Matcher(observers), runner, plan, settings.maxEventSize, { id, after });
-  }
 
   async step(size: number): Promise<Step | null> {
     if (this.open === null) await this.read();
@@ -69,10 +50,6 @@ export class ReplayWorker {
     return { asked: queued, passed: these.length };
   }
 
-  close(): Promise<void> {
-    return this.runner.close();
-  }
-
   /** Pages in which nothing matches are passed over. */
   private async read(): Promise<void> {
     let behind = this.replay.after;
@@ -88,7 +65,7 @@ export class ReplayWorker {
 
   private replayed(delivery: Delivery): ReplayedDelivery {
     const { event, observer, action } = delivery;
-    const { endpoint } = this.runner.actionOf(delivery);
+    const endpoint = endpointNameOf(action);
     return { changeNumber: event.changeNumber, observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) };
   }
 }

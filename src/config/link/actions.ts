@@ -4,8 +4,12 @@ import type { Path } from '../complaints';
 import type { ActionShape } from '../schema/actions';
 import { durationOf } from '../units';
 import type { LinkContext } from './context';
+import { linkCache } from './cache';
+import { linkCustom } from './custom';
 import { linkEmail } from './email';
+import { linkPublish } from './publish';
 import { linkPush } from './push';
+import { linkSearch } from './search';
 import { linkSms } from './sms';
 import { linkSlack, linkWebhook } from './http-actions';
 
@@ -25,8 +29,16 @@ export function linkAction(shape: ActionShape, observer: string, path: Path, con
       return linkSms(shape, place, context);
     case 'push':
       return linkPush(shape, place, context);
+    case 'cache':
+      return linkCache(shape, place, context);
+    case 'publish':
+      return linkPublish(shape, place, context);
+    case 'custom':
+      return linkCustom(shape, place, context);
     case 'database':
       return { type: 'database', name, function: shape.function, timeout: durationOf(shape.timeout ?? DEFAULT_DATABASE_TIMEOUT) };
+    case 'search':
+      return linkSearch(shape, place, context);
     case 'log': {
       const { message = null, level = 'info' } = shape;
       if (message !== null) context.says.template([...path, 'message'], () => compileTemplate(message, 'text'));

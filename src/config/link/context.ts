@@ -1,5 +1,6 @@
 import type { Complaints, Path } from '../complaints';
 import type { Settings } from '../settings';
+import type { CustomActionTypes } from '../custom-action-types';
 import type { EndpointLinker } from './endpoints';
 
 /** What the linking of an action works with. */
@@ -7,6 +8,7 @@ export interface LinkContext {
   readonly says: Complaints;
   readonly settings: Settings;
   readonly endpoints: EndpointLinker;
+  readonly custom: CustomActionTypes;
 }
 
 /** One action in the file. */
@@ -16,4 +18,9 @@ export interface ActionPlace {
   /** `observer/action`: the name of an endpoint of its own. */
   readonly fullName: string;
   readonly path: Path;
+}
+
+/** @param what that needs it */
+export function checkRedis({ says, settings }: LinkContext, what: string, path: Path): void {
+  if (settings.redisUrl === null) says.complain([...path, 'type'], `${what} needs a server: set REDIS_URL, or redis_url under settings:`);
 }

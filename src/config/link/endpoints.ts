@@ -1,11 +1,12 @@
-import { DEFAULT_BREAKER, type BreakerPolicy, type EndpointDefinition } from '../../event/definitions';
+import { DEFAULT_BREAKER, type BreakerPolicy, type EndpointDefinition, type EndpointLimits } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
-import { addressProblem, headerProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
+import { addressProblem, headerProblem, proxyProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
 import type { Complaints, Path } from '../complaints';
 import { didYouMean } from '../problems';
 import type { EndpointShape } from '../schema/observers-file';
 import { endpointFields } from '../schema/parts';
 import { durationOf, parseRate } from '../units';
+import { linkTls } from './tls';
 
 const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_CONCURRENCY = 32;
@@ -21,6 +22,8 @@ const ENDPOINT_KEYS = Object.keys(endpointFields) as (keyof typeof endpointField
 export class EndpointLinker {
   /** Those under `endpoints:`. */
   readonly named = new Map<string, EndpointDefinition>();
+  /** By the name of an endpoint: how many deliveries its first action sends as one request. */
+  private readonly batches = new Map<string, number>();
 
   constructor(private readonly says: Complaints) {}
 
@@ -32,27 +35,39 @@ export class EndpointLinker {
     const secrets = shape.signing?.secrets ?? [];
     secrets.forEach((secret, i) => this.says.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
     (shape.allow_addresses ?? []).forEach((entry, i) => this.says.check([...path, 'allow_addresses', i], addressProblem(entry)));
+    if (shape.proxy !== undefined) this.says.check([...path, 'proxy'], proxyProblem(shape.proxy));
     return {
       name,
       url,
       headers: shape.headers ?? {},
       signingSecrets: secrets,
       timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT),
-      concurrency: shape.concurrency ?? DEFAULT_CONCURRENCY,
-      rateLimit: shape.rate_limit === undefined ? null : parseRate(shape.rate_limit),
-      circuitBreaker: breakerOf(shape.circuit_breaker ?? {}),
+      ...linkLimits(shape),
       allowAddresses: shape.allow_addresses ?? [],
+      tls: linkTls(this.says, shape.tls, url, [...path, 'tls']),
+      proxy: shape.proxy ?? null,
     };
   }
 
-  /** The endpoint that an action names, or one of its own. */
-  of(shape: ActionDestination, ownName: string, path: Path): EndpointDefinition {
+  /**
+   * The endpoint that an action names, or one of its own.
+   *
+   * @param batch deliveries in one request; the endpoint's places are counted in deliveries, so it is the same for all that use it
+   */
+  of(shape: ActionDestination, ownName: string, path: Path, batch = 1): EndpointDefinition {
     if ((shape.endpoint === undefined) === (shape.url === undefined))
       this.says.complain(path, 'give either endpoint (a name under endpoints:) or url');
-    return shape.endpoint === undefined ? this.define(ownName, shape, path) : this.find(shape.endpoint, shape, path);
+    return shape.endpoint === undefined ? this.define(ownName, shape, path) : this.find(shape.endpoint, shape, path, batch);
   }
 
-  private find(name: string, shape: ActionDestination, path: Path): EndpointDefinition {
+  private find(name: string, shape: ActionDestination, path: Path, batch: number): EndpointDefinition {
+    const others = this.batches.get(name) ?? batch;
+    this.batches.set(name, others);
+    if (others !== batch)
+      this.says.complain(
+        [...path, 'endpoint'],
+        `all actions of the endpoint "${name}" need the same batch.max (or no batch): its places are shared; give this one an endpoint of its own`,
+      );
     for (const key of ENDPOINT_KEYS) {
       if (shape[key] !== undefined)
         this.says.complain([...path, key], `${key} belongs to the endpoint "${name}", for all actions that use it`);
@@ -86,7 +101,18 @@ const NOWHERE: EndpointDefinition = {
   rateLimit: null,
   circuitBreaker: null,
   allowAddresses: [],
+  tls: null,
+  proxy: null,
 };
+
+/** Of an endpoint, or of an action that is its own. */
+export function linkLimits(shape: Pick<Destination, 'concurrency' | 'rate_limit' | 'circuit_breaker'>): EndpointLimits {
+  return {
+    concurrency: shape.concurrency ?? DEFAULT_CONCURRENCY,
+    rateLimit: shape.rate_limit === undefined ? null : parseRate(shape.rate_limit),
+    circuitBreaker: breakerOf(shape.circuit_breaker ?? {}),
+  };
+}
 
 function breakerOf(shape: NonNullable<Destination['circuit_breaker']>): BreakerPolicy | null {
   if (shape === 'off') return null;

@@ -1,8 +1,16 @@
-import type { BodyTemplate, SlackActionDefinition, WebhookActionDefinition } from '../../event/definitions';
+import type {
+  BodyTemplate,
+  EndpointDefinition,
+  SlackActionDefinition,
+  WebhookActionDefinition,
+  WebhookBatch,
+} from '../../event/definitions';
 import { sendsJson } from '../../event/webhook-headers';
-import { compileBody, compileTemplate } from '../../matching/template/template';
+import { compileBody, hasTags } from '../../matching/template/template';
 import type { Complaints, Path } from '../complaints';
 import type { SlackShape, WebhookShape } from '../schema/actions';
+import { durationOf } from '../units';
+import { checkBody } from './body';
 import type { ActionPlace, LinkContext } from './context';
 
 export function linkWebhook(
@@ -13,10 +21,36 @@ export function linkWebhook(
   const { headers = {}, method = 'POST' } = shape;
   const body = (shape.body ?? null) as BodyTemplate | null;
   if (body !== null && method === 'GET') says.complain([...path, 'body'], 'a GET carries no body; leave it out, or use POST');
-  const endpoint = endpoints.of(shape, fullName, path);
+  const batch = shape.batch === undefined ? null : batchOf(shape.batch);
+  const endpoint = endpoints.of(shape, fullName, path, batch?.max);
   endpoints.headers(headers, [...path, 'headers']);
-  if (body !== null) checkBody(says, body, sendsJson({ endpoint, headers }), [...path, 'body']);
-  return { type: 'webhook', name, endpoint, method, headers, body };
+  if (body !== null) checkBody(says, body, () => compileBody(body, sendsJson({ endpoint, headers })), [...path, 'body']);
+  if (batch !== null) checkBatch(says, shape, endpoint, path);
+  return { type: 'webhook', name, endpoint, method, headers, body, batch };
+}
+
+const DEFAULT_BATCH = { max: 100, within: '50ms' } as const;
+
+function batchOf({ max = DEFAULT_BATCH.max, within = DEFAULT_BATCH.within }: NonNullable<WebhookShape['batch']>): WebhookBatch {
+  return { max, within: durationOf(within) };
+}
+
+/** A batch is one request for many events: only its body can speak of each. */
+function checkBatch(
+  says: Complaints,
+  { method, body, headers = {}, ...shape }: WebhookShape,
+  endpoint: EndpointDefinition,
+  path: Path,
+): void {
+  const at = [...path, 'batch'];
+  if (method === 'GET') says.complain(at, 'a GET carries no body, and hence no batch');
+  if (typeof body === 'string' && !sendsJson({ endpoint, headers }))
+    says.complain(at, 'a batch is a JSON array: it goes with the envelope or a JSON body, not with a text');
+  const fixed = 'with batch it may not hold {{ }}: the request is made of many events';
+  if (hasTags(endpoint.url)) says.complain([...path, shape.url === undefined ? 'endpoint' : 'url'], `the url: ${fixed}`);
+  for (const [header, value] of Object.entries(headers)) if (hasTags(value)) says.complain([...path, 'headers', header], fixed);
+  for (const [header, value] of Object.entries(endpoint.headers))
+    if (hasTags(value)) says.complain([...path, 'endpoint'], `the endpoint's header ${header}: ${fixed}`);
 }
 
 export function linkSlack(
@@ -26,18 +60,7 @@ export function linkSlack(
 ): SlackActionDefinition {
   const endpoint = endpoints.of(shape, fullName, path);
   const { text, blocks = null } = shape;
-  checkBody(says, blocks === null ? { text } : { text, blocks }, true, path);
+  const message = blocks === null ? { text } : { text, blocks };
+  checkBody(says, message, () => compileBody(message, true), path);
   return { type: 'slack', name, endpoint, text, blocks };
-}
-
-/** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
-function checkBody(says: Complaints, body: BodyTemplate, json: boolean, path: Path): void {
-  const before = says.problems.length;
-  const visit = (part: unknown, at: Path): void => {
-    if (typeof part === 'string') says.template(at, () => compileTemplate(part, 'text'));
-    else if (Array.isArray(part)) part.forEach((entry, i) => visit(entry, [...at, i]));
-    else if (typeof part === 'object' && part !== null) for (const [key, entry] of Object.entries(part)) visit(entry, [...at, key]);
-  };
-  visit(body, path);
-  if (says.problems.length === before) says.template(path, () => compileBody(body, json));
 }

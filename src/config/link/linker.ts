@@ -10,13 +10,15 @@ import { EVENT_KINDS } from '../../event/entity-event';
 import { Complaints, type Path } from '../complaints';
 import { linkAction } from './actions';
 import type { LinkContext } from './context';
+import type { CustomActionTypes } from '../custom-action-types';
 import { EndpointLinker } from './endpoints';
+import { LookupLinker } from './lookups';
 import { didYouMean, type Problem } from '../problems';
 import type { CaptureShape, ObserverShape, ObserversFileShape } from '../schema/observers-file';
 import { NAME, NAME_EXPECTED } from '../schema/parts';
 import type { Settings } from '../settings';
 import type { ConfigSource } from '../source';
-import { compileTemplate } from '../../matching/template/template';
+import { compileTemplate, hasTags } from '../../matching/template/template';
 import { durationOf, formatDuration } from '../units';
 
 const DEFAULT_RETRY = { strategy: 'exponential', maxAttempts: 8, initialDelay: '1s', maxDelay: '1h', maxElapsed: '3d' } as const;
@@ -28,10 +30,13 @@ const LEASE_MARGIN = 30_000;
 export class Linker {
   private readonly says: Complaints;
   private readonly context: LinkContext;
+  private readonly lookups: LookupLinker;
 
-  constructor(source: ConfigSource, settings: Settings) {
+  constructor(source: ConfigSource, settings: Settings, custom: CustomActionTypes) {
     this.says = new Complaints(source);
-    this.context = { says: this.says, settings, endpoints: new EndpointLinker(this.says) };
+    const endpoints = new EndpointLinker(this.says);
+    this.context = { says: this.says, settings, endpoints, custom };
+    this.lookups = new LookupLinker(this.says, endpoints);
   }
 
   get problems(): readonly Problem[] {
@@ -51,10 +56,13 @@ export class Linker {
       if (!NAME.test(name)) this.says.problems.push(this.says.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
       endpoints.named.set(name, endpoints.define(name, endpoint, ['endpoints', name]));
     }
-    const observers = (content.observers ?? []).map((observer, i) => this.observer(observer, ['observers', i]));
+    this.lookups.define(content.lookups ?? {});
+    const observers = (content.observers ?? []).map((observer, i) =>
+      this.lookups.within(observer.lookups ?? [], ['observers', i, 'lookups'], () => this.observer(observer, ['observers', i])),
+    );
     this.says.unique(observers.map(({ name }) => name), (i) => ['observers', i, 'name'], 'observer'); // prettier-ignore
     const alerts = content.alerts === undefined ? null : endpoints.of(content.alerts, 'alerts', ['alerts']);
-    if (alerts !== null && [alerts.url, ...Object.values(alerts.headers)].some((text) => /\{[{%]/.test(text)))
+    if (alerts !== null && [alerts.url, ...Object.values(alerts.headers)].some((text) => hasTags(text)))
       this.says.complain(['alerts'], 'an alert is about many events: its endpoint may hold no template');
     observers.forEach(({ onFailure }, i) => {
       if (onFailure === 'alert' && alerts === null)
@@ -90,7 +98,7 @@ export class Linker {
     };
   }
 
-  private observer(shape: ObserverShape, path: Path): ObserverDefinition {
+  private observer(shape: ObserverShape, path: Path): Omit<ObserverDefinition, 'lookups'> {
     const entities = typeof shape.entity === 'string' ? [shape.entity] : shape.entity;
     if (entities.includes('*') && entities.length > 1) this.says.complain([...path, 'entity'], '"*" means all entities, and stands alone');
     const { when = null } = shape;
@@ -163,5 +171,5 @@ export class Linker {
 
 function longestRun(action: ActionDefinition): number {
   if (action.type === 'log') return 0;
-  return 'endpoint' in action ? action.endpoint.timeout : action.timeout;
+  return 'timeout' in action ? action.timeout : action.endpoint.timeout;
 }

@@ -1,8 +1,13 @@
 import { z } from 'zod';
-import { delay, destinationFields, endpointFields, headers, name, timeout, url } from './parts';
+import { batchWindow, delay, destinationFields, endpointFields, headers, name, period, timeout, url } from './parts';
 
 const common = { name: name.optional().describe('default: the type'), execution: z.literal('inline').optional() };
 const body = z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]);
+
+const batch = z.strictObject({
+  max: z.int().min(1).max(1_000).optional().describe('deliveries in one request at most; default 100'),
+  within: batchWindow.optional().describe('how long the first waits for others; default 50ms'),
+});
 
 const webhook = z.strictObject({
   ...common,
@@ -13,6 +18,7 @@ const webhook = z.strictObject({
   method: z.enum(['POST', 'PUT', 'PATCH', 'DELETE', 'GET']).optional().describe('default POST'),
   headers: headers.optional(),
   body: body.optional().describe('default: the envelope'),
+  batch: batch.optional().describe('deliveries go as one request, whose body is a JSON array'),
 });
 
 const slack = z.strictObject({
@@ -68,6 +74,39 @@ const push = z.strictObject({
   timeout: timeout.optional().describe('default 10s'),
 });
 
+const text = z.string().min(1, 'expected a text');
+const texts = z.union([text, z.array(text).min(1).max(100)]);
+const cache = z.strictObject({
+  ...common,
+  type: z.literal('cache'),
+  delete: texts.optional().describe('a key, or a list of keys, such as order:{{ entity.key }}'),
+  delete_matching: texts
+    .optional()
+    .describe(
+      "patterns of Redis, such as orders:{{ data.customer_id }}:*; values stand for themselves, and all of the server's keys are looked through",
+    ),
+  set: z
+    .strictObject({
+      key: text,
+      value: body.describe('a text, or a structure that becomes JSON'),
+      ttl: period.optional().describe('default: for good'),
+    })
+    .optional()
+    .describe('an older change never overwrites a newer one; a deleted row removes the key'),
+  timeout: timeout.optional().describe('default 10s'),
+});
+
+const publish = z.strictObject({
+  ...common,
+  type: z.literal('publish'),
+  subject: text.optional().describe('NATS JetStream: a subject, such as orders.{{ entity.key }}, that a stream takes'),
+  headers: headers.optional().describe('NATS JetStream'),
+  stream: text.optional().describe('Redis: the key of a stream'),
+  max_length: z.int().min(1).optional().describe('Redis: about so many entries are kept; default: all'),
+  body: body.optional().describe('default: the envelope'),
+  timeout: timeout.optional().describe('default 5s'),
+});
+
 const database = z.strictObject({
   ...common,
   type: z.literal('database'),
@@ -78,6 +117,34 @@ const database = z.strictObject({
   timeout: timeout.optional().describe('of the call; default 10s'),
 });
 
+const custom = z.strictObject({
+  ...common,
+  type: z.literal('custom'),
+  handler: z.string().min(1).describe('the name that a provider in a module of OBSERVERS_MODULES has by @CustomAction'),
+  with: z.record(z.string(), z.unknown()).optional().describe('its options'),
+  timeout: timeout.optional().describe('default 10s'),
+  concurrency: destinationFields.concurrency,
+  rate_limit: destinationFields.rate_limit,
+  circuit_breaker: destinationFields.circuit_breaker,
+});
+
+const search = z.strictObject({
+  ...common,
+  type: z.literal('search'),
+  index: z.string().min(1).describe('an index or an alias; no template'),
+  id: z.string().min(1).optional().describe('of the document; default {{ entity.key }}'),
+  operation: z
+    .enum(['auto', 'index', 'update', 'delete'])
+    .optional()
+    .describe('default auto: a deletion deletes, everything else writes the whole document; update merges into what is there'),
+  document: z
+    .union([z.string(), z.record(z.string(), z.unknown())])
+    .optional()
+    .describe('default: the row, its numbers exact'),
+  routing: z.string().min(1).optional().describe('which shard; default: by the id'),
+  timeout: timeout.optional().describe('from dialling to the last byte of the answer; default 10s'),
+});
+
 const log = z.strictObject({
   ...common,
   type: z.literal('log'),
@@ -85,16 +152,17 @@ const log = z.strictObject({
   message: z.string().optional(),
 });
 
-export const action = z.discriminatedUnion('type', [webhook, slack, email, sms, push, database, log]);
+export const action = z.discriminatedUnion('type', [webhook, slack, email, sms, push, search, cache, publish, database, custom, log]);
 
 export type ActionShape = z.infer<typeof action>;
 export type WebhookShape = z.infer<typeof webhook>;
 export type SlackShape = z.infer<typeof slack>;
 export type PushShape = z.infer<typeof push>;
 export type SmsShape = z.infer<typeof sms>;
+export type CacheShape = z.infer<typeof cache>;
+export type CustomShape = z.infer<typeof custom>;
+export type PublishShape = z.infer<typeof publish>;
+export type SearchShape = z.infer<typeof search>;
 export type EmailShape = z.infer<typeof email>;
 
 export const ACTION_TYPES: readonly string[] = action.options.map(({ shape }) => shape.type.value);
-
-/** In the design, and not in this version: refused by name. */
-export const LATER_ACTIONS = ['search', 'cache', 'publish', 'custom'];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { action } from './actions';
-import { column, delay, endpointFields, headers, name, url, period } from './parts';
+import { cached, column, delay, destinationFields, endpointFields, headers, name, url, period } from './parts';
 import { fileKey, SETTINGS } from '../settings';
 
 const kind = z.enum(['insert', 'update', 'delete', 'custom']);
@@ -42,6 +42,21 @@ const alerts = z
   })
   .describe('where on_failure: alert tells people; a Slack or Mattermost webhook shows its text');
 
+const { timeout, concurrency, allow_addresses, tls, proxy } = destinationFields;
+const lookup = z
+  .strictObject({
+    url: url.describe('GET; may hold {{ }} in path and query; a value that is null or missing means that there is nothing to look up'),
+    headers: headers.optional(),
+    ttl: cached.optional().describe('how long an answer, also 404, is good; default 1m'),
+    stale_for: cached.optional().describe('how much longer it is used while a new one is fetched; default 0ms'),
+    timeout: timeout.describe('default 2s'),
+    concurrency,
+    allow_addresses,
+    tls,
+    proxy,
+  })
+  .describe('what more is learnt about an event: {{ lookups.NAME.field }} in conditions and templates');
+
 const retry = z.strictObject({
   strategy: z.enum(['exponential', 'linear', 'fixed', 'schedule']).optional(),
   max_attempts: z.int().min(1).max(1_000).optional().describe('the first one included; default 8'),
@@ -69,6 +84,7 @@ const observer = z.strictObject({
     .optional()
     .describe('default: all'),
   when: z.string().optional().describe('a condition; default: every event'),
+  lookups: z.array(name).min(1).optional().describe('names under lookups: that the condition and the actions use'),
   ordering: z
     .enum(['none', 'strict'])
     .optional()
@@ -100,12 +116,14 @@ export const OBSERVERS_FILE = z.strictObject({
   capture: z.array(capture).optional(),
   endpoints: z.record(z.string(), endpoint).optional(),
   alerts: alerts.optional(),
+  lookups: z.record(z.string(), lookup).optional(),
   observers: z.array(observer).optional(),
 });
 
 export type ObserversFileShape = z.infer<typeof OBSERVERS_FILE>;
 export type CaptureShape = z.infer<typeof capture>;
 export type EndpointShape = z.infer<typeof endpoint>;
+export type LookupShape = z.infer<typeof lookup>;
 export type ObserverShape = z.infer<typeof observer>;
 
 /** The text of `observers.schema.json`, for editors. */
@@ -115,7 +133,7 @@ export function jsonSchema(): string {
 }
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
-export const LATER_KEYS = ['lookups', 'tls', 'proxy', 'batch', 'mode', 'watch'];
+export const LATER_KEYS = ['mode', 'watch'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   execution: ['queued'],
 };

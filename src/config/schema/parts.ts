@@ -8,7 +8,10 @@ export const delay = anyDuration.refine((text) => within(text, '0ms', '365d'), '
 // A timeout becomes a timer: one of more than 24.8 days would run out at once.
 export const timeout = anyDuration.refine((text) => within(text, '1ms', '1h'), 'expected a duration from 1ms to 1h');
 export const period = anyDuration.refine((text) => within(text, '1s', '30d'), 'expected a duration from 1s to 30d');
+export const cached = anyDuration.refine((text) => within(text, '0ms', '30d'), 'expected a duration of at most 30d');
 const span = anyDuration.refine((text) => within(text, '100ms', '1h'), 'expected a duration from 100ms to 1h');
+// Deliveries of a batch hold places in memory while they wait.
+export const batchWindow = anyDuration.refine((text) => within(text, '1ms', '10s'), 'expected a duration from 1ms to 10s');
 export const NAME = /^[\w.-]{1,100}$/;
 export const NAME_EXPECTED = 'expected a name of letters, digits, "-", "_" and "."';
 export const name = z.string().regex(NAME, NAME_EXPECTED);
@@ -22,6 +25,13 @@ const signing = z.strictObject({
 const allowAddresses = z
   .array(z.string())
   .describe('CIDR blocks, addresses, host names, private or loopback; public addresses are always allowed');
+
+const tlsFile = z.string().min(1, 'expected the path of a file');
+const tls = z.strictObject({
+  ca_file: tlsFile.optional().describe('the only authorities that are trusted, in PEM; default: those of this machine'),
+  cert_file: tlsFile.optional().describe('the client certificate and its chain, in PEM'),
+  key_file: tlsFile.optional().describe('its private key, in PEM'),
+});
 
 const circuitBreaker = z
   .union([
@@ -51,6 +61,12 @@ export const destinationFields = {
     .describe('requests begun, spread over the time; what has to wait stands in PostgreSQL'),
   circuit_breaker: circuitBreaker.optional(),
   allow_addresses: allowAddresses.optional(),
+  tls: tls.optional().describe('paths are relative to the observers file; read when it is loaded'),
+  proxy: z
+    .string()
+    .min(1, 'expected http://host:port')
+    .optional()
+    .describe('http://user:password@host:port of a proxy that makes tunnels (CONNECT)'),
 };
 
 export const endpointFields = { signing: signing.optional(), ...destinationFields };

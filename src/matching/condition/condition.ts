@@ -23,11 +23,15 @@ export interface Explanation {
 /** A condition, compiled once per configuration version; immutable and shared by all events. */
 export interface Condition {
   readonly source: string;
+  /** The look-ups that it names. */
+  readonly lookups: readonly string[];
+  /** Whether its answer may be another one at another time. */
+  readonly usesClock: boolean;
   /** True exactly when the event matches. @throws EvaluationError when there is no answer */
   matches(scope: Scope): boolean;
   /** The verdict in three values, errors as data. */
   evaluate(scope: Scope): Verdict;
-  /** Every node's value, from the same closures that decide. */
+  /** Every node's value, from the same closures that decide; unknown where it takes look-ups that the event does not hold. */
   explain(scope: Scope): Explanation;
 }
 
@@ -36,10 +40,20 @@ export function compileCondition(source: string): Condition {
   const root = new Parser(source).parse();
   return {
     source,
+    lookups: [...new Set(lookupsOf(root))],
+    usesClock: readsClock(root),
     matches: (scope) => toTruth(root.evaluate(scope)) === true,
     evaluate: (scope) => verdict(root, scope),
     explain: (scope) => explain(source, { ...root, evaluate: (at) => decisive(root.evaluate(at)) }, scope),
   };
+}
+
+function lookupsOf(node: Node): string[] {
+  return [...(node.lookup == null ? [] : [node.lookup]), ...node.children.flatMap(lookupsOf)];
+}
+
+function readsClock(node: Node): boolean {
+  return node.clock === true || node.children.some(readsClock);
 }
 
 /** The value as it is, once it is known to decide: the whole condition is refused where one of its parts may still be a number. */
@@ -61,6 +75,9 @@ function verdict(root: Node, scope: Scope): Verdict {
 function explain(source: string, node: Node, scope: Scope): Explanation {
   const children = node.children.map((child) => explain(source, child, scope));
   const text = source.slice(node.start, node.end);
+  if (scope.event.lookups === null && lookupsOf(node).length > 0) {
+    return { text, value: 'unknown', note: node.lookup == null ? null : 'what was looked up is not kept', children };
+  }
   try {
     const value = node.evaluate(scope);
     return { text, value: shownValue(value), note: noteFor(node, value), children };
@@ -80,6 +97,6 @@ function shownValue(value: Value): string {
   if (value === MISSING) return 'missing';
   if (value === UNKNOWN) return 'unknown';
   if (value instanceof Instant) return new Date(value.milliseconds).toISOString();
-  if (value instanceof Duration) return `${value.milliseconds} ms`;
+  if (value instanceof Duration) return `${Math.round(value.milliseconds)} ms`;
   return stringifyExactJson(value);
 }

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../event/json-document';
 import { messageOf } from '../../event/errors';
-import { compilePath, descend, documentValue, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
+import { compilePath, descend, documentValue, lookupOf, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
 import { EvaluationError } from './errors';
 import type { Node, NodeType, Scope } from './node';
 import { made, shown, type Fail } from './operators';
@@ -33,7 +33,7 @@ const FUNCTIONS: Readonly<Record<string, FunctionDefinition>> = {
   FIELD_CHANGED_TO: { arguments: 2, compile: (call) => change(call, fieldOf(call, 0), null, argument(call, 1)) },
   FIELD_CHANGED_FROM: { arguments: 2, compile: (call) => change(call, fieldOf(call, 0), argument(call, 1), null) },
   STATUS_CHANGED_TO: { arguments: 1, compile: (call) => change(call, ['status'], null, argument(call, 0)) },
-  NOW: { arguments: 0, compile: (call) => yielding('time', call, [], ({ now }) => new Instant(now)) },
+  NOW: { arguments: 0, compile: (call) => ({ ...yielding('time', call, [], ({ now }) => new Instant(now)), clock: true }) },
   AGE: { arguments: 1, compile: age },
 };
 
@@ -96,7 +96,7 @@ function matches(call: Call): Node {
 
 function hasField(call: Call): Node {
   const read = readerOf(call);
-  return yielding('truth', call, [], ({ event }) => read(event) !== MISSING);
+  return { ...yielding('truth', call, [], ({ event }) => read(event) !== MISSING), lookup: lookupOf(stepsOf(call, 0)) };
 }
 
 function readerOf(call: Call): PathReader {
@@ -109,10 +109,11 @@ function readerOf(call: Call): PathReader {
 }
 
 function age(call: Call): Node {
-  return yielding('duration', call, call.args, (scope) => {
+  const evaluate = (scope: Scope): Value => {
     const since = argument(call, 0).evaluate(scope);
     return isAbsent(since) ? MISSING : new Duration(scope.now - toInstant(since));
-  });
+  };
+  return { ...yielding('duration', call, call.args, evaluate), clock: true };
 }
 
 /**

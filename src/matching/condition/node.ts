@@ -26,6 +26,10 @@ export interface Node {
   readonly path: string | null;
   /** The steps of a path; undefined otherwise. */
   readonly steps?: readonly (string | number)[];
+  /** The look-up that the node itself reads. */
+  readonly lookup?: string | null;
+  /** Whether the node itself reads the clock. */
+  readonly clock?: boolean;
   /** The value of a literal; undefined otherwise. */
   readonly literal?: Value;
 }

@@ -1,5 +1,5 @@
 import Big from 'big.js';
-import { compilePath, UnknownPathError } from '../path';
+import { compilePath, lookupOf, UnknownPathError } from '../path';
 import { ConditionSyntaxError } from './errors';
 import { compileFunction, isFunctionName } from './functions';
 import { tokenize, type Token } from './lexer';
@@ -178,7 +178,16 @@ export class Parser {
   private pathNode(steps: readonly (string | number)[], start: number, end: number): Node {
     try {
       const read = compilePath(steps);
-      return { type: 'any', evaluate: ({ event }) => read(event), start, end, children: [], path: this.source.slice(start, end), steps };
+      return {
+        type: 'any',
+        evaluate: ({ event }) => read(event),
+        start,
+        end,
+        children: [],
+        path: this.source.slice(start, end),
+        steps,
+        lookup: lookupOf(steps),
+      };
     } catch (error) {
       if (error instanceof UnknownPathError) throw new ConditionSyntaxError(this.source, start, end, error.message);
       throw error;

@@ -27,3 +27,17 @@ export function headerSafe(text: string): string {
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new TemplateRenderError('a header value holds a line break or another control character');
   return text.toWellFormed().replace(/[^\t\x20-\x7e]+/g, encodeURIComponent);
 }
+
+/** In a pattern of Redis a value stands for itself. Without a value the pattern would be of many more keys than are meant. */
+export function patternSafe(text: string): string {
+  if (text === '') throw new TemplateRenderError('a value in a pattern is empty or missing, so that it would fit keys that are not meant');
+  return text.replace(/[*?[\]\\^-]/g, '\\$&');
+}
+
+/** Within one part of a NATS subject: what has a meaning there is percent-encoded, and so is the sign itself. */
+export function subjectSafe(text: string): string {
+  if (text === '') throw new TemplateRenderError('a value in the subject is empty or missing');
+  return text
+    .toWellFormed()
+    .replace(/[\0-\x20\x7f.*>%]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+}

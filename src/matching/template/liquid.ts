@@ -3,7 +3,7 @@ import Big from 'big.js';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
 import { stringifyExactJson, type JsonValue } from '../../event/json-document';
-import { compilePath, PATH_ROOTS, UnknownPathError } from '../path';
+import { compilePath, lookupOf, PATH_ROOTS, UnknownPathError } from '../path';
 import { TemplateError } from './errors';
 
 /**
@@ -85,13 +85,16 @@ function textOf(value: unknown): string {
   return stringifyExactJson(value as JsonValue);
 }
 
-/** @throws TemplateError */
-export function parseLiquid(liquid: Liquid, source: string): LiquidNode[] {
+/** @param lookups gets the names of the look-ups that it uses @throws TemplateError */
+export function parseLiquid(liquid: Liquid, source: string, lookups: Set<string>): LiquidNode[] {
   try {
     const nodes = liquid.parse(source);
     for (const [root, ...rest] of liquid.globalVariableSegmentsSync(nodes)) {
       if (!(PATH_ROOTS as readonly unknown[]).includes(root)) continue;
-      compilePath([String(root), ...rest.filter((step) => typeof step === 'string' || typeof step === 'number')]);
+      const steps = [String(root), ...rest.filter((step) => typeof step === 'string' || typeof step === 'number')];
+      compilePath(steps);
+      const lookup = lookupOf(steps);
+      if (lookup !== null) lookups.add(lookup);
     }
     return nodes;
   } catch (error) {
@@ -107,7 +110,7 @@ export function parseLiquid(liquid: Liquid, source: string): LiquidNode[] {
 
 /** Where the first `{{ event.… }}` or `{{ lookups.… }}` that the message is about stands; liquid's analysis gives names, not places. */
 function positionOf(source: string, message: string): [number, number] {
-  const root = message.startsWith('look-ups') ? 'lookups' : (message.split(' ')[0] ?? '');
+  const root = message.split(' ')[0] ?? '';
   // Within a tag: the same word may stand in the text before it.
   const tag = new RegExp(`\\{[{%][^}]*?\\b(?=${root}\\b)`).exec(source);
   const before = source.slice(0, tag === null ? 0 : tag.index + tag[0].length).split('\n');
@@ -124,6 +127,7 @@ export function scopeOf(event: EntityEvent): object {
     data,
     before: event.before?.value ?? null,
     entity: { type: entityType, key: entityKey },
+    lookups: event.lookups ?? {},
     event: {
       id: event.id,
       kind,

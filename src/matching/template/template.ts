@@ -2,14 +2,14 @@ import { LiquidError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
-import { headerSafe, htmlSafe, jsonSafe, slackSafe, urlSafe } from './encoding';
+import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import { createLiquid, firstLine, parseLiquid, Rendering, scopeOf } from './liquid';
 
 export { TemplateError, TemplateRenderError } from './errors';
 
 /** Where the rendered text goes, which decides how values are encoded. */
-export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'text';
+export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'text';
 
 export interface Rendered {
   readonly text: string;
@@ -19,6 +19,8 @@ export interface Rendered {
 
 /** Compiled once per configuration version. What came from data is never expanded again. */
 export interface Template {
+  /** The look-ups that it names. */
+  readonly lookups: readonly string[];
   /** @throws TemplateRenderError when a value does not fit the target */
   render(event: EntityEvent): Rendered;
 }
@@ -31,6 +33,8 @@ const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   json: createLiquid(jsonSafe, true),
   url: createLiquid(urlSafe, false),
   html: createLiquid(htmlSafe, false),
+  pattern: createLiquid(patternSafe, false),
+  subject: createLiquid(subjectSafe, false),
   // A header is encoded as a whole: its literals may need it too.
   header: PLAIN,
   text: PLAIN,
@@ -41,8 +45,9 @@ const SLACK = createLiquid(slackSafe, false);
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
   if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : source);
-  const write = writer(ENGINES[target], source);
-  return rendering(ENGINES[target], target === 'header' ? (context) => headerSafe(write(context)) : write);
+  const lookups = new Set<string>();
+  const write = writer(ENGINES[target], source, lookups);
+  return rendering(ENGINES[target], target === 'header' ? (context) => headerSafe(write(context)) : write, lookups);
 }
 
 /**
@@ -61,7 +66,7 @@ export function compileBody(body: BodyTemplate, json: boolean): Template {
     if (!isJson(source)) throw new TemplateError('the body is not JSON', 1, 1);
     return constant(source);
   }
-  return checked(structured ? rendering(PLAIN, structureWriter(PLAIN, body)) : compileTemplate(source, 'json'));
+  return checked(structured ? structure(PLAIN, body) : compileTemplate(source, 'json'));
 }
 
 /**
@@ -70,11 +75,17 @@ export function compileBody(body: BodyTemplate, json: boolean): Template {
  * @throws TemplateError
  */
 export function compileSlackMessage(message: Readonly<Record<string, unknown>>): Template {
-  return checked(rendering(SLACK, structureWriter(SLACK, message)));
+  return checked(structure(SLACK, message));
+}
+
+function structure(liquid: Liquid, body: unknown): Template {
+  const lookups = new Set<string>();
+  return rendering(liquid, structureWriter(liquid, body, lookups), lookups);
 }
 
 function checked(template: Template): Template {
   return {
+    lookups: template.lookups,
     render(event) {
       const rendered = template.render(event);
       // Without the parser's own words: they quote the payload.
@@ -87,30 +98,32 @@ function checked(template: Template): Template {
 const WHOLE_JSON_OUTPUT = /^\s*\{\{[^{}]*\|\s*json\s*-?\}\}\s*$/;
 
 /** Each string is rendered as plain text and becomes a JSON string as a whole, so that literals, values and captures are encoded once. */
-function structureWriter(liquid: Liquid, part: unknown): Writer {
+function structureWriter(liquid: Liquid, part: unknown, lookups: Set<string>): Writer {
   if (Array.isArray(part)) {
-    const items = part.map((item) => structureWriter(liquid, item));
+    const items = part.map((item) => structureWriter(liquid, item, lookups));
     return (context) => `[${items.map((write) => write(context)).join(',')}]`;
   }
   if (typeof part === 'object' && part !== null) {
-    const members = Object.entries(part).map(([key, member]) => [stringWriter(liquid, key), structureWriter(liquid, member)] as const);
+    const members = Object.entries(part).map(
+      ([key, member]) => [stringWriter(liquid, key, lookups), structureWriter(liquid, member, lookups)] as const,
+    );
     return (context) => `{${members.map(([key, member]) => `${key(context)}:${member(context)}`).join(',')}}`;
   }
   if (typeof part !== 'string') {
     const text = JSON.stringify(part);
     return () => text;
   }
-  return WHOLE_JSON_OUTPUT.test(part) ? writer(liquid, part) : stringWriter(liquid, part);
+  return WHOLE_JSON_OUTPUT.test(part) ? writer(liquid, part, lookups) : stringWriter(liquid, part, lookups);
 }
 
-function stringWriter(liquid: Liquid, source: string): Writer {
-  const write = writer(liquid, source);
+function stringWriter(liquid: Liquid, source: string, lookups: Set<string>): Writer {
+  const write = writer(liquid, source, lookups);
   return (context) => JSON.stringify(write(context));
 }
 
-function writer(liquid: Liquid, source: string): Writer {
+function writer(liquid: Liquid, source: string, lookups: Set<string>): Writer {
   if (!hasTags(source)) return () => source;
-  const nodes = parseLiquid(liquid, source);
+  const nodes = parseLiquid(liquid, source, lookups);
   return (context) => {
     // A stray {% break %} ends its own text, not the next one of a structure.
     context.breakCalled = context.continueCalled = false;
@@ -118,8 +131,9 @@ function writer(liquid: Liquid, source: string): Writer {
   };
 }
 
-function rendering(liquid: Liquid, write: Writer): Template {
+function rendering(liquid: Liquid, write: Writer, lookups: ReadonlySet<string>): Template {
   return {
+    lookups: [...lookups],
     render(event) {
       try {
         const context = new Rendering(liquid, scopeOf(event));
@@ -133,7 +147,7 @@ function rendering(liquid: Liquid, write: Writer): Template {
 
 function constant(text: string): Template {
   const rendered = { text, missing: 0 };
-  return { render: () => rendered };
+  return { lookups: [], render: () => rendered };
 }
 
 function literalHeader(source: string): string {
@@ -144,7 +158,8 @@ function literalHeader(source: string): string {
   }
 }
 
-function hasTags(source: string): boolean {
+/** Whether a text is a template at all. */
+export function hasTags(source: string): boolean {
   return source.includes('{{') || source.includes('{%');
 }
 

@@ -83,6 +83,7 @@ describe('the envelope', () => {
       changed: fc.option(fc.array(anyText, { maxLength: 4 })),
       traceparent: fc.constant(null),
       cause: fc.constant(null),
+      lookups: fc.constant(null),
       timestamp: fc.constant('2026-01-31T10:00:00.123456Z'),
     })
     .map(({ data, before, ...rest }) => ({

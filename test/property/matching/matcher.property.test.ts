@@ -18,6 +18,7 @@ const observers = fc.array(observer, { maxLength: 12 }).map((all) =>
     name: `observer ${i}`,
     actions: [],
     ordering: 'none',
+    lookups: [],
     onFailure: 'dlq',
     dedup: null,
     retry: RETRY,
@@ -39,6 +40,7 @@ const entityEvent = fc
     timestamp: '2026-01-31T10:00:00.000000Z',
     traceparent: null,
     cause: null,
+    lookups: null,
   }));
 
 describe('the matcher', () => {

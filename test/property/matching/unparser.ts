@@ -184,5 +184,6 @@ export function entityEventOf(model: ModelEvent): EntityEvent {
     timestamp: '2026-01-31T10:00:00.000000Z',
     traceparent: null,
     cause: null,
+    lookups: null,
   };
 }

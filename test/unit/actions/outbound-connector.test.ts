@@ -48,7 +48,7 @@ function names(...answers: string[][]): Lookup & { asked: number } {
 }
 
 async function request(port: number, lookup: Lookup, times = 1): Promise<(number | string)[]> {
-  const pool = new Pool(`http://name.example:${port}`, { connect: guardedConnector(policy, 2_000, lookup) });
+  const pool = new Pool(`http://name.example:${port}`, { connect: guardedConnector(policy, { timeout: 2_000 }, lookup) });
   const results: (number | string)[] = [];
   for (let i = 0; i < times; i++) {
     const sent = pool.request({ path: '/', method: 'POST', body: Buffer.from('x') });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CustomActionTypes } from '../../../src/config/custom-action-types';
 import { loadConfiguration, type LoadedConfiguration } from '../../../src/config/load';
 import { ConfigurationError, type Problem } from '../../../src/config/problems';
 
@@ -13,9 +14,9 @@ export class ConfigFile {
     rmSync(this.folder, { recursive: true });
   }
 
-  load(content: string | Buffer, env: Readonly<Record<string, string>> = {}): LoadedConfiguration {
+  load(content: string | Buffer, env: Readonly<Record<string, string>> = {}, custom?: CustomActionTypes): LoadedConfiguration {
     writeFileSync(this.path, content);
-    return loadConfiguration({ env, configFile: this.path });
+    return loadConfiguration({ env, configFile: this.path, ...(custom === undefined ? {} : { custom }) });
   }
 
   problemsOf(content: string | Buffer, env: Readonly<Record<string, string>> = {}): readonly Problem[] {

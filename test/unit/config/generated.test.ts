@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsonSchema } from '../../../src/config/schema/observers-file';
-import { envExample } from '../../../src/config/settings';
+import { envExample } from '../../../src/config/settings/resolve';
 
 const ROOT = join(__dirname, '../../..');
 

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
+import { NO_CUSTOM_ACTIONS } from '../../../src/actions/custom/custom-actions';
 import { loadSettings } from '../../../src/config/load';
 import { ConfigurationError } from '../../../src/config/problems';
-import { SETTINGS, type Setting, type SettingName } from '../../../src/config/settings';
+import { SETTINGS, type SettingName } from '../../../src/config/settings';
+import type { Setting } from '../../../src/config/settings/kinds';
 import { startService } from '../../../src/lifecycle';
 import { createTestDatabase } from '../../support/database';
 import { startReceiver } from '../../support/receiver';
-import { eventually } from '../../support/stream';
+import { untilLeading } from '../../support/stream';
 import { ConfigFile } from './config-file';
 
 const ROOT = join(__dirname, '../../..');
@@ -22,6 +24,10 @@ const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   dataDir: 'src/lifecycle.ts',
   mailFrom: 'src/config/link/email.ts',
   smsFrom: 'src/config/link/sms.ts',
+  modules: 'src/config/load.ts',
+  elasticsearchUrl: 'src/config/link/search.ts',
+  elasticsearchApiKey: 'src/config/link/search.ts',
+  elasticsearchCaFile: 'src/config/link/search.ts',
   smsUrl: 'src/actions/action-runner.ts',
   fcmCredentials: 'src/actions/push.action.ts',
   fcmUrl: 'src/actions/push.action.ts',
@@ -48,8 +54,8 @@ endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } 
     },
   });
   const options = { logger: pino({ level: 'silent' }), applyCapture: true, strict: false, onFatal: () => undefined };
-  const service = await startService({ ...options, configuration: { ...configuration, settings } });
-  await eventually(() => Promise.resolve(service.stream.state), (state) => state === 'leading'); // prettier-ignore
+  const service = await startService({ ...options, custom: NO_CUSTOM_ACTIONS, configuration: { ...configuration, settings } });
+  await untilLeading(service.stream);
   await database.query('insert into orders values (1)');
   await receiver.waitFor(1);
   await service.stop();
@@ -57,7 +63,10 @@ endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } 
   await database.drop();
   const elsewhere = ALL.filter(([name]) => {
     const source = READ_ELSEWHERE[name];
-    return source !== undefined && readFileSync(join(ROOT, source), 'utf8').includes(`settings.${name}`);
+    return (
+      source !== undefined &&
+      readFileSync(join(ROOT, source), 'utf8').match(new RegExp(`settings\\.${name}|\\b${name}\\b.*= (this\\.)?settings`)) !== null
+    );
   });
   expect(ALL.map(([name]) => name).filter((name) => !read.has(name) && !elsewhere.some(([other]) => other === name))).toEqual([]);
 });
@@ -78,7 +87,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told 
   } catch (error) {
     ({ message } = error as ConfigurationError);
   }
-  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes)`));
+  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes)`));
   expect(message).not.toContain('CANARY');
 }); // prettier-ignore
 

@@ -85,7 +85,7 @@ describe('a condition that cannot be read names line, column, the token, and wha
     ['a[1', 1, 4, 'the condition ends where "]" was expected'],
     ['a = 1 OR event.colour = 1', 1, 10, EVENT],
     ['entity.id = 1', 1, 1, 'entity has no "id"; it has type, key'],
-    ['lookups.user.plan = 1', 1, 1, 'look-ups are not supported yet by this version'],
+    ['lookups = 1', 1, 1, 'lookups needs a name, such as lookups.customer.plan'],
     // Functions.
     ['FOO(a)', 1, 1, 'there is no function FOO()'],
     ['IN (1)', 1, 1, 'there is no function IN()'],
@@ -100,7 +100,7 @@ describe('a condition that cannot be read names line, column, the token, and wha
     ['CHANGED(before.a)', 1, 9, 'CHANGED() needs a field of the row'],
     ['CHANGED(data)', 1, 9, 'CHANGED() needs a field of the row'],
     ["HAS_FIELD('event.colour')", 1, 11, EVENT],
-    ["HAS_FIELD('lookups.user')", 1, 11, 'look-ups are not supported yet by this version'],
+    ["HAS_FIELD('lookups')", 1, 11, 'lookups needs a name, such as lookups.customer.plan'],
     ['MATCHES(a, b)', 1, 12, 'MATCHES() needs a quoted pattern'],
     ["MATCHES(a, '(')", 1, 12, 'this is not a regular expression of the linear-time kind: error parsing regexp: missing closing ): `(`'],
     ["MATCHES(a, '(?=x)')", 1, 12, 'this is not a regular expression of the linear-time kind: error parsing regexp: invalid or unsupported Perl syntax: `(?=`'],

@@ -1,3 +1,4 @@
+import { compileCondition } from '../../../src/matching/condition/condition';
 import { explanationOf, orderEvent, orderUpdate } from './order-event';
 
 describe('explain', () => {
@@ -57,6 +58,25 @@ describe('explain', () => {
       note: 'total is not in the event',
       children: [],
     });
+  });
+
+  it('calls unknown what takes look-ups, which are not kept, and shows the rest', () => {
+    const explanation = explanationOf('NOT HAS_FIELD(lookups.customer.vip) AND total > 5', orderEvent('{"total":1}'));
+    expect(explanation.value).toBe('unknown');
+    expect(explanation.children[0]).toMatchObject({ text: 'NOT HAS_FIELD(lookups.customer.vip)', value: 'unknown' });
+    expect(explanation.children[0]?.children[0]).toMatchObject({ value: 'unknown', note: 'what was looked up is not kept' });
+    expect(explanation.children[1]).toMatchObject({ text: 'total > 5', value: 'false' });
+    const found = orderEvent('{"total":1}', { lookups: { customer: { vip: true } } });
+    expect(explanationOf('lookups.customer.vip', found)).toMatchObject({ value: 'true', note: null });
+  });
+
+  it.each([
+    ['NOW() > at', true],
+    ["total > 1 OR AGE(at) > '1h'", true],
+    ['NOT (CHANGED_TO(at, NOW()))', true],
+    ["total > 1 AND at = '2026-01-31'", false],
+  ])('knows whether %s reads the clock', (condition, reads) => {
+    expect(compileCondition(condition).usesClock).toBe(reads);
   });
 
   it.each(['CHANGED(statsu)', "field_changed('statsu')", "CHANGED_TO(data.statsu, 'b')"])('says which field %s misses', (condition) => {

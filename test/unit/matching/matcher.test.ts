@@ -14,6 +14,7 @@ function observer(name: string, parts: Partial<ObserverDefinition> = {}): Observ
     kinds: ['insert'],
     when: null,
     ordering: 'none',
+    lookups: [],
     onFailure: 'dlq',
     dedup: null,
     retry: RETRY,

@@ -22,6 +22,7 @@ export function orderEvent(data: string | null, { before = null, ...parts }: Eve
     timestamp: '2026-01-31T10:00:00.123456Z',
     traceparent: null,
     cause: null,
+    lookups: null,
     ...parts,
   };
 }

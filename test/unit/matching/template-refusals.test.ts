@@ -30,7 +30,7 @@ describe('a template that cannot be read', () => {
       'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed',
     ],
     ['a\nb {{ entity.id }}', 2, 6, 'entity has no "id"; it has type, key'],
-    ['{{ lookups.user.plan }}', 1, 4, 'look-ups are not supported yet by this version'],
+    ['{{ lookups[0].plan }}', 1, 4, 'lookups needs a name, such as lookups.customer.plan'],
     [
       'The event: {{ event.colour }}',
       1,

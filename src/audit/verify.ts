@@ -1,0 +1,163 @@
+import type { ClientBase } from 'pg';
+import { readCheckpoint } from '../checkpoint/checkpoint.sql';
+import type { Cursor } from '../checkpoint/cursor';
+import type { EntityEvent } from '../event/entity-event';
+import type { Versions } from '../explain/versions';
+import { readChanges } from '../listener/change-log.sql';
+import { decode } from '../listener/decode';
+import type { Matcher } from '../matching/matcher';
+import { accountedFor, selectAudited, type AccountedState, type AuditedChange, type AuditRange } from './audit.sql';
+
+/** Few, for the images of all of them are in memory at once. */
+const PAGE = 200;
+/** More are counted, and not listed. */
+const LISTED = 1_000;
+
+/** A delivery that the configuration asks for and nothing is on record of. */
+export interface Unaccounted {
+  readonly changeNumber: number;
+  readonly event: string;
+  readonly entityType: string;
+  readonly entityKey: string;
+  readonly timestamp: string;
+  readonly observer: string;
+  readonly action: string;
+  readonly version: number;
+}
+
+/** Every committed change × each observer of the version that decided it. */
+export interface Audit {
+  readonly stream: string;
+  /** Changes that the stream had passed when the audit began. */
+  readonly changes: number;
+  /** Changes that are no events: in quarantine, or they were. */
+  readonly quarantined: number;
+  /** Changes that no observer is asked about (NOOP, READ). */
+  readonly ignored: number;
+  /** Observers that did not match, summed over the events. */
+  readonly notMatched: number;
+  /** Deliveries. */
+  readonly delivered: number;
+  readonly skipped: number;
+  readonly dead: number;
+  readonly discarded: number;
+  readonly parked: number;
+  readonly pending: number;
+  readonly unaccounted: number;
+  /** The first of them. */
+  readonly list: readonly Unaccounted[];
+  /** What cannot be proved either way, and why. */
+  readonly unverifiable: {
+    /** Changes that were decided before versions were recorded. */
+    readonly versionUnknown: number;
+    /** Changes whose version can no longer be read. */
+    readonly versionUnreadable: number;
+    /** Observers whose condition reads the clock, and of which nothing is on record: it may not have been met then. */
+    readonly clock: number;
+  };
+}
+
+type Count = { -readonly [K in keyof Audit]: Audit[K] };
+
+/**
+ * Accounts for every change that the stream has passed. Page by page, each in its own snapshot, in which outcomes and what waits for one
+ * are seen together; nothing is locked, and nothing holds back the stream.
+ */
+export async function verify(
+  client: ClientBase,
+  range: AuditRange & { readonly maxEventSize: number },
+  versions: Versions,
+): Promise<Audit> {
+  const auditor = new Auditor(range, versions);
+  const end = await readCheckpoint(client, range.stream);
+  for (let behind: number | null = 0; behind !== null && end !== null;) {
+    await client.query('begin transaction isolation level repeatable read read only');
+    try {
+      behind = await auditor.page(client, end, behind);
+    } finally {
+      await client.query('rollback');
+    }
+  }
+  return auditor.audit;
+}
+
+class Auditor {
+  readonly audit: Count & { list: Unaccounted[]; unverifiable: { versionUnknown: number; versionUnreadable: number; clock: number } };
+
+  constructor(
+    private readonly range: AuditRange & { readonly maxEventSize: number },
+    private readonly versions: Versions,
+  ) {
+    this.audit = {
+      stream: range.stream,
+      changes: 0,
+      quarantined: 0,
+      ignored: 0,
+      notMatched: 0,
+      delivered: 0,
+      skipped: 0,
+      dead: 0,
+      discarded: 0,
+      parked: 0,
+      pending: 0,
+      unaccounted: 0,
+      list: [],
+      unverifiable: { versionUnknown: 0, versionUnreadable: 0, clock: 0 },
+    };
+  }
+
+  /** @returns the last change of the page; null behind the last page */
+  async page(client: ClientBase, end: Cursor, behind: number): Promise<number | null> {
+    const changes = await selectAudited(client, this.range, end, behind, PAGE);
+    if (changes.length === 0) return null;
+    const numbers = changes.map(({ number }) => number);
+    const records = new Map<string, AccountedState | null>();
+    for (const { changeNumber, observer, action, state } of await accountedFor(client, this.range.stream, numbers))
+      records.set(`${changeNumber}\n${observer}\n${action}`, state);
+    const byNumber = new Map(changes.map((change) => [change.number, change]));
+    for (const row of await readChanges(client, numbers, this.range.maxEventSize)) {
+      const decoded = decode(row, this.range.maxEventSize);
+      const change = byNumber.get(decoded.is === 'event' ? decoded.event.changeNumber : decoded.changeNumber) as AuditedChange;
+      this.audit.changes++;
+      if (decoded.is === 'ignored') this.audit.ignored++;
+      else if (change.quarantine !== null) this.audit.quarantined++;
+      else if (decoded.is === 'quarantined') this.unaccounted(change, null, '(quarantine)', decoded.reason);
+      else await this.event(change, decoded.event, records);
+    }
+    return numbers.at(-1) ?? null;
+  }
+
+  private async event(change: AuditedChange, event: EntityEvent, records: ReadonlyMap<string, AccountedState | null>): Promise<void> {
+    const { unverifiable } = this.audit;
+    if (change.version === null) {
+      unverifiable.versionUnknown++;
+      return;
+    }
+    const read = await this.versions.of(change.version);
+    if ('problem' in read) unverifiable.versionUnreadable++;
+    else this.matched(change, event, read.matcher, records);
+  }
+
+  private matched(change: AuditedChange, event: EntityEvent, matcher: Matcher, records: ReadonlyMap<string, AccountedState | null>): void {
+    for (const { observer, verdict, usesClock } of matcher.judgeAll(event, Date.parse(event.timestamp))) {
+      const states = observer.actions.map(({ name }) => [name, records.get(`${change.number}\n${observer.name}\n${name}`)] as const);
+      const onRecord = states.filter(([, state]) => state !== undefined).length;
+      const asked = verdict === 'matched' || verdict === 'no answer' || verdict === 'undecided';
+      if (onRecord === 0 && !asked && !usesClock) this.audit.notMatched++;
+      // The clock has moved on since: what is on record counts, and of the rest nobody can tell.
+      else if (usesClock && onRecord < states.length) this.audit.unverifiable.clock++;
+      // Of what was not asked for there may be replays of single actions.
+      for (const [action, state] of states) {
+        if (state != null) this.audit[state]++;
+        else if (state === null || (asked && !usesClock)) this.unaccounted(change, event, observer.name, action);
+      }
+    }
+  }
+
+  private unaccounted({ number, version }: AuditedChange, event: EntityEvent | null, observer: string, action: string): void {
+    this.audit.unaccounted++;
+    if (this.audit.list.length >= LISTED) return;
+    const { id = '', entityType = '', entityKey = '', timestamp = '' } = event ?? {};
+    this.audit.list.push({ changeNumber: number, event: id, entityType, entityKey, timestamp, observer, action, version: version ?? 0 });
+  }
+}

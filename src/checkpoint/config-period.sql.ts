@@ -1,0 +1,61 @@
+import type { ClientBase, Pool } from 'pg';
+import type { Cursor } from './cursor';
+
+/** SQL: the version that the stream was led with last; null before the first. */
+export const currentVersionOf = (stream: string): string =>
+  `(select config_version from observers.config_period where stream = ${stream} order by epoch desc, number desc limit 1)`;
+
+const BEGIN = `
+  insert into observers.config_period (stream, epoch, config_version, previous, target, after)
+  select $1, $2, $3, $4, $5, $6
+  where $3::int is distinct from ${currentVersionOf('$1')}`;
+
+/** From this place on the stream's events are decided by this version. Nothing is written when it is the last one's too. */
+export async function beginPeriod(
+  client: ClientBase | Pool,
+  { stream, epoch, configVersion }: { readonly stream: string; readonly epoch: number; readonly configVersion: number },
+  { previous, target, after }: Cursor,
+): Promise<void> {
+  await client.query(BEGIN, [stream, epoch, configVersion, previous, target, after]);
+}
+
+/**
+ * SQL: whether the place `at` (a checkpoint, a period's beginning) lies behind the change `l`. The same as what the reader calls new,
+ * negated.
+ */
+export const passed = (at: string, l: string): string =>
+  `(pg_visible_in_snapshot(${l}.change_xid, ${at}.previous)
+    or coalesce(pg_visible_in_snapshot(${l}.change_xid, ${at}.target) and ${l}.pk_entity_change_log <= ${at}.after, false))`;
+
+/**
+ * SQL: the version that decided the change `l` of the stream `stream`, or will; null for one that was passed before versions were
+ * recorded. After a crash events may be decided once more, by the version of then: it is the last that counts.
+ */
+export const versionOf = (stream: string, l: string): string =>
+  `(select p.config_version from observers.config_period p where p.stream = ${stream} and not ${passed('p', l)} order by p.epoch desc, p.number desc limit 1)`;
+
+/** A version of the observers file that is on record. Times are RFC 3339. */
+export interface RecordedVersion {
+  readonly version: number;
+  /** As the file had it, references unresolved. */
+  readonly source: string;
+  readonly recordedAt: string;
+  readonly by: string;
+  /** When it last began to decide this stream's events; null when it never did. */
+  readonly ledFrom: string | null;
+  /** The last one that did. */
+  readonly current: boolean;
+}
+
+const VERSIONS = `
+  select v.id as version, v.source, to_json(v.created_at) #>> '{}' as "recordedAt", v.loaded_by as by, to_json(p.began_at) #>> '{}' as "ledFrom",
+         coalesce(v.id = ${currentVersionOf('$1')}, false) as current
+  from observers.config_version v
+  left join lateral (select max(began_at) as began_at from observers.config_period p where p.stream = $1 and p.config_version = v.id) p on true
+  order by v.id desc`;
+
+/** Newest first. */
+export async function readVersions(client: ClientBase, stream: string): Promise<RecordedVersion[]> {
+  const { rows } = await client.query<RecordedVersion>(VERSIONS, [stream]);
+  return rows;
+}

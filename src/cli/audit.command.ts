@@ -1,0 +1,85 @@
+import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import type { Audit } from '../audit/verify';
+import { ExitCode } from '../event/errors';
+import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
+import { onDatabase } from './database';
+import { colors, counted, print, printJson, printTable } from './output';
+import { parseMoment } from './values';
+
+const SHOWN = 20;
+
+@SubCommand({
+  name: 'verify',
+  description: 'account for every committed change and every observer; exit 1 and the list when anything is missing',
+})
+export class AuditVerifyCommand extends ObserversCommand {
+  @Option({
+    flags: '--since <time>',
+    description: 'written then or later: 2026-01-31T10:00Z, or 2h for two hours ago (default: all that is kept)',
+  })
+  parseSince(value: string): string {
+    return parseMoment('--since', value);
+  }
+
+  async run(_args: string[], flags: GlobalOptions & { since?: string }): Promise<void> {
+    const { verify } = await import('../audit/verify');
+    const { Versions } = await import('../explain/versions');
+    const audit = await onDatabase(flags, async (client, settings) => {
+      const { stream, retention, maxEventSize } = settings;
+      const versions = new Versions(client, await definitionReader(flags, settings));
+      return verify(client, { stream, retention, maxEventSize, since: flags.since ?? null }, versions);
+    });
+    if (audit.unaccounted > 0) process.exitCode = ExitCode.error;
+    if (flags.format === 'json') printJson(audit);
+    else describe(audit);
+  }
+}
+
+function describe(audit: Audit): void {
+  const { changes, quarantined, ignored, notMatched, delivered, skipped, dead, discarded, parked, pending, unaccounted, unverifiable } =
+    audit;
+  const lines: [string, string][] = [
+    ['changes', `${changes}, of which ${quarantined} in quarantine and ${ignored} of no concern (NOOP, READ)`],
+    ['not matched', `${notMatched}   observers asked, and the answer was no`],
+    ['delivered', String(delivered)],
+    ['skipped', `${skipped}   nothing had to be sent: a duplicate, or a look-up that said no`],
+    ['dead', `${dead}${dead === 0 ? '' : '   (dlq list)'}`],
+    ['discarded', `${discarded}   dead letters that a person gave up`],
+    ['parked', `${parked}${parked === 0 ? '' : '   (lanes list)'}`],
+    ['pending', String(pending)],
+    ['unaccounted', unaccounted === 0 ? colors.green('0') : colors.red(String(unaccounted))],
+  ];
+  for (const [label, value] of lines) print(`${colors.dim(label.padEnd(12))} ${value}`);
+  const { versionUnknown, versionUnreadable, clock } = unverifiable;
+  const unprovable = [
+    ...(versionUnknown === 0 ? [] : [`${counted(versionUnknown, 'change was', 'changes were')} decided before versions were recorded`]),
+    ...(versionUnreadable === 0 ? [] : [`of ${counted(versionUnreadable, 'change')} the configuration can no longer be read`]),
+    ...(clock === 0
+      ? []
+      : [`${counted(clock, 'condition reads', 'conditions read')} the clock, and nothing is on record: it may not have been met then`]),
+  ];
+  for (const line of unprovable) print(`${colors.dim('not provable'.padEnd(12))} ${line}`);
+  if (unaccounted > 0) list(audit);
+}
+
+function list({ list: missing, unaccounted }: Audit): void {
+  print('');
+  printTable(
+    ['change', 'event', 'entity', 'observer/action', 'version'],
+    missing.slice(0, SHOWN).map(({ changeNumber, event, entityType, entityKey, observer, action, version }) => [
+      changeNumber, event, `${entityType} ${entityKey}`, `${observer}/${action}`, version,
+    ]), // prettier-ignore
+  );
+  if (unaccounted > SHOWN) print(`… and ${unaccounted - SHOWN} more (--format json lists the first 1,000)`);
+  const [first] = missing;
+  if (first !== undefined)
+    print(`\nTo send one now: fraiseql-observers replay --observer ${first.observer} --event ${first.event} --dry-run`);
+}
+
+// Without options of its own: it would swallow those of its subcommands.
+@Command({ name: 'audit', description: 'the proof that nothing was lost', subCommands: [AuditVerifyCommand] })
+export class AuditCommand extends CommandRunner {
+  run(): Promise<void> {
+    this.command.help();
+  }
+}

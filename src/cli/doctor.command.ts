@@ -1,0 +1,41 @@
+import { Command } from 'nest-commander';
+import type { Finding } from '../doctor/finding';
+import type { CaptureDefinition, ObserversDefinition } from '../event/definitions';
+import { ExitCode } from '../event/errors';
+import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
+import { databaseUrl, onDatabase } from './database';
+import { colors, counted, print, printJson } from './output';
+
+@Command({
+  name: 'doctor',
+  description: 'look at everything that is known to go wrong, each with the command that repairs it; exit 1 when something is',
+})
+export class DoctorCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const { examine } = await import('../doctor/examine');
+    const findings = await onDatabase(flags, async (client, settings) => {
+      const captures = capturesOf(await definitionReader(flags, settings));
+      return examine({ client, url: await databaseUrl(settings), settings, captures });
+    });
+    if (findings.some(({ state }) => state === 'problem')) process.exitCode = ExitCode.error;
+    if (flags.format === 'json') return printJson(findings);
+    for (const finding of findings) show(finding);
+    const count = (state: Finding['state']): number => findings.filter((finding) => finding.state === state).length;
+    print(`\n${counted(count('problem'), 'problem')}, ${counted(count('warning'), 'warning')}`);
+  }
+}
+
+/** Null when the observers file is not here, or cannot be read: all the rest can be looked at without it. */
+function capturesOf(read: (text: null) => ObserversDefinition): readonly CaptureDefinition[] | null {
+  try {
+    return read(null).captures;
+  } catch {
+    return null;
+  }
+}
+
+function show({ check, state, message, repair }: Finding): void {
+  const mark = { ok: colors.green('✓'), warning: colors.yellow('!'), problem: colors.red('✗'), unknown: colors.dim('?') }[state];
+  print(`${mark} ${check.padEnd(12)} ${message}`);
+  if (repair !== null) print(`${' '.repeat(15)}${colors.cyan('→')} ${repair}`);
+}

@@ -1,0 +1,105 @@
+import { Command, Option } from 'nest-commander';
+import type { Client } from 'pg';
+import type { Settings } from '../../config/settings';
+import type { EventExplanation } from '../../explain/explain';
+import { EVENT_KINDS } from '../../event/entity-event';
+import { ExitCode, OperatorError } from '../../event/errors';
+import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
+import { onDatabase } from '../database';
+import { print, printJson } from '../output';
+import { isUuid, wholeNumber } from '../values';
+import { explanationJson } from './explanation-json';
+import { explanationLines, printHistory } from './explanation-text';
+
+interface DebugEventFlags extends GlobalOptions {
+  readonly eventId?: string;
+  readonly history?: number;
+  readonly entityType?: string;
+  readonly entityKey?: string;
+  readonly kind?: string;
+  readonly current?: boolean;
+}
+
+const MOST = 1_000;
+
+@Command({
+  name: 'debug-event',
+  description: 'why an event did, or did not, cause what it should: every observer with its reason, every delivery with its tries',
+})
+export class DebugEventCommand extends ObserversCommand {
+  @Option({ flags: '--event-id <id>', description: 'the id in the body of its webhooks, or a change number' })
+  parseEventId(value: string): string {
+    if (isUuid(value) || /^\d{1,15}$/.test(value)) return value.toLowerCase();
+    throw new OperatorError(`"${value}" is not the id of an event`, 'Events and their ids: fraiseql-observers debug-event --history 20');
+  }
+
+  @Option({ flags: '--history <n>', description: 'the last n events, a line each' })
+  parseHistory(value: string): number {
+    return Math.min(MOST, wholeNumber('--history', value));
+  }
+
+  @Option({ flags: '--entity-type <type>', description: 'with --history: only this type of entity' })
+  parseEntityType(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--entity-key <key>', description: 'with --history: only this entity' })
+  parseEntityKey(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--kind <kind>', description: 'with --history: only these', choices: [...EVENT_KINDS] })
+  parseKind(value: string): string {
+    return value;
+  }
+
+  @Option({ flags: '--current', description: 'by the configuration that runs now, instead of the one that decided' })
+  parseCurrent(): boolean {
+    return true;
+  }
+
+  async run(_args: string[], flags: DebugEventFlags): Promise<void> {
+    const { eventId, history } = flags;
+    if ((eventId === undefined) === (history === undefined))
+      throw new OperatorError('say which event, or how many of the last', 'debug-event --event-id ID, or debug-event --history 20');
+    const json = flags.format === 'json';
+    const explained = await onDatabase(flags, (client, settings) =>
+      eventId === undefined ? this.latest(client, settings, flags) : this.one(client, settings, flags, eventId),
+    );
+    if (eventId === undefined) return json ? printJson(explained.map(explanationJson)) : printHistory(explained);
+    const [only] = explained as [EventExplanation];
+    if (json) return printJson(explanationJson(only));
+    for (const line of explanationLines(only)) print(line);
+  }
+
+  private async one(client: Client, settings: Settings, flags: DebugEventFlags, id: string): Promise<EventExplanation[]> {
+    const { findChange } = await import('../../explain/facts.sql');
+    const change = isUuid(id) ? await findChange(client, id) : Number(id);
+    const explained = change === null ? [] : await this.explain(client, settings, flags, [change]);
+    if (explained.length > 0) return explained;
+    throw new OperatorError(
+      `there is no event ${id} in the change log: it was never captured, or is older than what is kept (OBSERVERS_RETENTION)`,
+      'The last events: fraiseql-observers debug-event --history 20',
+      ExitCode.notFound,
+    );
+  }
+
+  private async latest(client: Client, settings: Settings, flags: DebugEventFlags): Promise<EventExplanation[]> {
+    const { latestChanges } = await import('../../explain/facts.sql');
+    const { history = 0, entityType = null, entityKey = null, kind = null } = flags;
+    const changes = await latestChanges(client, { entityType, entityKey, kind }, history);
+    return (await this.explain(client, settings, flags, changes)).reverse();
+  }
+
+  private async explain(
+    client: Client,
+    settings: Settings,
+    flags: DebugEventFlags,
+    changes: readonly number[],
+  ): Promise<EventExplanation[]> {
+    const { explainChanges } = await import('../../explain/read');
+    const { stream, retention, maxEventSize } = settings;
+    const definitionOf = await definitionReader(flags, settings);
+    return explainChanges(client, changes, { stream, retention, maxEventSize, current: flags.current ?? false, definitionOf });
+  }
+}

@@ -1,0 +1,95 @@
+import type { Explanation } from '../../matching/condition/condition';
+import type { DeliveryState } from '../../explain/delivery-state';
+import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
+import { shortTime } from '../dlq/item';
+import { colors, cut, printTable } from '../output';
+
+const LABEL = 14;
+const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
+const BAD: readonly DeliveryState[] = ['dead', 'parked', 'logged', 'unaccounted'];
+
+/** One event, for people: what it was, what each observer made of it and why, what became of each delivery. */
+export function explanationLines(explained: EventExplanation): string[] {
+  const { event, changeNumber, state, why, version, observers, notes } = explained;
+  const field = (label: string, value: string): string => `${colors.dim(label.padEnd(LABEL))} ${value}`;
+  const lines = [field('event', event === null ? `change ${changeNumber}` : `${event.id} (change ${changeNumber})`)];
+  if (event !== null) {
+    const { entityType, entityKey, kind, changed, tenant, timestamp, data, before } = event;
+    const columns = changed === null || changed.length === 0 ? '' : ` of ${changed.join(', ')}`;
+    lines.push(
+      field('entity', `${entityType} ${entityKey}: ${kind}${columns}`),
+      field('written', timestamp),
+      ...(tenant === null ? [] : [field('tenant', tenant)]),
+      ...(data === null ? [] : [field('data', cut(data.text, 400))]),
+      ...(before === null ? [] : [field('before', cut(before.text, 400))]),
+    );
+  }
+  lines.push(field('state', `${state}: ${why}`), field('configuration', version === null ? 'unknown' : `version ${version}`));
+  for (const note of notes) lines.push(field('note', note));
+  if (event !== null && observers.length === 0 && version !== null) lines.push('', 'no observer is configured');
+  return [...lines, ...observers.flatMap((observer) => ['', ...observerLines(observer)])];
+}
+
+function observerLines({ name, verdict, why, condition, deliveries }: ObserverExplanation): string[] {
+  const mark =
+    { matched: colors.green('✓'), undecided: colors.yellow('?'), 'no answer': colors.red('✗') }[verdict as string] ?? colors.dim('–');
+  return [
+    `${mark} ${colors.bold(name)}: ${why}`,
+    ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
+    ...deliveries.flatMap(deliveryLines).map((line) => `    ${line}`),
+  ];
+}
+
+/** The condition's parts with their values, one beneath the other. */
+export function conditionLines(root: Explanation): string[] {
+  const flat: { text: string; value: string }[] = [];
+  const walk = ({ text, value, note, children }: Explanation, depth: number): void => {
+    flat.push({
+      text: `${'  '.repeat(depth)}${cut(text, 80)}`,
+      value: `${coloured(value)}${note === null ? '' : colors.dim(`  ${note}`)}`,
+    });
+    for (const child of children) walk(child, depth + 1);
+  };
+  walk(root, 0);
+  const width = Math.max(...flat.map(({ text }) => text.length));
+  return flat.map(({ text, value }) => `${text.padEnd(width)}  ${value}`);
+}
+
+function coloured(value: string): string {
+  if (value === 'true') return colors.green(value);
+  return value === 'false' || value === 'error' ? colors.red(value) : cut(value, 80);
+}
+
+function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanation): string[] {
+  const colour = GOOD.includes(state) ? colors.green : BAD.includes(state) ? colors.red : colors.yellow;
+  return [
+    `→ ${action}${type === null || type === action ? '' : ` (${type})`}: ${colour(state)}, ${why}`,
+    ...attempts.map(({ attempt, finishedAt, outcome, durationMs, status, error, message }) => {
+      const answer = [status, error === null ? null : `${error}: ${cut(message ?? '', 100)}`].filter((part) => part !== null).join(' ');
+      return colors.dim(`    try ${attempt}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
+    }),
+  ];
+}
+
+/** A line an event, newest first. */
+export function printHistory(explained: readonly EventExplanation[]): void {
+  printTable(
+    ['change', 'written', 'event', 'entity', 'kind', 'state', 'deliveries'],
+    explained.map(({ changeNumber, event, state, observers }) => [
+      changeNumber,
+      event === null ? null : shortTime(event.timestamp),
+      event?.id ?? null,
+      event === null ? null : cut(`${event.entityType} ${event.entityKey}`, 40),
+      event?.kind ?? null,
+      state,
+      summary(observers),
+    ]),
+  );
+}
+
+function summary(observers: readonly ObserverExplanation[]): string {
+  const counts = new Map<string, number>();
+  for (const { state } of observers.flatMap(({ deliveries }) => deliveries)) counts.set(state, (counts.get(state) ?? 0) + 1);
+  if (counts.size === 0) return 'none: no observer matched';
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+}

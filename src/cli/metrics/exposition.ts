@@ -1,0 +1,66 @@
+/** One series of a scrape. */
+export interface Sample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface Scrape {
+  readonly samples: readonly Sample[];
+  /** By metric. */
+  readonly help: ReadonlyMap<string, string>;
+}
+
+/** Reads what our own registry writes: Prometheus' text format without timestamps and exemplars. */
+export function parseScrape(text: string): Scrape {
+  const samples: Sample[] = [];
+  const help = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, described, words] = /^# HELP (\S+) (.*)$/.exec(line) ?? [];
+    if (described !== undefined) help.set(described, words ?? '');
+    const [, name, labels = '', value] = /^([a-z_]\w*)(?:\{(.*)\})? (\S+)$/i.exec(line) ?? [];
+    if (name === undefined) continue;
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, quoted]) => [label, unescape(quoted ?? '')] as const);
+    samples.push({ name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) });
+  }
+  return { samples, help };
+}
+
+function unescape(text: string): string {
+  return text.replace(/\\(.)/g, (_all, letter: string) => (letter === 'n' ? '\n' : letter));
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+function samplesOf({ samples }: Scrape, name: string, labels: Labels): Sample[] {
+  return samples.filter((sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value));
+}
+
+/** The sum over all series of a metric that have these labels; null when there is none. */
+export function sumOf(scrape: Scrape, name: string, labels: Labels = {}): number | null {
+  const its = samplesOf(scrape, name, labels);
+  return its.length === 0 ? null : its.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** The values of a label, in the order in which they come. */
+export function labelsOf({ samples }: Scrape, name: string, label: string): string[] {
+  return [...new Set(samples.filter((sample) => sample.name === name).flatMap(({ labels }) => labels[label] ?? []))];
+}
+
+/** A quantile of a histogram over all of its series, interpolated within its bucket as Prometheus does; null when it is empty. */
+export function quantileOf(scrape: Scrape, histogram: string, quantile: number, labels: Labels = {}): number | null {
+  const counts = new Map<number, number>();
+  for (const { labels: its, value } of samplesOf(scrape, `${histogram}_bucket`, labels)) {
+    const le = its['le'] === '+Inf' ? Infinity : Number(its['le']);
+    counts.set(le, (counts.get(le) ?? 0) + value);
+  }
+  const buckets = [...counts].sort(([a], [b]) => a - b);
+  const all = buckets.at(-1)?.[1] ?? 0;
+  if (all === 0) return null;
+  let [lower, below] = [0, 0];
+  for (const [le, count] of buckets) {
+    if (count >= quantile * all) return le === Infinity ? lower : lower + ((le - lower) * (quantile * all - below)) / (count - below);
+    [lower, below] = [le, count];
+  }
+  return lower;
+}

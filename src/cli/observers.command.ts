@@ -1,0 +1,118 @@
+import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import type { Client } from 'pg';
+import type { Settings } from '../config/settings';
+import type { PausedObserver } from '../delivery/pauses.sql';
+import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
+import { ExitCode, OperatorError } from '../event/errors';
+import { configurationOf, definitionReader, ObserversCommand, type GlobalOptions } from './command';
+import { onDatabase } from './database';
+import { operator, shortTime } from './dlq/item';
+import { colors, counted, cut, print, printJson, printTable } from './output';
+
+/** The observers that the stream is led with; before the first leader those of the file. */
+async function runningDefinition(client: Client, settings: Settings, flags: GlobalOptions): Promise<ObserversDefinition> {
+  const { readStreamFacts } = await import('../explain/facts.sql');
+  const { readConfigVersion } = await import('../database/config-version.sql');
+  const { currentVersion } = await readStreamFacts(client, settings.stream);
+  const text = currentVersion === null ? null : await readConfigVersion(client, currentVersion);
+  return text === null ? (await configurationOf(flags)).file.definition : (await definitionReader(flags, settings))(text);
+}
+
+async function requireObserver(client: Client, settings: Settings, flags: GlobalOptions, [name]: string[]): Promise<string> {
+  const { didYouMean } = await import('../config/problems');
+  const names = (await runningDefinition(client, settings, flags)).observers.map((observer) => observer.name);
+  if (name !== undefined && names.includes(name)) return name;
+  const remedy = 'What there is: fraiseql-observers observers list';
+  if (name === undefined) throw new OperatorError('no observer named', remedy);
+  throw new OperatorError(`there is no observer "${name}"${didYouMean(name, names)}`, remedy, ExitCode.notFound);
+}
+
+@SubCommand({ name: 'list', description: 'the observers of the running configuration, whether they are paused, and what waits of them' })
+class ObserversListCommand extends ObserversCommand {
+  async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    const { countByObserver } = await import('../delivery/observer-counts.sql');
+    const { readPaused } = await import('../delivery/pauses.sql');
+    const listed = await onDatabase(flags, async (client, settings) => {
+      const { observers } = await runningDefinition(client, settings, flags);
+      const counts = new Map((await countByObserver(client, settings.stream)).map((one) => [one.observer, one]));
+      const pauses = new Map((await readPaused(client, settings.stream)).map((one) => [one.observer, one]));
+      return observers.map((observer) => {
+        const { pending = 0, dead = 0 } = counts.get(observer.name) ?? {};
+        return { ...described(observer), paused: pauses.get(observer.name) ?? null, pending, dead };
+      });
+    });
+    if (flags.format === 'json') return printJson(listed);
+    printTable(
+      ['observer', 'entity', 'on', 'when', 'state', 'pending', 'dead'],
+      listed.map(({ name, entities, kinds, when, paused, pending, dead }) => [
+        name, entities, kinds.join(', '), cut(when ?? 'always', 50), paused === null ? 'running' : colors.yellow(shown(paused)), pending, dead,
+      ]), // prettier-ignore
+    );
+  }
+}
+
+function described({ name, entities, kinds, when }: ObserverDefinition): {
+  name: string;
+  entities: string;
+  kinds: readonly string[];
+  when: string | null;
+} {
+  return { name, entities: entities === '*' ? '*' : entities.join(', '), kinds, when };
+}
+
+function shown({ since, by, reason }: PausedObserver): string {
+  return `paused ${shortTime(since)} by ${by}${reason === null ? '' : `: ${cut(reason, 40)}`}`;
+}
+
+@SubCommand({ name: 'pause', arguments: '<name>', description: 'nothing more is sent for it; what it would have sent waits, in order' })
+class ObserversPauseCommand extends ObserversCommand {
+  @Option({ flags: '--reason <text>', description: 'for those who find it paused' })
+  parseReason(value: string): string {
+    return value;
+  }
+
+  async run(args: string[], flags: GlobalOptions & { reason?: string }): Promise<void> {
+    const { pauseObserver } = await import('../delivery/pauses.sql');
+    const { name, changed } = await onDatabase(flags, async (client, settings) => {
+      const observer = await requireObserver(client, settings, flags, args);
+      return { name: observer, changed: await pauseObserver(client, settings.stream, observer, operator(), flags.reason ?? null) };
+    });
+    if (flags.format === 'json') return printJson({ observer: name, paused: true, changed });
+    if (!changed) return print(`${name} was paused already (observers list)`);
+    print(`${name} is paused: tries under way end, and what comes waits in PostgreSQL, in order`);
+    print(`To let it go on: fraiseql-observers observers resume ${name}`);
+  }
+}
+
+@SubCommand({ name: 'resume', arguments: '<name>', description: 'lets a paused observer go on with what has waited, in order' })
+class ObserversResumeCommand extends ObserversCommand {
+  async run(args: string[], flags: GlobalOptions): Promise<void> {
+    const { resumeObserver } = await import('../delivery/pauses.sql');
+    const { countByObserver } = await import('../delivery/observer-counts.sql');
+    const [name] = args;
+    const { changed, waiting } = await onDatabase(flags, async (client, settings) => {
+      // One that is configured no longer can be resumed too.
+      const resumed = name !== undefined && (await resumeObserver(client, settings.stream, name));
+      if (!resumed) await requireObserver(client, settings, flags, args);
+      const counts = await countByObserver(client, settings.stream);
+      return { changed: resumed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
+    });
+    if (flags.format === 'json') return printJson({ observer: name, paused: false, changed, waiting });
+    if (!changed) return print(`${name} was not paused`);
+    print(
+      `${name} goes on: ${waiting === 0 ? 'nothing has waited' : `${counted(waiting, 'delivery has', 'deliveries have')} waited, and ${waiting === 1 ? 'is' : 'are'} sent as places are free`}`,
+    );
+  }
+}
+
+const SUB_COMMANDS = [ObserversListCommand, ObserversPauseCommand, ObserversResumeCommand];
+
+// Without options of its own: it would swallow those of its subcommands.
+@Command({ name: 'observers', description: 'who observes what; pausing and resuming them', subCommands: SUB_COMMANDS })
+export class ObserversListingCommand extends CommandRunner {
+  static readonly subCommands = SUB_COMMANDS;
+
+  run(): Promise<void> {
+    this.command.help();
+  }
+}

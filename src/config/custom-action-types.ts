@@ -1,0 +1,12 @@
+/** What is wrong with options, and where in them. */
+export interface OptionProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** The action types of the user's own modules, as far as the file is concerned. */
+export interface CustomActionTypes {
+  readonly names: readonly string[];
+  /** Of one of the names. */
+  problemsOf(name: string, options: unknown): readonly OptionProblem[];
+}

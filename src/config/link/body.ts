@@ -1,0 +1,15 @@
+import type { BodyTemplate } from '../../event/definitions';
+import { compileTemplate, type Template } from '../../matching/template/template';
+import type { Complaints, Path } from '../complaints';
+
+/** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
+export function checkBody(says: Complaints, body: BodyTemplate, compileWhole: () => Template, path: Path): void {
+  const before = says.problems.length;
+  const visit = (part: unknown, at: Path): void => {
+    if (typeof part === 'string') says.template(at, () => compileTemplate(part, 'text'));
+    else if (Array.isArray(part)) part.forEach((entry, i) => visit(entry, [...at, i]));
+    else if (typeof part === 'object' && part !== null) for (const [key, entry] of Object.entries(part)) visit(entry, [...at, key]);
+  };
+  visit(body, path);
+  if (says.problems.length === before) says.template(path, compileWhole);
+}

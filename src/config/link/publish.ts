@@ -1,0 +1,49 @@
+import type { BodyTemplate, PublishActionDefinition, PublishTarget } from '../../event/definitions';
+import { compileBody, compileTemplate } from '../../matching/template/template';
+import type { Path } from '../complaints';
+import type { PublishShape } from '../schema/actions';
+import { durationOf } from '../units';
+import { checkBody } from './body';
+import { checkRedis, type ActionPlace, type LinkContext } from './context';
+
+const DEFAULT_TIMEOUT = '5s';
+
+export function linkPublish(shape: PublishShape, { name, path }: ActionPlace, context: LinkContext): PublishActionDefinition {
+  const body = (shape.body ?? null) as BodyTemplate | null;
+  if (body !== null) checkBody(context.says, body, () => compileBody(body, false), [...path, 'body']);
+  const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT);
+  return { type: 'publish', name, to: linkTarget(shape, path, context), body, timeout };
+}
+
+function linkTarget({ subject, stream, headers, max_length }: PublishShape, path: Path, context: LinkContext): PublishTarget {
+  const { says } = context;
+  if ((subject === undefined) === (stream === undefined))
+    says.complain(path, 'give subject (NATS JetStream) or stream (Redis), one of them');
+  if (subject === undefined) {
+    if (stream !== undefined) checkRedis(context, 'a Redis stream', path);
+    if (headers !== undefined) says.complain([...path, 'headers'], 'an entry of a Redis stream has no headers');
+    says.template([...path, 'stream'], () => compileTemplate(stream ?? '', 'text'));
+    return { broker: 'redis', stream: stream ?? '', maxLength: max_length ?? null };
+  }
+  if (context.settings.natsUrl === null)
+    says.complain([...path, 'type'], 'publish needs a server: set NATS_URL, or nats_url under settings:');
+  if (max_length !== undefined) says.complain([...path, 'max_length'], 'how much is kept is decided by the stream of NATS');
+  says.template([...path, 'subject'], () => compileTemplate(subject, 'subject'));
+  says.check([...path, 'subject'], subjectProblem(subject));
+  checkHeaders(headers ?? {}, [...path, 'headers'], context);
+  return { broker: 'nats', subject, headers: headers ?? {} };
+}
+
+/** Of what stands outside the tags; values are encoded. */
+function subjectProblem(subject: string): string | null {
+  const literal = subject.replace(/\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g, 'x');
+  if (/[\s*>]/.test(literal)) return 'a subject to publish to holds no blank, * or >';
+  if (/^\$/.test(literal)) return 'subjects that begin with $ belong to the server';
+  return literal.split('.').includes('') ? 'a subject has no empty part between its dots' : null;
+}
+
+function checkHeaders(headers: Readonly<Record<string, string>>, path: Path, { says, endpoints }: LinkContext): void {
+  endpoints.headers(headers, path);
+  for (const name of Object.keys(headers))
+    if (/^nats-/i.test(name)) says.complain([...path, name], 'headers that begin with Nats- are set by the service itself');
+}

@@ -1,0 +1,164 @@
+import { asIs, withoutPasswords, type Setting } from './kinds';
+
+// Servers that the service works with, and who it is for them. `parse` repeats nothing of the value, which holds passwords.
+
+export const databaseUrl: Setting<string | null> = {
+  variable: 'DATABASE_URL',
+  description: 'PostgreSQL (14 or later) to work on; without it an embedded one runs in the data folder, for trying out',
+  default: null,
+  parse: (value) =>
+    /^postgres(ql)?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'postgres://user:password@host:port/database' },
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+};
+
+export const redisUrl: Setting<string | null> = {
+  variable: 'REDIS_URL',
+  description: 'server for cache actions and Redis streams: redis://user:password@host:6379/0 (rediss:// with TLS); a cluster is noticed',
+  default: null,
+  parse: (value) =>
+    /^rediss?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'redis://user:password@host:6379/0 or rediss://…' },
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+};
+
+export const natsUrl: Setting<string | null> = {
+  variable: 'NATS_URL',
+  description: 'servers for publish actions, with commas between: nats://user:password@host:4222 (tls:// with TLS), or nats://token@host',
+  default: null,
+  parse: (value) =>
+    value.split(',').every((one) => /^(nats|tls):\/\/[^/]+\/?$/.test(one.trim()) && URL.canParse(one.trim()))
+      ? { value }
+      : { expected: 'nats://user:password@host:4222 or tls://…, several with commas between' },
+  show: (value) =>
+    value === null
+      ? ''
+      : value
+          .split(',')
+          .map((one) => withoutSecrets(one.trim()))
+          .join(','),
+};
+
+/** What stands alone before the host is a token. */
+function withoutSecrets(server: string): string {
+  return server.replace(/\/\/[^@/]*@/, '//***@');
+}
+
+export const smtpUrl: Setting<string | null> = {
+  variable: 'SMTP_URL',
+  description: 'server for email actions: smtp://user:password@host:587 (STARTTLS where it is offered) or smtps://…:465',
+  default: null,
+  parse: (value) =>
+    /^smtps?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'smtp://user:password@host:587 or smtps://…' },
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+};
+
+export const mailFrom: Setting<string | null> = {
+  variable: 'OBSERVERS_MAIL_FROM',
+  description: 'sender of email actions that name none: shop@example.com or "The shop <shop@example.com>"',
+  default: null,
+  parse: (value) => (value.includes('@') ? { value } : { expected: 'an address such as shop@example.com' }),
+  show: (value) => value ?? '',
+};
+
+export const smsUrl: Setting<string | null> = {
+  variable: 'OBSERVERS_SMS_URL',
+  description:
+    'provider for sms actions: https://ACCOUNT:TOKEN@api.twilio.com, or with an API key https://KEY:SECRET@api.twilio.com/ACCOUNT',
+  default: null,
+  parse: (value) => (isProvider(value) ? { value } : { expected: 'https://ACCOUNT:TOKEN@api.twilio.com' }),
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+};
+
+function isProvider(text: string): boolean {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { username, password, pathname, search, hash } = new URL(text);
+  return username !== '' && password !== '' && /^\/\w*\/?$/.test(pathname) && search === '' && hash === '';
+}
+
+export const fcmCredentials: Setting<string | null> = {
+  variable: 'OBSERVERS_FCM_CREDENTIALS',
+  description: 'key file (JSON) of the service account for push actions by Firebase Cloud Messaging',
+  default: null,
+  parse: (value) => (/^\w+:\/\//.test(value) ? { expected: 'the path of a key file' } : { value }),
+  show: (value) => value ?? '',
+};
+
+export const fcmUrl: Setting<string> = {
+  variable: 'OBSERVERS_FCM_URL',
+  description: 'Firebase Cloud Messaging',
+  default: 'https://fcm.googleapis.com',
+  parse: (value) =>
+    /^https?:\/\/[^/?#@]+\/?$/.test(value) && URL.canParse(value) ? { value } : { expected: 'a URL such as https://fcm.googleapis.com' },
+  show: asIs,
+};
+
+export const vapidPrivateKey: Setting<string | null> = {
+  variable: 'OBSERVERS_VAPID_PRIVATE_KEY',
+  description: 'private key for push actions to browsers (Web Push), base64url; make one with: npx web-push generate-vapid-keys',
+  default: null,
+  parse: (value) => (/^[\w-]{43}$/.test(value) ? { value } : { expected: 'a key of 32 bytes in base64url' }),
+  show: (value) => (value === null ? '' : '***'),
+};
+
+export const vapidSubject: Setting<string | null> = {
+  variable: 'OBSERVERS_VAPID_SUBJECT',
+  description: 'whom push services may turn to: mailto:push@example.com or a https URL',
+  default: null,
+  parse: (value) =>
+    /^(mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/.test(value) ? { value } : { expected: 'an address such as mailto:push@example.com' },
+  show: (value) => value ?? '',
+};
+
+const SMS_SENDER = /^(\+[1-9]\d{6,14}|\d{3,8}|MG[\da-f]{32}|[\da-z ]{1,11})$/i;
+
+export const smsFrom: Setting<string | null> = {
+  variable: 'OBSERVERS_SMS_FROM',
+  description: 'sender of sms actions that name none: a number such as +15551234567, a name, or a messaging service (MG…)',
+  default: null,
+  parse: (value) => (SMS_SENDER.test(value) ? { value } : { expected: 'a number such as +15551234567, a name, or MG and 32 digits' }),
+  show: (value) => value ?? '',
+};
+
+export const elasticsearchUrl: Setting<readonly string[] | null> = {
+  variable: 'ELASTICSEARCH_URL',
+  description: 'server for search actions: https://user:password@host:9200; several nodes of one cluster are separated by commas',
+  default: null,
+  parse: (value) => {
+    const nodes = value.split(',').map((node) => node.trim());
+    const expected = 'https://user:password@host:9200, or several with commas between them and the same user';
+    return nodes.every(isNode) && new Set(nodes.map(userOf)).size === 1 ? { value: nodes } : { expected };
+  },
+  show: (value) => (value === null ? '' : value.map(withoutPasswords).join(',')),
+};
+
+function isNode(text: string): boolean {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { search, hash } = new URL(text);
+  try {
+    decodeURIComponent(userOf(text));
+  } catch {
+    return false;
+  }
+  return search === '' && hash === '';
+}
+
+/** User and password as they are written; `:` when there is none. */
+function userOf(node: string): string {
+  const { username, password } = new URL(node);
+  return `${username}:${password}`;
+}
+
+export const elasticsearchApiKey: Setting<string | null> = {
+  variable: 'OBSERVERS_ELASTICSEARCH_API_KEY',
+  description: 'API key for search actions, encoded as Elasticsearch gives it out; instead of user and password in ELASTICSEARCH_URL',
+  default: null,
+  parse: (value) => (/^[\w+/-]{16,}={0,2}$/.test(value) ? { value } : { expected: 'an API key in base64, the "encoded" one' }),
+  show: (value) => (value === null ? '' : '***'),
+};
+
+export const elasticsearchCaFile: Setting<string | null> = {
+  variable: 'OBSERVERS_ELASTICSEARCH_CA_FILE',
+  description: 'certificates (PEM) of the only authorities trusted for ELASTICSEARCH_URL; without it those of this machine are',
+  default: null,
+  parse: (value) => (/^\w+:\/\//.test(value) ? { expected: 'the path of a file with certificates' } : { value }),
+  show: (value) => value ?? '',
+};

@@ -1,0 +1,172 @@
+import type { Client } from 'pg';
+import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
+import type { Settings } from '../config/settings';
+import { missingGrants } from '../database/grants';
+import { listMigrations } from '../database/migrator';
+import { readStatus } from '../delivery/status.sql';
+import type { CaptureDefinition } from '../event/definitions';
+import { messageOf } from '../event/errors';
+import { toTheSecond } from '../event/moment';
+import { planCapture } from '../listener/capture/capture';
+import { ok, problem, unknown, warning, type Finding } from './finding';
+import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
+
+/** A transaction that is open longer holds back the horizon, in milliseconds. */
+const LONG_TRANSACTION = 60_000;
+const LARGEST_SKEW = 2_000;
+const DEAD_ROWS = 10_000;
+const LAG_SECONDS = 60;
+
+export interface Patient {
+  readonly client: Client;
+  readonly url: string;
+  readonly settings: Settings;
+  /** Of the observers file; null when it cannot be read here. */
+  readonly captures: readonly CaptureDefinition[] | null;
+}
+
+type Check = (patient: Patient) => Promise<Finding[]>;
+
+/** Everything that is known to go wrong between the service and its database. A check that fails itself is told, and the others go on. */
+export async function examine(patient: Patient): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [name, check] of Object.entries(CHECKS)) {
+    try {
+      findings.push(...(await check(patient)));
+    } catch (error) {
+      findings.push(unknown(name, messageOf(error)));
+    }
+  }
+  return findings;
+}
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  server: async ({ client }) => {
+    const asked = Date.now();
+    const server = await readServer(client);
+    return [...serverFindings(server), pooler(client, server), skew(server.now - (asked + Date.now()) / 2)];
+  },
+  migrations: async ({ url }) => {
+    const pending = (await listMigrations(url)).filter(({ applied }) => !applied);
+    if (pending.length === 0) return [ok('migrations', 'all are applied')];
+    return [problem('migrations', `pending: ${pending.map(({ name }) => name).join(', ')}`, 'fraiseql-observers migrate')];
+  },
+  grants: async ({ client }) => {
+    const { role, grants } = await missingGrants(client);
+    if (grants.length === 0) return [ok('grants', `the role ${role} may do what it has to`)];
+    return [problem('grants', `the role ${role} lacks rights`, `as an administrator: ${grants.join('; ')}`)];
+  },
+  capture: async ({ client, captures }) => {
+    if (captures === null) return [unknown('capture', 'the observers file cannot be read here, so the triggers are not compared with it')];
+    const open = (await planCapture(client, captures)).filter(({ state }) => state !== 'current');
+    if (open.length === 0)
+      return [
+        ok(
+          'capture',
+          `the triggers of ${captures.length === 1 ? '1 table' : `${captures.length} tables`} are what the observers file asks for`,
+        ),
+      ];
+    return open.map(({ table, state, reasons, sql }) => {
+      const message = `${table}: ${reasons.join('; ')}`;
+      if (state === 'unwanted') return warning('capture', message, `fraiseql-observers capture remove ${table}`);
+      return problem('capture', message, sql.length === 0 ? 'see: fraiseql-observers capture check' : 'fraiseql-observers capture apply');
+    });
+  },
+  indexes: async ({ client }) => {
+    const broken = await readBrokenIndexes(client, Object.keys(CHANGE_LOG_INDEXES));
+    if (broken.length === 0) return [ok('indexes', "the change log's are there and valid")];
+    return broken.map(({ name, valid }) => valid === null
+      ? problem('indexes', `core.${name} is missing`, CHANGE_LOG_INDEXES[name as keyof typeof CHANGE_LOG_INDEXES])
+      : problem('indexes', `core.${name} is invalid: it was not built to its end`, `reindex index concurrently core.${name}`)); // prettier-ignore
+  },
+  stream: async ({ client, settings }) => {
+    const { leader, lag, checkpointAgeSeconds, gone, pausedObservers, listeners } = await readStatus(client, settings.stream);
+    const leads = leader !== null && leader.alive;
+    return [
+      leads
+        ? ok('leader', `${leader.holder} leads, ${listeners.filter(({ alive }) => alive).length} alive`)
+        : problem('leader', `no service leads stream "${settings.stream}"`, 'fraiseql-observers start'),
+      lagFinding(checkpointAgeSeconds, lag),
+      ...gone.map(({ endpoint }) => warning('endpoint', `${endpoint} has answered 410 and is asked no more`, `fraiseql-observers dlq list --endpoint ${endpoint}, then dlq retry ID`)), // prettier-ignore
+      ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${observer}`)), // prettier-ignore
+    ];
+  },
+  transactions: async ({ client }) => {
+    const holdups = await readHoldups(client, LONG_TRANSACTION);
+    if (holdups.length === 0) return [ok('transactions', 'none has been open for more than a minute')];
+    return holdups.map(describeHoldup);
+  },
+  retention: async ({ client, settings }) => {
+    const oldest = await readOldestChange(client);
+    if (oldest === null || oldest.age < 2 * settings.retention) return [ok('retention', oldest === null ? 'the change log is empty' : `the oldest change is of ${toTheSecond(oldest.written)}`)]; // prettier-ignore
+    const { written, dead, quarantined } = oldest;
+    const why =
+      dead + quarantined > 0
+        ? `${dead} dead letters and ${quarantined} quarantined changes keep theirs`
+        : 'cutting does not keep up, or no service leads';
+    return [warning('retention', `the oldest change is of ${toTheSecond(written)}, twice as old as is kept: ${why}`, dead + quarantined > 0 ? 'fraiseql-observers dlq stats, then dlq retry-all or dlq remove' : 'fraiseql-observers status')]; // prettier-ignore
+  },
+  bloat: async ({ client }) => {
+    const tables = await readBloat(client, DEAD_ROWS);
+    if (tables.length === 0) return [ok('bloat', 'no table of ours has more dead rows than live ones')];
+    return tables.map(({ table, dead, live, vacuumed }) => warning('bloat', `${table} has ${dead} dead rows and ${live} live ones, last vacuumed ${vacuumed?.slice(0, 19) ?? 'never'}`, `vacuum (analyze) ${table}`)); // prettier-ignore
+  },
+};
+
+function serverFindings({ version, database, isStandby, synchronousCommit }: ServerFacts): Finding[] {
+  return [
+    isStandby
+      ? problem(
+          'server',
+          `PostgreSQL ${version}, database ${database}, is a standby: nothing can be written`,
+          'point DATABASE_URL to the primary',
+        )
+      : ok('server', `PostgreSQL ${version}, database ${database}`),
+    synchronousCommit === 'off'
+      ? warning(
+          'durability',
+          'synchronous_commit is off: a crash may forget what was delivered, or its record',
+          'alter role … set synchronous_commit = on',
+        )
+      : ok('durability', `synchronous_commit is ${synchronousCommit}`),
+  ];
+}
+
+function lagFinding(checkpointAge: number | null, { events, seconds }: { events: number; seconds: number }): Finding {
+  if (checkpointAge === null) return unknown('lag', 'the stream has never been read');
+  if (seconds <= LAG_SECONDS) return ok('lag', events === 0 ? 'none' : `${events} events`);
+  return warning('lag', `${events} events behind, the oldest waits for ${Math.round(seconds)} s`, 'fraiseql-observers status');
+}
+
+/** A pooler gives the driver a process number of its own making. */
+function pooler(client: Client, { pid }: ServerFacts): Finding {
+  const { processID } = client as Client & { processID: number | null };
+  if (processID === pid) return ok('pooler', 'none stands between here and the server');
+  return warning('pooler', 'a pooler (PgBouncer, say) stands between here and the server: LISTEN does not reach it in transaction mode', 'give the service a direct DATABASE_URL, or set OBSERVERS_WAKEUP=poll'); // prettier-ignore
+}
+
+function skew(milliseconds: number): Finding {
+  const seconds = Math.round(milliseconds / 100) / 10;
+  if (Math.abs(milliseconds) <= LARGEST_SKEW) return ok('clock', "this machine's and the server's agree");
+  return warning('clock', `the server's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} this machine's: latencies and Retry-After dates are off by as much`, 'synchronise both clocks (NTP)'); // prettier-ignore
+}
+
+function describeHoldup({ kind, name, user, seconds, query }: Holdup): Finding {
+  const age = `for ${Math.round(seconds ?? 0)} s`;
+  switch (kind) {
+    case 'transaction':
+      return warning(
+        'transactions',
+        `pid ${name} (${user}) has had a transaction open ${age}: ${query}`,
+        `select pg_terminate_backend(${name})`,
+      );
+    case 'prepared':
+      return warning('transactions', `the prepared transaction "${name}" (${user}) is open ${age}`, `commit prepared '${name}', or rollback prepared '${name}'`); // prettier-ignore
+    case 'slot':
+      return warning(
+        'transactions',
+        `the replication slot ${name} is not used, and keeps dead rows`,
+        `select pg_drop_replication_slot('${name}')`,
+      );
+  }
+}

@@ -1,0 +1,112 @@
+import { toTheSecond } from '../event/moment';
+import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, StreamFacts } from './facts.sql';
+
+/** What has become of a delivery. */
+export type DeliveryState =
+  | 'delivered'
+  | 'skipped'
+  | 'dead'
+  /** A dead letter that a person gave up. */
+  | 'discarded'
+  /** Failed for good, of an observer with `on_failure: log`. */
+  | 'logged'
+  | 'queued'
+  | 'running'
+  | 'retrying'
+  | 'waiting'
+  | 'parked'
+  /** Its observer is paused. */
+  | 'paused'
+  /** The stream has not come to the event yet. */
+  | 'not begun'
+  /** Older than what is kept of attempts. */
+  | 'forgotten'
+  /** Nothing is on record where something must be. */
+  | 'unaccounted';
+
+export interface StateOfDelivery {
+  readonly state: DeliveryState;
+  /** One sentence: what happened last, and what happens next. */
+  readonly why: string;
+  /** RFC 3339; null where no try has an appointment. */
+  readonly nextTryAt: string | null;
+}
+
+/** The records of one delivery. */
+export interface DeliveryRecords {
+  readonly attempts: readonly AttemptFact[];
+  readonly pending: PendingFact | null;
+  readonly deadLetter: DeadLetterFact | null;
+}
+
+export function recordsOf(facts: ChangeFacts, observer: string, action: string): DeliveryRecords {
+  const its = (fact: { readonly observer: string; readonly action: string }): boolean =>
+    fact.observer === observer && fact.action === action;
+  return {
+    attempts: facts.attempts.filter(its),
+    pending: facts.pending.find(its) ?? null,
+    deadLetter: facts.deadLetters.find(its) ?? null,
+  };
+}
+
+/** What the records come to. Never guesses: where there is no record it says so. */
+export function stateOf({ attempts, pending, deadLetter }: DeliveryRecords, facts: ChangeFacts, stream: StreamFacts): StateOfDelivery {
+  if (pending !== null)
+    return { state: pending.state, why: whyPending(pending, attempts.at(-1), stream), nextTryAt: pending.nextAttemptAt };
+  const said = (state: DeliveryState, why: string): StateOfDelivery => ({ state, why, nextTryAt: null });
+  if (deadLetter !== null && deadLetter.resolvedAt === null)
+    return said('dead', `${deadLetter.error}: ${deadLetter.message} (dlq show ${deadLetter.id})`);
+  const succeeded = attempts.findLast(({ outcome }) => outcome === 'succeeded');
+  if (succeeded !== undefined)
+    return said('delivered', `at try ${succeeded.attempt}${shownStatus(succeeded)}, ${toTheSecond(succeeded.finishedAt)}`);
+  const skipped = attempts.findLast(({ outcome }) => outcome === 'skipped');
+  if (skipped !== undefined) return said('skipped', skipped.message ?? 'nothing had to be sent');
+  if (deadLetter !== null) return said('discarded', `${deadLetter.resolution ?? 'given up'} at ${toTheSecond(deadLetter.resolvedAt ?? '')}; it died of ${deadLetter.error}: ${deadLetter.message}`); // prettier-ignore
+  const dead = attempts.findLast(({ outcome }) => outcome === 'dead');
+  if (dead !== undefined) return said('logged', `${dead.error}: ${dead.message}; on_failure: log keeps no dead letter`);
+  if (!facts.processed) return said('not begun', 'the stream has not come to the event yet');
+  if (facts.beyondRetention) return said('forgotten', 'its attempts are older than OBSERVERS_RETENTION, and may have been dropped');
+  return said('unaccounted', 'nothing is on record of it: see audit verify');
+}
+
+function whyPending(pending: PendingFact, last: AttemptFact | undefined, stream: StreamFacts): string {
+  const { state, attempt, endpoint, redrive, observer } = pending;
+  const failed = last === undefined || last.error === null ? '' : `; the last try failed: ${last.error}: ${last.message}`;
+  const held = heldUpBy(endpoint, stream);
+  switch (state) {
+    case 'running':
+      return `${redrive ? 'a redrive' : `try ${attempt}`} is under way${failed}`;
+    case 'retrying':
+      return `try ${attempt} comes at ${toTheSecond(pending.nextAttemptAt ?? '')}${held === null ? '' : `, and ${held}`}${failed}`;
+    case 'queued':
+      return `${redrive ? 'a redrive' : 'it'} waits for a place at the endpoint ${endpoint}${held === null ? '' : `: ${held}`}${failed}`;
+    case 'waiting':
+      return `it waits behind change ${pending.behindChange} of its strict lane (lanes list)`;
+    case 'paused': {
+      const { since, by } = stream.paused.find((one) => one.observer === observer) ?? {};
+      const who =
+        since === undefined
+          ? 'was resumed, and goes on in a moment'
+          : `is paused since ${toTheSecond(since)} by ${by}: observers resume ${observer}`;
+      return `its observer ${who}${failed}`;
+    }
+    case 'parked':
+      return `it has failed for good and holds up its strict lane: lanes resume, skip or dead-letter${failed}`;
+  }
+}
+
+/** What keeps an endpoint from taking more, as far as the database knows; null when nothing is known to. */
+function heldUpBy(endpoint: string, { endpoints, gone }: StreamFacts): string | null {
+  const since = gone.find((one) => one.endpoint === endpoint)?.since;
+  if (since !== undefined) return `the endpoint is gone, it answered 410 at ${toTheSecond(since)}`;
+  if (endpoints === null) return 'no service leads the stream';
+  const state = endpoints.find(({ name }) => name === endpoint);
+  if (state === undefined) return null;
+  const { breaker, waiting } = state;
+  if (breaker !== null) return `its circuit breaker is ${breaker.state} (${breaker.failures} of ${breaker.requests} requests failed)`;
+  return `${waiting} wait for a place there already (concurrency, rate_limit)`;
+}
+
+function shownStatus({ status }: AttemptFact): string {
+  return status === null ? '' : ` with ${status}`;
+}

@@ -1,0 +1,195 @@
+import type { CaptureDefinition, ObserversDefinition } from '../event/definitions';
+import { deliveryId } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+import type { Decoded } from '../listener/decode';
+import type { Explanation } from '../matching/condition/condition';
+import type { Judgement, Matcher } from '../matching/matcher';
+import { recordsOf, stateOf, type DeliveryRecords, type StateOfDelivery } from './delivery-state';
+import type { AttemptFact, ChangeFacts, StreamFacts } from './facts.sql';
+
+/** One delivery: what has become of it, with every try. */
+export interface DeliveryExplanation extends StateOfDelivery {
+  readonly id: string;
+  readonly action: string;
+  /** Null where the configuration no longer has it. */
+  readonly type: string | null;
+  readonly attempts: readonly AttemptFact[];
+}
+
+export interface ObserverExplanation {
+  readonly name: string;
+  /** `not in this configuration`: it is on record, but the version explained by has no such observer or action. */
+  readonly verdict: Judgement['verdict'] | 'not in this configuration';
+  /** One sentence. */
+  readonly why: string;
+  readonly condition: Explanation | null;
+  readonly deliveries: readonly DeliveryExplanation[];
+}
+
+/** Everything that is known about an event, and nothing that is not. */
+export interface EventExplanation {
+  readonly changeNumber: number;
+  /** Null for a change that is no event. */
+  readonly event: EntityEvent | null;
+  readonly state: 'processed' | 'waiting' | 'quarantined' | 'ignored' | 'history';
+  /** One sentence about the state. */
+  readonly why: string;
+  /** The version explained by; null when it is not known or cannot be read, which `notes` say. */
+  readonly version: number | null;
+  readonly observers: readonly ObserverExplanation[];
+  readonly notes: readonly string[];
+}
+
+/** What to explain by. */
+export interface Basis {
+  readonly version: number | null;
+  /** Null when there is no version to explain by. */
+  readonly by: { readonly definition: ObserversDefinition; readonly matcher: Matcher } | null;
+  readonly notes: readonly string[];
+}
+
+export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFacts, basis: Basis): EventExplanation {
+  const { changeNumber, version } = { changeNumber: facts.changeNumber, version: basis.version };
+  if (decoded.is !== 'event') {
+    const notes = facts.quarantine === null ? basis.notes : [...basis.notes, ...quarantineNotes(facts.quarantine)];
+    return { changeNumber, event: null, ...stateOfChange(decoded, facts), version, observers: [], notes };
+  }
+  const { event } = decoded;
+  const decidedAt = momentOfDecision(event, facts);
+  const judgements = basis.by?.matcher.judgeAll(event, decidedAt.milliseconds) ?? [];
+  const observers = judgements.map((judgement) => {
+    const reached = judgement.verdict !== 'other entity' && judgement.verdict !== 'other kind';
+    const condition = reached ? (basis.by?.matcher.explain(judgement.observer.name, event, decidedAt.milliseconds) ?? null) : null;
+    return explainObserver(judgement, condition, event, facts, stream);
+  });
+  const notes = [...basis.notes, ...captureNotes(event, basis.by?.definition.captures ?? []), ...causeNotes(event)];
+  if (
+    judgements.some(
+      ({ observer, usesClock }) => usesClock && observers.some(({ name, condition }) => name === observer.name && condition !== null),
+    )
+  )
+    notes.push(decidedAt.note);
+  return { changeNumber, event, ...stateOfChange(decoded, facts), version, observers: [...observers, ...others(judgements, event, facts, stream, version)], notes }; // prettier-ignore
+}
+
+function stateOfChange(decoded: Decoded, facts: ChangeFacts): Pick<EventExplanation, 'state' | 'why'> {
+  if (facts.history)
+    return { state: 'history', why: 'it was written before this product watched the table: no observer has ever been asked about it' };
+  if (decoded.is === 'ignored') return { state: 'ignored', why: 'it is no change (NOOP, READ): no observer is asked about it' };
+  if (decoded.is === 'quarantined')
+    return { state: 'quarantined', why: `it cannot be made an event: ${decoded.reason}: ${decoded.message}` };
+  if (!facts.processed) return { state: 'waiting', why: 'the stream is not finished with it yet: what follows is what is known so far' };
+  return { state: 'processed', why: 'the stream is finished with it: every delivery is on record' };
+}
+
+function quarantineNotes({ createdAt, resolution, resolvedAt }: NonNullable<ChangeFacts['quarantine']>): string[] {
+  return [
+    resolvedAt === null
+      ? `in quarantine since ${createdAt}: dlq show, and dlq retry when the cause is gone`
+      : `in quarantine since ${createdAt}; ${resolution} at ${resolvedAt}`,
+  ];
+}
+
+/** The clock is read once an event, and the moment is not kept. */
+function momentOfDecision(event: EntityEvent, { attempts }: ChangeFacts): { milliseconds: number; note: string } {
+  const begun = attempts.map(({ finishedAt, durationMs }) => Date.parse(finishedAt) - durationMs);
+  if (begun.length === 0)
+    return { milliseconds: Date.parse(event.timestamp), note: 'NOW() is taken to be the moment of the write; the decision came later' };
+  return { milliseconds: Math.min(...begun), note: 'NOW() is taken to be the moment of the first try; the decision came just before' };
+}
+
+function explainObserver(
+  judgement: Judgement,
+  condition: Explanation | null,
+  event: EntityEvent,
+  facts: ChangeFacts,
+  stream: StreamFacts,
+): ObserverExplanation {
+  const { observer, verdict } = judgement;
+  const called = verdict === 'matched' || verdict === 'undecided' || verdict === 'no answer';
+  const deliveries = observer.actions
+    .map((action) => ({ action, records: recordsOf(facts, observer.name, action.name) }))
+    .filter(({ records }) => called || isOnRecord(records))
+    .map(({ action, records }) => explainDelivery(observer.name, action, records, event, facts, stream));
+  return { name: observer.name, verdict, why: whyOf(judgement, event, deliveries), condition, deliveries };
+}
+
+function whyOf({ observer, verdict, error }: Judgement, event: EntityEvent, deliveries: readonly DeliveryExplanation[]): string {
+  const although = deliveries.length === 0 ? '' : '; what is on record was sent all the same, by another version or a replay';
+  switch (verdict) {
+    case 'matched':
+      return observer.when === null ? 'every event of this entity and kind matches' : 'the condition is met';
+    case 'other entity':
+      return `it is for ${observer.entities === '*' ? 'all' : observer.entities.join(', ')}, and this is ${event.entityType}${although}`;
+    case 'other kind':
+      return `it is for ${observer.kinds.join(', ')}, and this is ${event.kind}${although}`;
+    case 'condition not met':
+      return `the condition is not met${although}`;
+    case 'no answer':
+      return `the condition has no answer: ${error}`;
+    case 'undecided':
+      return 'the condition takes what is looked up: each delivery decided for itself';
+  }
+}
+
+function isOnRecord({ attempts, pending, deadLetter }: DeliveryRecords): boolean {
+  return attempts.length > 0 || pending !== null || deadLetter !== null;
+}
+
+function explainDelivery(
+  observer: string,
+  action: { readonly name: string; readonly type: string | null },
+  records: DeliveryRecords,
+  event: EntityEvent,
+  facts: ChangeFacts,
+  stream: StreamFacts,
+): DeliveryExplanation {
+  const id = deliveryId(event.id, observer, action.name);
+  return { id, action: action.name, type: action.type, ...stateOf(records, facts, stream), attempts: records.attempts };
+}
+
+/** Deliveries on record that this version knows nothing of: a renamed or removed observer or action. */
+function others(
+  judgements: readonly Judgement[],
+  event: EntityEvent,
+  facts: ChangeFacts,
+  stream: StreamFacts,
+  version: number | null,
+): ObserverExplanation[] {
+  const known = new Set(judgements.flatMap(({ observer }) => observer.actions.map(({ name }) => `${observer.name}/${name}`)));
+  const found = new Map<string, Set<string>>();
+  for (const { observer, action } of [...facts.attempts, ...facts.pending, ...facts.deadLetters]) {
+    if (known.has(`${observer}/${action}`)) continue;
+    found.set(observer, (found.get(observer) ?? new Set()).add(action));
+  }
+  return [...found].map(([name, actions]): ObserverExplanation => {
+    const deliveries = [...actions].map((action) =>
+      explainDelivery(name, { name: action, type: null }, recordsOf(facts, name, action), event, facts, stream),
+    );
+    const by = [...new Set(deliveries.flatMap(({ attempts }) => attempts.map(({ configVersion }) => configVersion)))];
+    const made = by.length === 0 ? '' : `; it was tried by version ${by.join(', ')}`;
+    const missing = version === null ? 'no version is at hand that has it' : `version ${version} has no such observer or action`;
+    return { name, verdict: 'not in this configuration', why: `${missing}${made}`, condition: null, deliveries };
+  });
+}
+
+/** What the row had, and observers never see: a condition on it cannot be met. */
+function captureNotes({ entityType }: EntityEvent, captures: readonly CaptureDefinition[]): string[] {
+  return captures
+    .filter(({ entity }) => entity === entityType)
+    .flatMap(({ table, include, exclude, mask }) => {
+      const masked = Object.entries(mask);
+      const hashed = masked.filter(([, how]) => how === 'hash').map(([column]) => column);
+      const dropped = masked.filter(([, how]) => how === 'drop').map(([column]) => column);
+      return [
+        ...(include === null ? [] : [`of ${table} only ${include.join(', ')} are captured`]),
+        ...(exclude.length === 0 ? [] : [`${exclude.join(', ')} of ${table}: excluded from capture, not in the event`]),
+        ...(hashed.length === 0 ? [] : [`${hashed.join(', ')} of ${table}: masked, the event holds a hash of the value`]),
+        ...(dropped.length === 0 ? [] : [`${dropped.join(', ')} of ${table}: masked, the event tells a change but no value`]),
+      ];
+    });
+}
+
+function causeNotes({ cause }: EntityEvent): string[] {
+  return cause === null ? [] : [`brought about by ${cause.split(',').join(' → ')}`];
+}

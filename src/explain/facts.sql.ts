@@ -1,0 +1,170 @@
+import type { ClientBase, Pool } from 'pg';
+import { currentVersionOf, passed, versionOf } from '../checkpoint/config-period.sql';
+import type { EndpointState } from '../delivery/endpoint-state';
+
+/** One try of one delivery, as it is on record. */
+export interface AttemptFact {
+  readonly observer: string;
+  readonly action: string;
+  readonly attempt: number;
+  readonly outcome: 'succeeded' | 'skipped' | 'retry' | 'dead';
+  readonly error: string | null;
+  readonly message: string | null;
+  readonly status: number | null;
+  readonly response: string | null;
+  readonly durationMs: number;
+  /** RFC 3339. */
+  readonly finishedAt: string;
+  readonly configVersion: number;
+}
+
+/** A delivery that waits, or is under way. */
+export interface PendingFact {
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';
+  readonly attempt: number;
+  /** Null where it is nobody's appointment: queued ones go when there is a place. */
+  readonly nextAttemptAt: string | null;
+  readonly claimedBy: string | null;
+  readonly redrive: boolean;
+  /** Of a strict lane: the change that is its head. */
+  readonly behindChange: number | null;
+}
+
+export interface DeadLetterFact {
+  readonly id: string;
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly error: string;
+  readonly message: string;
+  readonly attempts: number;
+  readonly diedAt: string;
+  readonly resolvedAt: string | null;
+  readonly resolution: string | null;
+  readonly configVersion: number;
+}
+
+/** What is on record about one change. */
+export interface ChangeFacts {
+  readonly changeNumber: number;
+  /** Written before this product watched the table: never delivered. */
+  readonly history: boolean;
+  /** The checkpoint lies behind it. */
+  readonly processed: boolean;
+  /** Older than what is kept of attempts. */
+  readonly beyondRetention: boolean;
+  /** That decided, or will; null when it is not known. */
+  readonly version: number | null;
+  readonly attempts: readonly AttemptFact[];
+  readonly pending: readonly PendingFact[];
+  readonly deadLetters: readonly DeadLetterFact[];
+  readonly quarantine: {
+    readonly reason: string;
+    readonly message: string;
+    readonly createdAt: string;
+    readonly resolvedAt: string | null;
+    readonly resolution: string | null;
+  } | null;
+}
+
+const time = (column: string): string => `to_json(${column}) #>> '{}'`;
+
+const ATTEMPTS = `
+  select coalesce(json_agg(json_build_object('observer', a.observer, 'action', a.action, 'attempt', a.attempt, 'outcome', a.outcome,
+    'error', a.error, 'message', a.message, 'status', a.status, 'response', a.response, 'durationMs', a.duration_ms,
+    'finishedAt', ${time('a.finished_at')}, 'configVersion', a.config_version) order by a.finished_at, a.attempt), '[]')
+  from observers.attempt a where a.change_number = l.pk_entity_change_log`;
+
+const PENDING = `
+  select coalesce(json_agg(json_build_object('observer', p.observer, 'action', p.action, 'endpoint', p.endpoint, 'state', p.state,
+    'attempt', p.attempt, 'nextAttemptAt', case when isfinite(p.next_attempt_at) then ${time('p.next_attempt_at')} end,
+    'claimedBy', p.claimed_by, 'redrive', p.redrive,
+    'behindChange', case p.state when 'waiting' then (select min(h.change_number) from observers.pending_delivery h
+       where h.stream = p.stream and h.lane = p.lane and h.strict and not h.redrive) end) order by p.observer, p.action), '[]')
+  from observers.pending_delivery p where p.change_number = l.pk_entity_change_log and p.stream = $1`;
+
+const DEAD_LETTERS = `
+  select coalesce(json_agg(json_build_object('id', d.id, 'observer', d.observer, 'action', d.action, 'endpoint', d.endpoint, 'error', d.error,
+    'message', d.message, 'attempts', d.attempts, 'diedAt', ${time('d.died_at')}, 'resolvedAt', ${time('d.resolved_at')},
+    'resolution', d.resolution, 'configVersion', d.config_version) order by d.observer, d.action), '[]')
+  from observers.dead_letter d where d.change_number = l.pk_entity_change_log and d.stream = $1`;
+
+const QUARANTINE = `
+  select json_build_object('reason', q.reason, 'message', q.message, 'createdAt', ${time('q.created_at')},
+    'resolvedAt', ${time('q.resolved_at')}, 'resolution', q.resolution)
+  from observers.quarantine q where q.change_number = l.pk_entity_change_log and q.stream = $1`;
+
+const FACTS = `
+  select l.pk_entity_change_log::float8 as "changeNumber", l.change_xid is null as history,
+         coalesce((select ${passed('c', 'l')} from observers.checkpoint c where c.stream = $1), false) as processed,
+         l.created_at < now() - $3::float8 * interval '1 ms' as "beyondRetention",
+         case when l.change_xid is not null then ${versionOf('$1', 'l')} end as version,
+         (${ATTEMPTS}) as attempts, (${PENDING}) as pending, (${DEAD_LETTERS}) as "deadLetters", (${QUARANTINE}) as quarantine
+  from core.tb_entity_change_log l where l.pk_entity_change_log = any ($2::bigint[]) order by l.pk_entity_change_log`;
+
+/** @param retention milliseconds for which attempts are kept */
+export async function readFacts(
+  client: ClientBase | Pool,
+  stream: string,
+  changes: readonly number[],
+  retention: number,
+): Promise<ChangeFacts[]> {
+  const { rows } = await client.query<ChangeFacts>(FACTS, [stream, changes, retention]);
+  return rows;
+}
+
+/** What the stream as a whole does, as far as the database knows. */
+export interface StreamFacts {
+  /** The latest version that a service led with; null before the first. */
+  readonly currentVersion: number | null;
+  /** The leader's endpoints that are not simply working; null when nobody leads, and it cannot be known. */
+  readonly endpoints: readonly EndpointState[] | null;
+  readonly paused: readonly { readonly observer: string; readonly since: string; readonly by: string }[];
+  /** Endpoints that have answered 410, and since when. */
+  readonly gone: readonly { readonly endpoint: string; readonly since: string }[];
+}
+
+const STREAM = `
+  select ${currentVersionOf('$1')} as "currentVersion",
+    (select l.endpoints from observers.listener l join observers.lease e on e.stream = l.stream and e.holder = l.id
+     where l.stream = $1 and e.expires_at > clock_timestamp()) as endpoints,
+    (select coalesce(json_agg(json_build_object('endpoint', endpoint, 'since', ${time('since')})), '[]')
+     from observers.gone_endpoint where stream = $1) as gone,
+    (select coalesce(json_agg(json_build_object('observer', observer, 'since', ${time('since')}, 'by', paused_by)), '[]')
+     from observers.paused_observer where stream = $1) as paused`;
+
+export async function readStreamFacts(client: ClientBase | Pool, stream: string): Promise<StreamFacts> {
+  const { rows } = await client.query<StreamFacts>(STREAM, [stream]);
+  return rows[0] ?? { currentVersion: null, endpoints: null, gone: [], paused: [] };
+}
+
+const FIND = 'select pk_entity_change_log::float8 as number from core.tb_entity_change_log where id = $1';
+
+/** @returns the change number of an event's id, or null */
+export async function findChange(client: ClientBase | Pool, eventId: string): Promise<number | null> {
+  const { rows } = await client.query<{ number: number }>(FIND, [eventId]);
+  return rows[0]?.number ?? null;
+}
+
+const LATEST = `
+  select pk_entity_change_log::float8 as number from core.tb_entity_change_log
+  where ($2::text is null or object_type = $2) and ($3::text is null or coalesce(object_key, object_id::text) = $3)
+    and ($4::text is null or lower(modification_type) = $4)
+  order by pk_entity_change_log desc limit $1`;
+
+/** Which stored changes to list; null does not narrow them down. */
+export interface HistoryFilter {
+  readonly entityType: string | null;
+  readonly entityKey: string | null;
+  readonly kind: string | null;
+}
+
+/** Newest first. */
+export async function latestChanges(client: ClientBase | Pool, filter: HistoryFilter, limit: number): Promise<number[]> {
+  const { entityType, entityKey, kind } = filter;
+  const { rows } = await client.query<{ number: number }>(LATEST, [limit, entityType, entityKey, kind]);
+  return rows.map(({ number }) => number);
+}

@@ -1,0 +1,41 @@
+import type { Client, Pool } from 'pg';
+import { describeFailure } from '../config/problems';
+import { readConfigVersion } from '../database/config-version.sql';
+import type { ObserversDefinition } from '../event/definitions';
+import { Matcher } from '../matching/matcher';
+
+/** A version of the configuration to explain by, or why it cannot be read any more. */
+export type ReadVersion =
+  | { readonly version: number; readonly definition: ObserversDefinition; readonly matcher: Matcher }
+  | { readonly version: number; readonly problem: string };
+
+/** Versions of the configuration, each read once. Never to deliver by: secrets need not resolve. */
+export class Versions {
+  private readonly read = new Map<number, Promise<ReadVersion>>();
+
+  /** @param definitionOf reads a text of the observers file; throws ConfigurationError when it cannot */
+  constructor(
+    private readonly client: Client | Pool,
+    private readonly definitionOf: (text: string) => ObserversDefinition,
+  ) {}
+
+  of(version: number): Promise<ReadVersion> {
+    let read = this.read.get(version);
+    if (read === undefined) {
+      read = this.load(version);
+      this.read.set(version, read);
+    }
+    return read;
+  }
+
+  private async load(version: number): Promise<ReadVersion> {
+    const text = await readConfigVersion(this.client, version);
+    if (text === null) return { version, problem: 'it is not on record' };
+    try {
+      const definition = this.definitionOf(text);
+      return { version, definition, matcher: new Matcher(definition.observers) };
+    } catch (error) {
+      return { version, problem: describeFailure(error) };
+    }
+  }
+}

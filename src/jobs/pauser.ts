@@ -1,0 +1,69 @@
+import type { Pool } from 'pg';
+import type { Ledger } from '../delivery/ledger';
+import type { Pauses } from '../delivery/pauses';
+import { holdPaused, readPausedNames, releaseResumed, type Moved } from '../delivery/pauses.sql';
+import type { Clock } from '../event/clock';
+import { endpointNameOf } from '../event/endpoint-name';
+import type { Matcher } from '../matching/matcher';
+import type { Dispatcher } from '../pipeline/dispatcher';
+
+/** How often the table is asked, in milliseconds: a pause comes from another process. */
+const LOOK_EVERY = 200;
+
+/** Brings what people pause and resume into effect. Called by the delivery worker between its claims, hence never beside one. */
+export class Pauser {
+  private lookedAt = -Infinity;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly stream: string,
+    private readonly pauses: Pauses,
+    private readonly matcher: Matcher,
+    private readonly dispatcher: Dispatcher,
+    private readonly ledger: Ledger,
+    private readonly clock: Clock,
+  ) {}
+
+  async look(): Promise<void> {
+    if (this.clock.monotonic() - this.lookedAt < LOOK_EVERY) return;
+    this.lookedAt = this.clock.monotonic();
+    const paused = await readPausedNames(this.pool, this.stream);
+    const resumed = this.pauses.all.filter((name) => !paused.includes(name));
+    const added = paused.filter((name) => !this.pauses.has(name));
+    if (added.length > 0) {
+      this.pauses.set([...this.pauses.all, ...added]);
+      this.dispatcher.handOverPaused();
+    }
+    if (resumed.length > 0) await this.resume(paused, resumed);
+    // Also what was promoted, replayed or taken over since the last look.
+    if (paused.length > 0) this.moved(await holdPaused(this.pool, this.stream, paused), -1);
+  }
+
+  /**
+   * What waited goes first. So from here until it is queued, new deliveries of these endpoints are made to queue behind it; and what is on
+   * its way to the table as paused has to arrive there before it is released.
+   */
+  private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
+    const endpoints = new Set(this.matcher.actionsOf(resumed).map(endpointNameOf));
+    const gates = [...endpoints].flatMap((name) => this.dispatcher.gates.get(name) ?? []);
+    for (const gate of gates) gate.backlog++;
+    try {
+      this.pauses.set(paused);
+      await this.ledger.settle();
+      this.moved(await releaseResumed(this.pool, this.stream, paused), 1);
+    } catch (error) {
+      // Looked at again: they are paused until they are released.
+      this.pauses.set([...paused, ...resumed]);
+      throw error;
+    } finally {
+      for (const gate of gates) gate.backlog--;
+    }
+  }
+
+  private moved(queued: Moved, sign: 1 | -1): void {
+    for (const { endpoint, queued: count } of queued) {
+      const gate = this.dispatcher.gates.get(endpoint);
+      if (gate !== undefined) gate.backlog = Math.max(0, gate.backlog + sign * count);
+    }
+  }
+}

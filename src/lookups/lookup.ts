@@ -1,0 +1,127 @@
+import type { Logger } from 'pino';
+import { splitUrl, type HttpSender } from '../actions/http-sender';
+import type { Clock } from '../event/clock';
+import type { LookupDefinition } from '../event/definitions';
+import type { EntityEvent } from '../event/entity-event';
+import { JsonDocument, type JsonValue } from '../event/json-document';
+import { failed, type Failed, type Outcome } from '../event/outcome';
+import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import type { Answer, LookupCache } from './lookup-cache';
+
+/** A refresh that fails is told no more often than this, in milliseconds. */
+const TELL_EVERY = 60_000;
+
+/** Undefined: there is nothing to be found. */
+export type Found = { readonly value: JsonValue | undefined } | Failed;
+
+const NOTHING: Found = { value: undefined };
+
+interface Question {
+  readonly path: string;
+  readonly headers: readonly string[];
+  /** Of the answer in the cache, and of the one request that asks for it. */
+  readonly key: string;
+}
+
+/** One look-up: the same question is asked once at a time, and again when its answer has grown old. */
+export class Lookup {
+  private readonly path: Template;
+  private readonly headers: readonly (readonly [string, Template])[];
+  private readonly asked = new Map<string, Promise<Found>>();
+  private toldAt = -TELL_EVERY;
+
+  constructor(
+    private readonly definition: LookupDefinition,
+    private readonly sender: HttpSender,
+    private readonly cache: LookupCache,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    const { url, headers } = definition.endpoint;
+    this.path = compileTemplate(splitUrl(url)[1], 'url');
+    this.headers = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), compileTemplate(value, 'header')] as const);
+  }
+
+  /** At once when the cache has it. Never throws or rejects. */
+  find(event: EntityEvent): Found | Promise<Found> {
+    let question: Question | null;
+    try {
+      question = this.questionOf(event);
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return this.failure(error.message);
+      throw error;
+    }
+    if (question === null) return NOTHING;
+    const answer = this.cache.get(question.key);
+    const age = answer === undefined ? Infinity : this.clock.monotonic() - answer.at;
+    const { ttl, staleFor } = this.definition;
+    if (answer !== undefined && age < ttl) return answer;
+    const next = this.ask(question);
+    if (answer === undefined || age >= ttl + staleFor) return next;
+    void this.refreshed(next);
+    return answer;
+  }
+
+  /** Null: a value that it is made of is null or missing, so there is nothing to ask for. */
+  private questionOf(event: EntityEvent): Question | null {
+    const path = this.path.render(event);
+    const values = this.headers.map(([name, value]) => [name, value.render(event)] as const);
+    if (path.missing > 0 || values.some(([, { missing }]) => missing > 0)) return null;
+    const headers = ['accept', 'application/json', ...values.flatMap(([name, { text }]) => [name, text])];
+    const { name, endpoint } = this.definition;
+    return { path: path.text, headers, key: [name, endpoint.url, path.text, ...headers].join('\n') };
+  }
+
+  private ask(question: Question): Promise<Found> {
+    const asked = this.asked.get(question.key) ?? this.answer(question).finally(() => this.asked.delete(question.key));
+    this.asked.set(question.key, asked);
+    return asked;
+  }
+
+  private async answer({ path, headers, key }: Question): Promise<Found> {
+    await this.place();
+    try {
+      const [outcome, body] = await this.sender.fetch({ path, method: 'GET', headers, body: null });
+      const found = this.foundIn(outcome, body);
+      if (!('error' in found)) this.cache.set(key, { value: found.value, at: this.clock.monotonic() } satisfies Answer, body.length);
+      return found;
+    } finally {
+      this.sender.places.leave();
+    }
+  }
+
+  private place(): Promise<void> {
+    return new Promise((resolve) => {
+      const take = (): void => (this.sender.places.take() ? resolve() : this.sender.places.whenFree(take));
+      take();
+    });
+  }
+
+  private foundIn(outcome: Outcome, body: Buffer): Found {
+    if (!outcome.ok && (outcome.status === 404 || outcome.status === 410)) return NOTHING;
+    if (!outcome.ok) return this.failure(outcome.message, outcome);
+    if (outcome.status === 204) return NOTHING;
+    try {
+      return { value: new JsonDocument(UTF8.decode(body)).value };
+    } catch {
+      // Without the parser's own words: they quote the answer.
+      return this.failure('the answer is not JSON');
+    }
+  }
+
+  private failure(message: string, { status, retryAfter, excerpt }: Partial<Failed> = {}): Failed {
+    const more = { status: status ?? null, retryAfter: retryAfter ?? null, excerpt: excerpt ?? null };
+    return failed('lookup', `lookup ${this.definition.name}: ${message}`, more);
+  }
+
+  /** The old answer goes on for as long as it may. */
+  private async refreshed(next: Promise<Found>): Promise<void> {
+    const found = await next;
+    const now = this.clock.monotonic();
+    if (!('error' in found) || now - this.toldAt < TELL_EVERY) return;
+    this.toldAt = now;
+    this.logger.warn({ lookup: this.definition.name }, `the old answer is used for now: ${found.message}`);
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });

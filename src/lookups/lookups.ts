@@ -1,0 +1,61 @@
+import type { Logger } from 'pino';
+import { HttpSenders } from '../actions/http-sender';
+import type { Clock } from '../event/clock';
+import type { LookupDefinition } from '../event/definitions';
+import type { EntityEvent } from '../event/entity-event';
+import type { JsonValue } from '../event/json-document';
+import type { Failed } from '../event/outcome';
+import { Lookup, type Found } from './lookup';
+import { LookupCache } from './lookup-cache';
+
+/** The event with what was found, or the outcome of a delivery that needs what could not be found. */
+export type Enriched = { readonly event: EntityEvent } | Failed;
+
+/** What is learnt about events from elsewhere, through one cache. Lives as long as a term of leadership. */
+export class Lookups {
+  private readonly senders = new HttpSenders();
+  private readonly cache = new LookupCache();
+  /** By definition: a redelivery may be by an older version of the configuration. */
+  private readonly prepared = new Map<LookupDefinition, Lookup>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly listener: { lookedUp(lookup: string, fromCache: boolean): void },
+  ) {}
+
+  /** At once when the cache has it all. Never throws or rejects. */
+  enrich(event: EntityEvent, definitions: readonly LookupDefinition[]): Enriched | Promise<Enriched> {
+    const found = definitions.map((definition) => {
+      const one = this.of(definition).find(event);
+      this.listener.lookedUp(definition.name, !(one instanceof Promise));
+      return one;
+    });
+    const waited = found.some((one) => one instanceof Promise);
+    if (!waited) return combined(event, definitions, found as readonly Found[]);
+    return Promise.all(found.map((one) => Promise.resolve(one))).then((all) => combined(event, definitions, all));
+  }
+
+  /** Ends all connections. */
+  close(): Promise<void> {
+    return this.senders.close();
+  }
+
+  private of(definition: LookupDefinition): Lookup {
+    let lookup = this.prepared.get(definition);
+    if (lookup === undefined) {
+      lookup = new Lookup(definition, this.senders.for(definition.endpoint), this.cache, this.clock, this.logger);
+      this.prepared.set(definition, lookup);
+    }
+    return lookup;
+  }
+}
+
+function combined(event: EntityEvent, definitions: readonly LookupDefinition[], found: readonly Found[]): Enriched {
+  const lookups: Record<string, JsonValue> = {};
+  for (const [i, one] of found.entries()) {
+    if ('error' in one) return one;
+    if (one.value !== undefined) lookups[definitions[i]?.name ?? ''] = one.value;
+  }
+  return { event: { ...event, lookups } };
+}

@@ -1,0 +1,130 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Clock } from '../event/clock';
+import type { ActionDefinition } from '../event/definitions';
+import type { EventRun } from '../pipeline/event-run';
+import type { PipelineListener, Try } from '../pipeline/pipeline-listener';
+import { BoundedNames } from './bounded-names';
+
+/** Observers and look-ups with series of their own. */
+const MOST_NAMES = 200;
+/** From a cache hit to an action of a minute. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+interface Bound {
+  readonly duration: { observe(seconds: number): void };
+  readonly executed: Map<string, { inc(): void }>;
+}
+
+/** Counts what happens on the path of events. A series is looked up once and kept: by labels it would take 1 µs an event and label. */
+export class PipelineMetrics implements Required<PipelineListener> {
+  private readonly names = new BoundedNames(MOST_NAMES);
+  private readonly processed;
+  private readonly matched;
+  private readonly executed;
+  private readonly failed;
+  private readonly deadLetters;
+  private readonly quarantines;
+  private readonly captureErrors;
+  private readonly duration;
+  private readonly processing;
+  private readonly latency;
+  private readonly hits;
+  private readonly misses;
+  private readonly duplicates;
+  private readonly asked = new Map<string, { hits: number; all: number }>();
+  private readonly bound = new WeakMap<ActionDefinition, Bound>();
+  private readonly matchedBy = new Map<string, { inc(): void }>();
+
+  constructor(
+    registry: Registry,
+    private readonly clock: Clock,
+  ) {
+    const registers = [registry];
+    const counter = <T extends string>(name: string, help: string, labelNames: T[] = []): Counter<T> =>
+      new Counter({ name, help, labelNames, registers });
+    const histogram = <T extends string>(name: string, help: string, labelNames: T[] = []): Histogram<T> =>
+      new Histogram({ name, help, labelNames, buckets: SECONDS, registers });
+    this.processed = counter('observer_events_processed_total', 'Events that have run their course.');
+    this.matched = counter('observer_events_matched_total', 'Events that an observer matched.', ['observer']);
+    this.executed = counter('observer_actions_executed_total', 'Tries of deliveries, by what they came to (succeeded, skipped, retry, dead).', ['observer', 'action_type', 'outcome']); // prettier-ignore
+    this.failed = counter('observer_actions_failed_total', 'Tries that failed, by their error.', ['observer', 'action_type', 'error']);
+    this.deadLetters = counter('observer_dlq_items_total', 'Deliveries that became dead letters.', ['observer', 'error']);
+    this.quarantines = counter('observer_quarantined_total', 'Changes that could not be made events.', ['reason']);
+    this.captureErrors = counter('observer_capture_errors_total', 'Changes that were recorded without their data.');
+    this.duration = histogram('observer_action_duration_seconds', 'How long a try takes.', ['action_type']);
+    this.processing = histogram('observer_event_processing_duration_seconds', 'From reading an event to the end of its first tries.');
+    this.latency = histogram('observer_end_to_end_latency_seconds', 'From the write of a change to the end of its first tries.');
+    this.hits = counter('observer_cache_hits_total', 'Look-ups that the cache answered.', ['lookup']);
+    this.misses = counter('observer_cache_misses_total', 'Look-ups that had to be asked for.', ['lookup']);
+    const { asked } = this;
+    new Gauge({
+      name: 'observer_cache_hit_rate',
+      help: 'Part of the look-ups that the cache answered, since the start.',
+      labelNames: ['lookup'],
+      registers,
+      collect() {
+        for (const [lookup, { hits, all }] of asked) this.set({ lookup }, hits / all);
+      },
+    });
+    this.duplicates = counter('observer_dedup_skips_total', 'Deliveries that were not made, for another with their key was.', ['observer']);
+  }
+
+  event({ event, results, readAt }: EventRun): void {
+    this.processed.inc();
+    this.processing.observe((this.clock.monotonic() - readAt) / 1_000);
+    // Of two clocks: the database's and this machine's may differ.
+    this.latency.observe(Math.max(0, this.clock.now() - Date.parse(event.timestamp)) / 1_000);
+    for (const { matched, observer } of results) if (matched === true) this.matchedOf(observer.name).inc();
+  }
+
+  tried({ delivery, outcome, decided, duration }: Try): void {
+    const { observer, action } = delivery;
+    const bound = this.boundTo(action);
+    bound.duration.observe(duration / 1_000);
+    let executed = bound.executed.get(decided.is);
+    if (executed === undefined) {
+      executed = this.executed.labels(this.names.of(observer.name), action.type, decided.is);
+      bound.executed.set(decided.is, executed);
+    }
+    executed.inc();
+    if (!outcome.ok) this.failed.inc({ observer: this.names.of(observer.name), action_type: action.type, error: outcome.error });
+  }
+
+  died(observer: string, error: string): void {
+    this.deadLetters.inc({ observer: this.names.of(observer), error });
+  }
+
+  quarantined(reason: string): void {
+    this.quarantines.inc({ reason });
+    if (reason === 'capture_error') this.captureErrors.inc();
+  }
+
+  duplicate(observer: string): void {
+    this.duplicates.inc({ observer: this.names.of(observer) });
+  }
+
+  lookedUp(lookup: string, fromCache: boolean): void {
+    const name = this.names.of(lookup);
+    (fromCache ? this.hits : this.misses).inc({ lookup: name });
+    const asked = this.asked.get(name) ?? { hits: 0, all: 0 };
+    this.asked.set(name, asked);
+    asked.all++;
+    if (fromCache) asked.hits++;
+  }
+
+  private boundTo(action: ActionDefinition): Bound {
+    let bound = this.bound.get(action);
+    if (bound === undefined) {
+      bound = { duration: this.duration.labels(action.type), executed: new Map() };
+      this.bound.set(action, bound);
+    }
+    return bound;
+  }
+
+  private matchedOf(observer: string): { inc(): void } {
+    const name = this.names.of(observer);
+    const found = this.matchedBy.get(name) ?? this.matched.labels(name);
+    this.matchedBy.set(name, found);
+    return found;
+  }
+}

@@ -1,0 +1,108 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { readStatus, type StreamStatus } from '../delivery/status.sql';
+import { messageOf } from '../event/errors';
+import { within } from '../event/within';
+import type { StreamService } from '../listener/stream.service';
+import { BoundedNames } from './bounded-names';
+
+/** Endpoints with series of their own. */
+const MOST_ENDPOINTS = 200;
+/** A scrape that waits longer is given up by Prometheus (10 s). */
+const TIMEOUT = 3_000;
+const STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
+
+/** What the stream looks like, asked of PostgreSQL once a scrape. When it does not answer these series are missing, and nothing is made up. */
+export class StreamMetrics {
+  private readonly endpoints = new BoundedNames(MOST_ENDPOINTS);
+  private readonly gauges: Gauge[] = [];
+  private readonly ofStatus: [Gauge, (status: StreamStatus) => number | null][] = [];
+  private updating: Promise<void> | null = null;
+  private readonly health;
+  private readonly inFlight;
+  private readonly queue;
+  private readonly circuits;
+
+  constructor(
+    registry: Registry,
+    private readonly pool: Pool,
+    private readonly stream: StreamService,
+    private readonly name: string,
+    private readonly logger: Logger,
+  ) {
+    const gauge = <T extends string>(metric: string, help: string, labelNames: T[] = []): Gauge<T> => {
+      const made = new Gauge({ name: metric, help, labelNames, registers: [registry] });
+      this.gauges.push(made);
+      return made;
+    };
+    this.health = gauge('observer_listener_health', '1 when this instance leads its stream or stands by, and makes progress.');
+    this.inFlight = gauge('observer_in_flight', 'Events of this instance that are read and not finished.');
+    this.queue = gauge('observer_job_queue_depth', 'Deliveries that stand in PostgreSQL, by their state.', ['state']);
+    this.circuits = gauge('observer_circuit_state', 'Circuit breakers: 0 closed, 1 half-open, 2 open. Of the leading instance.', [
+      'endpoint',
+    ]);
+    new Counter({
+      name: 'observer_failovers_total',
+      help: 'Times that this instance began to lead its stream.',
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(stream.terms);
+      },
+    });
+    const ofStatus = (metric: string, help: string, value: (status: StreamStatus) => number | null): void =>
+      void this.ofStatus.push([gauge(metric, help), value]);
+    ofStatus('observer_lag_events', 'Changes that the stream has not passed (100,000 and more are 100,000).', ({ lag }) => lag.events);
+    ofStatus('observer_lag_seconds', 'Age of the oldest change that the stream has not passed.', ({ lag }) => lag.seconds);
+    ofStatus(
+      'observer_checkpoint_age_seconds',
+      'Since the checkpoint moved. An idle stream does not move it.',
+      (status) => status.checkpointAgeSeconds,
+    );
+    ofStatus('observer_retrying', 'Deliveries that wait for their next try.', ({ retrying }) => retrying);
+    ofStatus('observer_parked', 'Strict lanes whose head has failed for good.', ({ parked }) => parked);
+    ofStatus(
+      'observer_dlq_open',
+      'Dead letters and quarantined changes that ask for somebody.',
+      ({ dead, quarantined }) => dead + quarantined,
+    );
+    ofStatus('observer_lease_epoch', 'The term of the stream; it grows with every leader.', ({ leader }) => leader?.epoch ?? null);
+    ofStatus(
+      'observer_horizon_age_seconds',
+      'Age of the longest open transaction, when it is older than ten seconds.',
+      ({ oldestTransaction }) => oldestTransaction?.seconds ?? 0,
+    );
+  }
+
+  /** Before each scrape; scrapes at the same time share it. Never rejects. */
+  update(): Promise<void> {
+    this.updating ??= this.read().finally(() => (this.updating = null));
+    return this.updating;
+  }
+
+  private async read(): Promise<void> {
+    const status = await this.status();
+    for (const gauge of this.gauges) gauge.reset();
+    this.health.set(this.stream.healthy ? 1 : 0);
+    this.inFlight.set(this.stream.inFlight);
+    for (const { name, state } of this.stream.breakers()) this.circuits.set({ endpoint: this.endpoints.of(name) }, STATES[state]);
+    // A gauge that was reset and not set again is 0, which would be a lie.
+    if (status === null) return this.ofStatus.forEach(([gauge]) => gauge.remove());
+    for (const [gauge, value] of this.ofStatus) {
+      const now = value(status);
+      if (now === null) gauge.remove();
+      else gauge.set(now);
+    }
+    for (const state of ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const) this.queue.set({ state }, status[state]);
+  }
+
+  private async status(): Promise<StreamStatus | null> {
+    try {
+      return await within(readStatus(this.pool, this.name), TIMEOUT, () => null);
+    } catch (error) {
+      this.logger.warn({ err: messageOf(error) }, 'metrics without the state of the stream: the database does not answer');
+      return null;
+    }
+  }
+}

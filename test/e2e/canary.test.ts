@@ -1,0 +1,125 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { BARE, launch, MAIN, run } from '../support/program';
+import { startReceiver, type Receiver } from '../support/receiver';
+import { eventually } from '../support/stream';
+
+const PORTS = '127.0.0.1:9';
+const ENV = {
+  REDIS_URL: `redis://user:CANARY-redis@${PORTS}`,
+  NATS_URL: `nats://user:CANARY-nats@${PORTS}`,
+  SMTP_URL: `smtp://user:CANARY-smtp@${PORTS}`,
+  OBSERVERS_MAIL_FROM: 'shop@example.com',
+  OBSERVERS_SMS_URL: `http://AC1:CANARY-sms@${PORTS}`,
+  OBSERVERS_SMS_FROM: '+15551234567',
+  OBSERVERS_VAPID_PRIVATE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }).d ?? '',
+  OBSERVERS_VAPID_SUBJECT: 'mailto:push@example.com',
+  TOKEN: 'CANARY-token',
+  PROXY: `http://user:CANARY-proxy@${PORTS}`,
+  SECRET: `whsec_${Buffer.from(`CANARY-${'x'.repeat(25)}`).toString('base64')}`,
+};
+
+let database: TestDatabase;
+let receiver: Receiver;
+let folder: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await database.query('create table public.orders (id int primary key, note text)');
+  // One that answers with all it was told.
+  receiver = await startReceiver((request, response) => void response.writeHead(401).end(`who are you? ${request.headers['x-harmless'] ?? ''}`)); // prettier-ignore
+  folder = mkdtempSync(join(tmpdir(), 'observers-canary-'));
+});
+
+afterAll(async () => {
+  await receiver.close();
+  await database.drop();
+  rmSync(folder, { recursive: true });
+});
+
+const FILE = (url: string, closed: string): string => `version: 1
+capture: [{ table: public.orders, entity: Order }]
+endpoints:
+  shop:
+    url: "${url}/\${TOKEN}/hook?key=\${TOKEN}"
+    headers: { authorization: "Bearer \${TOKEN}" }
+    signing: { secrets: ["\${SECRET}"] }
+    allow_addresses: [loopback]
+  behind: { url: "http://example.com/\${TOKEN}", proxy: "\${PROXY}", allow_addresses: [loopback] }
+  dead: { url: "${closed}/\${TOKEN}", headers: { authorization: "Bearer \${TOKEN}" }, allow_addresses: [loopback] }
+  refused: { url: "${closed}/\${TOKEN}", headers: { authorization: "Bearer \${TOKEN}" } }
+alerts: { url: "${url}/\${TOKEN}/alerts", allow_addresses: [loopback] }
+lookups:
+  customer: { url: "${url}/\${TOKEN}/customers", headers: { authorization: "Bearer \${TOKEN}" }, allow_addresses: [loopback] }
+observers:
+  - name: all
+    entity: Order
+    on_failure: alert
+    retry: { strategy: fixed, max_attempts: 2, initial_delay: 10ms }
+    actions:
+      - { name: hook, type: webhook, endpoint: shop }
+      - { name: batch, type: webhook, url: "${url}/\${TOKEN}/batch", allow_addresses: [loopback], batch: { within: 1ms } }
+      - { name: behind, type: webhook, endpoint: behind }
+      - { name: dead, type: webhook, endpoint: dead }
+      - { name: refused, type: webhook, endpoint: refused }
+      - { name: slack, type: slack, url: "${url}/services/\${TOKEN}", text: "{{ note }}", allow_addresses: [loopback] }
+      - { name: mail, type: email, to: a@example.com, subject: x, text: "{{ note }}" }
+      - { name: sms, type: sms, to: "+15551234568", text: "{{ note }}" }
+      - { name: cache, type: cache, delete: "\${TOKEN}:{{ entity.key }}" }
+      - { name: nats, type: publish, subject: "orders.{{ entity.key }}", headers: { x: "\${TOKEN}" } }
+      - { name: stream, type: publish, stream: "\${TOKEN}" }
+      - { name: db, type: database, function: public.missing }
+  - name: broken
+    entity: Order
+    when: "note > '\${TOKEN}' AND note / 2 > 1"
+    actions: [{ type: log }]
+  - name: knows
+    entity: Order
+    lookups: [customer]
+    retry: { strategy: fixed, max_attempts: 2, initial_delay: 10ms }
+    actions: [{ type: log, message: "{{ lookups.customer.name }}" }]
+`;
+
+test('secrets are in no log, no table, no answer of a probe and no output of a command, whatever fails', async () => {
+  await database.query(`create role canary superuser login password 'CANARY-database'`);
+  const url = new URL(database.url);
+  url.username = 'canary';
+  url.password = 'CANARY-database';
+  const env = { ...BARE, ...ENV, DATABASE_URL: url.href, OBSERVERS_PORT: '0', OBSERVERS_LOG_LEVEL: 'trace', OBSERVERS_LOG_FORMAT: 'json' };
+  writeFileSync(join(folder, 'observers.yaml'), FILE(receiver.url, `http://${PORTS}`));
+  const service = launch(process.execPath, [MAIN, 'start', '--apply'], { cwd: folder, env });
+  const output = await service.waitFor(/"msg":"started"/);
+  await database.query("insert into orders values (1, 'a'), (2, 'b')");
+  const letters = await eventually(
+    () => database.query<{ id: string; action: string }>('select id::text, action from observers.dead_letter order by action'),
+    (rows) => rows.length === 28,
+    30_000,
+  );
+  expect(new Set(letters.map(({ action }) => action)).size).toBe(13);
+  expect(receiver.requests.some(({ headers }) => headers['authorization'] === 'Bearer CANARY-token')).toBe(true);
+  await receiver.waitFor((all) => all.some(({ path }) => path.endsWith('/alerts')));
+  const address = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
+  const answers = await Promise.all(['/health', '/health/live', '/health/ready', '/nowhere'].map(async (path) => (await fetch(`http://${address}${path}`)).text())); // prettier-ignore
+  expect(answers.join('')).not.toContain('CANARY-');
+  const commands = ['status', 'dlq list', 'dlq stats', `dlq show ${letters[0]!.id}`, 'config list', 'validate-config', 'capture list', 'lanes list', 'replay --observer all --after 1h --dry-run']; // prettier-ignore
+  // What they print is searched by the helper that runs them.
+  for (const command of commands.flatMap((one) => [one, `${one} --format json`])) {
+    const { code, err } = await run(process.execPath, [MAIN, ...command.split(' ')], { cwd: folder, env });
+    expect({ command, code, err }).toMatchObject({ command, code: 0 });
+  }
+  await service.end('SIGTERM');
+  await database.query('reassign owned by canary to current_user; drop owned by canary; drop role canary');
+}, 90_000);
+
+test('nor in what is said of a file that cannot be loaded', async () => {
+  writeFileSync(
+    join(folder, 'bad.yaml'),
+    FILE('https://x.example', '${TOKEN}').replace('fixed', '"${TOKEN}"').replace('public.missing', '"${TOKEN}"'),
+  );
+  const { code, err } = await run(process.execPath, [MAIN, 'validate-config', 'bad.yaml'], { cwd: folder, env: { ...BARE, ...ENV } });
+  expect(code).toBe(2);
+  expect(err).toMatch(/[2-9] problems/);
+});

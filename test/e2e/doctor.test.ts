@@ -1,0 +1,156 @@
+import { connect } from '../../src/database/postgres';
+import type { Finding } from '../../src/doctor/finding';
+import type { Service } from '../../src/lifecycle';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { programOn, type Program } from '../support/redrive';
+import { startTestService } from '../support/service';
+import { eventually, untilLeading } from '../support/stream';
+
+const FILE = `
+version: 1
+capture: [{ table: public.orders, entity: Order }]
+observers: [{ name: say, entity: Order, actions: [{ type: log }, { type: webhook, url: "\${HOOK}" }] }]
+`;
+
+let database: TestDatabase;
+let program: Program;
+let service: Service | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  await database.query('create table orders (id int primary key)');
+  // Without HOOK: an operator's machine need not have the service's secrets.
+  program = programOn(database, FILE);
+});
+
+afterEach(async () => {
+  await service?.stop();
+  service = null;
+  program.remove();
+  await database.drop();
+});
+
+const start = async (): Promise<void> => {
+  service = await startTestService(database.url, { file: FILE, env: { HOOK: 'https://receiver.example/hook' } });
+  await untilLeading(service.stream);
+};
+const examine = async (): Promise<{ code: number; findings: Finding[] }> => {
+  const { code, out, err } = await program.run(['doctor', '--format', 'json']);
+  if (out === '') throw new Error(err);
+  return { code, findings: JSON.parse(out) as Finding[] };
+};
+const about = (findings: readonly Finding[], check: string): Finding[] => findings.filter((finding) => finding.check === check);
+
+test('a healthy service has nothing to be told', async () => {
+  await start();
+  const { code, out } = await program.run(['doctor']);
+  expect(out).not.toMatch(/[✗!?]/);
+  expect(out).toMatch(/✓ server +PostgreSQL \d+/);
+  expect(out).toMatch(/✓ capture +the triggers of 1 table are what the observers file asks for/);
+  expect(out).toContain('\n0 problems, 0 warnings\n');
+  expect(code).toBe(0);
+});
+
+test('each repair that it prints, made as it stands, repairs what it found', async () => {
+  await start();
+  await database.query('alter table orders disable trigger all');
+  await database.query('drop index core.tb_entity_change_log_entity');
+  const { code, findings } = await examine();
+  expect(code).toBe(1);
+  expect(about(findings, 'capture')).toMatchObject([
+    { state: 'problem', message: expect.stringContaining('public.orders') as string, repair: 'fraiseql-observers capture apply' },
+  ]);
+  const [index] = about(findings, 'indexes');
+  expect(index).toMatchObject({ state: 'problem', message: 'core.tb_entity_change_log_entity is missing' });
+  await database.query(index!.repair!);
+  const applied = programOn(database, FILE, { HOOK: 'https://receiver.example/hook' });
+  expect(await applied.run(['capture', 'apply', '--yes'])).toMatchObject({ code: 0, err: '' });
+  applied.remove();
+  expect((await examine()).findings.filter(({ state }) => state !== 'ok')).toEqual([]);
+});
+
+test('with the service stopped: nobody leads, what is paused, gone or twice as old as is kept', async () => {
+  await database.query("insert into observers.paused_observer (stream, observer, paused_by) values ('main', 'say', 'ann')");
+  await database.query("insert into observers.gone_endpoint (stream, endpoint, url_hash) values ('main', 'hook', 'x')");
+  await database.query(
+    "insert into core.tb_entity_change_log (object_type, object_key, modification_type, created_at) values ('Order', '1', 'INSERT', now() - interval '30 days')",
+  );
+  const { code, findings } = await examine();
+  expect(code).toBe(1);
+  expect(about(findings, 'leader')).toMatchObject([{ state: 'problem', repair: 'fraiseql-observers start' }]);
+  expect(about(findings, 'paused')).toMatchObject([{ state: 'warning', repair: 'fraiseql-observers observers resume say' }]);
+  expect(about(findings, 'endpoint')).toMatchObject([
+    { state: 'warning', message: expect.stringContaining('hook has answered 410') as string },
+  ]);
+  expect(about(findings, 'retention')).toMatchObject([
+    { state: 'warning', message: expect.stringContaining('twice as old as is kept') as string },
+  ]);
+  expect(about(findings, 'lag')).toMatchObject([{ state: 'unknown', message: 'the stream has never been read' }]);
+  expect(about(findings, 'capture')).toMatchObject([{ state: 'problem', repair: 'fraiseql-observers capture apply' }]);
+});
+
+test('dead rows and an invalid index are told with their statements; a migration that is pending with its command', async () => {
+  await database.query("insert into observers.paused_observer select 'other', i::text, 'ann' from generate_series(1, 12000) i");
+  await database.query('alter table observers.paused_observer set (autovacuum_enabled = false)');
+  await database.query('delete from observers.paused_observer');
+  await database.query('analyze observers.paused_observer');
+  await database.query("update pg_index set indisvalid = false where indexrelid = 'core.tb_entity_change_log_id'::regclass");
+  await database.query("delete from observers.migration where name like 'PausedObservers%'");
+  const found = await eventually(examine, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning')); // prettier-ignore
+  expect(about(found.findings, 'bloat')).toMatchObject([{ repair: 'vacuum (analyze) observers.paused_observer' }]);
+  expect(about(found.findings, 'indexes')).toMatchObject([
+    { state: 'problem', repair: 'reindex index concurrently core.tb_entity_change_log_id' },
+  ]);
+  expect(about(found.findings, 'migrations')).toMatchObject([{ state: 'problem', repair: 'fraiseql-observers migrate' }]);
+  await database.query('reindex index concurrently core.tb_entity_change_log_id');
+  expect(about((await examine()).findings, 'indexes')).toMatchObject([{ state: 'ok' }]);
+});
+
+test('with an observers file that cannot be read everything else is looked at, and it says what was not', async () => {
+  await start();
+  program.write('version: 1\nobservers: nonsense\nsettings: { stream: main }\n');
+  const { findings } = await examine();
+  expect(about(findings, 'leader')).toMatchObject([{ state: 'ok' }]);
+  expect(about(findings, 'capture')).toMatchObject([{ state: 'warning', repair: 'fraiseql-observers capture remove public.orders' }]);
+  program.remove();
+  program = programOn(database, FILE);
+  const elsewhere = programOn(database, 'version: 2');
+  const { out } = await elsewhere.run(['doctor']);
+  elsewhere.remove();
+  expect(out).toMatch(/✓ leader/);
+});
+
+test('a role that only reads is told what it lacks, and the rest is looked at', async () => {
+  await start();
+  await database.query(
+    `create role doctor_reader login password 'reader'; grant usage on schema core, observers to doctor_reader; grant select on all tables in schema core, observers to doctor_reader`,
+  );
+  try {
+    const url = new URL(database.url);
+    url.username = 'doctor_reader';
+    url.password = 'reader';
+    const reader = programOn({ ...database, url: url.toString() }, FILE);
+    const { code, out, err } = await reader.run(['doctor']);
+    reader.remove();
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(out).toMatch(/✗ grants +the role "?doctor_reader"? lacks rights\n +→ as an administrator: grant /);
+    expect(out).toMatch(/✓ leader/);
+  } finally {
+    await database.query('drop owned by doctor_reader; drop role doctor_reader');
+  }
+});
+
+test('a transaction that was left open is named with its pid and the statement that ends it', async () => {
+  const { readHoldups } = await import('../../src/doctor/server.sql');
+  const idle = await connect(database.url, 'test');
+  await idle.query('begin');
+  await idle.query("select 'left open'");
+  const { rows } = await idle.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const held = await eventually(() => readHoldups(database.client, 0), (all) => all.some(({ name }) => name === String(rows[0]!.pid))); // prettier-ignore
+  expect(held.find(({ name }) => name === String(rows[0]!.pid))).toMatchObject({
+    kind: 'transaction',
+    query: 'select pg_backend_pid() as pid',
+  });
+  await idle.query('rollback');
+  await idle.end();
+});

@@ -1,0 +1,93 @@
+import type { Service } from '../../src/lifecycle';
+import type { EventExplanation } from '../../src/explain/explain';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, type Receiver } from '../support/receiver';
+import { programOn, type Program } from '../support/redrive';
+import { startTestService } from '../support/service';
+import { eventually, untilLeading } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let program: Program;
+let service: Service | null = null;
+let file = '';
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table orders (id int primary key)');
+  file = `
+version: 1
+capture: [{ table: public.orders, entity: Order }]
+endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } }
+observers:
+  - { name: bill, entity: Order, on: [insert], when: "id > 0", actions: [{ type: webhook, endpoint: hook }] }
+  - { name: say, entity: "*", actions: [{ type: log }] }
+`;
+  program = programOn(database, file);
+});
+
+afterEach(async () => {
+  await service?.stop();
+  service = null;
+  program.remove();
+  await receiver.close();
+  await database.drop();
+});
+
+const start = async (): Promise<void> => {
+  service = await startTestService(database.url, { file });
+  await untilLeading(service.stream);
+};
+const insert = (from: number, to: number): Promise<unknown> =>
+  database.query('insert into orders select generate_series($1::int, $2::int)', [from, to]);
+const waiting = (): Promise<unknown[]> => database.query("select from observers.pending_delivery where state = 'paused'");
+
+test('an observer is paused and resumed, by whom and why is shown, and nothing is lost', async () => {
+  await start();
+  const paused = await program.run(['observers', 'pause', 'bill', '--reason', 'the receiver moves']);
+  expect(paused).toMatchObject({ code: 0, out: expect.stringContaining('fraiseql-observers observers resume bill') as string });
+  expect((await program.run(['observers', 'pause', 'bill'])).out).toContain('paused already');
+  await insert(1, 5);
+  await eventually(waiting, (rows) => rows.length > 0);
+  await insert(6, 10);
+  await eventually(() => database.query("select from observers.attempt where observer = 'say'"), (rows) => rows.length === 10); // prettier-ignore
+  const sent = receiver.requests.length;
+  const { out } = await program.run(['observers', 'list']);
+  expect(out).toMatch(/bill +Order +insert +id > 0 +paused \d{4}-\d\d-\d\d \d\d:\d\d:\d\d by \S+: the receiver moves +\d+ +0/);
+  expect(out).toMatch(/say +\* +insert, update, delete, custom +always +running +0 +0/);
+  expect((await program.run(['status'])).out).toMatch(/paused +bill since .* by .*; \d+ wait in all/);
+  const [{ number }] = (await database.query<{ number: string }>(
+    "select max(change_number)::text as number from observers.pending_delivery where state = 'paused'",
+  )) as [{ number: string }];
+  const explained = await program.json<EventExplanation>(['debug-event', '--event-id', number]);
+  expect(explained.observers[0]?.deliveries[0]).toMatchObject({
+    state: 'paused',
+    why: expect.stringMatching(/^its observer is paused since \S+Z by \S+: observers resume bill$/) as string,
+  });
+  expect(receiver.requests).toHaveLength(sent);
+  expect((await program.run(['observers', 'resume', 'bill'])).out).toMatch(/^bill goes on: \d+ deliver(y has|ies have) waited/);
+  await receiver.waitFor(10);
+  expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(10);
+  expect(await program.run(['audit', 'verify'])).toMatchObject({ code: 0 });
+});
+
+test('it is paused with the service stopped, before it ever ran, and one that is not there is refused with the nearest name', async () => {
+  expect(await program.run(['observers', 'pause', 'bil'])).toMatchObject({
+    code: 5,
+    err: expect.stringContaining('did you mean "bill"?') as string,
+  });
+  expect(await program.run(['observers', 'pause'])).toMatchObject({ code: 1 });
+  expect(await program.json(['observers', 'pause', 'bill'])).toEqual({ observer: 'bill', paused: true, changed: true });
+  await start();
+  await insert(1, 3);
+  await eventually(waiting, (rows) => rows.length === 3);
+  expect(await program.json(['observers', 'list'])).toMatchObject([
+    { name: 'bill', paused: { reason: null }, pending: 3 },
+    { name: 'say', paused: null },
+  ]);
+  expect(await program.json(['observers', 'resume', 'bill'])).toEqual({ observer: 'bill', paused: false, changed: true, waiting: 3 });
+  await receiver.waitFor(3);
+  expect(await program.json(['observers', 'resume', 'bill'])).toMatchObject({ changed: false });
+  expect(await program.run(['observers', 'resume', 'nobody'])).toMatchObject({ code: 5 });
+});

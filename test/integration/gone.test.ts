@@ -1,0 +1,98 @@
+import { requestRetries } from '../../src/delivery/redrive.sql';
+import { readStatus } from '../../src/delivery/status.sql';
+import type { EndpointDefinition } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, status, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver(status(410));
+  await database.query('create table public.orders (id int primary key)');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream.stop();
+  await receiver.close();
+  await database.drop();
+});
+
+const start = async (path = '/hook', changed: Partial<EndpointDefinition> = {}): Promise<void> => {
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}${path}`, { name: 'shop', ...changed }))]);
+};
+const insert = (id: number): Promise<unknown> => database.query('insert into orders values ($1)', [id]);
+interface Letter {
+  readonly id: string;
+  readonly error: string;
+  readonly message: string;
+  readonly attempts: number;
+}
+const letters = (count: number): Promise<Letter[]> =>
+  eventually(() => database.query<Letter>('select id::text, error, message, attempts from observers.dead_letter where resolved_at is null order by change_number'), (rows) => rows.length === count); // prettier-ignore
+const redrive = (id: string): Promise<unknown> =>
+  requestRetries(database.client, { ids: [id], who: 'me', detail: null, config: 'current', snapshot: null });
+
+test('a receiver that is gone for good is asked once; the operator sees it, and what to do', async () => {
+  await start();
+  await insert(1);
+  await letters(1);
+  for (let id = 2; id <= 20; id++) await insert(id);
+  const dead = await letters(20);
+  expect(receiver.requests).toHaveLength(1);
+  expect(new Set(dead.map(({ error }) => error))).toEqual(new Set(['gone']));
+  expect(dead[19]?.message).toMatch(
+    /^the endpoint shop is gone: it answered 410 at \d{4}-.*Z, and is not asked since; a redrive that succeeds/,
+  );
+  expect((await readStatus(database.client, 'main')).gone).toEqual([{ endpoint: 'shop', since: expect.any(String) as string }]);
+});
+
+test('it is remembered over a restart, and forgotten with another url', async () => {
+  await start();
+  await insert(1);
+  await letters(1);
+  await eventually(() => database.query('select from observers.gone_endpoint'), (rows) => rows.length === 1); // prettier-ignore
+  await stream.stop();
+  await start();
+  await insert(2);
+  await letters(2);
+  expect(receiver.requests).toHaveLength(1);
+  await stream.stop();
+  receiver.answer = status(204);
+  await start('/elsewhere');
+  await insert(3);
+  await receiver.waitFor(2);
+  expect(receiver.requests[1]?.path).toBe('/elsewhere');
+});
+
+test('a redrive is tried all the same, and opens the endpoint when it succeeds', async () => {
+  await start();
+  await insert(1);
+  const [first] = await letters(1);
+  await redrive(first!.id);
+  await receiver.waitFor(2);
+  await eventually(() => database.query('select from observers.attempt'), (rows) => rows.length === 2); // prettier-ignore
+  receiver.answer = status(204);
+  await insert(2);
+  await letters(2);
+  expect(receiver.requests).toHaveLength(2);
+  await redrive(first!.id);
+  await letters(1);
+  await insert(3);
+  await receiver.waitFor(4);
+  await eventually(() => database.query('select from observers.gone_endpoint'), (rows) => rows.length === 0); // prettier-ignore
+});
+
+test('of a url that is another one for each event only that one is gone', async () => {
+  receiver.answer = (request, response) => void response.writeHead(request.path === '/orders/1' ? 410 : 204).end();
+  await start('/orders/{{ entity.key }}', { name: 'shop' });
+  await insert(1);
+  await letters(1);
+  await insert(2);
+  await receiver.waitFor(2);
+  expect(await database.query('select from observers.gone_endpoint')).toEqual([]);
+});

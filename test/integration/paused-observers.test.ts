@@ -1,0 +1,159 @@
+import { pauseObserver, readPaused, resumeObserver } from '../../src/delivery/pauses.sql';
+import type { ObserverDefinition } from '../../src/event/definitions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
+import { endpointOf, eventually, observerOf, startStream, type TestStream, untilLeading } from '../support/stream';
+
+let database: TestDatabase;
+let receiver: Receiver;
+let stream: TestStream | null = null;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver();
+  await database.query('create table orders (id int, n int, primary key (id))');
+  await database.capture('public.orders');
+});
+
+afterEach(async () => {
+  await stream?.stop();
+  stream = null;
+  await receiver.close();
+  await database.drop();
+});
+
+const observers = (changed: Partial<ObserverDefinition> = {}): ObserverDefinition[] => {
+  const shared = endpointOf(`${receiver.url}/shared`);
+  return [observerOf('held', shared, changed), observerOf('free', shared)];
+};
+const start = async (definitions = observers()): Promise<void> => {
+  stream = await startStream(database.url, definitions);
+  const { service } = stream;
+  await untilLeading(service);
+};
+const pause = (): Promise<boolean> => pauseObserver(database.client, 'main', 'held', 'ann', null);
+const resume = (): Promise<boolean> => resumeObserver(database.client, 'main', 'held');
+/** Changes of ten entities, each with versions from `from` to `to`. */
+const write = async (from: number, to: number): Promise<void> => {
+  for (let n = from; n <= to; n++) await database.query('insert into orders select i, $1 from generate_series(1, 10) i on conflict (id) do update set n = $1', [n]); // prettier-ignore
+};
+const by = (observer: string): Received[] =>
+  receiver.requests.filter(({ headers }) => String(headers['observers-cause']).startsWith(`${observer}/`));
+const versions = (requests: readonly Received[]): Map<string, number[]> => {
+  const found = new Map<string, number[]>();
+  for (const { body } of requests) {
+    const { entity, data } = JSON.parse(body) as { entity: { key: string }; data: { n: number } };
+    found.set(entity.key, [...(found.get(entity.key) ?? []), data.n]);
+  }
+  return found;
+};
+const aside = async (): Promise<number> => {
+  const [row] = await database.query<{ n: number }>("select count(*)::int as n from observers.pending_delivery where state = 'paused'");
+  return row!.n;
+};
+/** The leader looks five times a second. */
+const inEffect = (): Promise<unknown> => {
+  const before = receiver.requests.length;
+  return eventually(async () => {
+    await write(0, 0);
+    return (await aside()) + before;
+  }, (now) => now > before); // prettier-ignore
+};
+const upTo = (n: number): number[] => Array.from({ length: n }, (_none, i) => i + 1);
+/** What was written only to see the pause come into effect does not count. */
+const withoutProbes = (all: readonly number[]): number[] => all.filter((n) => n > 0);
+
+test('a paused observer sends nothing, another one at the same endpoint goes on, and what has waited is sent in order', async () => {
+  await start();
+  await pause();
+  await inEffect();
+  await write(1, 20);
+  await eventually(() => Promise.resolve([...versions(by('free')).values()].map((all) => withoutProbes(all).length)), (counts) => counts.length === 10 && counts.every((count) => count === 20)); // prettier-ignore
+  const sent = by('held').length;
+  await eventually(aside, (n) => n >= 200);
+  expect(by('held')).toHaveLength(sent);
+  await resume();
+  await write(21, 30);
+  await eventually(() => Promise.resolve([...versions(by('held')).values()]), (all) => all.length === 10 && all.every((one) => one.at(-1) === 30)); // prettier-ignore
+  await eventually(aside, (left) => left === 0);
+  for (const all of versions(by('held')).values()) expect(withoutProbes(all)).toEqual(upTo(30));
+  for (const all of versions(by('free')).values()) expect(withoutProbes(all)).toEqual(upTo(30));
+  const ids = receiver.requests.map(({ headers }) => headers['webhook-id']);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('it outlives restarts, also one in which it was resumed', async () => {
+  await start();
+  await pause();
+  await inEffect();
+  await write(1, 3);
+  await eventually(aside, (n) => n >= 30);
+  await stream!.stop();
+  const sent = by('held').length;
+  await start();
+  await write(4, 5);
+  await eventually(aside, (n) => n >= 50);
+  expect(by('held')).toHaveLength(sent);
+  await stream!.stop();
+  expect(await resume()).toBe(true);
+  expect(await resume()).toBe(false);
+  await start();
+  await eventually(aside, (left) => left === 0);
+  await eventually(() => Promise.resolve([...versions(by('held')).values()]), (all) => all.length === 10 && all.every((one) => one.at(-1) === 5)); // prettier-ignore
+  for (const all of versions(by('held')).values()) expect(withoutProbes(all)).toEqual(upTo(5));
+});
+
+test('a retry waits too, and keeps its time; a redrive that a person asks for is made all the same', async () => {
+  receiver.answer = status(500);
+  await start(
+    observers({ retry: { strategy: 'fixed', maxAttempts: 1_000, initialDelay: 50, maxDelay: 50, maxElapsed: null, schedule: [] } }).slice(
+      0,
+      1,
+    ),
+  );
+  await write(1, 1);
+  await eventually(() => database.query("select from observers.attempt where attempt > 1"), (rows) => rows.length > 10); // prettier-ignore
+  await pause();
+  await eventually(aside, (n) => n === 10);
+  const tries = receiver.requests.length;
+  await database.query(
+    "update observers.pending_delivery set redrive = true, state = 'queued', next_attempt_at = '-infinity' where change_number = (select min(change_number) from observers.pending_delivery)",
+  );
+  receiver.answer = status(204);
+  await receiver.waitFor(tries + 1);
+  await eventually(aside, (n) => n === 9);
+  await resume();
+  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+  expect(await database.query("select from observers.attempt where outcome = 'succeeded'")).toHaveLength(10);
+});
+
+test('a strict lane keeps its head and its order', async () => {
+  await start(observers({ ordering: 'strict' }));
+  await write(1, 2);
+  await eventually(() => Promise.resolve(by('held').length), (n) => n === 20); // prettier-ignore
+  await pause();
+  await inEffect();
+  await write(3, 6);
+  await eventually(() => database.query("select from observers.pending_delivery where state = 'waiting'"), (rows) => rows.length >= 40); // prettier-ignore
+  expect(
+    await database.query("select lane from observers.pending_delivery where state = 'paused' group by lane having count(*) > 1"),
+  ).toEqual([]);
+  await resume();
+  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+  for (const all of versions(by('held')).values()) expect(withoutProbes(all)).toEqual(upTo(6));
+});
+
+test('paused and resumed again and again under load, each change is sent once and in order', async () => {
+  await start();
+  const writing = write(1, 120);
+  for (let i = 0; i < 12; i++) {
+    await pause();
+    await receiver.waitFor(receiver.requests.length + 40);
+    await resume();
+    await receiver.waitFor(receiver.requests.length + 40);
+  }
+  await writing;
+  await eventually(() => Promise.resolve([...versions(by('held')).values()]), (all) => all.length === 10 && all.every((one) => one.length >= 120), 30_000); // prettier-ignore
+  for (const all of versions(by('held')).values()) expect(all).toEqual(upTo(120));
+  expect(await readPaused(database.client, 'main')).toEqual([]);
+}, 60_000);
