@@ -5,15 +5,16 @@ import type { INestApplication } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { CustomActions } from './actions/custom/custom-actions';
 import { AppModule } from './app.module';
-import type { LoadedConfiguration } from './config/load';
+import type { LoadedConfiguration, ObserversSource } from './config/load';
 import { recordConfigVersion } from './database/config-version.sql';
 import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
 import { startEmbeddedPostgres } from './database/embedded/embedded-postgres';
 import { runMigrations } from './database/migrator';
-import { connect, createPool, describeUrl } from './database/postgres';
+import { createPool, describeUrl } from './database/postgres';
 import { SystemClock, type Clock } from './event/clock';
 import { ExitCode, OperatorError } from './event/errors';
-import { applyCapture, planCapture } from './listener/capture/capture';
+import { FileWatch } from './file-watch';
+import { settleDrift, type DriftOptions } from './listener/capture/drift';
 import { StreamService } from './listener/stream.service';
 import { eventLog } from './logging/event-log';
 import { nestLogger } from './logging/logger';
@@ -21,17 +22,15 @@ import { PipelineMetrics } from './metrics/pipeline-metrics';
 import { createRegistry } from './metrics/registry';
 import { StreamMetrics } from './metrics/stream-metrics';
 import type { PipelineListener } from './pipeline/pipeline-listener';
+import { Reloader, streamConfigurationOf } from './reloader';
 import { VERSION } from './version';
 
-export interface StartOptions {
+export interface StartOptions extends DriftOptions {
   readonly configuration: LoadedConfiguration;
+  /** Where it comes from, for a reload. */
+  readonly source: ObserversSource;
   /** Those that the configuration was loaded with; closed with the service. */
   readonly custom: CustomActions;
-  readonly logger: Logger;
-  /** Bring the triggers to what the file says before starting. */
-  readonly applyCapture: boolean;
-  /** Refuse to start when the triggers differ from the file. */
-  readonly strict: boolean;
   readonly listeners?: readonly PipelineListener[];
   readonly clock?: Clock;
   /** Called when the service cannot go on without a person. */
@@ -45,6 +44,7 @@ export interface Service {
   /** Where its probes answer. */
   readonly address: string;
   readonly stream: StreamService;
+  readonly reloader: Reloader;
   stop(): Promise<void>;
 }
 
@@ -76,8 +76,9 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   if (applied.length > 0) logger.info({ applied }, 'the database is migrated');
   const pool = createPool(url, settings.databasePool);
   stops.push(() => pool.end());
-  const configVersion = await recordConfigVersion(pool, file.source.hash, file.source.text, `${process.env['USER'] ?? 'start'}@${VERSION}`);
-  await bringCapture(url, options);
+  const loadedBy = `${process.env['USER'] ?? 'start'}@${VERSION}`;
+  const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
+  await settleDrift(url, file.definition.captures, options);
 
   const registry = createRegistry(settings.stream);
   let server: INestApplication | null = null;
@@ -88,25 +89,30 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     clock,
     logger,
     settings,
-    observers: file.definition.observers,
-    alerts: file.definition.alerts,
+    configuration: streamConfigurationOf(file, version),
     observersOf: configuration.observersOf,
     custom,
-    configVersion,
     version: VERSION,
     address,
     listeners: [eventLog(logger, clock), new PipelineMetrics(registry, clock), ...listeners],
   });
   const streamMetrics = new StreamMetrics(registry, pool, stream, settings.stream, logger);
+  const reloader = new Reloader({ ...options, url, pool, stream, version, loadedBy });
   server = await listen(AppModule.of({ pool, clock, stream, registry, streamMetrics }), settings.host, settings.port, logger);
   stops.push(() => server.close());
   await stream.start(onFatal);
   stops.push(() => stream.stop());
+  stops.push(() => reloader.settle());
+  if (settings.watch) {
+    const watch = new FileWatch(reloader, options.source.read, logger);
+    watch.start();
+    stops.push(() => watch.stop());
+  }
   logger.info(
-    { address: address(), database: describeUrl(url), observers: file.definition.observers.length, config_version: configVersion },
+    { address: address(), database: describeUrl(url), observers: file.definition.observers.length, config_version: version },
     'started',
   );
-  return { url, address: address() ?? '', stream, stop };
+  return { url, address: address() ?? '', stream, reloader, stop };
 }
 
 async function startEmbedded(dataDir: string, logger: Logger, stops: (() => Promise<unknown>)[]): Promise<string> {
@@ -114,37 +120,6 @@ async function startEmbedded(dataDir: string, logger: Logger, stops: (() => Prom
   stops.push(() => embedded.stop());
   logger.info(`no DATABASE_URL: an embedded PostgreSQL for trying out runs in ${dataDir}`);
   return embedded.url;
-}
-
-/** Compares the file's `capture:` with the triggers: missing or different is said, applied, or refused. */
-async function bringCapture(url: string, { configuration, logger, applyCapture: apply, strict }: StartOptions): Promise<void> {
-  const client = await connect(url, 'capture');
-  try {
-    const plans = await planCapture(client, configuration.file.definition.captures);
-    const open = plans.filter(({ state }) => state !== 'current');
-    if (apply) await applyCapture(client, plans);
-    for (const { table, state, reasons, sql } of open) {
-      if (apply && sql.length > 0) logger.info({ table, was: state }, 'capture applied');
-      else
-        logger.warn(
-          { table, state, reasons },
-          sql.length > 0
-            ? 'capture differs from the observers file: run `capture apply`, or start with --apply'
-            : 'capture differs from the observers file',
-        );
-    }
-    const unmet = apply ? [] : open.filter(({ sql }) => sql.length > 0);
-    if (strict && unmet.length > 0) {
-      const tables = unmet.map(({ table }) => table).join(', ');
-      throw new OperatorError(
-        `the triggers of ${tables} differ from the observers file`,
-        'Run: fraiseql-observers capture apply',
-        ExitCode.configuration,
-      );
-    }
-  } finally {
-    await client.end();
-  }
 }
 
 async function listen(module: ReturnType<typeof AppModule.of>, host: string, port: number, logger: Logger): Promise<INestApplication> {

@@ -47,7 +47,8 @@ export interface Connections {
 
 /** Runs single tries. Both first attempts and retries come through here, so that they cannot differ. */
 export class ActionRunner {
-  private readonly prepared = new Map<ActionDefinition, PreparedAction>();
+  /** For as long as somebody has a delivery of that action. */
+  private readonly prepared = new WeakMap<ActionDefinition, PreparedAction>();
   private readonly senders = new HttpSenders();
   private readonly mailer: Mailer | null;
   private readonly redis: RedisServer | null;
@@ -77,14 +78,13 @@ export class ActionRunner {
     }
   }
 
-  actionOf(delivery: Delivery): PreparedAction {
-    const prepared = this.prepared.get(delivery.action);
-    if (prepared === undefined) throw new Error(`action ${delivery.observer.name}/${delivery.action.name} was not prepared`);
-    return prepared;
+  actionOf({ observer, action }: Delivery): PreparedAction {
+    return this.preparedOf(observer.name, action);
   }
 
-  get actions(): Iterable<readonly [ActionDefinition, PreparedAction]> {
-    return this.prepared;
+  /** Those of these observers. */
+  actionsOf(observers: readonly ObserverDefinition[]): (readonly [ActionDefinition, PreparedAction])[] {
+    return observers.flatMap(({ name, actions }) => actions.map((action) => [action, this.preparedOf(name, action)] as const));
   }
 
   /** One try. Never rejects: broken plumbing is an `internal` outcome, logged with its stack, and tried again. */
@@ -104,6 +104,12 @@ export class ActionRunner {
     this.mailer?.close();
     this.redis?.close();
     await Promise.all([this.nats?.close(), this.search.close(), this.senders.close(), this.push.close(), this.connections.once.close()]);
+  }
+
+  private preparedOf(observer: string, action: ActionDefinition): PreparedAction {
+    const prepared = this.prepared.get(action);
+    if (prepared === undefined) throw new Error(`action ${observer}/${action.name} was not prepared`);
+    return prepared;
   }
 
   private prepare(action: ActionDefinition, observer: string): PreparedAction {

@@ -29,7 +29,7 @@ class PreparedCall implements PreparedAction {
   }
 
   async run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { event, observer, action, attempt, configVersion = null } = delivery;
+    const { event, observer, action, attempt, configVersion } = delivery;
     const key = { id, changeNumber: event.changeNumber, observer: observer.name, action: action.name, attempt, configVersion };
     try {
       const result = await this.once.run({

@@ -22,13 +22,17 @@ export interface HttpRequest {
   readonly body: Buffer | null;
 }
 
-/** The keep-alive connections of all endpoints; actions that name the same endpoint share them. */
+/**
+ * The keep-alive connections of all endpoints; actions that name the same endpoint share them. By what an endpoint says and not by its object:
+ * one that a reload leaves as it is keeps its connections.
+ */
 export class HttpSenders {
-  private readonly senders = new Map<EndpointDefinition, HttpSender>();
+  private readonly senders = new Map<string, HttpSender>();
 
   for(endpoint: EndpointDefinition): HttpSender {
-    const sender = this.senders.get(endpoint) ?? new HttpSender(endpoint);
-    this.senders.set(endpoint, sender);
+    const key = JSON.stringify(endpoint);
+    const sender = this.senders.get(key) ?? new HttpSender(endpoint);
+    this.senders.set(key, sender);
     return sender;
   }
 

@@ -5,12 +5,20 @@ import type { Cursor } from './cursor';
 export const currentVersionOf = (stream: string): string =>
   `(select config_version from observers.config_period where stream = ${stream} order by epoch desc, number desc limit 1)`;
 
-const BEGIN = `
-  insert into observers.config_period (stream, epoch, config_version, previous, target, after)
-  select $1, $2, $3, $4, $5, $6
-  where $3::int is distinct from ${currentVersionOf('$1')}`;
+/** SQL: places in the order in which a reader comes to them. Of two snapshots with the same bounds the earlier one has more under way. */
+const place = (of: string): string =>
+  `row(pg_snapshot_xmax(${of}previous), pg_snapshot_xmin(${of}previous), -(select count(*) from pg_snapshot_xip(${of}previous)), ${of}target is not null, ${of}after)`;
 
-/** From this place on the stream's events are decided by this version. Nothing is written when it is the last one's too. */
+// After a crash the stream goes back behind the place at which a reload took effect: what lies between is decided anew.
+const BEGIN = `
+  with n as (select $4::pg_snapshot as previous, $5::pg_snapshot as target, $6::bigint as after)
+  insert into observers.config_period (stream, epoch, config_version, previous, target, after)
+  select $1, $2, $3::int, n.previous, n.target, n.after from n
+  where not exists (
+    select from (select * from observers.config_period where stream = $1 order by epoch desc, number desc limit 1) p
+    where p.config_version = $3::int and ${place('p.')} <= ${place('n.')})`;
+
+/** From this place on the stream's events are decided by this version. Nothing is written when that is on record already. */
 export async function beginPeriod(
   client: ClientBase | Pool,
   { stream, epoch, configVersion }: { readonly stream: string; readonly epoch: number; readonly configVersion: number },

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../event/errors';
 
-interface Stoppable {
+interface Running {
   stop(): Promise<void>;
+  /** At SIGHUP. What is wrong it tells by itself. */
+  reload?(): Promise<unknown>;
 }
 
 /**
@@ -10,7 +12,7 @@ interface Stoppable {
  *
  * @throws what start threw, and what `onFatal` was called with
  */
-export async function runUntilSignal(logger: Logger, start: (onFatal: (error: unknown) => void) => Promise<Stoppable>): Promise<void> {
+export async function runUntilSignal(logger: Logger, start: (onFatal: (error: unknown) => void) => Promise<Running>): Promise<void> {
   let finish: (error: unknown) => void = () => undefined;
   const finished = new Promise<unknown>((resolve) => (finish = resolve));
   let signals = 0;
@@ -19,15 +21,18 @@ export async function runUntilSignal(logger: Logger, start: (onFatal: (error: un
     logger.info({ signal }, 'stopping; a second signal stops at once');
     finish(null);
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  let running: Running | null = null;
+  // Whatever it does not know how to reload goes on: without a handler it would be killed.
+  const onHangUp = (): void => void running?.reload?.().catch(() => undefined);
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onHangUp);
   try {
-    const running = await start(finish);
+    running = await start(finish);
     const error = await finished;
     await running.stop();
     if (error !== null) throw error instanceof Error ? error : new Error(messageOf(error));
     logger.info('stopped');
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp);
     logger.flush();
   }
 }

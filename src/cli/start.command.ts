@@ -1,5 +1,5 @@
 import { Command, Option } from 'nest-commander';
-import { ObserversCommand, runnableConfigurationOf, type GlobalOptions } from './command';
+import { loadInputOf, ObserversCommand, runnableConfigurationOf, type GlobalOptions } from './command';
 
 interface StartFlags extends GlobalOptions {
   readonly demo?: boolean;
@@ -33,10 +33,16 @@ export class StartCommand extends ObserversCommand {
     const { runUntilSignal } = await import('./run-until-signal');
     const { createLogger } = await import('../logging/logger');
     const { startService } = await import('../lifecycle');
+    const { observersSource } = await import('../config/load');
     const { configuration, custom } = await runnableConfigurationOf(flags);
+    const source = observersSource({ ...loadInputOf(flags), custom });
     const { settings } = configuration;
     const logger = createLogger(settings.logLevel, settings.logFormat);
     const { apply: applyCapture = false, strict = false } = flags;
-    await runUntilSignal(logger, (onFatal) => startService({ configuration, custom, logger, applyCapture, strict, onFatal }));
+    const options = { configuration, source, custom, logger, applyCapture, strict };
+    await runUntilSignal(logger, async (onFatal) => {
+      const service = await startService({ ...options, onFatal });
+      return { stop: () => service.stop(), reload: () => service.reloader.reload('SIGHUP') };
+    });
   }
 }

@@ -38,6 +38,18 @@ export interface LoadedConfiguration {
   readonly observersOf: (text: string) => readonly ObserverDefinition[];
 }
 
+/** The observers file and its settings, to be read again and again. */
+export interface ObserversSource {
+  /** @throws ConfigurationError with every problem of both at once */
+  readonly load: () => LoadedConfiguration;
+  /** The file's text, references unresolved. @throws ConfigurationError when it is not there, or no YAML */
+  readonly read: () => string;
+}
+
+export function observersSource(input: LoadInput): ObserversSource {
+  return { load: () => loadConfiguration(input), read: () => readObserversText(input).text };
+}
+
 const NO_TYPES: CustomActionTypes = { names: [], problemsOf: () => [] };
 
 /** Settings and observers file. @throws ConfigurationError with every problem of both at once */
@@ -127,7 +139,7 @@ function settingsIn(source: ConfigSource): SettingsInput['fromFile'] {
   const found = new Map<string, { value: string; problem: (message: string) => Problem }>();
   if (typeof section !== 'object' || section === null) return found;
   for (const [key, value] of Object.entries(section)) {
-    if (typeof value === 'string' || typeof value === 'number') {
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
       found.set(key, { value: String(value), problem: (message) => source.problem(['settings', key], message) });
     }
   }

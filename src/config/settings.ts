@@ -14,7 +14,7 @@ import {
   vapidPrivateKey,
   vapidSubject,
 } from './settings/connections';
-import { duration, oneOf, size, text, whole, type Setting } from './settings/kinds';
+import { duration, flag, oneOf, size, text, whole, type Setting } from './settings/kinds';
 
 const modules: Setting<readonly string[] | null> = {
   variable: 'OBSERVERS_MODULES',
@@ -100,6 +100,7 @@ export const SETTINGS = {
   leaseTtl: duration('OBSERVERS_LEASE_TTL', '10s', ['1s', '1h'], 'how long a leader that has vanished without a trace is waited for'),
   retention: duration('OBSERVERS_RETENTION', '7d', ['1m', '3650d'], 'how long finished changes and attempts are kept'),
   shutdownTimeout: duration('OBSERVERS_SHUTDOWN_TIMEOUT', '10s', ['0ms', '1h'], 'how long a stop waits for deliveries under way'),
+  watch: flag('OBSERVERS_WATCH', false, 'reload the observers file when it changes; without it at SIGHUP and POST /reload'),
   logLevel: oneOf('OBSERVERS_LOG_LEVEL', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'what is logged'),
   logFormat: oneOf('OBSERVERS_LOG_FORMAT', 'auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines otherwise'),
 } as const satisfies Record<string, Setting<unknown>>;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../event/clock';
 import type { EndpointLimits } from '../event/definitions';
 import type { Outcome } from '../event/outcome';
@@ -5,6 +6,12 @@ import { CircuitBreaker } from '../resilience/circuit-breaker';
 import { verdictOn } from '../resilience/fault';
 import { RateLimiter } from '../resilience/rate-limiter';
 import type { LaneTask } from './lanes';
+
+/** A delivery that waits for a place. */
+export interface GateTask extends LaneTask {
+  /** It begins only beside fewer than so many others: what it was prepared with may have fewer connections than there are now. */
+  readonly most: number;
+}
 
 /** Of one endpoint, with one claim. */
 const MOST_CLAIMED = 200;
@@ -20,12 +27,13 @@ const WAIT_IN_MEMORY = 1_000;
  */
 export class EndpointGate {
   private running = 0;
-  private readonly waiting = new Set<LaneTask>();
+  private readonly waiting = new Set<GateTask>();
   /** While the breaker is half-open, the one request that tries. */
-  private probe: LaneTask | null = null;
+  private probe: GateTask | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private readonly limiter: RateLimiter | null;
-  readonly breaker: CircuitBreaker | null;
+  private limiter: RateLimiter | null;
+  private currentLimits: EndpointLimits;
+  breaker: CircuitBreaker | null;
   /** Deliveries of this endpoint that stand `queued` in PostgreSQL. Written by hand-over and by claims. */
   backlog = 0;
   /** Tries that were handed over and still run: the endpoint is slow. */
@@ -37,17 +45,31 @@ export class EndpointGate {
   /** @param onChange called when the breaker has changed its state */
   constructor(
     readonly name: string,
-    readonly limits: EndpointLimits,
-    clock: Clock,
-    onChange: (gate: EndpointGate) => void,
+    limits: EndpointLimits,
+    private readonly clock: Clock,
+    private readonly onChange: (gate: EndpointGate) => void,
   ) {
-    const { rateLimit, circuitBreaker } = limits;
-    this.limiter = rateLimit === null ? null : new RateLimiter(rateLimit);
-    const changed = (): void => {
-      onChange(this);
-      this.pump();
-    };
-    this.breaker = circuitBreaker === null ? null : new CircuitBreaker(circuitBreaker, clock, changed);
+    this.currentLimits = limits;
+    this.limiter = limiterOf(limits);
+    this.breaker = this.breakerOf(limits);
+  }
+
+  get limits(): EndpointLimits {
+    return this.currentLimits;
+  }
+
+  /** From now on these limits hold. A limiter or a breaker whose own numbers are the same keeps what it has counted. */
+  change(limits: EndpointLimits): void {
+    const before = this.currentLimits;
+    this.currentLimits = limits;
+    if (!isDeepStrictEqual(before.rateLimit, limits.rateLimit)) this.limiter = limiterOf(limits);
+    if (!isDeepStrictEqual(before.circuitBreaker, limits.circuitBreaker)) {
+      this.breaker?.close();
+      this.breaker = this.breakerOf(limits);
+      this.probe = null;
+      this.onChange(this);
+    }
+    this.pump();
   }
 
   /** How many deliveries may be fetched from PostgreSQL now. A healthy endpoint gets a second round ahead, so that it is never idle. */
@@ -80,13 +102,13 @@ export class EndpointGate {
     return this.waiting.size;
   }
 
-  enter(task: LaneTask): void {
+  enter(task: GateTask): void {
     if (this.waiting.size === 0 && this.take(task)) task.start();
     else this.waiting.add(task);
   }
 
   /** A try has ended; its place goes to whoever waits longest. `outcome` is null when nothing was tried after all. */
-  leave(task: LaneTask, outcome: Outcome | null): void {
+  leave(task: GateTask, outcome: Outcome | null): void {
     const verdict = outcome === null ? null : verdictOn(outcome);
     if (verdict !== null) this.breaker?.record(verdict);
     this.running--;
@@ -94,13 +116,21 @@ export class EndpointGate {
     this.pump();
   }
 
-  giveUp(task: LaneTask): void {
+  giveUp(task: GateTask): void {
     this.waiting.delete(task);
   }
 
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.breaker?.close();
+  }
+
+  private breakerOf({ circuitBreaker }: EndpointLimits): CircuitBreaker | null {
+    if (circuitBreaker === null) return null;
+    return new CircuitBreaker(circuitBreaker, this.clock, () => {
+      this.onChange(this);
+      this.pump();
+    });
   }
 
   private pump(): void {
@@ -111,9 +141,9 @@ export class EndpointGate {
     }
   }
 
-  private take(task: LaneTask): boolean {
+  private take(task: GateTask): boolean {
     const halfOpen = this.breaker?.state === 'half-open';
-    if (this.shut || this.running >= this.limits.concurrency || (halfOpen && this.probe !== null)) return false;
+    if (this.shut || this.running >= Math.min(this.limits.concurrency, task.most) || (halfOpen && this.probe !== null)) return false;
     if (this.limiter?.take() === false) {
       this.timer ??= setTimeout(() => {
         this.timer = null;
@@ -125,4 +155,8 @@ export class EndpointGate {
     this.running++;
     return true;
   }
+}
+
+function limiterOf({ rateLimit }: EndpointLimits): RateLimiter | null {
+  return rateLimit === null ? null : new RateLimiter(rateLimit);
 }

@@ -5,7 +5,6 @@ export interface Fence {
   readonly stream: string;
   readonly epoch: number;
   readonly holder: string;
-  readonly configVersion: number;
 }
 
 // One statement, one round trip, one transaction: outcomes and checkpoint, or neither. The fence locks the lease row for the moment
@@ -25,12 +24,13 @@ const write = (rest: { values: string; arrays: string; names: string; version: s
     from fence where checkpoint.stream = fence.stream and $5::pg_snapshot is not null
   )`;
 
-// Most groups hold nothing but successes: the short statement saves them half of the arrays, and the planning of the long one.
+// Most groups hold nothing but successes of one version: the short statement saves them half of the arrays, and the planning of the long one.
 const WRITE_SUCCESSES = write({ values: "'succeeded', null, null, status, null", arrays: '', names: '', version: '$4::int' });
 const WRITE_ANY = write({
   values: 'outcome, error, message, status, response',
   arrays: ', $15::text[], $16::text[], $17::text[], $18::text[], $51::int[]',
   names: ', outcome, error, message, response, config_version',
+  // $4 is there to have a type.
   version: 'coalesce(config_version, $4::int)',
 });
 
@@ -51,7 +51,7 @@ const WRITE_FAILURES = `, pending as (
     insert into observers.dead_letter as d (id, change_number, event_id, observer, action, stream, endpoint, entity_type, entity_key, error, message,
                                             status, response, attempts, config_version)
     select u.id, u.change_number, u.event_id, u.observer, u.action, fence.stream, u.endpoint, u.entity_type, u.entity_key, u.error, u.message,
-           u.status, u.response, u.attempts, coalesce(u.config_version, $4::int)
+           u.status, u.response, u.attempts, u.config_version
     from fence, unnest($33::uuid[], $34::bigint[], $35::uuid[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::text[], $42::text[],
                        $43::smallint[], $44::text[], $45::int[], $52::int[])
       as u(id, change_number, event_id, observer, action, endpoint, entity_type, entity_key, error, message, status, response, attempts, config_version)
@@ -83,7 +83,14 @@ const RESULT = ' select count(*)::int as fenced from fence';
 export async function writeGroup(client: ClientBase | Pool, fence: Fence, group: Group, now: number): Promise<boolean> {
   const { attempts, cursor } = group;
   const position = cursor === null ? [null, null, null] : [cursor.previous, cursor.target, cursor.after];
-  const values = [fence.stream, fence.epoch, fence.holder, fence.configVersion, ...position, ...attemptColumns(attempts, now)];
+  const values = [
+    fence.stream,
+    fence.epoch,
+    fence.holder,
+    attempts[0]?.configVersion ?? null,
+    ...position,
+    ...attemptColumns(attempts, now),
+  ];
   const { rows } = await client.query<{ fenced: number }>(
     onlySuccesses(group)
       ? { name: 'ledger-successes', text: WRITE_SUCCESSES + RESULT, values }
@@ -94,7 +101,8 @@ export async function writeGroup(client: ClientBase | Pool, fence: Fence, group:
 
 function onlySuccesses({ attempts, pending, ended, deadLetters, redriven, quarantine }: Group): boolean {
   const others = pending.length + ended.length + deadLetters.length + redriven.length + quarantine.length;
-  return others === 0 && attempts.every(({ outcome }) => outcome === 'succeeded');
+  const version = attempts[0]?.configVersion;
+  return others === 0 && attempts.every(({ outcome, configVersion }) => outcome === 'succeeded' && configVersion === version);
 }
 
 function attemptColumns(attempts: readonly AttemptRecord[], now: number): string[] {

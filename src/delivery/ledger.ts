@@ -107,6 +107,20 @@ export class Ledger {
     while (!this.stale && this.committed < group && (this.writing !== null || !this.group.empty)) await (this.writing ?? this.write());
   }
 
+  /** Does something while nothing is written; what happens meanwhile gathers. */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    await this.settle();
+    while (this.writing !== null) await this.writing;
+    const working = work();
+    this.writing = working
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => this.wrote());
+    return working;
+  }
+
   /** Stops without writing: a newer leader owns the stream. */
   abandon(): void {
     this.stale = true;
@@ -138,10 +152,14 @@ export class Ledger {
     if (group.cursor !== null) this.checkpointAt = this.clock.monotonic();
     this.writing = this.commit(group).finally(() => {
       this.committed = number;
-      this.writing = null;
-      if (!this.group.empty || this.progress.hasMoved) this.schedule();
+      this.wrote();
     });
     return this.writing;
+  }
+
+  private wrote(): void {
+    this.writing = null;
+    if (!this.group.empty || this.progress.hasMoved) this.schedule();
   }
 
   /** Tries until the group is written: outcomes have happened, and there is nowhere else to put them. */

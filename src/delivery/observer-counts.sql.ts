@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 
 /** What waits or lies dead of one observer. */
 export interface ObserverCounts {
@@ -16,7 +16,7 @@ const COUNTS = `
     select observer, 0, count(*) from observers.dead_letter where stream = $1 and resolved_at is null group by observer) c
   group by observer`;
 
-export async function countByObserver(client: ClientBase, stream: string): Promise<ObserverCounts[]> {
+export async function countByObserver(client: ClientBase | Pool, stream: string): Promise<ObserverCounts[]> {
   const { rows } = await client.query<ObserverCounts>(COUNTS, [stream]);
   return rows;
 }

@@ -19,8 +19,7 @@ export interface Call extends DeliveryKey {
   readonly cause: Cause;
   /** Milliseconds. */
   readonly timeout: number;
-  /** Null: the one that runs. */
-  readonly configVersion: number | null;
+  readonly configVersion: number;
 }
 
 // Whoever else works on the same delivery (a claim that ran out, a leader that was stopped) waits here, and then finds it done.
@@ -106,8 +105,7 @@ export class OnceStore {
     }
     await client.query({ text, values: [...values], ...patience });
     const { stream, epoch } = this.fence;
-    const configVersion = call.configVersion ?? this.fence.configVersion;
-    const record = [stream, epoch, configVersion, changeNumber, observer, action, attempt, performance.now() - startedAt];
+    const record = [stream, epoch, call.configVersion, changeNumber, observer, action, attempt, performance.now() - startedAt];
     const { rows } = await client.query<{ fenced: number }>(RECORD, record);
     const fenced = rows[0]?.fenced === 1;
     await client.query(fenced ? 'commit' : 'rollback');

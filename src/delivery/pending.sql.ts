@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { ErrorKind } from '../event/outcome';
 import type { Fence } from './ledger.sql';
+import type { Order } from './order';
 import { Pauses } from './pauses';
 import { holdPaused, readPausedNames, releaseResumed } from './pauses.sql';
 import type { DeliveryKey } from './records';
@@ -89,15 +90,49 @@ export interface Inherited {
   readonly pauses: Pauses;
 }
 
-/** For a new leader: takes back what earlier ones had under way. @param strict the observers whose ordering is strict, as of now */
-export async function takeOverPending(client: ClientBase | Pool, stream: string, strict: readonly string[]): Promise<Inherited> {
+/** For a new leader: takes back what earlier ones had under way, and arranges it as the configuration says. */
+export async function takeOverPending(client: ClientBase | Pool, stream: string, order: Order): Promise<Inherited> {
   const paused = await readPausedNames(client, stream);
   await client.query(RECLAIM, [stream]);
   await releaseResumed(client, stream, paused);
+  const blocked = await arrange(client, stream, order, paused);
+  return { backlog: await readBacklog(client, stream), blocked, pauses: new Pauses(paused) };
+}
+
+// What waits for an action goes where the action goes now, or it would be overtaken there by what comes later.
+const REHOME = `
+  update observers.pending_delivery p set endpoint = h.endpoint
+  from unnest($2::text[], $3::text[], $4::text[]) as h(observer, action, endpoint)
+  where p.stream = $1 and p.observer = h.observer and p.action = h.action and p.endpoint <> h.endpoint
+    and p.state <> 'running' and p.config_version is null`;
+
+async function arrange(client: ClientBase | Pool, stream: string, order: Order, paused: readonly string[]): Promise<string[]> {
+  const { homes, strict } = order;
+  const names = [homes.map(({ observer }) => observer), homes.map(({ action }) => action), homes.map(({ endpoint }) => endpoint)];
+  await client.query(REHOME, [stream, ...names]);
   const blocked = await takeOverStrictLanes(client, stream, strict);
   await holdPaused(client, stream, paused);
+  return blocked;
+}
+
+async function readBacklog(client: ClientBase | Pool, stream: string): Promise<Map<string, number>> {
   const { rows } = await client.query<{ endpoint: string; queued: number }>(BACKLOG, [stream]);
-  return { backlog: new Map(rows.map(({ endpoint, queued }) => [endpoint, queued])), blocked, pauses: new Pauses(paused) };
+  return new Map(rows.map(({ endpoint, queued }) => [endpoint, queued]));
+}
+
+/** For a leader whose configuration changes: the same, with what is under way left alone. Runs in a transaction with one snapshot. */
+export async function rearrangePending(
+  client: ClientBase,
+  stream: string,
+  order: Order,
+  paused: readonly string[],
+): Promise<Pick<Inherited, 'backlog' | 'blocked'>> {
+  const before = await readBacklog(client, stream);
+  const blocked = await arrange(client, stream, order, paused);
+  const after = await readBacklog(client, stream);
+  const endpoints = new Set([...before.keys(), ...after.keys()]);
+  const more = [...endpoints].map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);
+  return { backlog: new Map(more.filter(([, count]) => count !== 0)), blocked };
 }
 
 // Those that are in memory here wait their turn, or run longer than the claim is good for: an action may take an hour.

@@ -16,8 +16,7 @@ export interface AttemptRecord {
   readonly durationMs: number;
   /** Monotonic time at which it ended; written relative to the database's clock. */
   readonly finishedAt: number;
-  /** Null: the one that runs. */
-  readonly configVersion: number | null;
+  readonly configVersion: number;
 }
 
 /** A delivery that is not finished, as `observers.pending_delivery` keeps it. */
@@ -56,8 +55,7 @@ export interface DeadLetterRecord {
   readonly status: number | null;
   readonly response: string | null;
   readonly attempts: number;
-  /** Null: the one that runs. */
-  readonly configVersion: number | null;
+  readonly configVersion: number;
 }
 
 export interface QuarantineRecord {

@@ -4,7 +4,7 @@ import { basename, delimiter, dirname, join, relative } from 'node:path';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../actions/custom/custom-actions';
-import { loadConfiguration, loadSettings } from '../config/load';
+import { loadSettings, observersSource } from '../config/load';
 import { runUntilSignal } from '../cli/run-until-signal';
 import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
 import { connect } from '../database/postgres';
@@ -66,13 +66,15 @@ async function start({ dataDir, own, logger, onFatal }: DemoOptions, stops: (() 
 
   const configFile = join(dataDir, 'demo.yaml');
   writeFileSync(configFile, DEMO_FILE);
-  const configuration = loadConfiguration({
+  const input = {
     env: { OBSERVERS_PORT: '0', ...own, DATABASE_URL: postgres.url, DEMO_URL: receiverUrl, DEMO_SECRET: secret },
     configFile,
-  });
+  };
+  const source = observersSource(input);
   const listeners = [{ event: (run: EventRun): void => narrator.event(run) }];
   const service = await startService({
-    configuration,
+    configuration: source.load(),
+    source,
     custom: NO_CUSTOM_ACTIONS,
     logger,
     applyCapture: true,

@@ -2,15 +2,19 @@ import { createHash } from 'node:crypto';
 import type { ActionDefinition, ObserverDefinition } from './definitions';
 import type { EntityEvent } from './entity-event';
 
-/** Event × observer × action: the unit that succeeds, is retried, dies and is redriven. */
-export interface Delivery {
+/** Event × observer × action, before anybody tries it. */
+export interface PlannedDelivery {
   readonly event: EntityEvent;
   readonly observer: ObserverDefinition;
   readonly action: ActionDefinition;
+}
+
+/** The unit that succeeds, is retried, dies and is redriven. */
+export interface Delivery extends PlannedDelivery {
   /** The try that is under way or comes next; 1 for the first. */
   readonly attempt: number;
-  /** The version of the configuration that observer and action are of, where it is not the one that runs. */
-  readonly configVersion?: number;
+  /** The version of the configuration that observer and action are of. */
+  readonly configVersion: number;
 }
 
 // UUIDv5 namespace of delivery ids: a random UUID of our own, fixed for ever, for ids must be the same on every restart and replica.
@@ -38,6 +42,6 @@ function uuidOf(name: string): string {
 const VARIANTS = '89ab';
 
 /** Per entity and action, so that a slow action of one observer does not hold up the others'. */
-export function laneOf({ event, observer, action }: Delivery): string {
+export function laneOf({ event, observer, action }: PlannedDelivery): string {
   return `${event.entityType}\n${event.entityKey}\n${observer.name}\n${action.name}`;
 }

@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { Delivery } from '../event/delivery';
 import { deliveryId, laneOf } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
@@ -12,10 +11,11 @@ import { adoptOrphans, claimDue, sweepExpiredClaims, type ClaimedDelivery, type 
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 import type { Clock } from '../event/clock';
+import { Interludes } from '../event/interludes';
 import type { Lease } from '../ha/lease';
 import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
-import type { Matcher } from '../matching/matcher';
+import type { CurrentConfiguration } from '../pipeline/current-configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
 import { deadLetter } from '../pipeline/recorder';
 import type { OlderConfigurations } from './older-configurations';
@@ -45,12 +45,13 @@ export class DeliveryWorker {
   private wake: (() => void) | null = null;
   private sweptAt = -Infinity;
   private readonly pauser: Pauser;
+  private readonly interludes = new Interludes<void>(() => this.wake?.());
   /** Claimed, and not begun because their changes could not be read; nobody else will look at them. */
   private unread: readonly ClaimedDelivery[] = [];
 
   constructor(
     private readonly pool: Pool,
-    private readonly matcher: Matcher,
+    private readonly configuration: CurrentConfiguration,
     private readonly older: OlderConfigurations,
     private readonly dispatcher: Dispatcher,
     private readonly pauses: Pauses,
@@ -60,7 +61,7 @@ export class DeliveryWorker {
     private readonly logger: Logger,
     private readonly options: DeliveryWorkerOptions,
   ) {
-    this.pauser = new Pauser(pool, options.stream, pauses, matcher, dispatcher, ledger, clock);
+    this.pauser = new Pauser(pool, options.stream, pauses, configuration, dispatcher, ledger, clock);
   }
 
   /** Runs until stop() or until the lease is lost. */
@@ -74,8 +75,15 @@ export class DeliveryWorker {
       } catch (error) {
         this.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
       }
+      await this.interludes.run();
       if (!this.stopping) await this.pause(claimed > 0 || this.dispatcher.strictLanes.hasFreed ? BUSY_PAUSE : IDLE_PAUSE);
     }
+    this.interludes.end();
+  }
+
+  /** Does something between two rounds, when nothing is being claimed. @throws what it throws, or LoopEndedError */
+  between<T>(work: () => Promise<T>): Promise<T> {
+    return this.interludes.do(work);
   }
 
   stop(): void {
@@ -112,11 +120,12 @@ export class DeliveryWorker {
     const gate = this.dispatcher.gates.get(claim.endpoint);
     if (gate !== undefined && claim.was === 'queued') gate.backlog = Math.max(0, gate.backlog - 1);
     if (event === undefined) return this.drop(claim, 'its change is no longer in the change log, or can no longer be read');
-    const version = claim.configVersion === null ? { matcher: this.matcher } : this.older.get(claim.configVersion);
-    if ('problem' in version) {
-      return this.bury(claim, event, `configuration version ${claim.configVersion} can no longer be loaded: ${version.problem}`);
+    const configVersion = claim.configVersion ?? this.configuration.version;
+    const loaded = claim.configVersion === null ? this.configuration : this.older.get(claim.configVersion);
+    if ('problem' in loaded) {
+      return this.bury(claim, event, `configuration version ${configVersion} can no longer be loaded: ${loaded.problem}`);
     }
-    const { matcher } = version;
+    const { matcher } = loaded;
     const found = matcher.find(claim.observer, claim.action);
     if (found === null) {
       return this.bury(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
@@ -126,8 +135,7 @@ export class DeliveryWorker {
       if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
       if (verdict?.matched === false) return this.resolve(claim, event);
     }
-    const { configVersion } = claim;
-    this.dispatcher.resume({ event, ...found, attempt: claim.attempt, ...(configVersion === null ? {} : { configVersion }) }, claim);
+    this.dispatcher.resume({ event, ...found, attempt: claim.attempt, configVersion }, claim);
   }
 
   /** The condition has an answer now, and it is no: nothing is to be delivered. */
@@ -137,10 +145,10 @@ export class DeliveryWorker {
   }
 
   private bury(claim: ClaimedDelivery, event: EntityEvent, message: string, error: 'configuration' | 'condition' = 'configuration'): void {
-    const names = { observer: { name: claim.observer }, action: { name: claim.action } } as Pick<Delivery, 'observer' | 'action'>;
+    const configVersion = claim.configVersion ?? this.configuration.version;
     this.end(claim);
     this.ledger.bury(
-      deadLetter({ event, attempt: claim.attempt, configVersion: claim.configVersion, ...names }, claim.endpoint, {
+      deadLetter({ event, configVersion, observer: { name: claim.observer }, action: { name: claim.action } }, claim.endpoint, {
         error,
         message,
         status: null,
@@ -183,11 +191,15 @@ export class DeliveryWorker {
   }
 
   private deliveriesOf(event: EntityEvent): ReleasedDelivery[] {
-    const matched = this.matcher.match(event, this.clock.now()).filter((result) => result.matched !== false);
+    const matched = this.configuration.matcher.match(event, this.clock.now()).filter((result) => result.matched !== false);
     return matched.flatMap(({ observer }) =>
       observer.actions.map((action) => {
-        const delivery = { event, observer, action, attempt: 1 };
-        return { observer: observer.name, action: action.name, endpoint: endpointNameOf(action), lane: laneOf(delivery) };
+        return {
+          observer: observer.name,
+          action: action.name,
+          endpoint: endpointNameOf(action),
+          lane: laneOf({ event, observer, action }),
+        };
       }),
     );
   }
@@ -218,6 +230,7 @@ export class DeliveryWorker {
   }
 
   private pause(milliseconds: number): Promise<void> {
+    if (this.interludes.pending) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       this.wake = () => {

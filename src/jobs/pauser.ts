@@ -4,7 +4,7 @@ import type { Pauses } from '../delivery/pauses';
 import { holdPaused, readPausedNames, releaseResumed, type Moved } from '../delivery/pauses.sql';
 import type { Clock } from '../event/clock';
 import { endpointNameOf } from '../event/endpoint-name';
-import type { Matcher } from '../matching/matcher';
+import type { CurrentConfiguration } from '../pipeline/current-configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
 
 /** How often the table is asked, in milliseconds: a pause comes from another process. */
@@ -18,7 +18,7 @@ export class Pauser {
     private readonly pool: Pool,
     private readonly stream: string,
     private readonly pauses: Pauses,
-    private readonly matcher: Matcher,
+    private readonly configuration: CurrentConfiguration,
     private readonly dispatcher: Dispatcher,
     private readonly ledger: Ledger,
     private readonly clock: Clock,
@@ -44,7 +44,7 @@ export class Pauser {
    * its way to the table as paused has to arrive there before it is released.
    */
   private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
-    const endpoints = new Set(this.matcher.actionsOf(resumed).map(endpointNameOf));
+    const endpoints = new Set(this.configuration.matcher.actionsOf(resumed).map(endpointNameOf));
     const gates = [...endpoints].flatMap((name) => this.dispatcher.gates.get(name) ?? []);
     for (const gate of gates) gate.backlog++;
     try {

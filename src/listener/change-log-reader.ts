@@ -4,6 +4,7 @@ import type { Progress } from '../checkpoint/progress';
 import { connect, disconnect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
+import { Interludes } from '../event/interludes';
 import type { Lease } from '../ha/lease';
 import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline.service';
 import { readPage, type ChangeRow, type Floor, type Page } from './change-log.sql';
@@ -54,6 +55,7 @@ export class ChangeLogReader {
   private recovering = true;
   private openedWindow = false;
   private floor: Floor | null = null;
+  private readonly interludes = new Interludes<Cursor>(() => this.wake());
 
   constructor(
     private cursor: Cursor,
@@ -71,6 +73,15 @@ export class ChangeLogReader {
    * @throws what the database or the connection failed with
    */
   async run(): Promise<void> {
+    try {
+      await this.read();
+    } finally {
+      this.interludes.end();
+    }
+    if (this.failure !== null) throw this.failure instanceof Error ? this.failure : new Error(messageOf(this.failure));
+  }
+
+  private async read(): Promise<void> {
     const client = await this.connect();
     // At once, before any other connection can have been made to a server that has come back.
     const onEnd = (): void => this.lost(new Error('the connection that reads the change log is lost'));
@@ -78,8 +89,12 @@ export class ChangeLogReader {
     try {
       while (!this.stopping && !this.lease.lost) {
         // Run out, because the database did not answer or this process was stopped: nothing is begun until a renewal succeeds.
-        if (this.lease.valid) await this.step(client);
-        else await this.pause(MOMENT * 10);
+        if (!this.lease.valid) {
+          await this.pause(MOMENT * 10);
+          continue;
+        }
+        await this.step(client);
+        await this.interludes.run(this.cursor);
       }
     } catch (error) {
       this.lost(error);
@@ -87,12 +102,21 @@ export class ChangeLogReader {
       client.off('end', onEnd);
       await disconnect(client);
     }
-    if (this.failure !== null) throw this.failure instanceof Error ? this.failure : new Error(messageOf(this.failure));
   }
 
   stop(): void {
     this.stopping = true;
     this.wake();
+  }
+
+  /** Does something between two pages. `work` is told where the stream stands. @throws what it throws, or LoopEndedError */
+  between<T>(work: (cursor: Cursor) => Promise<T>): Promise<T> {
+    return this.interludes.do(work);
+  }
+
+  /** Nothing more is read: the term cannot go on. */
+  fail(error: unknown): void {
+    this.lost(error);
   }
 
   /** A notification came. */
@@ -190,7 +214,7 @@ export class ChangeLogReader {
   }
 
   private pause(milliseconds: number): Promise<void> {
-    if (this.stopping) return Promise.resolve();
+    if (this.stopping || (this.interludes.pending && this.lease.valid)) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);

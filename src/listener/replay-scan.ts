@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Snapshot } from '../checkpoint/cursor';
-import type { Delivery } from '../event/delivery';
+import type { ObserverDefinition } from '../event/definitions';
+import type { PlannedDelivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import type { Matcher } from '../matching/matcher';
 import { readChanges } from './change-log.sql';
@@ -28,7 +29,7 @@ export interface ReplayPlan {
 
 export interface ReplayPage {
   readonly events: number;
-  readonly deliveries: readonly Delivery[];
+  readonly deliveries: readonly PlannedDelivery[];
   /** Observers whose condition had no answer: nothing is sent. */
   readonly unanswerable: number;
   /** Changes that are no events. */
@@ -48,7 +49,7 @@ export async function scanReplay(
   const numbers = await selectChanges(client, plan.range, plan.snapshot, behind, PAGE);
   const last = numbers.at(-1);
   if (last === undefined) return null;
-  const deliveries: Delivery[] = [];
+  const deliveries: PlannedDelivery[] = [];
   let [events, unanswerable, unreadable] = [0, 0, 0];
   for (const row of await readChanges(client, numbers, maxEventSize)) {
     const decoded = decode(row, maxEventSize);
@@ -62,7 +63,7 @@ export async function scanReplay(
   return { events, deliveries, unanswerable, unreadable, last };
 }
 
-function deliveriesOf(event: EntityEvent, observer: Delivery['observer'], { actions }: Pick<ReplayPlan, 'actions'>): Delivery[] {
+function deliveriesOf(event: EntityEvent, observer: ObserverDefinition, { actions }: Pick<ReplayPlan, 'actions'>): PlannedDelivery[] {
   const chosen = observer.actions.filter(({ name }) => actions === null || actions.includes(name));
-  return chosen.map((action) => ({ event, observer, action, attempt: 1 }));
+  return chosen.map((action) => ({ event, observer, action }));
 }

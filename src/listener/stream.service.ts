@@ -4,7 +4,7 @@ import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
 import { ListenConnection } from './listen-connection';
-import { Term, type TermDependencies } from './term';
+import { Term, type StreamConfiguration, type TermDependencies } from './term';
 
 const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;
@@ -17,7 +17,7 @@ export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
 export interface StreamDependencies extends Pick<
   TermDependencies,
-  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'observers' | 'observersOf' | 'custom' | 'alerts' | 'configVersion' | 'listeners'
+  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'configuration' | 'observersOf' | 'custom' | 'listeners'
 > {
   readonly version: string;
   /** `host:port` of this instance's probes. */
@@ -37,6 +37,7 @@ export class StreamService {
   /** How often this instance has begun to lead. */
   terms = 0;
   private term: Term | null = null;
+  private configuration: StreamConfiguration;
   private listen: ListenConnection | null = null;
   private running: Promise<void> | null = null;
   private stopping = false;
@@ -46,6 +47,7 @@ export class StreamService {
   constructor(private readonly deps: StreamDependencies) {
     this.holder = `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
     this.progressAt = deps.clock.monotonic();
+    this.configuration = deps.configuration;
   }
 
   /** Milliseconds without progress after which something is wrong: an idle stream may look by itself only once a minute. */
@@ -79,6 +81,25 @@ export class StreamService {
     });
     await this.listen.open();
     this.running = this.loop();
+  }
+
+  /**
+   * Goes on by another configuration, without losing or repeating an event.
+   *
+   * @returns since when it holds: from the next page on, or when this instance leads
+   * @throws what is wrong with it; then all is as it was
+   */
+  async reconfigure(next: StreamConfiguration): Promise<'now' | 'when it leads'> {
+    const change = this.term?.prepare(next);
+    this.configuration = next;
+    if (change === undefined) return 'when it leads';
+    try {
+      await change();
+      return 'now';
+    } catch (error) {
+      this.deps.logger.warn({ err: messageOf(error) }, 'the stream begins anew with the new configuration');
+      return 'when it leads';
+    }
   }
 
   /** Stops reading, lets what runs end within `shutdownTimeout`, records the rest as pending, commits, releases the lease. */
@@ -125,8 +146,10 @@ export class StreamService {
 
   private async lead(lease: Lease): Promise<void> {
     const { logger, settings } = this.deps;
+    const { configuration } = this;
     const term = await Term.open(lease, {
       ...this.deps,
+      configuration,
       holder: this.holder,
       listen: this.listen as ListenConnection,
       ...this.signs(lease),
@@ -134,6 +157,8 @@ export class StreamService {
     this.term = term;
     // A stop may have come while the term was opened, when there was no reader to tell.
     if (this.stopping) term.stop();
+    // And a reload.
+    if (this.configuration !== configuration) this.reconfigure(this.configuration).catch(this.fatal);
     this.state = 'leading';
     this.terms++;
     this.recordSession();

@@ -4,6 +4,7 @@ import { ActionRunner } from '../actions/action-runner';
 import type { CustomActions } from '../actions/custom/custom-actions';
 import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
 import { beginPeriod } from '../checkpoint/config-period.sql';
+import type { Cursor } from '../checkpoint/cursor';
 import { Progress } from '../checkpoint/progress';
 import type { Settings } from '../config/settings';
 import { MemoryDedup } from '../delivery/dedup';
@@ -13,6 +14,8 @@ import type { EndpointState } from '../delivery/endpoint-state';
 import { GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../delivery/once';
+import { orderOf } from '../delivery/order';
+import type { Pauses } from '../delivery/pauses';
 import { takeOverPending, type Inherited } from '../delivery/pending.sql';
 import type { Clock } from '../event/clock';
 import type { EndpointDefinition, ObserverDefinition } from '../event/definitions';
@@ -24,6 +27,7 @@ import { DeliveryWorker } from '../jobs/delivery-worker';
 import { OlderConfigurations } from '../jobs/older-configurations';
 import { Matcher } from '../matching/matcher';
 import { Lookups } from '../lookups/lookups';
+import { CurrentConfiguration } from '../pipeline/current-configuration';
 import { Deduplication } from '../pipeline/deduplication';
 import { Dispatcher } from '../pipeline/dispatcher';
 import { Enrichment } from '../pipeline/enrichment';
@@ -31,9 +35,18 @@ import { EventPipelineService } from '../pipeline/event-pipeline.service';
 import { together, type PipelineListener } from '../pipeline/pipeline-listener';
 import { ChangeLogReader } from './change-log-reader';
 import type { ListenConnection } from './listen-connection';
+import { recordReconfiguration } from './reconfiguration.sql';
 import { Upkeep } from './upkeep';
 
 const HAND_OVER_CHECK = 100;
+
+/** What a reload changes. */
+export interface StreamConfiguration {
+  readonly observers: readonly ObserverDefinition[];
+  /** Where alerts go; null when nobody asks for them. */
+  readonly alerts: EndpointDefinition | null;
+  readonly version: number;
+}
 
 export interface TermDependencies {
   readonly url: string;
@@ -41,13 +54,10 @@ export interface TermDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: Settings;
-  readonly observers: readonly ObserverDefinition[];
+  readonly configuration: StreamConfiguration;
   /** The observers of an older version's text. */
   readonly observersOf: (text: string) => readonly ObserverDefinition[];
-  /** Where alerts go; null when nobody asks for them. */
-  readonly alerts: EndpointDefinition | null;
   readonly custom: CustomActions;
-  readonly configVersion: number;
   readonly holder: string;
   readonly listen: ListenConnection;
   readonly listeners: readonly PipelineListener[];
@@ -74,24 +84,26 @@ export class Term {
     private readonly upkeep: Upkeep,
     private readonly runner: ActionRunner,
     private readonly lookups: Lookups,
-    private readonly alerter: Alerter | null,
+    private readonly alerter: Alerter,
+    private readonly current: CurrentConfiguration,
+    private readonly pauses: Pauses,
   ) {}
 
   /** Takes up where the last one ended. When that fails, the lease is free again. */
   static async open(lease: Lease, deps: TermDependencies): Promise<Term> {
-    const { pool, logger, settings } = deps;
+    const { pool, logger, settings, configuration } = deps;
+    const { observers, version: configVersion } = configuration;
     try {
       const cursor = await loadCheckpoint(pool, settings.stream, lease.epoch);
-      await beginPeriod(pool, { stream: settings.stream, epoch: lease.epoch, configVersion: deps.configVersion }, cursor);
+      await beginPeriod(pool, { stream: settings.stream, epoch: lease.epoch, configVersion }, cursor);
       const gone = await GoneEndpoints.load(pool, settings.stream, deps.clock, logger);
-      const strict = deps.observers.filter(({ ordering }) => ordering === 'strict').map(({ name }) => name);
-      const inherited = await takeOverPending(pool, settings.stream, strict);
+      const inherited = await takeOverPending(pool, settings.stream, orderOf(observers));
       // Last of what may fail: it leaves a timer running.
       const upkeep = new Upkeep(pool, settings.retention, logger);
       await upkeep.start();
       const term = Term.assemble(lease, deps, cursor, { ...inherited, gone }, upkeep);
       await term.alerter
-        ?.start(settings.stream, deps.observers)
+        .start(settings.stream, observers)
         .catch((error: unknown) => logger.warn({ err: messageOf(error) }, 'earlier alerts could not be looked up'));
       return term;
     } catch (error) {
@@ -107,10 +119,11 @@ export class Term {
     inherited: Inherited & { readonly gone: GoneEndpoints },
     upkeep: Upkeep,
   ): Term {
-    const { url, pool, clock, logger, settings, observers, alerts, custom, configVersion, holder, listen } = deps;
+    const { url, pool, clock, logger, settings, configuration, custom, holder, listen } = deps;
+    const { observers, alerts, version } = configuration;
     const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval } = settings;
-    const matcher = new Matcher(observers);
-    const fence = { stream, epoch: lease.epoch, holder, configVersion };
+    const current = new CurrentConfiguration(new Matcher(observers), version);
+    const fence = { stream, epoch: lease.epoch, holder };
     const runner = new ActionRunner(observers, logger, { settings, custom, once: new OnceStore(url, fence) });
     const progress = new Progress();
     const listener = together([...deps.listeners, { event: deps.onFinished }, { event: () => reader.freed() }]);
@@ -119,10 +132,11 @@ export class Term {
     const dedup = new Deduplication(store, listener);
     const lookups = new Lookups(clock, logger, listener);
     const enrichment = new Enrichment(lookups, clock);
-    const alerter = alerts === null ? null : new Alerter(pool, alerts, logger);
-    const pipeline = new EventPipelineService(matcher, progress, ledger, clock, logger, listener, settings.maxHops, (onFinished) => {
+    const alerter = new Alerter(pool, alerts, logger);
+    const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, settings.maxHops, (onFinished) => {
       return new Dispatcher({
         runner,
+        observers,
         enrichment,
         dedup,
         ledger,
@@ -137,14 +151,14 @@ export class Term {
           logBreaker(logger, gate);
           deps.onBreaker();
         },
-        onAlert: (letter) => alerter?.failed(letter),
+        onAlert: (letter) => alerter.failed(letter),
       });
     });
     const workerOptions = { stream, holder, maxEventSize };
     const older = new OlderConfigurations(pool, runner, deps.observersOf);
     const worker = new DeliveryWorker(
       pool,
-      matcher,
+      current,
       older,
       pipeline.dispatcher,
       inherited.pauses,
@@ -156,7 +170,7 @@ export class Term {
     );
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
-    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter);
+    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, inherited.pauses);
   }
 
   get inFlight(): number {
@@ -177,6 +191,41 @@ export class Term {
     return [...this.pipeline.dispatcher.gates.values()].flatMap(({ name, breaker }) =>
       breaker === null ? [] : [{ name, state: breaker.state }],
     );
+  }
+
+  /**
+   * Makes ready to go on by another configuration. What this throws has changed nothing.
+   *
+   * @returns goes on by it from the next page on; deliveries under way end as they began. When the database does not take it, the term
+   *   ends, and the next one has to begin with it
+   */
+  prepare(next: StreamConfiguration): () => Promise<void> {
+    this.runner.prepareAll(next.observers);
+    const matcher = new Matcher(next.observers);
+    return async () => {
+      const { reader, worker, ledger } = this;
+      try {
+        await reader.between((cursor) => worker.between(() => ledger.exclusively(() => this.change(next, matcher, cursor))));
+      } catch (error) {
+        reader.fail(error);
+        throw error;
+      }
+    };
+  }
+
+  /** Nothing is read, claimed or written meanwhile. */
+  private async change(next: StreamConfiguration, matcher: Matcher, cursor: Cursor): Promise<void> {
+    const { pool, settings } = this.deps;
+    const { stream } = settings;
+    const [order, paused] = [orderOf(next.observers), this.pauses.all];
+    const change = { stream, epoch: this.lease.epoch, configVersion: next.version, order, paused };
+    const { backlog, blocked } = await recordReconfiguration(pool, change, cursor);
+    this.current.matcher = matcher;
+    this.current.version = next.version;
+    const { dispatcher } = this.pipeline;
+    dispatcher.configure(next.observers, backlog);
+    for (const lane of blocked) dispatcher.strictLanes.block(lane, this.ledger.committed);
+    this.alerter.use(next.alerts);
   }
 
   wake(): void {
@@ -218,7 +267,7 @@ export class Term {
     } else await runner.close();
     dispatcher.close();
     await this.lookups.close();
-    await this.alerter?.stop();
+    await this.alerter.stop();
     ledger.abandon();
   }
 

@@ -16,7 +16,7 @@ export class Lookups {
   private readonly senders = new HttpSenders();
   private readonly cache = new LookupCache();
   /** By definition: a redelivery may be by an older version of the configuration. */
-  private readonly prepared = new Map<LookupDefinition, Lookup>();
+  private readonly prepared = new WeakMap<LookupDefinition, Lookup>();
 
   constructor(
     private readonly clock: Clock,

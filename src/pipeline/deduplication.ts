@@ -13,7 +13,7 @@ const LOOK_AGAIN = 250;
 /** Runs a try only when no other with the same content key was made, or is under way. */
 export class Deduplication {
   /** By policy, when it is first needed: a redelivery may be by an older version of the configuration. */
-  private readonly keys = new Map<DedupPolicy, Template | null>();
+  private readonly keys = new WeakMap<DedupPolicy, Template | null>();
 
   constructor(
     private readonly store: DedupStore,

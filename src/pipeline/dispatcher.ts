@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
 import type { Clock } from '../event/clock';
+import type { ObserverDefinition } from '../event/definitions';
 import { laneOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import type { EndpointGate } from '../delivery/endpoint-gate';
@@ -36,6 +37,7 @@ export interface DispatcherOptions {
   readonly lease: Lease;
   /** Milliseconds for which a delivery may hold the stream. */
   readonly inlineBudget: number;
+  readonly observers: readonly ObserverDefinition[];
   /** Deliveries that stand queued in PostgreSQL, by endpoint. */
   readonly backlog: ReadonlyMap<string, number>;
   /** Lanes of strict observers of which something stands in PostgreSQL. */
@@ -56,12 +58,7 @@ export class Dispatcher {
   private readonly ledger: Ledger;
   private readonly clock: Clock;
   private readonly lease: Lease;
-  private readonly inlineBudget: number;
-  private readonly onFinished: (run: EventRun) => void;
   private readonly recorder: Recorder;
-  private readonly enrichment: Enrichment;
-  private readonly gone: GoneEndpoints;
-  private readonly dedup: Deduplication;
   private readonly pauses: Pauses;
   private readonly lanes = new Lanes<Flight>();
   readonly strictLanes: StrictLanes;
@@ -73,21 +70,23 @@ export class Dispatcher {
   onRoom: () => void = () => undefined;
   private stopping = false;
 
-  constructor(options: DispatcherOptions) {
+  constructor(private readonly options: DispatcherOptions) {
     const { runner, ledger, clock, logger, listener, pauses } = options;
     this.runner = runner;
     this.ledger = ledger;
-    this.enrichment = options.enrichment;
-    this.gone = options.gone;
-    this.dedup = options.dedup;
     this.recorder = new Recorder(ledger, logger, listener, pauses, options.onAlert);
     this.pauses = pauses;
     this.strictLanes = new StrictLanes(options.blocked);
     this.clock = clock;
     this.lease = options.lease;
-    this.inlineBudget = options.inlineBudget;
-    this.onFinished = options.onFinished;
-    this.endpoints = new Gates(runner, clock, options.backlog, options.onBreaker);
+    this.endpoints = new Gates(clock, options.onBreaker);
+    this.configure(options.observers, options.backlog);
+  }
+
+  /** The limits of these observers' endpoints hold from now on. @param backlog how many more stand queued in PostgreSQL, by endpoint */
+  configure(observers: readonly ObserverDefinition[], backlog: ReadonlyMap<string, number>): void {
+    for (const flight of this.flights) flight.most = this.runner.actionOf(flight.delivery).limits.concurrency;
+    this.endpoints.configure(this.runner.actionsOf(observers), backlog);
   }
 
   /** A first try, for an event that waits for it. */
@@ -110,7 +109,7 @@ export class Dispatcher {
 
   /** Hands over what has been under way, or has waited, longer than the inline budget: a slow delivery may not hold the stream. */
   handOverSlow(): void {
-    const limit = this.clock.monotonic() - this.inlineBudget;
+    const limit = this.clock.monotonic() - this.options.inlineBudget;
     for (const flight of this.flights) {
       if (flight.pending) continue;
       if (flight.since > limit) break;
@@ -172,14 +171,14 @@ export class Dispatcher {
     }
     flight.state = 'running';
     flight.startedAt = this.clock.monotonic();
-    void this.dedup.guard(flight.delivery, () => this.runner.run(flight.delivery)).then((outcome) => this.ended(flight, outcome));
+    void this.options.dedup.guard(flight.delivery, () => this.runner.run(flight.delivery)).then((outcome) => this.ended(flight, outcome));
   };
 
   /** Its turn has come. Its look-ups come first: they hold no place at the endpoint. */
   private prepare(flight: Flight): void {
     const { gate } = flight;
-    const refused = flight.redrive ? null : this.gone.refuse(flight.delivery.action);
-    const prepared = refused ?? this.enrichment.prepare(flight.delivery);
+    const refused = flight.redrive ? null : this.options.gone.refuse(flight.delivery.action);
+    const prepared = refused ?? this.options.enrichment.prepare(flight.delivery);
     if (!(prepared instanceof Promise) && !('ok' in prepared)) return this.prepared(flight, prepared);
     flight.state = 'looking up';
     flight.startedAt = this.clock.monotonic();
@@ -264,7 +263,7 @@ export class Dispatcher {
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
     const decided = this.decide(flight, outcome, now);
-    if (wasRunning) this.gone.learn(flight.delivery.action, outcome, flight.redrive);
+    if (wasRunning) this.options.gone.learn(flight.delivery.action, outcome, flight.redrive);
     this.recorder.ended(flight, outcome, decided, now);
     if (flight.strict) this.settleStrict(flight, decided);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
@@ -287,7 +286,7 @@ export class Dispatcher {
   private release({ run, delivery }: Flight, what: string): void {
     if (run === null) return;
     run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} ${what}`);
-    if (--run.reading.open === 0) this.onFinished(run);
+    if (--run.reading.open === 0) this.options.onFinished(run);
   }
 
   private left(flight: Flight): void {

@@ -7,7 +7,7 @@ import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
-import type { Matcher } from '../matching/matcher';
+import type { CurrentConfiguration } from './current-configuration';
 import type { Dispatcher } from './dispatcher';
 import type { EventRun } from './event-run';
 import type { PipelineListener } from './pipeline-listener';
@@ -24,7 +24,7 @@ export class EventPipelineService {
   readonly dispatcher: Dispatcher;
 
   constructor(
-    private readonly matcher: Matcher,
+    private readonly configuration: CurrentConfiguration,
     private readonly progress: Progress,
     private readonly ledger: Ledger,
     private readonly clock: Clock,
@@ -38,10 +38,11 @@ export class EventPipelineService {
 
   /** Begins an event and returns; its deliveries go on by themselves. `cursor` is where the stream stands behind it. */
   process(event: EntityEvent, cursor: Cursor, isRecorded: IsRecorded): void {
+    const { matcher, version: configVersion } = this.configuration;
     const run: EventRun = {
       event,
       reading: this.progress.begin(cursor),
-      results: this.matcher.match(event, this.clock.now()),
+      results: matcher.match(event, this.clock.now()),
       readAt: this.clock.monotonic(),
       outcomes: [],
     };
@@ -52,7 +53,7 @@ export class EventPipelineService {
       if (result.matched === false) continue;
       for (const action of result.observer.actions) {
         if (isRecorded(event.changeNumber, result.observer.name, action.name)) continue;
-        const delivery: Delivery = { event, observer: result.observer, action, attempt: 1 };
+        const delivery: Delivery = { event, observer: result.observer, action, attempt: 1, configVersion };
         if (result.matched === null) this.bury(delivery, 'condition', `the condition has no answer: ${result.error}`, run);
         else if (tooManyHops) this.bury(delivery, 'loop', loopMessage(event, this.maxHops), run);
         else this.dispatcher.dispatch(delivery, run);

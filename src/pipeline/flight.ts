@@ -1,6 +1,5 @@
 import type { Delivery } from '../event/delivery';
-import type { EndpointGate } from '../delivery/endpoint-gate';
-import type { LaneTask } from '../delivery/lanes';
+import type { EndpointGate, GateTask } from '../delivery/endpoint-gate';
 import type { EventRun } from './event-run';
 
 /**
@@ -10,11 +9,13 @@ import type { EventRun } from './event-run';
  *
  * At any time before it has ended it may be handed over: PostgreSQL then has it on record as pending, and the event no longer waits for it.
  */
-export class Flight implements LaneTask {
+export class Flight implements GateTask {
   state: 'lane' | 'looking up' | 'gate' | 'running' | 'ended' = 'lane';
   /** Whether a row of pending_delivery stands for it. */
   pending: boolean;
   startedAt = 0;
+  /** Set by a reload. */
+  most = Infinity;
 
   constructor(
     /** From its look-ups on, with what they found. */

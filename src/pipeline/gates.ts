@@ -1,7 +1,7 @@
-import type { ActionRunner } from '../actions/action-runner';
+import type { PreparedAction } from '../actions/action-handler';
 import { EndpointGate } from '../delivery/endpoint-gate';
 import type { Clock } from '../event/clock';
-import type { EndpointLimits } from '../event/definitions';
+import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 
@@ -9,14 +9,26 @@ import { endpointNameOf } from '../event/endpoint-name';
 export class Gates {
   private readonly gates = new Map<string, EndpointGate>();
 
-  /** @param backlog deliveries that stand queued in PostgreSQL, by endpoint @param onBreaker called when a breaker has changed its state */
+  /** @param onBreaker called when a breaker has changed its state */
   constructor(
-    runner: ActionRunner,
     private readonly clock: Clock,
-    backlog: ReadonlyMap<string, number>,
     private readonly onBreaker: (gate: EndpointGate) => void,
-  ) {
-    for (const [endpoint, limits] of widest(runner.actions)) this.named(endpoint, limits).backlog = backlog.get(endpoint) ?? 0;
+  ) {}
+
+  /**
+   * One for each endpoint of these actions, with its limits. An endpoint that they no longer have keeps its gate: deliveries may be on their way to it.
+   *
+   * @param backlog by endpoint, how many more deliveries stand queued in PostgreSQL
+   */
+  configure(actions: Iterable<readonly [ActionDefinition, PreparedAction]>, backlog: ReadonlyMap<string, number>): void {
+    for (const [endpoint, limits] of widest(actions)) {
+      const gate = this.named(endpoint, limits);
+      if (gate.limits !== limits) gate.change(limits);
+    }
+    for (const [endpoint, more] of backlog) {
+      const gate = this.gates.get(endpoint);
+      if (gate !== undefined) gate.backlog = Math.max(0, gate.backlog + more);
+    }
   }
 
   get all(): ReadonlyMap<string, EndpointGate> {
@@ -41,7 +53,7 @@ export class Gates {
 }
 
 /** Of actions that share an endpoint, batches take more places than single requests do; its connections are counted by the sender. */
-function widest(actions: ActionRunner['actions']): Map<string, EndpointLimits> {
+function widest(actions: Iterable<readonly [ActionDefinition, PreparedAction]>): Map<string, EndpointLimits> {
   const found = new Map<string, EndpointLimits>();
   for (const [action, { limits }] of actions) {
     const endpoint = endpointNameOf(action);

@@ -48,7 +48,7 @@ export class Recorder {
       response: outcome.ok ? null : outcome.excerpt,
       durationMs: now - startedAt,
       finishedAt: now,
-      configVersion: delivery.configVersion ?? null,
+      configVersion: delivery.configVersion,
     });
   }
 
@@ -105,9 +105,15 @@ export function pendingRecord(flight: Flight): PendingRecord {
   };
 }
 
+/** Of an observer and an action that may no longer be configured. */
+export interface DeliveryNames {
+  readonly observer: { readonly name: string };
+  readonly action: { readonly name: string };
+}
+
 /** @param why what is kept of the failure; `attempts` is 0 when it was never tried */
 export function deadLetter(
-  { event, observer, action, configVersion = null }: Omit<Delivery, 'configVersion'> & { readonly configVersion?: number | null },
+  { event, observer, action, configVersion }: Pick<Delivery, 'event' | 'configVersion'> & DeliveryNames,
   endpoint: string,
   why: Pick<DeadLetterRecord, 'error' | 'message' | 'status' | 'response' | 'attempts'>,
 ): DeadLetterRecord {

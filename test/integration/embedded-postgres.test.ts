@@ -17,7 +17,7 @@ import { createTestDatabase } from '../support/database';
 import { isRunning, postmasterOf } from '../support/program';
 import { eventually } from '../support/stream';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
-import { loadConfiguration } from '../../src/config/load';
+import { observersSource } from '../../src/config/load';
 
 const NOBODY = 65_534;
 const IS_ROOT = process.getuid?.() === 0;
@@ -275,9 +275,10 @@ test('with DATABASE_URL nothing embedded is started, and no folder made', async 
   const configFile = join(folder, 'observers.yaml');
   writeFileSync(configFile, 'version: 1\nobservers: []\n');
   const env = { DATABASE_URL: database.url, OBSERVERS_DATA_DIR: dataDir, OBSERVERS_PORT: '0' };
-  const configuration = loadConfiguration({ env, configFile });
+  const source = observersSource({ env, configFile });
   const options = {
-    configuration,
+    configuration: source.load(),
+    source,
     custom: NO_CUSTOM_ACTIONS,
     logger: pino({ level: 'silent' }),
     applyCapture: false,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
-import { loadConfiguration } from '../../src/config/load';
+import { observersSource } from '../../src/config/load';
 import type { Clock } from '../../src/event/clock';
 import { startService, type Service } from '../../src/lifecycle';
 
@@ -14,15 +14,21 @@ export interface TestServiceOptions {
   readonly clock?: Clock;
 }
 
+export interface TestService extends Service {
+  /** Puts another text in the observers file. */
+  rewrite(text: string): void;
+}
+
 /** The whole service in this process, as `start --apply` runs it, on any free port. */
-export async function startTestService(url: string, { env = {}, file, clock }: TestServiceOptions = {}): Promise<Service> {
+export async function startTestService(url: string, { env = {}, file, clock }: TestServiceOptions = {}): Promise<TestService> {
   const folder = mkdtempSync(join(tmpdir(), 'observers-service-'));
   const configFile = join(folder, 'observers.yaml');
   writeFileSync(configFile, file ?? 'version: 1\nobservers: []\n');
-  const configuration = loadConfiguration({ env: { DATABASE_URL: url, OBSERVERS_PORT: '0', ...env }, configFile });
-  rmSync(folder, { recursive: true });
-  return startService({
-    configuration,
+  const input = { env: { DATABASE_URL: url, OBSERVERS_PORT: '0', ...env }, configFile };
+  const source = observersSource(input);
+  const service = await startService({
+    configuration: source.load(),
+    source,
     custom: NO_CUSTOM_ACTIONS,
     logger: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
     applyCapture: true,
@@ -30,4 +36,6 @@ export async function startTestService(url: string, { env = {}, file, clock }: T
     ...(clock === undefined ? {} : { clock }),
     onFatal: (error) => { throw error; }, // prettier-ignore
   });
+  const rewrite = (text: string): void => writeFileSync(configFile, text);
+  return { ...service, rewrite, stop: () => service.stop().then(() => rmSync(folder, { recursive: true })) };
 }

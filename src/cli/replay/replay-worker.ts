@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { advanceReplay, type ReplayedDelivery } from '../../delivery/replay.sql';
-import { laneOf, type Delivery } from '../../event/delivery';
+import { laneOf, type PlannedDelivery } from '../../event/delivery';
 import { endpointNameOf } from '../../event/endpoint-name';
 import { OperatorError } from '../../event/errors';
 import { scanReplay, type ReplayPlan } from '../../listener/replay-scan';
@@ -63,7 +63,7 @@ export class ReplayWorker {
     }
   }
 
-  private replayed(delivery: Delivery): ReplayedDelivery {
+  private replayed(delivery: PlannedDelivery): ReplayedDelivery {
     const { event, observer, action } = delivery;
     const endpoint = endpointNameOf(action);
     return { changeNumber: event.changeNumber, observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) };

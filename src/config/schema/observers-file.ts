@@ -104,7 +104,7 @@ const settings = z.strictObject(
   Object.fromEntries(
     Object.values(SETTINGS).map(({ variable, description }) => [
       fileKey(variable),
-      z.union([z.string(), z.number()]).optional().describe(description),
+      z.union([z.string(), z.number(), z.boolean()]).optional().describe(description),
     ]),
   ),
 );
@@ -133,7 +133,7 @@ export function jsonSchema(): string {
 }
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
-export const LATER_KEYS = ['mode', 'watch'];
+export const LATER_KEYS = ['mode'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   execution: ['queued'],
 };

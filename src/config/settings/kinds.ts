@@ -51,6 +51,12 @@ export function size(variable: string, fallback: string, description: string): S
   return { variable, description, default: fallback, parse, show: (value) => `${value} B` };
 }
 
+export function flag(variable: string, fallback: boolean, description: string): Setting<boolean> {
+  const parse = (value: string): { value: boolean } | { expected: string } =>
+    value === 'true' || value === 'false' ? { value: value === 'true' } : { expected: 'true or false' };
+  return { variable, description, default: String(fallback), parse, show: asIs };
+}
+
 export function oneOf<const T extends string>(variable: string, fallback: T, words: readonly T[], description: string): Setting<T> {
   const parse = (value: string): { value: T } | { expected: string } => {
     const found = words.find((word) => word === value);

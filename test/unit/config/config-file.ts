@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CustomActionTypes } from '../../../src/config/custom-action-types';
-import { loadConfiguration, type LoadedConfiguration } from '../../../src/config/load';
+import { observersSource, type LoadedConfiguration, type ObserversSource } from '../../../src/config/load';
 import { ConfigurationError, type Problem } from '../../../src/config/problems';
 
 /** A folder of its own with one observers file, which each call writes anew. */
@@ -16,7 +16,11 @@ export class ConfigFile {
 
   load(content: string | Buffer, env: Readonly<Record<string, string>> = {}, custom?: CustomActionTypes): LoadedConfiguration {
     writeFileSync(this.path, content);
-    return loadConfiguration({ env, configFile: this.path, ...(custom === undefined ? {} : { custom }) });
+    return this.source(env, custom).load();
+  }
+
+  source(env: Readonly<Record<string, string>> = {}, custom?: CustomActionTypes): ObserversSource {
+    return observersSource({ env, configFile: this.path, ...(custom === undefined ? {} : { custom }) });
   }
 
   problemsOf(content: string | Buffer, env: Readonly<Record<string, string>> = {}): readonly Problem[] {
