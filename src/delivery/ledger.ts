@@ -107,6 +107,11 @@ export class Ledger {
     while (!this.stale && this.committed < group && (this.writing !== null || !this.group.empty)) await (this.writing ?? this.write());
   }
 
+  /** Number of the last group in which there is something. While nothing is written. */
+  get newest(): number {
+    return this.group.empty ? this.committed : this.gathering;
+  }
+
   /** Does something while nothing is written; what happens meanwhile gathers. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     await this.settle();

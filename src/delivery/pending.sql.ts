@@ -5,7 +5,7 @@ import type { Order } from './order';
 import { Pauses } from './pauses';
 import { holdPaused, readPausedNames, releaseResumed } from './pauses.sql';
 import type { DeliveryKey } from './records';
-import { takeOverStrictLanes } from './strict-lanes.sql';
+import { giveHeads, markStrictLanes } from './strict-lanes.sql';
 
 /** A delivery that this process has just claimed. */
 export interface ClaimedDelivery {
@@ -95,7 +95,9 @@ export async function takeOverPending(client: ClientBase | Pool, stream: string,
   const paused = await readPausedNames(client, stream);
   await client.query(RECLAIM, [stream]);
   await releaseResumed(client, stream, paused);
-  const blocked = await arrange(client, stream, order, paused);
+  const blocked = await arrange(client, stream, order);
+  await giveHeads(client, stream);
+  await holdPaused(client, stream, paused);
   return { backlog: await readBacklog(client, stream), blocked, pauses: new Pauses(paused) };
 }
 
@@ -106,13 +108,10 @@ const REHOME = `
   where p.stream = $1 and p.observer = h.observer and p.action = h.action and p.endpoint <> h.endpoint
     and p.state <> 'running' and p.config_version is null`;
 
-async function arrange(client: ClientBase | Pool, stream: string, order: Order, paused: readonly string[]): Promise<string[]> {
-  const { homes, strict } = order;
+async function arrange(client: ClientBase | Pool, stream: string, { homes, strict }: Order): Promise<string[]> {
   const names = [homes.map(({ observer }) => observer), homes.map(({ action }) => action), homes.map(({ endpoint }) => endpoint)];
   await client.query(REHOME, [stream, ...names]);
-  const blocked = await takeOverStrictLanes(client, stream, strict);
-  await holdPaused(client, stream, paused);
-  return blocked;
+  return markStrictLanes(client, stream, strict);
 }
 
 async function readBacklog(client: ClientBase | Pool, stream: string): Promise<Map<string, number>> {
@@ -120,7 +119,12 @@ async function readBacklog(client: ClientBase | Pool, stream: string): Promise<M
   return new Map(rows.map(({ endpoint, queued }) => [endpoint, queued]));
 }
 
-/** For a leader whose configuration changes: the same, with what is under way left alone. Runs in a transaction with one snapshot. */
+/**
+ * For a leader whose configuration changes: the same, with what is under way left alone. No lane is given a head: the one that it has may be in
+ * memory, or on its way here.
+ *
+ * @returns of the backlog the difference. What people queue in between is in it, as it is in the claims that come
+ */
 export async function rearrangePending(
   client: ClientBase,
   stream: string,
@@ -128,7 +132,8 @@ export async function rearrangePending(
   paused: readonly string[],
 ): Promise<Pick<Inherited, 'backlog' | 'blocked'>> {
   const before = await readBacklog(client, stream);
-  const blocked = await arrange(client, stream, order, paused);
+  const blocked = await arrange(client, stream, order);
+  await holdPaused(client, stream, paused);
   const after = await readBacklog(client, stream);
   const endpoints = new Set([...before.keys(), ...after.keys()]);
   const more = [...endpoints].map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);

@@ -59,10 +59,15 @@ const FIRST = `
   update observers.pending_delivery p set state = 'queued' from head h
   where p.change_number = h.change_number and p.observer = h.observer and p.action = h.action and h.state = 'waiting'`;
 
-/** For a new leader: every strict lane has one head, and the rest of it waits. @returns the lanes */
-export async function takeOverStrictLanes(client: ClientBase | Pool, stream: string, strict: readonly string[]): Promise<string[]> {
+/** For a new leader: every strict lane has one head, and the rest of it waits. */
+export async function giveHeads(client: ClientBase | Pool, stream: string): Promise<void> {
+  await client.query(FIRST, [stream]);
+}
+
+/** Lanes of these observers are strict from now on, and no others: whoever is not the first of a strict one waits. @returns the lanes */
+export async function markStrictLanes(client: ClientBase | Pool, stream: string, strict: readonly string[]): Promise<string[]> {
   await client.query(MARK, [stream, strict]);
-  for (const statement of [UNMARKED, BEHIND, FIRST]) await client.query(statement, [stream]);
+  for (const statement of [UNMARKED, BEHIND]) await client.query(statement, [stream]);
   const { rows } = await client.query<{ lane: string }>(
     'select distinct lane from observers.pending_delivery where stream = $1 and strict and not redrive',
     [stream],

@@ -31,6 +31,15 @@ export class StrictLanes {
     this.blocked.set(lane, group);
   }
 
+  /** Lanes that became strict, or were: each is looked at again when the group `newest` is committed. */
+  learn(lanes: readonly string[], committed: number, newest: number): void {
+    for (const lane of lanes) {
+      if (!this.blocked.has(lane)) this.blocked.set(lane, committed);
+      this.freed.set(lane, newest);
+    }
+    if (lanes.length > 0) this.onFreed();
+  }
+
   /** The head has left; that is recorded in `group`. */
   headLeft(lane: string, group: number): void {
     if (!this.blocked.has(lane)) return;

@@ -81,20 +81,25 @@ export class ChangeLogReader {
     if (this.failure !== null) throw this.failure instanceof Error ? this.failure : new Error(messageOf(this.failure));
   }
 
+  private get ended(): boolean {
+    return this.stopping || this.lease.lost;
+  }
+
   private async read(): Promise<void> {
     const client = await this.connect();
     // At once, before any other connection can have been made to a server that has come back.
     const onEnd = (): void => this.lost(new Error('the connection that reads the change log is lost'));
     client.once('end', onEnd);
     try {
-      while (!this.stopping && !this.lease.lost) {
+      while (!this.ended) {
         // Run out, because the database did not answer or this process was stopped: nothing is begun until a renewal succeeds.
         if (!this.lease.valid) {
           await this.pause(MOMENT * 10);
           continue;
         }
-        await this.step(client);
+        // First: what a reload asked for while the term was opened holds from its first page on.
         await this.interludes.run(this.cursor);
+        if (!this.ended) await this.step(client);
       }
     } catch (error) {
       this.lost(error);

@@ -224,7 +224,7 @@ export class Term {
     this.current.version = next.version;
     const { dispatcher } = this.pipeline;
     dispatcher.configure(next.observers, backlog);
-    for (const lane of blocked) dispatcher.strictLanes.block(lane, this.ledger.committed);
+    dispatcher.strictLanes.learn(blocked, this.ledger.committed, this.ledger.newest);
     this.alerter.use(next.alerts);
   }
 

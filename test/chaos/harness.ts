@@ -26,7 +26,7 @@ export interface ChaosOptions {
 }
 
 const endpoint = (name: string, policies: string): string =>
-  `  ${name}: { url: "\${SINK_URL}/${name}", signing: { secrets: ["\${SINK_SECRET}"] }, allow_addresses: [loopback], concurrency: 16${policies} }`;
+  `  ${name}: { url: "\${SINK_URL}/${name}", signing: { secrets: ["\${SINK_SECRET}"] }, allow_addresses: [loopback], concurrency: CONCURRENCY${policies} }`;
 const observer = (name: string, policies: string): string =>
   `  - { name: ${name}, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }${policies}, actions: [{ type: webhook, endpoint: ${name} }] }`;
 
@@ -99,6 +99,7 @@ class Chaos {
   private writers!: Writers;
   private service: ChildProcess | null = null;
   private paused = false;
+  private reloads = 0;
   private readonly random: () => number;
   /** Milliseconds from each start of the service to the next request, and how many of them are still open. */
   private readonly recoveries: number[] = [];
@@ -114,7 +115,7 @@ class Chaos {
   async setUp(): Promise<void> {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data') });
     this.receiver = await startReceiver((request, response) => this.answer(request, response));
-    writeFileSync(join(this.folder, 'observers.yaml'), OBSERVERS);
+    this.writeFile();
     const client = await connect(this.postgres.url, 'chaos');
     await client.query(`create table account (id int primary key, version int not null, filler text);
                         create table truth (id int, version int, kind text, primary key (id, version));
@@ -136,6 +137,7 @@ class Chaos {
     for (const victim of kills) {
       await sleep(200 + this.random() * 1_300);
       await this.togglePause();
+      this.reload();
       if (victim === 'service') await this.killService();
       else await this.killPostgres();
     }
@@ -150,6 +152,19 @@ class Chaos {
     else await pauseObserver(client, 'main', 'held', 'chaos', null);
     this.paused = !this.paused;
     await client.end();
+  }
+
+  /** Another limit each time, and an observer that comes and goes. */
+  private writeFile(): void {
+    const file = OBSERVERS.replaceAll('CONCURRENCY', String(16 + (this.reloads % 3) * 4));
+    const guest = `  - { name: guest, entity: Account, when: "version > ${this.reloads}", actions: [{ type: log, level: debug }] }\n`;
+    writeFileSync(join(this.folder, 'observers.yaml'), this.reloads % 2 === 0 ? file : file + guest);
+  }
+
+  private reload(): void {
+    this.reloads++;
+    this.writeFile();
+    this.service?.kill('SIGHUP');
   }
 
   private answer(request: Received, response: ServerResponse): void {

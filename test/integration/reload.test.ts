@@ -110,6 +110,8 @@ test('over 20 reloads under load nothing is lost, nothing comes twice, each enti
   let writing = true;
   const write = async (): Promise<void> => {
     while (writing) {
+      // Writers are faster than deliveries: a backlog there is to be, and it is to end.
+      await receiver.waitFor(round * KEYS - 1_000);
       round++;
       await database.query(
         'insert into orders select i, $1 from generate_series(1, $2::int) i on conflict (id) do update set version = $1',
