@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Cursor } from '../checkpoint/cursor';
+import { passedOverBy } from '../checkpoint/checkpoint-reset.sql';
 import { passed, versionOf } from '../checkpoint/config-period.sql';
 
 /** What an audit is made over. */
@@ -15,6 +16,8 @@ export interface AuditedChange {
   readonly number: number;
   /** Null: it was decided before versions were recorded. */
   readonly version: number | null;
+  /** A person moved the checkpoint past it: no observer was asked. */
+  readonly passedOver: boolean;
   /** Not null: in quarantine, or it was. */
   readonly quarantine: 'open' | 'resolved' | null;
 }
@@ -23,6 +26,7 @@ export interface AuditedChange {
 const CHANGES = `
   with e as (select $2::pg_snapshot as previous, $3::pg_snapshot as target, $4::bigint as after)
   select l.pk_entity_change_log::float8 as number, ${versionOf('$1', 'l')} as version,
+         ${passedOverBy('$1', 'l')} is not null as "passedOver",
          (select case when q.resolved_at is null then 'open' else 'resolved' end from observers.quarantine q
           where q.change_number = l.pk_entity_change_log and q.stream = $1) as quarantine
   from core.tb_entity_change_log l, e

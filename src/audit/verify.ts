@@ -34,6 +34,8 @@ export interface Audit {
   readonly quarantined: number;
   /** Changes that no observer is asked about (NOOP, READ). */
   readonly ignored: number;
+  /** Changes that a person moved the checkpoint past, and of which nothing is on record: no observer was asked. */
+  readonly passedOver: number;
   /** Observers that did not match, summed over the events. */
   readonly notMatched: number;
   /** Deliveries. */
@@ -93,6 +95,7 @@ class Auditor {
       changes: 0,
       quarantined: 0,
       ignored: 0,
+      passedOver: 0,
       notMatched: 0,
       delivered: 0,
       skipped: 0,
@@ -121,10 +124,18 @@ class Auditor {
       this.audit.changes++;
       if (decoded.is === 'ignored') this.audit.ignored++;
       else if (change.quarantine !== null) this.audit.quarantined++;
+      else if (change.passedOver) this.passedOver(change, records);
       else if (decoded.is === 'quarantined') this.unaccounted(change, null, '(quarantine)', decoded.reason);
       else await this.event(change, decoded.event, records);
     }
     return numbers.at(-1) ?? null;
+  }
+
+  /** Nothing had to happen; what did all the same (it was in flight then, or was replayed since) is counted as what it is. */
+  private passedOver({ number }: AuditedChange, records: ReadonlyMap<string, AccountedState | null>): void {
+    const states = [...records].filter(([key]) => key.startsWith(`${number}\n`)).map(([, state]) => state);
+    if (states.length === 0) this.audit.passedOver++;
+    for (const state of states) if (state !== null) this.audit[state]++;
   }
 
   private async event(change: AuditedChange, event: EntityEvent, records: ReadonlyMap<string, AccountedState | null>): Promise<void> {

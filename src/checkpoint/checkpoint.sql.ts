@@ -28,7 +28,8 @@ export async function loadCheckpoint(client: ClientBase | Pool, stream: string, 
   const { rows } = await client.query<CheckpointRow>(LOAD, [stream, epoch, BEGINNING.previous]);
   const row = rows[0];
   if (!row) throw new Error('the checkpoint was not returned');
-  const remedy = `Decide from where to go on: fraiseql-observers checkpoint reset --to now|beginning|event-id`;
+  const remedy =
+    'Look at it: fraiseql-observers checkpoint show. Then decide from where to go on: fraiseql-observers checkpoint reset --to now|beginning|EVENT_ID';
   if (row.system_identifier !== row.current_system) {
     const message = `the checkpoint of stream "${stream}" belongs to another PostgreSQL cluster (${row.system_identifier}, this one is ${row.current_system})`;
     throw new OperatorError(message, remedy, ExitCode.configuration);

@@ -29,11 +29,11 @@ export async function beginPeriod(
 
 /**
  * SQL: whether the place `at` (a checkpoint, a period's beginning) lies behind the change `l`. The same as what the reader calls new,
- * negated.
+ * negated. Where a row holds two places, `prefix` says which.
  */
-export const passed = (at: string, l: string): string =>
-  `(pg_visible_in_snapshot(${l}.change_xid, ${at}.previous)
-    or coalesce(pg_visible_in_snapshot(${l}.change_xid, ${at}.target) and ${l}.pk_entity_change_log <= ${at}.after, false))`;
+export const passed = (at: string, l: string, prefix = ''): string =>
+  `(pg_visible_in_snapshot(${l}.change_xid, ${at}.${prefix}previous)
+    or coalesce(pg_visible_in_snapshot(${l}.change_xid, ${at}.${prefix}target) and ${l}.pk_entity_change_log <= ${at}.${prefix}after, false))`;
 
 /**
  * SQL: the version that decided the change `l` of the stream `stream`, or will; null for one that was passed before versions were

@@ -13,3 +13,6 @@ export interface Cursor {
 
 /** Before everything: every change that carries its transaction is new. */
 export const BEGINNING: Cursor = { previous: '1:1:', target: null, after: 0 };
+
+/** Behind everything, whatever its transaction: what was recorded by the snapshots of another cluster decides nothing here. */
+export const BEYOND_EVERYTHING: Snapshot = '9223372036854775806:9223372036854775806:';

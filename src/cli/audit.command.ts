@@ -1,7 +1,7 @@
-import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import { Command, Option, SubCommand } from 'nest-commander';
 import type { Audit } from '../audit/verify';
 import { ExitCode } from '../event/errors';
-import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
+import { definitionReader, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { colors, counted, print, printJson, printTable } from './output';
 import { parseMoment } from './values';
@@ -13,6 +13,11 @@ const SHOWN = 20;
   description: 'account for every committed change and every observer; exit 1 and the list when anything is missing',
 })
 export class AuditVerifyCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['of all that is kept', 'audit verify'],
+    ['of the last day, for a monitor', 'audit verify --since 24h --format json'],
+  ] as const;
+
   @Option({
     flags: '--since <time>',
     description: 'written then or later: 2026-01-31T10:00Z, or 2h for two hours ago (default: all that is kept)',
@@ -36,10 +41,13 @@ export class AuditVerifyCommand extends ObserversCommand {
 }
 
 function describe(audit: Audit): void {
-  const { changes, quarantined, ignored, notMatched, delivered, skipped, dead, discarded, parked, pending, unaccounted, unverifiable } =
+  const { changes, quarantined, ignored, passedOver, notMatched, delivered, skipped, dead, discarded, parked, pending, unaccounted } =
     audit;
   const lines: [string, string][] = [
     ['changes', `${changes}, of which ${quarantined} in quarantine and ${ignored} of no concern (NOOP, READ)`],
+    ...(passedOver === 0
+      ? []
+      : [['passed over', `${passedOver}   changes that a person moved the checkpoint past   (checkpoint show)`] as [string, string]]),
     ['not matched', `${notMatched}   observers asked, and the answer was no`],
     ['delivered', String(delivered)],
     ['skipped', `${skipped}   nothing had to be sent: a duplicate, or a look-up that said no`],
@@ -50,9 +58,11 @@ function describe(audit: Audit): void {
     ['unaccounted', unaccounted === 0 ? colors.green('0') : colors.red(String(unaccounted))],
   ];
   for (const [label, value] of lines) print(`${colors.dim(label.padEnd(12))} ${value}`);
-  const { versionUnknown, versionUnreadable, clock } = unverifiable;
+  const { versionUnknown, versionUnreadable, clock } = audit.unverifiable;
   const unprovable = [
-    ...(versionUnknown === 0 ? [] : [`${counted(versionUnknown, 'change was', 'changes were')} decided before versions were recorded`]),
+    ...(versionUnknown === 0
+      ? []
+      : [`${counted(versionUnknown, 'change was', 'changes were')} decided before versions were recorded, or by another cluster`]),
     ...(versionUnreadable === 0 ? [] : [`of ${counted(versionUnreadable, 'change')} the configuration can no longer be read`]),
     ...(clock === 0
       ? []
@@ -76,10 +86,5 @@ function list({ list: missing, unaccounted }: Audit): void {
     print(`\nTo send one now: fraiseql-observers replay --observer ${first.observer} --event ${first.event} --dry-run`);
 }
 
-// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'audit', description: 'the proof that nothing was lost', subCommands: [AuditVerifyCommand] })
-export class AuditCommand extends CommandRunner {
-  run(): Promise<void> {
-    this.command.help();
-  }
-}
+export class AuditCommand extends CommandGroup {}

@@ -10,6 +10,7 @@ import { Redrive0006 } from '../../migrations/0006-redrive';
 import { GoneEndpoints0007 } from '../../migrations/0007-gone-endpoints';
 import { ConfigPeriods0008 } from '../../migrations/0008-config-periods';
 import { PausedObservers0009 } from '../../migrations/0009-paused-observers';
+import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
 import { connect } from './postgres';
@@ -25,6 +26,7 @@ const MIGRATIONS = [
   GoneEndpoints0007,
   ConfigPeriods0008,
   PausedObservers0009,
+  CheckpointResets0012,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;

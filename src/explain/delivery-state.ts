@@ -19,6 +19,8 @@ export type DeliveryState =
   | 'paused'
   /** The stream has not come to the event yet. */
   | 'not begun'
+  /** A person moved the checkpoint past the event. */
+  | 'passed over'
   /** Older than what is kept of attempts. */
   | 'forgotten'
   /** Nothing is on record where something must be. */
@@ -65,8 +67,14 @@ export function stateOf({ attempts, pending, deadLetter }: DeliveryRecords, fact
   const dead = attempts.findLast(({ outcome }) => outcome === 'dead');
   if (dead !== undefined) return said('logged', `${dead.error}: ${dead.message}; on_failure: log keeps no dead letter`);
   if (!facts.processed) return said('not begun', 'the stream has not come to the event yet');
+  if (facts.passedOver !== null) return said('passed over', whyPassedOver(facts.passedOver));
   if (facts.beyondRetention) return said('forgotten', 'its attempts are older than OBSERVERS_RETENTION, and may have been dropped');
   return said('unaccounted', 'nothing is on record of it: see audit verify');
+}
+
+/** In words, of a change that has been. */
+export function whyPassedOver({ at, by, reason }: NonNullable<ChangeFacts['passedOver']>): string {
+  return `${by} moved the checkpoint past it at ${toTheSecond(at)}${reason === null ? '' : ` (${reason})`}: checkpoint show`;
 }
 
 function whyPending(pending: PendingFact, last: AttemptFact | undefined, stream: StreamFacts): string {

@@ -4,7 +4,7 @@ import type { EntityEvent } from '../event/entity-event';
 import type { Decoded } from '../listener/decode';
 import type { Explanation } from '../matching/condition/condition';
 import type { Judgement, Matcher } from '../matching/matcher';
-import { recordsOf, stateOf, type DeliveryRecords, type StateOfDelivery } from './delivery-state';
+import { recordsOf, stateOf, whyPassedOver, type DeliveryRecords, type StateOfDelivery } from './delivery-state';
 import type { AttemptFact, ChangeFacts, StreamFacts } from './facts.sql';
 
 /** One delivery: what has become of it, with every try. */
@@ -31,7 +31,7 @@ export interface EventExplanation {
   readonly changeNumber: number;
   /** Null for a change that is no event. */
   readonly event: EntityEvent | null;
-  readonly state: 'processed' | 'waiting' | 'quarantined' | 'ignored' | 'history';
+  readonly state: 'processed' | 'passed over' | 'waiting' | 'quarantined' | 'ignored' | 'history';
   /** One sentence about the state. */
   readonly why: string;
   /** The version explained by; null when it is not known or cannot be read, which `notes` say. */
@@ -79,6 +79,11 @@ function stateOfChange(decoded: Decoded, facts: ChangeFacts): Pick<EventExplanat
   if (decoded.is === 'quarantined')
     return { state: 'quarantined', why: `it cannot be made an event: ${decoded.reason}: ${decoded.message}` };
   if (!facts.processed) return { state: 'waiting', why: 'the stream is not finished with it yet: what follows is what is known so far' };
+  if (facts.passedOver !== null)
+    return {
+      state: 'passed over',
+      why: `no observer was asked: ${whyPassedOver(facts.passedOver)}; what is on record was sent all the same`,
+    };
   return { state: 'processed', why: 'the stream is finished with it: every delivery is on record' };
 }
 

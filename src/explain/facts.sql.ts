@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { passedOverBy } from '../checkpoint/checkpoint-reset.sql';
 import { currentVersionOf, passed, versionOf } from '../checkpoint/config-period.sql';
 import type { EndpointState } from '../delivery/endpoint-state';
 
@@ -56,6 +57,8 @@ export interface ChangeFacts {
   readonly processed: boolean;
   /** Older than what is kept of attempts. */
   readonly beyondRetention: boolean;
+  /** A person moved the checkpoint past it: no observer was asked. */
+  readonly passedOver: { readonly at: string; readonly by: string; readonly reason: string | null } | null;
   /** That decided, or will; null when it is not known. */
   readonly version: number | null;
   readonly attempts: readonly AttemptFact[];
@@ -97,12 +100,17 @@ const QUARANTINE = `
     'resolvedAt', ${time('q.resolved_at')}, 'resolution', q.resolution)
   from observers.quarantine q where q.change_number = l.pk_entity_change_log and q.stream = $1`;
 
+const PASSED_OVER = `
+  select json_build_object('at', ${time('r.reset_at')}, 'by', r.reset_by, 'reason', r.reason) from observers.checkpoint_reset r
+  where l.change_xid is not null and r.stream = $1 and r.number = ${passedOverBy('$1', 'l')}`;
+
 const FACTS = `
   select l.pk_entity_change_log::float8 as "changeNumber", l.change_xid is null as history,
          coalesce((select ${passed('c', 'l')} from observers.checkpoint c where c.stream = $1), false) as processed,
          l.created_at < now() - $3::float8 * interval '1 ms' as "beyondRetention",
          case when l.change_xid is not null then ${versionOf('$1', 'l')} end as version,
-         (${ATTEMPTS}) as attempts, (${PENDING}) as pending, (${DEAD_LETTERS}) as "deadLetters", (${QUARANTINE}) as quarantine
+         (${ATTEMPTS}) as attempts, (${PENDING}) as pending, (${DEAD_LETTERS}) as "deadLetters", (${QUARANTINE}) as quarantine,
+         (${PASSED_OVER}) as "passedOver"
   from core.tb_entity_change_log l where l.pk_entity_change_log = any ($2::bigint[]) order by l.pk_entity_change_log`;
 
 /** @param retention milliseconds for which attempts are kept */
@@ -147,6 +155,15 @@ const FIND = 'select pk_entity_change_log::float8 as number from core.tb_entity_
 export async function findChange(client: ClientBase | Pool, eventId: string): Promise<number | null> {
   const { rows } = await client.query<{ number: number }>(FIND, [eventId]);
   return rows[0]?.number ?? null;
+}
+
+/** Whether a change with this number is stored, and was written since this product watches the table. */
+export async function isChange(client: ClientBase | Pool, changeNumber: number): Promise<boolean> {
+  const { rowCount } = await client.query(
+    'select from core.tb_entity_change_log where pk_entity_change_log = $1 and change_xid is not null',
+    [changeNumber],
+  );
+  return rowCount === 1;
 }
 
 const LATEST = `

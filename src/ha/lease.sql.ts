@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { EndpointState } from '../delivery/endpoint-state';
 
 // A stand-by takes over when the lease ran out, or when PostgreSQL itself says that the holder's session is gone: after kill -9 the
@@ -16,7 +16,7 @@ const ACQUIRE = `
 
 /** @returns the new epoch, or null while another instance holds the lease. */
 export async function acquireLease(
-  pool: Pool,
+  pool: ClientBase | Pool,
   stream: string,
   holder: string,
   backendPid: number | null,
@@ -38,7 +38,7 @@ export async function renewLease(pool: Pool, stream: string, epoch: number, back
 }
 
 /** Lets a stand-by begin at once. */
-export async function releaseLease(pool: Pool, stream: string, epoch: number): Promise<void> {
+export async function releaseLease(pool: ClientBase | Pool, stream: string, epoch: number): Promise<void> {
   await pool.query("update observers.lease set expires_at = '-infinity' where stream = $1 and epoch = $2", [stream, epoch]);
 }
 
@@ -67,4 +67,15 @@ export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<voi
 export async function removeListener(pool: Pool, id: string): Promise<void> {
   // Those that were killed are swept along, once they have been silent for an hour.
   await pool.query("delete from observers.listener where id = $1 or heartbeat_at < clock_timestamp() - interval '1 hour'", [id]);
+}
+
+const LEADER = `
+  select holder, (l.expires_at >= clock_timestamp() and (l.backend_pid is null or exists (
+           select from pg_stat_activity a where a.pid = l.backend_pid and coalesce(a.backend_start = l.backend_start, true)))) as leading
+  from observers.lease l where stream = $1`;
+
+/** Who leads a stream now, as a stand-by would judge; null when nobody does. */
+export async function readLeader(client: ClientBase | Pool, stream: string): Promise<string | null> {
+  const { rows } = await client.query<{ holder: string; leading: boolean }>(LEADER, [stream]);
+  return rows[0]?.leading === true ? rows[0].holder : null;
 }

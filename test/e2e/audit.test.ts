@@ -75,6 +75,7 @@ test('every change and every observer is accounted for, in each way in which it 
     changes: 10,
     quarantined: 0,
     ignored: 0,
+    passedOver: 0,
     notMatched: 7 + 10,
     delivered: 10 + 10 + 3 + 1,
     skipped: 9,
