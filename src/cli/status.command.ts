@@ -1,11 +1,18 @@
 import { Command, Option } from 'nest-commander';
 import type { Client } from 'pg';
-import type { EndpointState } from '../delivery/endpoint-state';
 import { toTheSecond } from '../event/moment';
 import { LAG_COUNTED, type StreamStatus } from '../delivery/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { colors, duration, print, printJson } from './output';
+import type { Detailed } from './status/detail';
+import { describeEndpoint } from './status/endpoint';
+
+interface StatusFlags extends GlobalOptions {
+  readonly watch?: boolean;
+  readonly detailed?: boolean;
+  readonly listener?: string;
+}
 
 /** Between two looks of --watch, in milliseconds. */
 const WATCH_EVERY = 2_000;
@@ -13,29 +20,69 @@ const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 
 @Command({ name: 'status', description: 'who leads, how far the stream is behind, what is retried, dead or quarantined' })
 export class StatusCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['the stream at a glance', 'status'],
+    ['again every two seconds', 'status --watch'],
+    ['by observer, endpoint, listener and kind of dead letter; what holds the stream back', 'status --detailed'],
+    ['one instance', 'status --listener web-1:4711:9f3c2a'],
+  ] as const;
+
   @Option({ flags: '-w, --watch', description: 'again every two seconds, until Ctrl-C' })
   parseWatch(): boolean {
     return true;
   }
 
-  async run(_args: string[], flags: GlobalOptions & { watch?: boolean }): Promise<void> {
-    const { readStatus } = await import('../delivery/status.sql');
-    const show = async (client: Client, stream: string): Promise<void> => {
-      const status = await readStatus(client, stream);
-      if (flags.watch === true && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
-      if (flags.format === 'json') printJson(status);
-      else for (const [label, value] of describe(status)) print(`${colors.dim(label.padEnd(12))} ${value}`);
-    };
+  @Option({ flags: '--detailed', description: 'by observer, endpoint, listener and kind of dead letter, and every open transaction' })
+  parseDetailed(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--listener <id>', description: 'only this instance; the beginning of its id is enough' })
+  parseListener(value: string): string {
+    return value;
+  }
+
+  async run(_args: string[], flags: StatusFlags): Promise<void> {
     await onDatabase(flags, async (client, { stream }) => {
-      if (flags.watch !== true) return show(client, stream);
+      if (flags.watch !== true) return this.show(client, stream, flags);
       const { Interruption } = await import('./bulk/interruption');
       const interruption = new Interruption();
       while (!interruption.interrupted) {
-        await show(client, stream);
+        await this.show(client, stream, flags);
         await interruption.sleep(WATCH_EVERY);
       }
       interruption.end();
     });
+  }
+
+  private async show(client: Client, stream: string, flags: StatusFlags): Promise<void> {
+    const json = flags.format === 'json';
+    const clear = (): void => void (flags.watch === true && process.stdout.isTTY && process.stdout.write(CLEAR_SCREEN));
+    if (flags.listener !== undefined) return this.showListener(client, flags.listener, json, clear);
+    const { readStatus } = await import('../delivery/status.sql');
+    const status = await readStatus(client, stream);
+    const detail = flags.detailed === true ? await this.detail(client, stream) : null;
+    clear();
+    if (json) return printJson(detail === null ? status : { ...status, detail });
+    for (const [label, value] of describe(status)) print(`${colors.dim(label.padEnd(12))} ${value}`);
+    if (detail !== null) (await import('./status/detail')).printDetail(detail, status);
+  }
+
+  private async detail(client: Client, stream: string): Promise<Detailed> {
+    const { readStatusDetail } = await import('../delivery/status-detail.sql');
+    const { detailOf } = await import('./status/detail');
+    return detailOf(await readStatusDetail(client, stream));
+  }
+
+  private async showListener(client: Client, id: string, json: boolean, clear: () => void): Promise<void> {
+    const { findListeners } = await import('../delivery/status-detail.sql');
+    const { oneListener, printListener } = await import('./status/listener');
+    const { stateOf } = await import('./status/live');
+    const listener = oneListener(await findListeners(client, id), id);
+    const state = await stateOf(listener);
+    clear();
+    if (json) printJson({ ...listener, state });
+    else printListener(listener, state);
   }
 }
 
@@ -87,13 +134,4 @@ function describe(status: StreamStatus): [string, string][] {
     lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);
   }
   return lines;
-}
-
-function describeEndpoint({ name, waiting, breaker }: EndpointState): string {
-  const others = waiting === 0 ? '' : `, ${waiting} wait for a place`;
-  if (breaker === null) return `${name}: ${waiting} wait for a place`;
-  const failed = `${breaker.failures} of ${breaker.requests} requests failed`;
-  return breaker.state === 'open'
-    ? `${name}: ${colors.red('breaker open')} (${failed}), next try in ${duration(breaker.probeIn / 1_000)}${others}`
-    : `${name}: ${colors.yellow('breaker half-open')}, one delivery tries${others}`;
 }

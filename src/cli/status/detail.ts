@@ -1,0 +1,85 @@
+import type { EndpointState } from '../../delivery/endpoint-state';
+import type { StatusDetail, EndpointStatus, ListenerStatus, PendingCounts } from '../../delivery/status-detail.sql';
+import type { StreamStatus } from '../../delivery/status.sql';
+import { shortTime } from '../dlq/item';
+import { colors, duration, print, printTable } from '../output';
+import type { InstanceState } from './live';
+
+/** What `status --detailed` gives as JSON beside the summary. */
+export interface Detailed extends StatusDetail {
+  /** The leading instance's; null when none answers, and what is in its memory cannot be known. */
+  readonly leading: InstanceState | null;
+}
+
+export const leaderOf = ({ listeners }: StatusDetail): ListenerStatus | null =>
+  listeners.find(({ leads, alive }) => leads && alive) ?? null;
+
+export async function detailOf(detail: StatusDetail): Promise<Detailed> {
+  const { stateOf } = await import('./live');
+  const leader = leaderOf(detail);
+  return { ...detail, leading: leader === null ? null : await stateOf(leader) };
+}
+
+export function printDetail(detail: Detailed, { gone }: StreamStatus): void {
+  section('observers', 'nothing waits or lies dead of any', detail.observers, ({ observer, dead, ...counts }) => [
+    observer, ...pending(counts), dead === 0 ? '0' : colors.red(String(dead)),
+  ], ['observer', ...PENDING, 'dead']); // prettier-ignore
+  const breakers = breakersOf(detail);
+  section('endpoints', 'nothing waits for any, and none is in trouble', endpointsOf(detail), ({ endpoint, dead, ...counts }) => [
+    endpoint, breakers(endpoint, gone.some((one) => one.endpoint === endpoint)), inMemory(detail, endpoint), ...pending(counts), dead,
+  ], ['endpoint', 'breaker', 'for a place', ...PENDING, 'dead']); // prettier-ignore
+  if (detail.leading === null) print(colors.yellow('Breakers, and what waits in memory, are unknown: no service answers for the stream.'));
+  else if (detail.leading.source === 'heartbeat') print(colors.dim(`Breakers are as of the last heartbeat, ${duration(detail.leading.age)} ago.`)); // prettier-ignore
+  section('listeners', 'none', detail.listeners, ({ id, version, address, alive, leads, heartbeatAgeSeconds, startedAt }) => [
+    id, version, address, alive ? (leads ? colors.green('leads') : 'stands by') : colors.red('silent'), `${duration(heartbeatAgeSeconds)} ago`, shortTime(startedAt),
+  ], ['listener', 'version', 'address', 'state', 'heartbeat', 'since']); // prettier-ignore
+  section('dead letters', 'none', detail.dead, ({ kind, error, count, oldest }) => [kind, error, count, shortTime(oldest)], ['kind', 'error', 'count', 'oldest']); // prettier-ignore
+  section('open transactions', 'none is older than 10 s', detail.transactions, ({ pid, user, application, state, transactionSeconds, querySeconds }) => [
+    pid, user, application, state, duration(transactionSeconds), querySeconds === null ? null : duration(querySeconds),
+  ], ['pid', 'user', 'application', 'state', 'open for', 'query for']); // prettier-ignore
+  if (detail.transactions.length > 0)
+    print(colors.dim('Only their own changes wait for them. To end one: select pg_terminate_backend(PID), or rollback prepared GID'));
+}
+
+const PENDING = ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const;
+
+function pending(counts: PendingCounts): number[] {
+  return PENDING.map((state) => counts[state]);
+}
+
+function section<T>(
+  title: string,
+  none: string,
+  items: readonly T[],
+  row: (item: T) => (string | number | null)[],
+  head: readonly string[],
+): void {
+  print(`\n${colors.bold(title)}`);
+  if (items.length === 0) print(colors.dim(none));
+  else printTable(head, items.map(row));
+}
+
+/** Those of which something stands in PostgreSQL, and those that the leader has trouble with. */
+function endpointsOf(detail: Detailed): EndpointStatus[] {
+  const none = { queued: 0, running: 0, retrying: 0, waiting: 0, parked: 0, paused: 0, dead: 0 };
+  const troubled = [...Object.keys(detail.leading?.breakers ?? {}), ...(leaderOf(detail)?.endpoints ?? []).map(({ name }) => name)];
+  const known = new Set(detail.endpoints.map(({ endpoint }) => endpoint));
+  return [...detail.endpoints, ...[...new Set(troubled)].filter((name) => !known.has(name)).map((endpoint) => ({ endpoint, ...none }))];
+}
+
+const lastSaid = (detail: Detailed, endpoint: string): EndpointState | undefined =>
+  leaderOf(detail)?.endpoints.find(({ name }) => name === endpoint);
+
+function breakersOf(detail: Detailed): (endpoint: string, gone: boolean) => string {
+  const { leading } = detail;
+  return (endpoint, gone) => {
+    if (gone) return colors.red('gone (410)');
+    if (leading === null) return 'unknown';
+    const state = leading.breakers === null ? lastSaid(detail, endpoint)?.breaker?.state : leading.breakers[endpoint];
+    return state === undefined ? 'closed' : state === 'open' ? colors.red(state) : colors.yellow(state);
+  };
+}
+
+function inMemory(detail: Detailed, endpoint: string): string | number {
+  return detail.leading === null ? 'unknown' : (lastSaid(detail, endpoint)?.waiting ?? 0);
+}
