@@ -14,14 +14,17 @@ export async function withDatabase<T>(settings: Settings, work: (client: Client)
   try {
     return await work(client);
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === '42P01' || code === '3F000') {
-      throw new OperatorError('the database is not prepared yet', 'Run: fraiseql-observers migrate', ExitCode.connection, { cause: error });
-    }
-    throw error;
+    throw inPlainWords(error);
   } finally {
     await client.end();
   }
+}
+
+/** A table or schema of ours that is missing has one repair. */
+export function inPlainWords(error: unknown): unknown {
+  const { code } = error as { code?: string };
+  if (code !== '42P01' && code !== '3F000') return error;
+  return new OperatorError('the database is not prepared yet', 'Run: fraiseql-observers migrate', ExitCode.connection, { cause: error });
 }
 
 export async function databaseUrl(settings: Settings): Promise<string> {

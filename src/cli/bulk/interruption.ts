@@ -2,11 +2,15 @@
 export class Interruption {
   interrupted = false;
   private wake: (() => void) | null = null;
+  private tell: () => void = () => undefined;
+  /** Resolves when it happens. */
+  readonly happened = new Promise<void>((resolve) => (this.tell = resolve));
 
   private readonly onSignal = (): void => {
     if (this.interrupted) process.exit(130);
     this.interrupted = true;
     this.wake?.();
+    this.tell();
   };
 
   constructor() {
