@@ -1,7 +1,7 @@
-import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import { Command, Option, SubCommand } from 'nest-commander';
 import type { CapturePlan } from '../listener/capture/capture';
 import { ExitCode, OperatorError } from '../event/errors';
-import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
+import { configurationOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase, withDatabase } from './database';
 import { confirm } from './confirm';
 import { colors, print, printJson, printTable } from './output';
@@ -14,6 +14,8 @@ async function plans(flags: GlobalOptions): Promise<CapturePlan[]> {
 
 @SubCommand({ name: 'plan', description: 'show the SQL that capture apply would run; changes nothing' })
 class CapturePlanCommand extends ObserversCommand {
+  protected readonly examples = [['the SQL, to be looked at', 'capture plan']] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const all = await plans(flags);
     if (flags.format === 'json') return printJson(all);
@@ -26,6 +28,11 @@ class CapturePlanCommand extends ObserversCommand {
 
 @SubCommand({ name: 'apply', description: 'create or repair the capture triggers that the observers file asks for' })
 class CaptureApplyCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['ask, then do it', 'capture apply'],
+    ['in a script', 'capture apply --yes'],
+  ] as const;
+
   @Option({ flags: '-y, --yes', description: 'do not ask' })
   parseYes(): boolean {
     return true;
@@ -48,6 +55,8 @@ class CaptureApplyCommand extends ObserversCommand {
 
 @SubCommand({ name: 'list', description: 'the captured tables' })
 class CaptureListCommand extends ObserversCommand {
+  protected readonly examples = [['what is captured', 'capture list']] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const all = await plans(flags);
     if (flags.format === 'json') return printJson(all.map(({ table, entity, state, reasons }) => ({ table, entity, state, reasons })));
@@ -57,6 +66,8 @@ class CaptureListCommand extends ObserversCommand {
 
 @SubCommand({ name: 'check', description: 'exit 4 when a trigger is missing, disabled or of another version' })
 class CaptureCheckCommand extends ObserversCommand {
+  protected readonly examples = [['in a deployment: fail when the triggers differ from the file', 'capture check']] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const all = await plans(flags);
     const open = all.filter(({ state }) => state === 'missing' || state === 'drifted');
@@ -72,6 +83,8 @@ class CaptureCheckCommand extends ObserversCommand {
 
 @SubCommand({ name: 'remove', arguments: '<table>', description: 'end the capture of a table; what is in the change log stays' })
 class CaptureRemoveCommand extends ObserversCommand {
+  protected readonly examples = [['record a table no more', 'capture remove public.orders']] as const;
+
   @Option({ flags: '-y, --yes', description: 'do not ask' })
   parseYes(): boolean {
     return true;
@@ -92,12 +105,7 @@ class CaptureRemoveCommand extends ObserversCommand {
 
 const SUB_COMMANDS = [CapturePlanCommand, CaptureApplyCommand, CaptureListCommand, CaptureCheckCommand, CaptureRemoveCommand];
 
-// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'capture', description: 'which tables are recorded', subCommands: SUB_COMMANDS })
-export class CaptureCommand extends CommandRunner {
+export class CaptureCommand extends CommandGroup {
   static readonly subCommands = SUB_COMMANDS;
-
-  run(): Promise<void> {
-    this.command.help();
-  }
 }

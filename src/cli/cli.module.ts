@@ -1,7 +1,8 @@
-import { Module } from '@nestjs/common';
+import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
 import { AuditCommand, AuditVerifyCommand } from './audit.command';
 import { CaptureCommand } from './capture.command';
+import { CheckpointCommand } from './checkpoint/checkpoint.command';
 import { ConfigCommand } from './config.command';
 import { DlqCommand } from './dlq/dlq.command';
 import { DebugEventCommand } from './explain/debug-event.command';
@@ -11,9 +12,13 @@ import { LanesCommand } from './lanes.command';
 import { MetricsCommand } from './metrics/metrics.command';
 import { MigrateCommand } from './migrate.command';
 import { ObserversListingCommand } from './observers.command';
+import type { Command } from './examples';
+import { completeProgram } from './program';
 import { ReplayCommand } from './replay/replay.command';
+import { SearchCommand } from './search.command';
 import { StartCommand } from './start.command';
 import { StatusCommand } from './status.command';
+import { TailCommand } from './tail/tail.command';
 import { ValidateConfigCommand } from './validate-config.command';
 
 @Module({
@@ -27,11 +32,15 @@ import { ValidateConfigCommand } from './validate-config.command';
     CaptureCommand,
     ...CaptureCommand.subCommands,
     StatusCommand,
+    TailCommand,
     DoctorCommand,
     DebugEventCommand,
+    SearchCommand,
     MetricsCommand,
     AuditCommand,
     AuditVerifyCommand,
+    CheckpointCommand,
+    ...CheckpointCommand.subCommands,
     ReplayCommand,
     DlqCommand,
     ...DlqCommand.subCommands,
@@ -41,9 +50,11 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...LanesCommand.subCommands,
   ],
 })
-export class CliModule {
-  constructor(@InjectCommander() program: { name(name: string): unknown }) {
-    // The name that people type, also where the program is run as `node dist/src/main.js`.
-    program.name('fraiseql-observers');
+export class CliModule implements OnApplicationBootstrap {
+  constructor(@InjectCommander() readonly program: Command) {}
+
+  /** All commands are registered when their modules are initialised. */
+  onApplicationBootstrap(): void {
+    completeProgram(this.program);
   }
 }

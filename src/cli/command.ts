@@ -1,8 +1,10 @@
-import { CommandRunner, Option } from 'nest-commander';
+import { CommandRunner, Help, Option } from 'nest-commander';
 import type { CustomActions } from '../actions/custom/custom-actions';
 import type { LoadedConfiguration, LoadInput } from '../config/load';
 import type { Settings } from '../config/settings';
+import { ExitCode, OperatorError } from '../event/errors';
 import type { ObserversDefinition } from '../event/definitions';
+import { exampleLines, examplesOf, noteExamples, type Command, type Example } from './examples';
 
 export interface GlobalOptions {
   readonly config?: string;
@@ -12,6 +14,19 @@ export interface GlobalOptions {
 
 /** What every command has: the options that all take. A command loads the modules it needs when it runs: it must start in a moment. */
 export abstract class ObserversCommand extends CommandRunner {
+  /** Shown by --help; a test feeds each to the parser. */
+  protected abstract readonly examples: readonly Example[];
+
+  override setCommand(command: Command): this {
+    noteExamples(command, this.examples);
+    return super.setCommand(command);
+  }
+
+  @Help('after')
+  helpAfter(): string {
+    return exampleLines(this.examples);
+  }
+
   @Option({ flags: '-c, --config <file>', description: 'the observers file (default: observers.yaml, or OBSERVERS_CONFIG)' })
   parseConfig(value: string): string {
     return value;
@@ -22,9 +37,30 @@ export abstract class ObserversCommand extends CommandRunner {
     return value;
   }
 
-  @Option({ flags: '--verbose', description: 'more detail when something goes wrong' })
+  @Option({ flags: '--verbose', description: 'when something goes wrong, also its causes and where in the program it happened' })
   parseVerbose(): boolean {
     return true;
+  }
+}
+
+/** A command that only has others beneath it. Without options of its own: it would swallow those of its subcommands. */
+export abstract class CommandGroup extends CommandRunner {
+  /** The first example of each. */
+  @Help('after')
+  helpAfter(): string {
+    return exampleLines(this.command.commands.flatMap((command) => examplesOf(command).slice(0, 1)));
+  }
+
+  async run([given]: string[]): Promise<void> {
+    if (given === undefined) return this.command.help();
+    const { didYouMean } = await import('../config/problems');
+    const names = this.command.commands.map((command) => command.name());
+    const path = `${this.command.name()} ${given}`;
+    throw new OperatorError(
+      `unknown command '${path}'${didYouMean(given, names)}`,
+      `What there is: ${names.map((name) => `${this.command.name()} ${name}`).join(', ')}`,
+      ExitCode.error,
+    );
   }
 }
 

@@ -1,13 +1,15 @@
-import { Command, CommandRunner, SubCommand } from 'nest-commander';
+import { Command, SubCommand } from 'nest-commander';
 import type { RecordedVersion } from '../checkpoint/config-period.sql';
 import { ExitCode, OperatorError } from '../event/errors';
-import { configurationOf, loadInputOf, ObserversCommand, type GlobalOptions } from './command';
+import { configurationOf, loadInputOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { shortTime } from './dlq/item';
 import { colors, print, printJson, printTable } from './output';
 
 @SubCommand({ name: 'list', description: 'every setting: its value, where it comes from, what it means' })
 export class ConfigListCommand extends ObserversCommand {
+  protected readonly examples = [['every setting, and where its value comes from', 'config list']] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { describeSettings } = await import('../config/describe');
     const settings = describeSettings(await configurationOf(flags));
@@ -21,6 +23,8 @@ export class ConfigListCommand extends ObserversCommand {
 
 @SubCommand({ name: 'history', description: 'the versions of the observers file that services have run with, newest first' })
 export class ConfigHistoryCommand extends ObserversCommand {
+  protected readonly examples = [['the versions that have led', 'config history']] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { readVersions } = await import('../checkpoint/config-period.sql');
     const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
@@ -40,6 +44,11 @@ export class ConfigHistoryCommand extends ObserversCommand {
   description: 'what changed between two versions, or from the current version to the file',
 })
 export class ConfigDiffCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['from the version that leads to the file', 'config diff'],
+    ['between two versions', 'config diff 3 4'],
+  ] as const;
+
   async run([from, to]: string[], flags: GlobalOptions): Promise<void> {
     const { createTwoFilesPatch } = await import('diff');
     const { readVersions } = await import('../checkpoint/config-period.sql');
@@ -86,12 +95,7 @@ function coloured(line: string): string {
 
 const SUB_COMMANDS = [ConfigListCommand, ConfigHistoryCommand, ConfigDiffCommand];
 
-// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'config', description: 'the effective configuration, and what it was', subCommands: SUB_COMMANDS })
-export class ConfigCommand extends CommandRunner {
+export class ConfigCommand extends CommandGroup {
   static readonly subCommands = SUB_COMMANDS;
-
-  run(): Promise<void> {
-    this.command.help();
-  }
 }

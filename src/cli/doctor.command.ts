@@ -11,6 +11,11 @@ import { colors, counted, print, printJson } from './output';
   description: 'look at everything that is known to go wrong, each with the command that repairs it; exit 1 when something is',
 })
 export class DoctorCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['everything that is known to go wrong', 'doctor'],
+    ['for a monitor', 'doctor --format json'],
+  ] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { examine } = await import('../doctor/examine');
     const findings = await onDatabase(flags, async (client, settings) => {

@@ -1,7 +1,10 @@
 import { createColors } from 'picocolors';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 
-/** Ends a command: what is wrong and what to do on stderr, the exit code by its kind. A stack is shown for our own mistakes only. */
+/**
+ * Ends a command: what is wrong and what to do on stderr, the exit code by its kind. A stack is shown for our own mistakes, and with
+ * --verbose, which is looked for here because flags may be what is wrong.
+ */
 export function fail(error: unknown): never {
   const colors = createColors(process.stderr.isTTY);
   // commander has printed its own usage errors, and exits 0 for --help and --version by throwing too.
@@ -9,9 +12,15 @@ export function fail(error: unknown): never {
   if (typeof code === 'string' && code.startsWith('commander.')) process.exit(Number(exitCode) === 0 ? ExitCode.ok : ExitCode.error);
   if (error instanceof OperatorError) {
     process.stderr.write(`${colors.red('error')}: ${error.message}\n${error.remedy === '' ? '' : `${colors.cyan('→')} ${error.remedy}\n`}`);
+    if (process.argv.includes('--verbose')) process.stderr.write(`${stackOf(error)}\n`);
     process.exit(error.exitCode);
   }
-  const stack = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
-  process.stderr.write(`${colors.red('unexpected error')}: ${stack}\n`);
+  process.stderr.write(`${colors.red('unexpected error')}: ${stackOf(error)}\n`);
   process.exit(ExitCode.error);
+}
+
+/** Where it was thrown, and where its causes were. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error) || error.stack === undefined) return messageOf(error);
+  return error.cause === undefined ? error.stack : `${error.stack}\ncaused by: ${stackOf(error.cause)}`;
 }

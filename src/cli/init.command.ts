@@ -6,6 +6,11 @@ import { print } from './output';
 
 @Command({ name: 'init', arguments: '[file]', description: 'write an observers file to begin with' })
 export class InitCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['observers.yaml, with comments', 'init'],
+    ['under another name', 'init config/observers.yaml'],
+  ] as const;
+
   async run([file = 'observers.yaml']: string[]): Promise<void> {
     const { INIT_FILE } = await import('../config/init-file');
     try {

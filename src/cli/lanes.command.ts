@@ -1,9 +1,9 @@
 import { userInfo } from 'node:os';
-import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import { Command, Option, SubCommand } from 'nest-commander';
 import type { Client } from 'pg';
 import type { HeldLane, LaneFilter, LaneRepair } from '../delivery/lane-repair.sql';
 import { ExitCode, OperatorError } from '../event/errors';
-import { ObserversCommand, type GlobalOptions } from './command';
+import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
 import { onDatabase } from './database';
 import { colors, cut, duration, print, printJson, printTable } from './output';
@@ -60,6 +60,11 @@ const PAGE = 50;
 
 @SubCommand({ name: 'list', description: 'lanes of strict observers that something holds up: parked ones first, with what they wait for' })
 class LanesListCommand extends LanesSubCommand {
+  protected readonly examples = [
+    ['what holds up which entity', 'lanes list'],
+    ['of one observer', 'lanes list --observer order-shipped'],
+  ] as const;
+
   @Option({ flags: '--limit <count>', description: `at most so many (default ${PAGE})` })
   parseLimit(value: string): number {
     return wholeNumber('--limit', value);
@@ -101,6 +106,8 @@ function row({
 
 @SubCommand({ name: 'resume', description: 'try the heads of parked or waiting lanes once more, now; what fails again parks again' })
 class LanesResumeCommand extends LanesRepairCommand {
+  protected readonly examples = [['try the heads of one observer again', 'lanes resume --observer order-shipped']] as const;
+
   async run(_args: string[], flags: RepairFlags): Promise<void> {
     const { resumeLanes } = await import('../delivery/lane-repair.sql');
     const lanes = await onChosen(flags, 'Try the heads of', (client, stream) => resumeLanes(client, stream, filterOf(flags)));
@@ -111,6 +118,8 @@ class LanesResumeCommand extends LanesRepairCommand {
 
 @SubCommand({ name: 'skip', description: 'give the heads up for good (on record as skipped), so that what is behind them goes on' })
 class LanesSkipCommand extends LanesRepairCommand {
+  protected readonly examples = [['give the head of one lane up, and go on', 'lanes skip --entity-type Order --entity-key 42']] as const;
+
   run(_args: string[], flags: RepairFlags): Promise<void> {
     return repair(flags, 'skip', 'Give up the heads of');
   }
@@ -118,6 +127,10 @@ class LanesSkipCommand extends LanesRepairCommand {
 
 @SubCommand({ name: 'dead-letter', description: 'move the heads to the dead letter queue, so that what is behind them goes on' })
 class LanesDeadLetterCommand extends LanesRepairCommand {
+  protected readonly examples = [
+    ['put the head of one lane among the dead letters, and go on', 'lanes dead-letter --entity-type Order --entity-key 42'],
+  ] as const;
+
   @Option({ flags: '--whole-lane', description: 'and everything that waits behind them' })
   parseWholeLane(): boolean {
     return true;
@@ -178,12 +191,7 @@ function wholeNumber(flag: string, value: string): number {
 
 const SUB_COMMANDS = [LanesListCommand, LanesResumeCommand, LanesSkipCommand, LanesDeadLetterCommand];
 
-// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'lanes', description: 'lanes of strict observers that something holds up', subCommands: SUB_COMMANDS })
-export class LanesCommand extends CommandRunner {
+export class LanesCommand extends CommandGroup {
   static readonly subCommands = SUB_COMMANDS;
-
-  run(): Promise<void> {
-    this.command.help();
-  }
 }

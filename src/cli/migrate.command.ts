@@ -11,6 +11,12 @@ interface MigrateFlags extends GlobalOptions {
 
 @Command({ name: 'migrate', description: 'prepare the database; what is applied stays, and it can be run again at any time' })
 export class MigrateCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['apply what is pending', 'migrate'],
+    ['in a deployment: fail when something is', 'migrate --check'],
+    ['everything that there is, as JSON', 'migrate --list --format json'],
+  ] as const;
+
   @Option({ flags: '--check', description: 'change nothing; exit 4 when a migration is pending' })
   parseCheck(): boolean {
     return true;

@@ -1,10 +1,10 @@
-import { Command, CommandRunner, Option, SubCommand } from 'nest-commander';
+import { Command, Option, SubCommand } from 'nest-commander';
 import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
 import type { PausedObserver } from '../delivery/pauses.sql';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode, OperatorError } from '../event/errors';
-import { configurationOf, definitionReader, ObserversCommand, type GlobalOptions } from './command';
+import { configurationOf, definitionReader, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { operator, shortTime } from './dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from './output';
@@ -29,6 +29,8 @@ async function requireObserver(client: Client, settings: Settings, flags: Global
 
 @SubCommand({ name: 'list', description: 'the observers of the running configuration, whether they are paused, and what waits of them' })
 class ObserversListCommand extends ObserversCommand {
+  protected readonly examples = [['all of them, and what waits of each', 'observers list']] as const;
+
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { countByObserver } = await import('../delivery/observer-counts.sql');
     const { readPaused } = await import('../delivery/pauses.sql');
@@ -66,6 +68,10 @@ function shown({ since, by, reason }: PausedObserver): string {
 
 @SubCommand({ name: 'pause', arguments: '<name>', description: 'nothing more is sent for it; what it would have sent waits, in order' })
 class ObserversPauseCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['hold one back; what it would have sent waits', 'observers pause order-shipped --reason "the warehouse moves"'],
+  ] as const;
+
   @Option({ flags: '--reason <text>', description: 'for those who find it paused' })
   parseReason(value: string): string {
     return value;
@@ -86,6 +92,8 @@ class ObserversPauseCommand extends ObserversCommand {
 
 @SubCommand({ name: 'resume', arguments: '<name>', description: 'lets a paused observer go on with what has waited, in order' })
 class ObserversResumeCommand extends ObserversCommand {
+  protected readonly examples = [['let it go on', 'observers resume order-shipped']] as const;
+
   async run(args: string[], flags: GlobalOptions): Promise<void> {
     const { resumeObserver } = await import('../delivery/pauses.sql');
     const { countByObserver } = await import('../delivery/observer-counts.sql');
@@ -107,12 +115,7 @@ class ObserversResumeCommand extends ObserversCommand {
 
 const SUB_COMMANDS = [ObserversListCommand, ObserversPauseCommand, ObserversResumeCommand];
 
-// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'observers', description: 'who observes what; pausing and resuming them', subCommands: SUB_COMMANDS })
-export class ObserversListingCommand extends CommandRunner {
+export class ObserversListingCommand extends CommandGroup {
   static readonly subCommands = SUB_COMMANDS;
-
-  run(): Promise<void> {
-    this.command.help();
-  }
 }

@@ -9,6 +9,12 @@ interface StartFlags extends GlobalOptions {
 
 @Command({ name: 'start', description: 'run the service: read the stream, deliver, serve the probes' })
 export class StartCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['with the observers file of this folder', 'start'],
+    ['with the triggers brought to what the file says', 'start --apply --config observers.yaml'],
+    ['a demonstration that needs nothing', 'start --demo'],
+  ] as const;
+
   @Option({ flags: '--demo', description: 'embedded PostgreSQL, a demo schema and a receiver; shows one delivery, then goes on' })
   parseDemo(): boolean {
     return true;

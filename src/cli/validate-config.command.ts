@@ -5,6 +5,11 @@ import { colors, print, printJson } from './output';
 
 @Command({ name: 'validate-config', arguments: '[file]', description: 'check an observers file: every problem at once, with its place' })
 export class ValidateConfigCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['the file that the service would take', 'validate-config'],
+    ['another one, and what it comes to', 'validate-config staging.yaml --detailed'],
+  ] as const;
+
   @Option({ flags: '--detailed', description: 'say what each observer will do' })
   parseDetailed(): boolean {
     return true;

@@ -1,4 +1,5 @@
-import { Command, CommandRunner } from 'nest-commander';
+import { Command } from 'nest-commander';
+import { CommandGroup } from '../command';
 import { DlqListCommand } from './list.command';
 import { DlqRemoveCommand } from './remove.command';
 import { DlqRetryAllCommand } from './retry-all.command';
@@ -8,12 +9,7 @@ import { DlqStatsCommand } from './stats.command';
 
 const SUB_COMMANDS = [DlqListCommand, DlqShowCommand, DlqRetryCommand, DlqRetryAllCommand, DlqRemoveCommand, DlqStatsCommand];
 
-// Without options of its own: it would swallow those of its subcommands.
 @Command({ name: 'dlq', description: 'the dead letter queue', subCommands: SUB_COMMANDS })
-export class DlqCommand extends CommandRunner {
+export class DlqCommand extends CommandGroup {
   static readonly subCommands = SUB_COMMANDS;
-
-  run(): Promise<void> {
-    this.command.help();
-  }
 }

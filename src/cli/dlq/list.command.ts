@@ -8,6 +8,12 @@ const DEFAULT_LIMIT = 50;
 
 @SubCommand({ name: 'list', description: 'what could not be delivered, newest first' })
 export class DlqListCommand extends FilteredCommand {
+  protected readonly examples = [
+    ['the newest', 'dlq list'],
+    ['what timed out within two hours', 'dlq list --error timeout --after 2h'],
+    ['as JSON, a hundred', 'dlq list --limit 100 --format json'],
+  ] as const;
+
   async run(_args: string[], flags: FilterFlags): Promise<void> {
     const { listDeadLetters } = await import('../../delivery/dead-letters.sql');
     const filter = filterOf(flags);

@@ -19,6 +19,11 @@ interface RemoveFlags extends SetFlags {
   description: 'discard one item, or many as retry-all does; they stay on record, with who did it and why',
 })
 export class DlqRemoveCommand extends SetCommand {
+  protected readonly examples = [
+    ['give one up', 'dlq remove 5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d'],
+    ['which of many, changing nothing', 'dlq remove --observer order-shipped --before 2026-01-31 --dry-run'],
+  ] as const;
+
   @Option({ flags: '--reason <text>', description: 'why, for the history of the items' })
   parseReason(value: string): string {
     return value;

@@ -20,6 +20,11 @@ interface RetryAllFlags extends SetFlags {
 
 @SubCommand({ name: 'retry-all', description: 'try many once more: --dry-run shows them and gives a token, --token acts on exactly these' })
 export class DlqRetryAllCommand extends SetCommand {
+  protected readonly examples = [
+    ['which, and a token for exactly these', 'dlq retry-all --observer order-shipped --error timeout --dry-run'],
+    ['these, ten a second', 'dlq retry-all --token TOKEN --rate 10/s --yes'],
+  ] as const;
+
   @Option({ flags: '--rate <rate>', description: 'at most so many, such as 50/s' })
   parseRate(value: string): Rate {
     return parseRate(value);

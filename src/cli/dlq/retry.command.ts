@@ -14,6 +14,11 @@ interface RetryFlags extends GlobalOptions {
 
 @SubCommand({ name: 'retry', arguments: '<id>', description: 'try one item once more, and say what came of it' })
 export class DlqRetryCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['one item, and what came of it', 'dlq retry 5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d'],
+    ['for a script', 'dlq retry 5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d --format json'],
+  ] as const;
+
   @Option(CONFIG_CHOICE)
   parseConfigVersion(value: string): string {
     return value;

@@ -7,6 +7,8 @@ import { idFrom, notFound, shortTime } from './item';
 
 @SubCommand({ name: 'show', arguments: '<id>', description: 'one item: the event, every try, what people did to it' })
 export class DlqShowCommand extends ObserversCommand {
+  protected readonly examples = [['everything about one item', 'dlq show 5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d']] as const;
+
   async run(args: string[], flags: GlobalOptions): Promise<void> {
     const { showDeadLetter } = await import('../../delivery/dead-letters.sql');
     const id = idFrom(args);

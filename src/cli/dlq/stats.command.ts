@@ -13,6 +13,11 @@ interface StatsFlags extends FilterFlags {
 
 @SubCommand({ name: 'stats', description: 'how many there are, by observer and by kind of error, and how old they are' })
 export class DlqStatsCommand extends FilteredCommand {
+  protected readonly examples = [
+    ['by observer and error', 'dlq stats'],
+    ['by error, of the last day', 'dlq stats --by-error --after 24h'],
+  ] as const;
+
   @Option({ flags: '--by-observer', description: 'a line for each observer' })
   parseByObserver(): boolean {
     return true;

@@ -27,6 +27,13 @@ const MOST = 1_000;
   description: 'why an event did, or did not, cause what it should: every observer with its reason, every delivery with its tries',
 })
 export class DebugEventCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['the last events, a line each', 'debug-event --history 20'],
+    ['of one entity', 'debug-event --history 20 --entity-type Order --entity-key 42'],
+    ['why an event did, or did not, cause what it should', 'debug-event --event-id 1234'],
+    ['by the configuration that runs now', 'debug-event --event-id 0198c1d2-7a3b-7c4d-8e5f-6a7b8c9d0e1f --current'],
+  ] as const;
+
   @Option({ flags: '--event-id <id>', description: 'the id in the body of its webhooks, or a change number' })
   parseEventId(value: string): string {
     if (isUuid(value) || /^\d{1,15}$/.test(value)) return value.toLowerCase();

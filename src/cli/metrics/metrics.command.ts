@@ -18,6 +18,12 @@ const TIMEOUT = 5_000;
 
 @Command({ name: 'metrics', description: 'what the running service has counted: rates, latencies, failures, cache hits' })
 export class MetricsCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['a summary', 'metrics'],
+    ['one metric as it is scraped', 'metrics --metric observer_lag_seconds'],
+    ['what each means', 'metrics --help-metrics'],
+  ] as const;
+
   @Option({ flags: '--metric <name>', description: 'the series of one metric, as they are scraped' })
   parseMetric(value: string): string {
     return value;

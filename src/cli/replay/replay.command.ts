@@ -16,6 +16,12 @@ const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before
   description: 'send stored events to observers once more: --dry-run shows which and gives a token, --token does it',
 })
 export class ReplayCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['what would be sent, and a token for exactly that', 'replay --observer order-shipped --after 2h --dry-run'],
+    ['that, fifty a second', 'replay --token TOKEN --rate 50/s --yes'],
+    ['one event', 'replay --observer order-shipped --event 0198c1d2-7a3b-7c4d-8e5f-6a7b8c9d0e1f --dry-run'],
+  ] as const;
+
   @Option({ flags: '--observer <names>', description: 'these observers, separated by commas' })
   parseObserver(value: string): string {
     return value;

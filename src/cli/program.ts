@@ -1,0 +1,38 @@
+import { exampleLines, type Command, type Example } from './examples';
+
+const FIRST_STEPS: readonly Example[] = [
+  ['see it work, with a database of its own', 'start --demo'],
+  ['a file to begin with, and whether it is right', 'init'],
+  ['prepare the database', 'migrate'],
+  ['what is going on', 'status'],
+  ['why an event did not cause what it should', 'debug-event --history 20'],
+];
+
+/** What the whole program has, once all commands are there. */
+export function completeProgram(program: Command): void {
+  // The name that people type, also where the program is run as `node dist/src/main.js`.
+  program.name('fraiseql-observers').addHelpText('after', () => exampleLines(FIRST_STEPS));
+  takeGlobalOptions(program);
+  refuseExcess(program);
+}
+
+/** `--config`, `--format` and `--verbose` may stand before the command as well as behind it, where they win. */
+function takeGlobalOptions(program: Command): void {
+  const some = program.commands.find(({ options }) => options.length > 0);
+  for (const name of ['config', 'format', 'verbose']) {
+    const option = some?.options.find((one) => one.attributeName() === name);
+    if (option !== undefined) program.addOption(option);
+  }
+  program.hook('preAction', (_program, command) => {
+    for (const [name, value] of Object.entries(program.opts()))
+      if (command.getOptionValueSource(name) === undefined) command.setOptionValueWithSource(name, value, 'cli');
+  });
+}
+
+/** An argument that nobody reads is a mistake; what a group makes of an unknown one is its own affair. */
+function refuseExcess(parent: Command): void {
+  for (const command of parent.commands) {
+    if (command.commands.length === 0) command.allowExcessArguments(false);
+    else refuseExcess(command);
+  }
+}
