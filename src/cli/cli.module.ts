@@ -3,6 +3,7 @@ import { InjectCommander } from 'nest-commander';
 import { AuditCommand, AuditVerifyCommand } from './audit.command';
 import { CaptureCommand } from './capture.command';
 import { CheckpointCommand } from './checkpoint/checkpoint.command';
+import { CompletionCommand } from './completion/completion.command';
 import { ConfigCommand } from './config.command';
 import { DlqCommand } from './dlq/dlq.command';
 import { DebugEventCommand } from './explain/debug-event.command';
@@ -48,6 +49,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...ObserversListingCommand.subCommands,
     LanesCommand,
     ...LanesCommand.subCommands,
+    CompletionCommand,
   ],
 })
 export class CliModule implements OnApplicationBootstrap {

@@ -19,7 +19,7 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   table.push(...texts);
-  print(table.toString());
+  print(table.toString().replaceAll(/ +$/gm, ''));
 }
 
 const BETWEEN = 2;

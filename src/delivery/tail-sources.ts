@@ -3,9 +3,9 @@ export interface TailSource {
   /** An expression for each of ENTRY_COLUMNS that the table has; the others are null. */
   readonly columns: Readonly<Record<string, string>>;
   readonly from: string;
-  /** The transaction that wrote the row, and as the index has it. */
+  /** The transaction that wrote the row, and how its index compares it: with an xid8, or with its number. */
   readonly xid: string;
-  readonly indexed: (xid: string) => string;
+  readonly indexed: 'xid8' | 'number';
   /** Where the row stands: different for each row of a transaction. */
   readonly place: string;
   /** Newest first, by an index. */
@@ -40,13 +40,11 @@ const OF_CHANGE = {
   operation: 'lower(l.modification_type)',
 };
 
-const asItIs = (xid: string): string => `${xid}::text::xid8`;
-
 const EVENTS: TailSource = {
   columns: { ...OF_CHANGE, kind: "'event'", at: 'l.created_at', change: 'l.pk_entity_change_log' },
   from: 'core.tb_entity_change_log l',
   xid: 'l.change_xid',
-  indexed: asItIs,
+  indexed: 'xid8',
   place: 'lpad(l.pk_entity_change_log::text, 20)',
   newest: 'l.pk_entity_change_log',
   where: 'true',
@@ -70,8 +68,8 @@ const ATTEMPTS: TailSource = {
   },
   from: 'observers.attempt a left join core.tb_entity_change_log l on l.pk_entity_change_log = a.change_number',
   xid: 'a.attempt_xid',
-  // The BRIN index is on the number.
-  indexed: (xid) => `(${xid}::text)::bigint`,
+  // By the BRIN index.
+  indexed: 'number',
   // Nothing updates an attempt, so that it stays where it is.
   place: "lpad(a.tableoid::text, 10) || ' ' || a.ctid::text",
   newest: 'a.change_number',
@@ -98,7 +96,7 @@ const DEAD_LETTERS: TailSource = {
   },
   from: 'observers.dead_letter d left join core.tb_entity_change_log l on l.pk_entity_change_log = d.change_number',
   xid: 'd.changed_xid',
-  indexed: asItIs,
+  indexed: 'xid8',
   place: 'd.id::text',
   newest: 'd.died_at',
   // A death that follows a try is that try's line, and so is a redrive that succeeded.
@@ -119,7 +117,7 @@ const QUARANTINE: TailSource = {
   },
   from: 'observers.quarantine q left join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number',
   xid: 'q.changed_xid',
-  indexed: asItIs,
+  indexed: 'xid8',
   place: 'lpad(q.change_number::text, 20)',
   newest: 'q.change_number',
   where: 'true',

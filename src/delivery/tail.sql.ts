@@ -72,19 +72,24 @@ const matches = (first: number): string => `
 const valuesOf = ({ observer, action, entityType, outcome }: TailFilter): (string | null)[] => [observer, action, entityType, outcome];
 
 const TARGET = 'coalesce($2::pg_snapshot, pg_current_snapshot())';
-const LEAST = '(greatest((pg_snapshot_xmax($1::pg_snapshot)::text)::bigint, $3::bigint))';
+const LEAST = 'greatest((pg_snapshot_xmax($1::pg_snapshot)::text)::bigint, $3::bigint)';
+const numberOf = (xid: string): string => `(${xid}::text)::bigint`;
 
 // Each source twice: what is at or above xmax(previous), a range of its index, and what was under way then, transaction by transaction.
 // What is visible in the target is also below its xmax: rows with transactions of another cluster (a restore) are not new for ever.
 const newOf = (source: TailSource, number: number): string => {
   const { from, xid, indexed, place, where } = source;
   const select = (condition: string): string => `
-    select ${rowOf(source)}, (${xid}::text)::bigint as xnum, ${number} as source, (${place}) collate "C" as place
+    select ${rowOf(source)}, ${numberOf(xid)} as xnum, ${number} as source, (${place}) collate "C" as place
     from ${from} where ${condition} and pg_visible_in_snapshot(${xid}, ${TARGET}) and ${where}`;
+  const [since, of] =
+    indexed === 'number'
+      ? [`${numberOf(xid)} >= ${LEAST}`, `${numberOf(xid)} = ${numberOf('x.xid')}`]
+      : [`${xid} >= ((${LEAST})::text)::xid8`, `${xid} = x.xid`];
   return `
-    (${select(`${indexed(xid)} >= ${indexed(LEAST)}`)})
+    (${select(since)})
     union all
-    (select s.* from pg_snapshot_xip($1::pg_snapshot) as x(xid) cross join lateral (${select(`${indexed(xid)} = ${indexed('x.xid')}`)} offset 0) s)`;
+    (select s.* from pg_snapshot_xip($1::pg_snapshot) as x(xid) cross join lateral (${select(of)} offset 0) s)`;
 };
 
 const NEW = `
@@ -105,11 +110,15 @@ export interface TailPage {
   readonly xid: string | null;
 }
 
-/** What is new, in the order of transactions. Runs alone in its transaction, at READ COMMITTED, as the stream's reader does. */
+/** What is new, in the order of transactions. */
 export async function readNew(client: ClientBase, cursor: TailCursor, filter: TailFilter, limit: number): Promise<TailPage> {
   const { previous, target, after } = cursor;
   const values = [previous, target, after?.xid ?? null, after?.source ?? null, after?.place ?? null, limit, ...valuesOf(filter)];
+  // At READ COMMITTED, where each statement has a snapshot of its own. Every source has its index; a planner that knows little of the
+  // tables would rather read them whole.
+  await client.query('begin transaction isolation level read committed read only; set local enable_seqscan = off');
   const { rows } = await client.query<NewRow>(NEW, values);
+  await client.query('commit');
   const window = rows[0]?.target ?? '';
   const found = rows.filter(({ xid }) => (xid as string | null) !== null);
   const last = found.at(-1);

