@@ -12,8 +12,22 @@ const FIRST_STEPS: readonly Example[] = [
 export function completeProgram(program: Command): void {
   // The name that people type, also where the program is run as `node dist/src/main.js`.
   program.name('fraiseql-observers').addHelpText('after', () => exampleLines(FIRST_STEPS));
+  checkChoices(program);
   takeGlobalOptions(program);
   refuseExcess(program);
+}
+
+/** An option's own parser takes the place of commander's, which is what knows the choices. */
+function checkChoices(parent: Command): void {
+  for (const option of parent.options) {
+    const { argChoices, parseArg } = option;
+    if (argChoices === undefined) continue;
+    option.argParser((value: string, previous: unknown) => {
+      if (argChoices.includes(value)) return parseArg === undefined ? value : parseArg(value, previous);
+      throw Object.assign(new Error(`Allowed choices are ${argChoices.join(', ')}.`), { code: 'commander.invalidArgument' });
+    });
+  }
+  for (const command of parent.commands) checkChoices(command);
 }
 
 /** `--config`, `--format` and `--verbose` may stand before the command as well as behind it, where they win. */
