@@ -6,15 +6,19 @@ import { createColors } from 'picocolors';
 
 export const colors = createColors(process.stdout.isTTY);
 
-/** A table without lines. On a terminal it is as wide as that, and what does not fit ends with …; in a pipe nothing is cut. */
+/**
+ * A table without lines. On a terminal it is as wide as that: what does not fit ends with …, ids and times never; where not even that
+ * fits, each row is a record of its own, as psql does it. In a pipe nothing is cut.
+ */
 export function printTable(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): void {
-  const chars = Object.fromEntries(BORDERS.map((part) => [part, '']));
   const texts = rows.map((row) => row.map((cell) => (cell === null ? '–' : String(cell))));
   const room = process.stdout.isTTY ? process.stdout.columns : Infinity;
-  const colWidths = fittingWidths([[...head], ...texts], room);
+  const layout = layoutOf(head, texts, room);
+  if (layout.as === 'records') return printRecords(head, texts, room);
+  const chars = Object.fromEntries(BORDERS.map((part) => [part, '']));
   const table = new Table({
     head: head.map((text) => colors.bold(text)),
-    ...(colWidths === null ? {} : { colWidths }),
+    ...(layout.widths === null ? {} : { colWidths: layout.widths }),
     chars: { ...chars, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
@@ -22,25 +26,37 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
   print(table.toString().replaceAll(/ +$/gm, ''));
 }
 
-const BETWEEN = 2;
-/** Less tells nobody anything. */
-const NARROWEST = 6;
+function printRecords(head: readonly string[], rows: readonly (readonly string[])[], room: number): void {
+  const label = Math.max(...head.map((text) => text.length));
+  const record = (row: readonly string[]): string =>
+    row.map((cell, column) => `${colors.dim((head[column] ?? '').padEnd(label))}  ${cut(cell, room - label - 2)}`).join('\n');
+  print(rows.map(record).join('\n\n'));
+}
 
-/**
- * Widths with which the rows have room: the widest columns give, all to the same width. Ids and times, which are of no use when they are
- * cut, are never the widest for long.
- *
- * @returns null when everything has room as it is
- */
-export function fittingWidths(rows: readonly (readonly string[])[], room: number): number[] | null {
-  const wide = (column: number): number => Math.max(...rows.map((row) => widthOf(row[column] ?? '')));
-  const widths = (rows[0] ?? []).map((_, column) => wide(column));
-  const available = room - BETWEEN * (widths.length - 1);
-  const taken = (limit: number): number => widths.reduce((sum, width) => sum + Math.min(width, limit), 0);
-  if (taken(Infinity) <= available) return null;
+const BETWEEN = 2;
+/** Less of a text tells nobody anything. */
+const NARROWEST = 12;
+/** Of no use when it is cut: ids, names, times. */
+const WHOLE = /^(\S{0,40}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$/;
+
+export type Layout =
+  { readonly as: 'table'; /** Null: as wide as its texts. */ readonly widths: number[] | null } | { readonly as: 'records' };
+
+/** How rows have room: the widest of the columns that may be cut give, all to the same width. */
+export function layoutOf(head: readonly string[], rows: readonly (readonly string[])[], room: number): Layout {
+  const columns = head.map((title, column) => {
+    const cells = rows.map((row) => row[column] ?? '');
+    const whole = cells.every((cell) => WHOLE.test(stripVTControlCharacters(cell)));
+    return { width: Math.max(...[title, ...cells].map(widthOf)), whole };
+  });
+  const available = room - BETWEEN * (columns.length - 1);
+  const widths = (limit: number): number[] => columns.map(({ width, whole }) => (whole ? width : Math.min(width, limit)));
+  const fits = (limit: number): boolean => widths(limit).reduce((sum, width) => sum + width, 0) <= available;
+  if (fits(Infinity)) return { as: 'table', widths: null };
+  if (!fits(NARROWEST)) return { as: 'records' };
   let limit = NARROWEST;
-  while (taken(limit + 1) <= available) limit++;
-  return widths.map((width) => Math.min(width, limit));
+  while (fits(limit + 1)) limit++;
+  return { as: 'table', widths: widths(limit) };
 }
 
 /** Columns of a terminal that a text takes, its colours none. */

@@ -1,34 +1,24 @@
-import { fittingWidths } from '../../../src/cli/output';
+import { layoutOf } from '../../../src/cli/output';
 import { seenUpTo } from '../../../src/cli/tail/follower';
 
+const ID = '01a214b9-6fb4-73f9-b727-0828f1af2d6c';
+
 test('a table that has room is left alone', () => {
-  expect(
-    fittingWidths(
-      [
-        ['id', 'message'],
-        ['1', 'short'],
-      ],
-      80,
-    ),
-  ).toBeNull();
-  expect(fittingWidths([['id'], ['x'.repeat(500)]], Infinity)).toBeNull();
+  expect(layoutOf(['id', 'message'], [['1', 'short']], 80)).toEqual({ as: 'table', widths: null });
+  expect(layoutOf(['id'], [['x'.repeat(500)]], Infinity)).toEqual({ as: 'table', widths: null });
 });
 
-test('the widest columns give until the rows fit, and those that are narrow stay whole', () => {
-  const widths = fittingWidths(
-    [
-      ['id', 'entity', 'message'],
-      ['1', 'Order 42', 'm'.repeat(200)],
-    ],
-    60,
-  );
-  expect(widths).toEqual([2, 8, 46]);
-  expect(widths!.reduce((sum, width) => sum + width, 2 * 2)).toBe(60);
+test('texts give until the rows fit, and ids and times stay whole', () => {
+  const layout = layoutOf(['id', 'died', 'entity', 'message'], [[ID, '2026-11-25 22:00:26', 'Order 42', 'm '.repeat(100)]], 100);
+  expect(layout).toEqual({ as: 'table', widths: [36, 19, 8, 31] });
 });
 
-test('a column is never narrower than anybody could read, and colours take no room', () => {
-  expect(fittingWidths([['a'.repeat(50), 'b'.repeat(50)]], 4)).toEqual([6, 6]);
-  expect(fittingWidths([['\u001b[31mred\u001b[39m', 'x']], 6)).toBeNull();
+test('where not even that fits, each row is a record of its own', () => {
+  expect(layoutOf(['id', 'died', 'message'], [[ID, '2026-11-25 22:00:26', 'm '.repeat(100)]], 60)).toEqual({ as: 'records' });
+});
+
+test('colours take no room', () => {
+  expect(layoutOf(['a', 'b'], [['\u001b[31mred\u001b[39m', 'x']], 6)).toEqual({ as: 'table', widths: null });
 });
 
 test('after a crash of the server only what was shown counts as seen', () => {
