@@ -8,10 +8,12 @@ const FIRST_STEPS: readonly Example[] = [
   ['why an event did not cause what it should', 'debug-event --history 20'],
 ];
 
+const EXIT_CODES = 'Exit codes: 0 ok, 1 error, 2 configuration, 3 connection, 4 validation failed, 5 not found';
+
 /** What the whole program has, once all commands are there. */
 export function completeProgram(program: Command): void {
   // The name that people type, also where the program is run as `node dist/src/main.js`.
-  program.name('fraiseql-observers').addHelpText('after', () => exampleLines(FIRST_STEPS));
+  program.name('fraiseql-observers').addHelpText('after', () => `${exampleLines(FIRST_STEPS)}\n\n${EXIT_CODES}`);
   checkChoices(program);
   takeGlobalOptions(program);
   refuseExcess(program);
