@@ -30,13 +30,16 @@ afterEach(async () => {
   await database.drop();
 });
 
+/** Milliseconds in which a program is started, on a machine that has much else to do. */
+const START = 45_000;
+
 /** Follows from now on; resolves when its place is taken. */
 async function follow(...more: string[]): Promise<Running> {
   const running = program.launch(['tail', '-n', '0', '--format', 'json', ...more]);
   tail = running;
   const looked =
     "select from pg_stat_activity where application_name = 'fraiseql-observers tail' and datname = current_database() and query = 'commit'";
-  await eventually(() => database.query(looked), (rows) => rows.length === 1); // prettier-ignore
+  await eventually(() => database.query(looked), (rows) => rows.length === 1, START); // prettier-ignore
   return running;
 }
 
@@ -47,7 +50,7 @@ const entriesOf = (running: Running): TailEntry[] =>
     .filter((line) => line.startsWith('{') && line.endsWith('}'))
     .map((line) => JSON.parse(line) as TailEntry);
 const shown = (running: Running, holds: (entries: TailEntry[]) => boolean): Promise<TailEntry[]> =>
-  eventually(() => Promise.resolve(entriesOf(running)), holds);
+  eventually(() => Promise.resolve(entriesOf(running)), holds, START);
 const keysOf = (entries: readonly TailEntry[]): (string | null)[] => entries.map(({ entityKey }) => entityKey);
 
 const write = (keys: readonly string[], on: { query(sql: string, values: unknown[]): Promise<unknown> } = database): Promise<unknown> =>
@@ -136,7 +139,8 @@ observers:
   const [letter] = await database.query<{ id: string }>("select id from observers.dead_letter where observer = 'broken'");
   expect((await program.run(['dlq', 'remove', letter!.id, '--force'])).code).toBe(0);
   await shown(running, (all) => all.some(({ kind, outcome }) => kind === 'dead letter' && outcome === 'discarded'));
-});
+  // It starts seven programs.
+}, 240_000);
 
 test('a connection that is lost is made again and said, and nothing is missed', async () => {
   const running = await follow();

@@ -37,5 +37,5 @@ export async function startTestService(url: string, { env = {}, file, clock }: T
     onFatal: (error) => { throw error; }, // prettier-ignore
   });
   const rewrite = (text: string): void => writeFileSync(configFile, text);
-  return { ...service, rewrite, stop: () => service.stop().then(() => rmSync(folder, { recursive: true })) };
+  return { ...service, rewrite, stop: () => service.stop().then(() => rmSync(folder, { recursive: true, force: true })) };
 }
