@@ -5,6 +5,7 @@ import type { INestApplication } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { CustomActions } from './actions/custom/custom-actions';
 import { AppModule } from './app.module';
+import { BackgroundAudit, type BackgroundAuditOptions } from './audit/background-audit';
 import type { LoadedConfiguration, ObserversSource } from './config/load';
 import { recordConfigVersion } from './database/config-version.sql';
 import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
@@ -15,6 +16,7 @@ import { SystemClock, type Clock } from './event/clock';
 import { ExitCode, OperatorError } from './event/errors';
 import { FileWatch } from './file-watch';
 import { settleDrift, type DriftOptions } from './listener/capture/drift';
+import type { SideJobs } from './listener/side-job';
 import { StreamService } from './listener/stream.service';
 import { eventLog } from './logging/event-log';
 import { nestLogger } from './logging/logger';
@@ -69,7 +71,7 @@ export async function startService(options: StartOptions): Promise<Service> {
 
 async function start(options: StartOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
   const { configuration, custom, logger, listeners = [], clock = new SystemClock(), onFatal } = options;
-  const { settings, file } = configuration;
+  const { settings, file, definitionOf } = configuration;
 
   const url = settings.databaseUrl ?? (await startEmbedded(settings.dataDir, logger, stops));
   const applied = await runMigrations(url);
@@ -94,9 +96,10 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     custom,
     version: VERSION,
     address,
+    sideJobs: sideJobsOf({ pool, logger, settings, definitionOf }),
     listeners: [eventLog(logger, clock), new PipelineMetrics(registry, clock), ...listeners],
   });
-  const streamMetrics = new StreamMetrics(registry, pool, stream, settings.stream, logger);
+  const streamMetrics = new StreamMetrics(registry, pool, stream, settings, logger);
   const reloader = new Reloader({ ...options, url, pool, stream, version, loadedBy });
   server = await listen(AppModule.of({ pool, clock, stream, registry, streamMetrics }), settings.host, settings.port, logger);
   stops.push(() => server.close());
@@ -113,6 +116,11 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     'started',
   );
   return { url, address: address() ?? '', stream, reloader, stop };
+}
+
+/** What a leader does besides delivering. */
+function sideJobsOf(options: BackgroundAuditOptions): SideJobs {
+  return options.settings.auditInterval === 0 ? [] : [(lease) => new BackgroundAudit(lease, options)];
 }
 
 async function startEmbedded(dataDir: string, logger: Logger, stops: (() => Promise<unknown>)[]): Promise<string> {

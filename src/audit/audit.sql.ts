@@ -46,8 +46,29 @@ export async function selectAudited(
   return rows;
 }
 
+const FACTS = `
+  select l.pk_entity_change_log::float8 as number, ${versionOf('$1', 'l')} as version,
+         ${passedOverBy('$1', 'l')} is not null as "passedOver",
+         (select case when q.resolved_at is null then 'open' else 'resolved' end from observers.quarantine q
+          where q.change_number = l.pk_entity_change_log and q.stream = $1) as quarantine
+  from core.tb_entity_change_log l
+  where l.pk_entity_change_log = any ($2::bigint[]) and l.created_at >= now() - $3::float8 * interval '1 ms'`;
+
+/** The same of single changes; those that are older than attempts are kept are left out. */
+export async function factsOf(
+  client: ClientBase,
+  { stream, retention }: Pick<AuditRange, 'stream' | 'retention'>,
+  changes: readonly number[],
+): Promise<AuditedChange[]> {
+  const { rows } = await client.query<AuditedChange>({ name: 'audit-facts', text: FACTS, values: [stream, changes, retention] });
+  return rows;
+}
+
 /** What is on record of a delivery, in one word. */
-export type AccountedState = 'delivered' | 'skipped' | 'dead' | 'discarded' | 'parked' | 'pending';
+export type AccountedState = 'delivered' | 'skipped' | 'dead' | 'discarded' | 'parked' | 'pending' | 'dismissed';
+
+/** In the place of an observer: the change itself belongs into quarantine, and is not there. */
+export const QUARANTINE = '(quarantine)';
 
 export interface AccountedDelivery {
   readonly changeNumber: number;
@@ -57,7 +78,8 @@ export interface AccountedDelivery {
   readonly state: AccountedState | null;
 }
 
-// A row waiting or under way goes before all: a redrive of a dead letter, say. A try that is to be followed by another accounts for nothing.
+// A row waiting or under way goes before all: a redrive of a dead letter, say. A try that is to be followed by another accounts for nothing;
+// any other outcome does, whatever later versions may call it.
 const RECORDS = `
   with r as (
     select change_number, observer, action, case state when 'parked' then 'parked' else 'pending' end as state
@@ -66,16 +88,19 @@ const RECORDS = `
     select change_number, observer, action, case when resolved_at is null then 'dead' when resolution = 'delivered' then 'delivered' else 'discarded' end
     from observers.dead_letter where stream = $1 and change_number = any ($2::bigint[])
     union all
-    select change_number, observer, action, case outcome when 'succeeded' then 'delivered' when 'skipped' then 'skipped' when 'dead' then 'logged' end
+    select change_number, observer, action, case outcome when 'succeeded' then 'delivered' when 'dead' then 'logged' when 'retry' then null else 'skipped' end
     from observers.attempt where change_number = any ($2::bigint[])
+    union all
+    select change_number, observer, action, 'dismissed'
+    from observers.unaccounted where stream = $1 and change_number = any ($2::bigint[]) and dismissed_at is not null
   ), ranked as (
     select change_number, observer, action,
            min(case state when 'parked' then 1 when 'pending' then 2 when 'dead' then 3 when 'delivered' then 4 when 'skipped' then 5
-                          when 'discarded' then 6 when 'logged' then 7 end) as rank
+                          when 'discarded' then 6 when 'logged' then 7 when 'dismissed' then 8 end) as rank
     from r group by change_number, observer, action
   )
   select change_number::float8 as "changeNumber", observer, action,
-         (array['parked', 'pending', 'dead', 'delivered', 'skipped', 'discarded', 'dead'])[rank] as state from ranked`;
+         (array['parked', 'pending', 'dead', 'delivered', 'skipped', 'discarded', 'dead', 'dismissed'])[rank] as state from ranked`;
 
 /** The state of every delivery of these changes that something is on record of. */
 export async function accountedFor(client: ClientBase, stream: string, changes: readonly number[]): Promise<AccountedDelivery[]> {

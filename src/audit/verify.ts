@@ -5,8 +5,8 @@ import type { EntityEvent } from '../event/entity-event';
 import type { Versions } from '../explain/versions';
 import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
-import type { Matcher } from '../matching/matcher';
-import { accountedFor, selectAudited, type AccountedState, type AuditedChange, type AuditRange } from './audit.sql';
+import { isAskedFor, isCertain, Records, type Basis } from './account';
+import { QUARANTINE, selectAudited, type AuditedChange, type AuditRange } from './audit.sql';
 
 /** Few, for the images of all of them are in memory at once. */
 const PAGE = 200;
@@ -45,6 +45,8 @@ export interface Audit {
   readonly discarded: number;
   readonly parked: number;
   readonly pending: number;
+  /** Missing, and a person decided to leave it at that (audit dismiss). */
+  readonly dismissed: number;
   readonly unaccounted: number;
   /** The first of them. */
   readonly list: readonly Unaccounted[];
@@ -56,10 +58,14 @@ export interface Audit {
     readonly versionUnreadable: number;
     /** Observers whose condition reads the clock, and of which nothing is on record: it may not have been met then. */
     readonly clock: number;
+    /** Observers whose names, entities, kinds or condition come from outside the file, and of which nothing is on record. */
+    readonly outside: number;
+    /** Changes that are too large by the limit of today, and are not in quarantine. */
+    readonly size: number;
   };
 }
 
-type Count = { -readonly [K in keyof Audit]: Audit[K] };
+type Count = { -readonly [K in keyof Omit<Audit, 'list' | 'unverifiable'>]: Audit[K] };
 
 /**
  * Accounts for every change that the stream has passed. Page by page, each in its own snapshot, in which outcomes and what waits for one
@@ -84,7 +90,7 @@ export async function verify(
 }
 
 class Auditor {
-  readonly audit: Count & { list: Unaccounted[]; unverifiable: { versionUnknown: number; versionUnreadable: number; clock: number } };
+  readonly audit: Count & { list: Unaccounted[]; unverifiable: Record<keyof Audit['unverifiable'], number> };
 
   constructor(
     private readonly range: AuditRange & { readonly maxEventSize: number },
@@ -103,9 +109,10 @@ class Auditor {
       discarded: 0,
       parked: 0,
       pending: 0,
+      dismissed: 0,
       unaccounted: 0,
       list: [],
-      unverifiable: { versionUnknown: 0, versionUnreadable: 0, clock: 0 },
+      unverifiable: { versionUnknown: 0, versionUnreadable: 0, clock: 0, outside: 0, size: 0 },
     };
   }
 
@@ -114,9 +121,7 @@ class Auditor {
     const changes = await selectAudited(client, this.range, end, behind, PAGE);
     if (changes.length === 0) return null;
     const numbers = changes.map(({ number }) => number);
-    const records = new Map<string, AccountedState | null>();
-    for (const { changeNumber, observer, action, state } of await accountedFor(client, this.range.stream, numbers))
-      records.set(`${changeNumber}\n${observer}\n${action}`, state);
+    const records = await Records.read(client, this.range.stream, numbers);
     const byNumber = new Map(changes.map((change) => [change.number, change]));
     for (const row of await readChanges(client, numbers, this.range.maxEventSize)) {
       const decoded = decode(row, this.range.maxEventSize);
@@ -125,20 +130,22 @@ class Auditor {
       if (decoded.is === 'ignored') this.audit.ignored++;
       else if (change.quarantine !== null) this.audit.quarantined++;
       else if (change.passedOver) this.passedOver(change, records);
-      else if (decoded.is === 'quarantined') this.unaccounted(change, null, '(quarantine)', decoded.reason);
-      else await this.event(change, decoded.event, records);
+      else if (decoded.is === 'event') await this.event(change, decoded.event, records);
+      else if (!isCertain(decoded)) this.audit.unverifiable.size++;
+      else if (records.of(change.number, QUARANTINE, decoded.reason) === 'dismissed') this.audit.dismissed++;
+      else this.unaccounted(change, null, QUARANTINE, decoded.reason);
     }
     return numbers.at(-1) ?? null;
   }
 
   /** Nothing had to happen; what did all the same (it was in flight then, or was replayed since) is counted as what it is. */
-  private passedOver({ number }: AuditedChange, records: ReadonlyMap<string, AccountedState | null>): void {
-    const states = [...records].filter(([key]) => key.startsWith(`${number}\n`)).map(([, state]) => state);
+  private passedOver({ number }: AuditedChange, records: Records): void {
+    const states = records.statesOf(number);
     if (states.length === 0) this.audit.passedOver++;
     for (const state of states) if (state !== null) this.audit[state]++;
   }
 
-  private async event(change: AuditedChange, event: EntityEvent, records: ReadonlyMap<string, AccountedState | null>): Promise<void> {
+  private async event(change: AuditedChange, event: EntityEvent, records: Records): Promise<void> {
     const { unverifiable } = this.audit;
     if (change.version === null) {
       unverifiable.versionUnknown++;
@@ -146,21 +153,22 @@ class Auditor {
     }
     const read = await this.versions.of(change.version);
     if ('problem' in read) unverifiable.versionUnreadable++;
-    else this.matched(change, event, read.matcher, records);
+    else this.matched(change, event, read, records);
   }
 
-  private matched(change: AuditedChange, event: EntityEvent, matcher: Matcher, records: ReadonlyMap<string, AccountedState | null>): void {
-    for (const { observer, verdict, usesClock } of matcher.judgeAll(event, Date.parse(event.timestamp))) {
-      const states = observer.actions.map(({ name }) => [name, records.get(`${change.number}\n${observer.name}\n${name}`)] as const);
+  private matched(change: AuditedChange, event: EntityEvent, basis: Basis, records: Records): void {
+    for (const judgement of basis.matcher.judgeAll(event, Date.parse(event.timestamp))) {
+      const { observer } = judgement;
+      const states = observer.actions.map(({ name }) => [name, records.of(change.number, observer.name, name)] as const);
       const onRecord = states.filter(([, state]) => state !== undefined).length;
-      const asked = verdict === 'matched' || verdict === 'no answer' || verdict === 'undecided';
-      if (onRecord === 0 && !asked && !usesClock) this.audit.notMatched++;
-      // The clock has moved on since: what is on record counts, and of the rest nobody can tell.
-      else if (usesClock && onRecord < states.length) this.audit.unverifiable.clock++;
+      const asked = isAskedFor(judgement, basis);
+      if (asked === 'no' && onRecord === 0) this.audit.notMatched++;
+      // What is on record counts, and of the rest nobody can tell.
+      else if ((asked === 'clock' || asked === 'outside') && onRecord < states.length) this.audit.unverifiable[asked]++;
       // Of what was not asked for there may be replays of single actions.
       for (const [action, state] of states) {
         if (state != null) this.audit[state]++;
-        else if (state === null || (asked && !usesClock)) this.unaccounted(change, event, observer.name, action);
+        else if (state === null || asked === 'yes') this.unaccounted(change, event, observer.name, action);
       }
     }
   }

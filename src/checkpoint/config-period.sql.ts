@@ -37,10 +37,13 @@ export const passed = (at: string, l: string, prefix = ''): string =>
 
 /**
  * SQL: the version that decided the change `l` of the stream `stream`, or will; null for one that was passed before versions were
- * recorded. After a crash events may be decided once more, by the version of then: it is the last that counts.
+ * recorded. After a crash events may be decided once more, by the version of then: it is the last that counts. A change that left
+ * quarantine was decided then, and not in its turn.
  */
 export const versionOf = (stream: string, l: string): string =>
-  `(select p.config_version from observers.config_period p where p.stream = ${stream} and not ${passed('p', l)} order by p.epoch desc, p.number desc limit 1)`;
+  `coalesce(
+    (select d.config_version from observers.late_decision d where d.stream = ${stream} and d.change_number = ${l}.pk_entity_change_log),
+    (select p.config_version from observers.config_period p where p.stream = ${stream} and not ${passed('p', l)} order by p.epoch desc, p.number desc limit 1))`;
 
 /** A version of the observers file that is on record. Times are RFC 3339. */
 export interface RecordedVersion {

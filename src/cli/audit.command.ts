@@ -1,7 +1,8 @@
 import { Command, Option, SubCommand } from 'nest-commander';
 import type { Audit } from '../audit/verify';
 import { ExitCode } from '../event/errors';
-import { definitionReader, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
+import { AuditDismissCommand, AuditListCommand } from './audit-findings.command';
+import { CommandGroup, definitionReader, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { colors, counted, print, printJson, printTable } from './output';
 import { parseMoment } from './values';
@@ -41,8 +42,22 @@ export class AuditVerifyCommand extends ObserversCommand {
 }
 
 function describe(audit: Audit): void {
-  const { changes, quarantined, ignored, passedOver, notMatched, delivered, skipped, dead, discarded, parked, pending, unaccounted } =
-    audit;
+  const {
+    changes,
+    quarantined,
+    ignored,
+    passedOver,
+    notMatched,
+    delivered,
+    skipped,
+    dead,
+    discarded,
+    parked,
+    pending,
+    dismissed,
+    unaccounted,
+    unverifiable,
+  } = audit;
   const lines: [string, string][] = [
     ['changes', `${changes}, of which ${quarantined} in quarantine and ${ignored} of no concern (NOOP, READ)`],
     ...(passedOver === 0
@@ -55,10 +70,11 @@ function describe(audit: Audit): void {
     ['discarded', `${discarded}   dead letters that a person gave up`],
     ['parked', `${parked}${parked === 0 ? '' : '   (lanes list)'}`],
     ['pending', String(pending)],
+    ...(dismissed === 0 ? [] : [['dismissed', `${dismissed}   missing, and a person left it at that`] as [string, string]]),
     ['unaccounted', unaccounted === 0 ? colors.green('0') : colors.red(String(unaccounted))],
   ];
   for (const [label, value] of lines) print(`${colors.dim(label.padEnd(12))} ${value}`);
-  const { versionUnknown, versionUnreadable, clock } = audit.unverifiable;
+  const { versionUnknown, versionUnreadable, clock, outside, size } = unverifiable;
   const unprovable = [
     ...(versionUnknown === 0
       ? []
@@ -67,6 +83,12 @@ function describe(audit: Audit): void {
     ...(clock === 0
       ? []
       : [`${counted(clock, 'condition reads', 'conditions read')} the clock, and nothing is on record: it may not have been met then`]),
+    ...(outside === 0
+      ? []
+      : [
+          `${counted(outside, 'observer takes', 'observers take')} names, entities, kinds or conditions from outside the file, and nothing is on record`,
+        ]),
+    ...(size === 0 ? [] : [`${counted(size, 'change is', 'changes are')} larger than OBSERVERS_MAX_EVENT_SIZE allows today`]),
   ];
   for (const line of unprovable) print(`${colors.dim('not provable'.padEnd(12))} ${line}`);
   if (unaccounted > 0) list(audit);
@@ -81,10 +103,16 @@ function list({ list: missing, unaccounted }: Audit): void {
     ]), // prettier-ignore
   );
   if (unaccounted > SHOWN) print(`… and ${unaccounted - SHOWN} more (--format json lists the first 1,000)`);
-  const [first] = missing;
+  const first = missing.find(({ event }) => event !== '');
   if (first !== undefined)
-    print(`\nTo send one now: fraiseql-observers replay --observer ${first.observer} --event ${first.event} --dry-run`);
+    print(
+      `\nTo send one now: fraiseql-observers replay --observer ${first.observer} --action ${first.action} --event ${first.event} --dry-run`,
+    );
 }
 
-@Command({ name: 'audit', description: 'the proof that nothing was lost', subCommands: [AuditVerifyCommand] })
-export class AuditCommand extends CommandGroup {}
+const SUB_COMMANDS = [AuditVerifyCommand, AuditListCommand, AuditDismissCommand];
+
+@Command({ name: 'audit', description: 'the proof that nothing was lost', subCommands: SUB_COMMANDS })
+export class AuditCommand extends CommandGroup {
+  static readonly subCommands = SUB_COMMANDS;
+}

@@ -1,6 +1,6 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
-import { AuditCommand, AuditVerifyCommand } from './audit.command';
+import { AuditCommand } from './audit.command';
 import { CaptureCommand } from './capture.command';
 import { CheckpointCommand } from './checkpoint/checkpoint.command';
 import { CompletionCommand } from './completion/completion.command';
@@ -39,7 +39,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     SearchCommand,
     MetricsCommand,
     AuditCommand,
-    AuditVerifyCommand,
+    ...AuditCommand.subCommands,
     CheckpointCommand,
     ...CheckpointCommand.subCommands,
     ReplayCommand,

@@ -4,7 +4,7 @@ import { toTheSecond } from '../event/moment';
 import { LAG_COUNTED, type StreamStatus } from '../delivery/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
-import { colors, duration, print, printJson } from './output';
+import { colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
 import { describeEndpoint } from './status/endpoint';
 
@@ -123,6 +123,9 @@ function describe(status: StreamStatus): [string, string][] {
     ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
     ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
   ];
+  const unaccounted = status.audit?.unaccounted ?? 0;
+  if (unaccounted > 0)
+    lines.push(['unaccounted', colors.red(`${counted(unaccounted, 'delivery', 'deliveries')} must be on record and ${unaccounted === 1 ? 'is' : 'are'} not   (audit list)`)]); // prettier-ignore
   for (const { endpoint, since } of status.gone)
     lines.push([
       'endpoint',

@@ -36,6 +36,12 @@ export interface LoadedConfiguration {
    * @throws ConfigurationError when it can no longer be loaded
    */
   readonly observersOf: (text: string) => readonly ObserverDefinition[];
+  /**
+   * An older text of the file, to look at and never to deliver by.
+   *
+   * @throws ConfigurationError when it is nothing of ours
+   */
+  readonly definitionOf: (text: string) => ObserversDefinition;
 }
 
 /** The observers file and its settings, to be read again and again. */
@@ -60,7 +66,9 @@ export function loadConfiguration({ env, configFile, custom = NO_TYPES }: LoadIn
   const { definition, warnings } = linkWhole(source, settings, problems, custom);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  return { settings, origins, file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } }, observersOf };
+  const definitionOf = (text: string): ObserversDefinition => definitionIn(ConfigSource.of(path, text, env), settings);
+  const file = { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } };
+  return { settings, origins, file, observersOf, definitionOf };
 }
 
 function linkWhole(
@@ -102,7 +110,10 @@ export function loadSettings({ env, configFile }: LoadInput): Settings {
  */
 export function readDefinition({ env, configFile }: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
   const { path } = configPath({ env, configFile });
-  const source = text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env);
+  return definitionIn(text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env), settings);
+}
+
+function definitionIn(source: ConfigSource, settings: Settings): ObserversDefinition {
   const { content, problems } = validateShape(source);
   if (content === null) throw new ConfigurationError(problems);
   return new Linker(source, settings, NO_TYPES).link(content);

@@ -99,6 +99,12 @@ export const SETTINGS = {
   ),
   leaseTtl: duration('OBSERVERS_LEASE_TTL', '10s', ['1s', '1h'], 'how long a leader that has vanished without a trace is waited for'),
   retention: duration('OBSERVERS_RETENTION', '7d', ['1m', '3650d'], 'how long finished changes and attempts are kept'),
+  auditInterval: duration(
+    'OBSERVERS_AUDIT_INTERVAL',
+    '15s',
+    ['0ms', '1d'],
+    'how often the leader accounts for what the stream has passed; 0ms: never, and nobody knows by itself whether something is missing',
+  ),
   shutdownTimeout: duration('OBSERVERS_SHUTDOWN_TIMEOUT', '10s', ['0ms', '1h'], 'how long a stop waits for deliveries under way'),
   watch: flag('OBSERVERS_WATCH', false, 'reload the observers file when it changes; without it at SIGHUP and POST /reload'),
   logLevel: oneOf('OBSERVERS_LOG_LEVEL', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'what is logged'),

@@ -117,6 +117,13 @@ export class ConfigSource {
     return (node && this.written.get(node)?.raw) ?? (isScalar(node) ? String(node.value) : '');
   }
 
+  /** Whether something that stands at the path, or below it, is filled in from outside the file. */
+  hasReferences(path: readonly PathStep[]): boolean {
+    const { node } = this.locate(path);
+    const texts = isScalar(node) ? [node] : isCollection(node) ? node.items.map((item) => this.follow(item as Node)) : [];
+    return texts.some((text) => text !== undefined && this.written.has(text));
+  }
+
   /** Whether a problem is about a value that is not known because its reference is unresolved: that has been told already. */
   isUnresolved({ line, column }: Problem): boolean {
     return this.unresolved.some((problem) => problem.line === line && problem.column === column);

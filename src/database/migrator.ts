@@ -11,6 +11,7 @@ import { GoneEndpoints0007 } from '../../migrations/0007-gone-endpoints';
 import { ConfigPeriods0008 } from '../../migrations/0008-config-periods';
 import { PausedObservers0009 } from '../../migrations/0009-paused-observers';
 import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
+import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
 import { connect } from './postgres';
@@ -27,6 +28,7 @@ const MIGRATIONS = [
   ConfigPeriods0008,
   PausedObservers0009,
   CheckpointResets0012,
+  BackgroundAudit0014,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;

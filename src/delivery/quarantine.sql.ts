@@ -22,6 +22,9 @@ export async function keepQuarantined(client: ClientBase | Pool, change: number,
 const RELEASE = `
   with released as (
     delete from observers.quarantine where change_number = $1 returning stream
+  ), decided as (
+    insert into observers.late_decision (stream, change_number, config_version) select stream, $1, $6 from released
+    on conflict (stream, change_number) do update set config_version = excluded.config_version, decided_at = excluded.decided_at, audited = false
   )
   insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at)
   select $1, u.observer, u.action, released.stream, u.endpoint, u.lane, 'retrying', 1, clock_timestamp()
@@ -30,11 +33,12 @@ const RELEASE = `
 
 export type ReleasedDelivery = Pick<PendingRecord, 'observer' | 'action' | 'endpoint' | 'lane'>;
 
-/** It is an event after all: out of quarantine, and its deliveries into the queue, in one statement. */
+/** It is an event after all: out of quarantine, its deliveries into the queue, and on record which version decided it, in one statement. */
 export async function releaseQuarantined(
   client: ClientBase | Pool,
   change: number,
   deliveries: readonly ReleasedDelivery[],
+  configVersion: number,
 ): Promise<void> {
   await client.query(RELEASE, [
     change,
@@ -42,5 +46,6 @@ export async function releaseQuarantined(
     deliveries.map(({ action }) => action),
     deliveries.map(({ endpoint }) => endpoint),
     deliveries.map(({ lane }) => lane),
+    configVersion,
   ]);
 }

@@ -41,6 +41,7 @@ const CUT = `
       and not exists (select from observers.pending_delivery p where p.change_number = l.pk_entity_change_log)
       and not exists (select from observers.dead_letter d where d.change_number = l.pk_entity_change_log and d.resolved_at is null)
       and not exists (select from observers.quarantine q where q.change_number = l.pk_entity_change_log and q.resolved_at is null)
+      and not exists (select from observers.unaccounted u where u.change_number = l.pk_entity_change_log and u.dismissed_at is null)
     order by l.change_xid, l.pk_entity_change_log limit $2
   )
   delete from core.tb_entity_change_log l using old where l.pk_entity_change_log = old.pk`;
@@ -49,4 +50,17 @@ const CUT = `
 export async function cutChangeLog(client: ClientBase | Pool, retention: number, batch: number): Promise<number> {
   const { rowCount } = await client.query(CUT, [retention, batch]);
   return rowCount ?? 0;
+}
+
+const GONE = (table: string, settled: string): string => `
+  delete from observers.${table} where ctid = any (array(
+    select o.ctid from observers.${table} o
+    where ${settled} and not exists (select from core.tb_entity_change_log l where l.pk_entity_change_log = o.change_number) limit $1))`;
+const SETTLED = [GONE('unaccounted', 'dismissed_at is not null'), GONE('late_decision', 'audited')];
+
+/** Forgets what the audit has settled about changes that are gone. @returns how many rows */
+export async function forgetAudited(client: ClientBase | Pool, batch: number): Promise<number> {
+  let forgotten = 0;
+  for (const statement of SETTLED) forgotten += (await client.query(statement, [batch])).rowCount ?? 0;
+  return forgotten;
 }

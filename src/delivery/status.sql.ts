@@ -4,6 +4,15 @@ import type { EndpointState } from './endpoint-state';
 /** A lag above this is shown as "more than": counting a backlog of millions would take longer than anybody waits. */
 export const LAG_COUNTED = 100_000;
 
+/** The audit's word is too old when it is older than this, and than ten intervals: in milliseconds. */
+const AUDIT_STALE = 15 * 60_000;
+
+/** What may be said of the audit's findings; null: that nothing is missing is too long ago to be said. What is missing stays missing. */
+export function unaccountedOf({ unaccounted, ageSeconds }: NonNullable<StreamStatus['audit']>, interval: number): number | null {
+  if (unaccounted > 0) return unaccounted;
+  return ageSeconds === null || ageSeconds * 1_000 > Math.max(AUDIT_STALE, 10 * interval) ? null : 0;
+}
+
 export interface StreamStatus {
   readonly stream: string;
   readonly leader: { readonly holder: string; readonly epoch: number; readonly since: string; readonly alive: boolean } | null;
@@ -31,6 +40,13 @@ export interface StreamStatus {
   readonly quarantined: number;
   /** Endpoints that have answered 410, with the time. */
   readonly gone: readonly { readonly endpoint: string; readonly since: string }[];
+  /** What the audit in the background says; null when none has ever run. */
+  readonly audit: {
+    /** Deliveries that must be on record and are not. */
+    readonly unaccounted: number;
+    /** Since everything that the stream had passed was accounted for; null when that was never so. */
+    readonly ageSeconds: number | null;
+  } | null;
   /** The transaction that has been open longest, when it is older than ten seconds. */
   readonly oldestTransaction: { readonly pid: number; readonly user: string; readonly seconds: number } | null;
 }
@@ -64,6 +80,9 @@ const STATUS = `
     (select count(*)::int from observers.quarantine where stream = $1 and resolved_at is null) as quarantined,
     (select coalesce(json_agg(json_build_object('endpoint', endpoint, 'since', since) order by endpoint), '[]')
      from observers.gone_endpoint where stream = $1) as gone,
+    (select json_build_object(
+       'unaccounted', (select count(*) from observers.unaccounted u where u.stream = a.stream and u.dismissed_at is null),
+       'ageSeconds', extract(epoch from clock_timestamp() - a.complete_at)) from observers.audit a where a.stream = $1) as audit,
     (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))
      from pg_stat_activity where xact_start < clock_timestamp() - interval '10 s' and datname = current_database() and pid <> pg_backend_pid()
      order by xact_start limit 1) as "oldestTransaction"`;

@@ -3,7 +3,7 @@ import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
 import type { Settings } from '../config/settings';
 import { missingGrants } from '../database/grants';
 import { listMigrations } from '../database/migrator';
-import { readStatus } from '../delivery/status.sql';
+import { readStatus, unaccountedOf, type StreamStatus } from '../delivery/status.sql';
 import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/moment';
@@ -91,6 +91,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
       ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${observer}`)), // prettier-ignore
     ];
   },
+  audit: async ({ client, settings }) => {
+    const { audit } = await readStatus(client, settings.stream);
+    return [auditFinding(audit, settings.auditInterval)];
+  },
   transactions: async ({ client }) => {
     const holdups = await readHoldups(client, LONG_TRANSACTION);
     if (holdups.length === 0) return [ok('transactions', 'none has been open for more than a minute')];
@@ -136,6 +140,17 @@ function lagFinding(checkpointAge: number | null, { events, seconds }: { events:
   if (checkpointAge === null) return unknown('lag', 'the stream has never been read');
   if (seconds <= LAG_SECONDS) return ok('lag', events === 0 ? 'none' : `${events} events`);
   return warning('lag', `${events} events behind, the oldest waits for ${Math.round(seconds)} s`, 'fraiseql-observers status');
+}
+
+function auditFinding(audit: StreamStatus['audit'], interval: number): Finding {
+  const verify = 'fraiseql-observers audit verify';
+  if (audit !== null && audit.unaccounted > 0)
+    return problem('audit', `${audit.unaccounted} deliveries must be on record and are not`, 'fraiseql-observers audit list');
+  if (interval === 0) return warning('audit', 'OBSERVERS_AUDIT_INTERVAL is 0: nobody notices by itself when something is missing', verify);
+  if (audit === null || audit.ageSeconds === null) return unknown('audit', 'the audit in the background has not been through yet');
+  if (unaccountedOf(audit, interval) === null)
+    return warning('audit', `nothing was missing ${Math.round(audit.ageSeconds)} s ago; since then nobody has looked`, verify);
+  return ok('audit', `nothing is missing, as of ${Math.round(audit.ageSeconds)} s ago`);
 }
 
 /** A pooler gives the driver a process number of its own making. */

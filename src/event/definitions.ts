@@ -88,4 +88,6 @@ export interface ObserversDefinition {
   /** Where alerts go; null when nobody asks for them. */
   readonly alerts: EndpointDefinition | null;
   readonly observers: readonly ObserverDefinition[];
+  /** Those of them whose names, entities, kinds or condition are filled in from outside the file: the same text may mean another thing elsewhere, or later. */
+  readonly varying: ReadonlySet<string>;
 }

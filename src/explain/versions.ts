@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Client, Pool } from 'pg';
 import { describeFailure } from '../config/problems';
 import { readConfigVersion } from '../database/config-version.sql';
@@ -9,9 +10,12 @@ export type ReadVersion =
   | { readonly version: number; readonly definition: ObserversDefinition; readonly matcher: Matcher }
   | { readonly version: number; readonly problem: string };
 
+/** In memory at once; a thousand observers with their conditions take 10 MB. */
+const MOST = 10;
+
 /** Versions of the configuration, each read once. Never to deliver by: secrets need not resolve. */
 export class Versions {
-  private readonly read = new Map<number, Promise<ReadVersion>>();
+  private readonly read = new LRUCache<number, Promise<ReadVersion>>({ max: MOST });
 
   /** @param definitionOf reads a text of the observers file; throws ConfigurationError when it cannot */
   constructor(
@@ -24,6 +28,8 @@ export class Versions {
     if (read === undefined) {
       read = this.load(version);
       this.read.set(version, read);
+      // The database did not answer; it may the next time.
+      read.catch(() => this.read.delete(version));
     }
     return read;
   }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import type { ObserverDefinition } from '../event/definitions';
 import { deliveryId, laneOf } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
@@ -15,6 +16,7 @@ import { Interludes } from '../event/interludes';
 import type { Lease } from '../ha/lease';
 import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
+import type { MatchResult } from '../matching/matcher';
 import type { CurrentConfiguration } from '../pipeline/current-configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
 import { deadLetter } from '../pipeline/recorder';
@@ -184,24 +186,33 @@ export class DeliveryWorker {
     for (const row of await readChanges(this.pool, changes, maxEventSize)) {
       const decoded = decode(row, maxEventSize);
       if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded.reason, decoded.message);
-      else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, []);
-      else await releaseQuarantined(this.pool, decoded.event.changeNumber, this.deliveriesOf(decoded.event));
+      else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, [], this.configuration.version);
+      else await this.release(decoded.event);
     }
     return changes.length;
   }
 
-  private deliveriesOf(event: EntityEvent): ReleasedDelivery[] {
-    const matched = this.configuration.matcher.match(event, this.clock.now()).filter((result) => result.matched !== false);
-    return matched.flatMap(({ observer }) =>
-      observer.actions.map((action) => {
-        return {
-          observer: observer.name,
-          action: action.name,
-          endpoint: endpointNameOf(action),
-          lane: laneOf({ event, observer, action }),
-        };
-      }),
-    );
+  private async release(event: EntityEvent): Promise<void> {
+    const { matcher, version } = this.configuration;
+    const results = matcher.match(event, this.clock.now());
+    for (const result of results) if (result.matched === null) this.buryUnanswerable(event, result, version);
+    // Before the change leaves quarantine, or a crash would lose them.
+    await this.ledger.settle();
+    if (this.lease.lost) return;
+    const deliveries = results.filter(({ matched }) => matched === true).flatMap(({ observer }) => deliveriesOf(event, observer));
+    await releaseQuarantined(this.pool, event.changeNumber, deliveries, version);
+  }
+
+  private buryUnanswerable(event: EntityEvent, { observer, error }: MatchResult & { matched: null }, version: number): void {
+    const why = {
+      error: 'condition',
+      message: `the condition has no answer: ${error}`,
+      status: null,
+      response: null,
+      attempts: 0,
+    } as const;
+    for (const action of observer.actions)
+      this.ledger.bury(deadLetter({ event, observer, action, configVersion: version }, endpointNameOf(action), why));
   }
 
   private async sweep(): Promise<void> {
@@ -239,4 +250,11 @@ export class DeliveryWorker {
       };
     });
   }
+}
+
+function deliveriesOf(event: EntityEvent, observer: ObserverDefinition): ReleasedDelivery[] {
+  return observer.actions.map((action) => {
+    const lane = laneOf({ event, observer, action });
+    return { observer: observer.name, action: action.name, endpoint: endpointNameOf(action), lane };
+  });
 }

@@ -128,11 +128,31 @@ export async function readPage(client: ClientBase, cursor: Cursor, limits: PageL
 }
 
 /** Reads changes by their numbers, for retries and redrives. */
-export async function readChanges(client: ClientBase | Pool, changeNumbers: readonly number[], eventBytes: number): Promise<ChangeRow[]> {
+export function readChanges(client: ClientBase | Pool, changeNumbers: readonly number[], eventBytes: number): Promise<ChangeRow[]> {
+  return byNumber(client, changeNumbers, Number.MAX_SAFE_INTEGER, eventBytes);
+}
+
+/** The first of them, as far as their images fit `bytes`; at least one. */
+export async function readChangesWithin(
+  client: ClientBase | Pool,
+  changeNumbers: readonly number[],
+  { bytes, eventBytes }: Pick<PageLimits, 'bytes' | 'eventBytes'>,
+): Promise<ChangeRow[]> {
+  const rows = await byNumber(client, changeNumbers, bytes, eventBytes);
+  const beyond = rows.findIndex((row) => row[BEYOND] !== null);
+  return beyond === -1 ? rows : rows.slice(0, beyond);
+}
+
+async function byNumber(
+  client: ClientBase | Pool,
+  changeNumbers: readonly number[],
+  bytes: number,
+  eventBytes: number,
+): Promise<ChangeRow[]> {
   const { rows } = await client.query<ChangeRow[] & unknown[]>({
     name: 'change-log-by-number',
     text: BY_NUMBER,
-    values: [changeNumbers, null, Number.MAX_SAFE_INTEGER, eventBytes],
+    values: [changeNumbers, null, bytes, eventBytes],
     rowMode: 'array',
     types: TEXT_ONLY,
   });

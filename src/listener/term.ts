@@ -36,6 +36,7 @@ import { together, type PipelineListener } from '../pipeline/pipeline-listener';
 import { ChangeLogReader } from './change-log-reader';
 import type { ListenConnection } from './listen-connection';
 import { recordReconfiguration } from './reconfiguration.sql';
+import type { SideJob, SideJobs } from './side-job';
 import { Upkeep } from './upkeep';
 
 const HAND_OVER_CHECK = 100;
@@ -61,6 +62,7 @@ export interface TermDependencies {
   readonly holder: string;
   readonly listen: ListenConnection;
   readonly listeners: readonly PipelineListener[];
+  readonly sideJobs: SideJobs;
   /** A page was read. */
   readonly onRead: () => void;
   /** An event has run its course. */
@@ -87,6 +89,7 @@ export class Term {
     private readonly alerter: Alerter,
     private readonly current: CurrentConfiguration,
     private readonly pauses: Pauses,
+    private readonly sideJobs: readonly SideJob[],
   ) {}
 
   /** Takes up where the last one ended. When that fails, the lease is free again. */
@@ -170,7 +173,9 @@ export class Term {
     );
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
-    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, inherited.pauses);
+    const sideJobs = deps.sideJobs.map((begin) => begin(lease));
+    const { pauses } = inherited;
+    return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, pauses, sideJobs);
   }
 
   get inFlight(): number {
@@ -250,11 +255,11 @@ export class Term {
 
   /** The one ordered list of how a term ends. After another instance has taken over nothing is written any more. */
   private async close(working: Promise<void>, stopping: () => boolean): Promise<void> {
-    const { ledger, lease, runner, upkeep, worker } = this;
+    const { ledger, lease, runner, upkeep, worker, sideJobs } = this;
     const { dispatcher } = this.pipeline;
     worker.stop();
     await working;
-    await upkeep.stop();
+    await Promise.all([upkeep, ...sideJobs].map((job) => job.stop()));
     if (!lease.lost) {
       const { shutdownTimeout, inlineBudget } = this.deps.settings;
       dispatcher.handOverWaiting();

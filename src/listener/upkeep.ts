@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { forgetForeignTransactions } from '../delivery/dead-letter-sets.sql';
 import { forgetExpiredKeys } from '../delivery/dedup.sql';
-import { createAttemptPartitions, cutChangeLog, dropOldAttempts } from '../delivery/retention.sql';
+import { createAttemptPartitions, cutChangeLog, dropOldAttempts, forgetAudited } from '../delivery/retention.sql';
 import { messageOf } from '../event/errors';
 
 const EVERY = 60_000;
@@ -53,6 +53,7 @@ export class Upkeep {
       for (let batch = 0; batch < BATCHES && !this.stopped; batch++) {
         if ((await forgetExpiredKeys(this.pool, BATCH)) < BATCH) break;
       }
+      await forgetAudited(this.pool, BATCH);
     } catch (error) {
       this.logger.warn({ err: messageOf(error) }, 'upkeep failed; it is tried again in a minute');
     }

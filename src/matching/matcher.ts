@@ -45,9 +45,8 @@ export class Matcher {
 
   /** The observers for this entity and kind, each with its verdict, in the order of the file. */
   match(event: EntityEvent, now: number): MatchResult[] {
-    const candidates = this.byKind.get(event.kind)?.get(event.entityType) ?? this.anyEntity.get(event.kind) ?? NONE;
     const results: MatchResult[] = [];
-    for (const candidate of candidates) results.push(judge(candidate, { event, now }));
+    for (const candidate of this.candidates(event)) results.push(judge(candidate, { event, now }));
     return results;
   }
 
@@ -71,10 +70,14 @@ export class Matcher {
 
   /** What every observer makes of the event, in the order of the file. */
   judgeAll(event: EntityEvent, now: number): Judgement[] {
-    return [...this.byName.values()].map((candidate) => ({
+    return [...this.byName.values()].map((candidate) => judgementOf(candidate, { event, now }));
+  }
+
+  /** The observers for this entity and kind; what each makes of the event is found out when it is asked for. */
+  concerned(event: EntityEvent, now: number): { readonly observer: ObserverDefinition; readonly judge: () => Judgement }[] {
+    return this.candidates(event).map((candidate) => ({
       observer: candidate.observer,
-      ...verdictOf(candidate, { event, now }),
-      usesClock: candidate.condition?.usesClock ?? false,
+      judge: () => judgementOf(candidate, { event, now }),
     }));
   }
 
@@ -85,6 +88,10 @@ export class Matcher {
     } catch {
       return null;
     }
+  }
+
+  private candidates({ kind, entityType }: EntityEvent): readonly Candidate[] {
+    return this.byKind.get(kind)?.get(entityType) ?? this.anyEntity.get(kind) ?? NONE;
   }
 
   private index(kind: EventKind, candidate: Candidate): void {
@@ -121,6 +128,10 @@ function judge({ observer, condition }: Candidate, scope: Scope): MatchResult {
     // Whatever it is (a row whose JSON does not parse, one nested too deep): it concerns this row, and must not stop the others.
     return { observer, matched: null, error: messageOf(error) };
   }
+}
+
+function judgementOf(candidate: Candidate, scope: Scope): Judgement {
+  return { observer: candidate.observer, ...verdictOf(candidate, scope), usesClock: candidate.condition?.usesClock ?? false };
 }
 
 function verdictOf(candidate: Candidate, scope: Scope): Pick<Judgement, 'verdict' | 'error'> {

@@ -1,7 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { readStatus, type StreamStatus } from '../delivery/status.sql';
+import type { Settings } from '../config/settings';
+import { readStatus, unaccountedOf, type StreamStatus } from '../delivery/status.sql';
 import { messageOf } from '../event/errors';
 import { within } from '../event/within';
 import type { StreamService } from '../listener/stream.service';
@@ -28,7 +29,7 @@ export class StreamMetrics {
     registry: Registry,
     private readonly pool: Pool,
     private readonly stream: StreamService,
-    private readonly name: string,
+    private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>,
     private readonly logger: Logger,
   ) {
     const gauge = <T extends string>(metric: string, help: string, labelNames: T[] = []): Gauge<T> => {
@@ -68,6 +69,12 @@ export class StreamMetrics {
       ({ dead, quarantined }) => dead + quarantined,
     );
     ofStatus('observer_lease_epoch', 'The term of the stream; it grows with every leader.', ({ leader }) => leader?.epoch ?? null);
+    ofStatus('observer_unaccounted_events', 'Deliveries that must be on record, and are not. 0 when all is well.', ({ audit }) => audit === null || settings.auditInterval === 0 ? null : unaccountedOf(audit, settings.auditInterval)); // prettier-ignore
+    ofStatus(
+      'observer_audit_age_seconds',
+      'Since everything that the stream had passed was accounted for: how old the word of observer_unaccounted_events is.',
+      ({ audit }) => (audit === null || settings.auditInterval === 0 ? null : audit.ageSeconds),
+    );
     ofStatus(
       'observer_horizon_age_seconds',
       'Age of the longest open transaction, when it is older than ten seconds.',
@@ -99,7 +106,7 @@ export class StreamMetrics {
 
   private async status(): Promise<StreamStatus | null> {
     try {
-      return await within(readStatus(this.pool, this.name), TIMEOUT, () => null);
+      return await within(readStatus(this.pool, this.settings.stream), TIMEOUT, () => null);
     } catch (error) {
       this.logger.warn({ err: messageOf(error) }, 'metrics without the state of the stream: the database does not answer');
       return null;

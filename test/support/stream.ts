@@ -93,6 +93,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     version: 'test',
     address: () => null,
     listeners: options.listeners ?? [],
+    sideJobs: [],
   });
   await service.start(options.onFatal ?? ((error) => { throw error; })); // prettier-ignore
   return {

@@ -72,7 +72,15 @@ export class Linker {
         );
     });
     this.warnAboutEntities(observers, captures);
-    return { captures, endpoints: [...endpoints.named.values()], alerts, observers };
+    return { captures, endpoints: [...endpoints.named.values()], alerts, observers, varying: this.varying(observers) };
+  }
+
+  private varying(observers: readonly ObserverDefinition[]): ReadonlySet<string> {
+    const { source } = this.says;
+    const varies = ({ actions }: ObserverDefinition, i: number): boolean =>
+      ['name', 'entity', 'on', 'when'].some((key) => source.hasReferences(['observers', i, key])) ||
+      actions.some((_action, j) => ['name', 'type'].some((key) => source.hasReferences(['observers', i, 'actions', j, key])));
+    return new Set(observers.filter(varies).map(({ name }) => name));
   }
 
   private capture(shape: CaptureShape, path: Path): CaptureDefinition {

@@ -1,0 +1,246 @@
+import type { Pool, PoolClient } from 'pg';
+import type { Logger } from 'pino';
+import type { Settings } from '../config/settings';
+import type { ObserversDefinition } from '../event/definitions';
+import { messageOf } from '../event/errors';
+import { Versions } from '../explain/versions';
+import type { Lease } from '../ha/lease';
+import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../listener/change-log.sql';
+import type { SideJob } from '../listener/side-job';
+import { Records } from './account';
+import { selectAudited } from './audit.sql';
+import {
+  beginAudit, countOpen, readBeginning, readFinished, readLateDecisions, readOpen, saveStep,
+  type AuditFence, type AuditProgress, type AuditStep, type UnaccountedKey,
+} from './background.sql'; // prettier-ignore
+import { examine } from './examination';
+
+/** A step takes a page, which is 20 ms of one connection and 5 ms of this process. */
+const PAGE = { rows: 1_000, bytes: 8 * 1024 * 1024 };
+/** After a step nothing is done for so many times what it took: a fifth of one connection while there is little else to do, and … */
+const EASY = 4;
+/** … one part in two hundred of it when this process is busy (half of the time or more), so that deliveries do not notice. */
+const BUSY = 200;
+const BUSY_FROM = 0.5;
+const LONGEST_PAUSE = 60_000;
+/** The first step of a term comes after so long at most: a service that is restarted often is audited too. */
+const FIRST_AFTER = 1_000;
+/** Unaccounted deliveries that are kept, and looked at again, at most; the audit waits until some of them are mended. */
+export const MOST_UNACCOUNTED = 10_000;
+const RECHECKED = 1_000;
+/** Accounted changes that are looked at again in each interval: three million a day. */
+const PATROLLED = 500;
+/** Of what is found, each is logged up to so many a step. */
+const LOGGED = 20;
+
+export interface BackgroundAuditOptions {
+  readonly pool: Pool;
+  readonly logger: Logger;
+  readonly settings: Settings;
+  readonly definitionOf: (text: string) => ObserversDefinition;
+}
+
+type Finished = NonNullable<Awaited<ReturnType<typeof readFinished>>>;
+
+/**
+ * Accounts for what the stream has passed, as long as this instance leads it: page after page, each in a snapshot of its own, in which
+ * outcomes and what waits for one are seen together. How far it has come, and what it misses, stands in PostgreSQL.
+ */
+export class BackgroundAudit implements SideJob {
+  private readonly versions: Versions;
+  private readonly fence: AuditFence;
+  private progress: AuditProgress | null = null;
+  private floor: Floor | null = null;
+  private rechecked: UnaccountedKey | null = null;
+  private load = performance.eventLoopUtilization();
+  private stopped = false;
+  private failing = false;
+  private wake: () => void = () => undefined;
+  private readonly running: Promise<void>;
+
+  constructor(
+    private readonly lease: Lease,
+    private readonly options: BackgroundAuditOptions,
+  ) {
+    this.versions = new Versions(options.pool, options.definitionOf);
+    this.fence = { stream: options.settings.stream, epoch: lease.epoch };
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wake();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { auditInterval } = this.options.settings;
+    await this.pause(Math.min(auditInterval, FIRST_AFTER));
+    while (!this.stopped && !this.lease.lost) {
+      const began = performance.now();
+      const more = await this.turn();
+      const took = performance.now() - began;
+      await this.pause(more ? Math.min(took * (this.isBusy() ? BUSY : EASY), LONGEST_PAUSE) : auditInterval);
+    }
+  }
+
+  /** @returns whether there is more to do at once */
+  private async turn(): Promise<boolean> {
+    const { logger } = this.options;
+    try {
+      const more = this.lease.valid && (await this.step());
+      if (this.failing) logger.info('the audit goes on');
+      this.failing = false;
+      return more;
+    } catch (error) {
+      if (!this.failing) logger.warn({ err: messageOf(error) }, 'the audit in the background cannot go on; it is tried again');
+      this.failing = true;
+      // Of a window that may not be the one that comes next.
+      this.floor = null;
+      return false;
+    }
+  }
+
+  private async step(): Promise<boolean> {
+    const { pool, settings } = this.options;
+    this.progress ??= await beginAudit(pool, this.fence);
+    const finished = await readFinished(pool, settings.stream);
+    if (this.progress === null || finished === null) return false;
+    const { progress } = this;
+    const isFull = (await countOpen(pool, settings.stream)) >= MOST_UNACCOUNTED;
+    const { more, floor, ...step } = await this.inSnapshot((client) => this.look(client, progress, finished, isFull));
+    if (!(await this.save(step))) return false;
+    this.floor = floor;
+    if (!more && !isFull) await this.patrol(finished);
+    return more;
+  }
+
+  private async save(step: AuditStep): Promise<boolean> {
+    const saved = await saveStep(this.options.pool, this.fence, step);
+    if (!saved) return false;
+    this.progress = step.progress;
+    this.tell(step.found);
+    return true;
+  }
+
+  private async inSnapshot<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.options.pool.connect();
+    try {
+      // As the reader's connection: the page is found by its indexes, and never by a look at the whole log.
+      await client.query('begin isolation level repeatable read read only; set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan'); // prettier-ignore
+      const result = await work(client);
+      await client.query('commit');
+      client.release();
+      return result;
+    } catch (error) {
+      // Its transaction ends with it, whatever state it is in.
+      client.release(true);
+      throw error;
+    }
+  }
+
+  private async look(
+    client: PoolClient,
+    progress: AuditProgress,
+    finished: Finished,
+    isFull: boolean,
+  ): Promise<AuditStep & { readonly more: boolean; readonly floor: Floor | null }> {
+    const { stream } = this.options.settings;
+    const recheck = await this.recheck(client, stream);
+    const page = isFull ? { progress, found: [], completeAt: null, more: false, floor: this.floor } : await this.page(client, progress, finished); // prettier-ignore
+    const open = isFull ? [] : await readLateDecisions(client, stream, PAGE.rows);
+    const late = open.length === 0 ? [] : await this.changes(client, open);
+    const found = late.length === 0 ? page.found : [...page.found, ...(await this.examine(client, late))];
+    // Those that are gone from the log too: nothing can be said of them any more.
+    const lateDecisions = open.slice(
+      0,
+      late.length < open.length && late.length > 0 ? open.indexOf(numberOf(late.at(-1))) + 1 : open.length,
+    );
+    const more = page.more || recheck.more || lateDecisions.length < open.length || open.length === PAGE.rows;
+    return { ...page, found, repaired: recheck.repaired, lateDecisions, more };
+  }
+
+  /** A little of what is accounted for, once more: what waited then may have been lost since. */
+  private async patrol(finished: Finished): Promise<void> {
+    const { progress } = this;
+    if (progress === null) return;
+    const step = await this.inSnapshot(async (client): Promise<AuditStep> => {
+      const behind = progress.patrolled === 0 ? await readBeginning(client) : progress.patrolled;
+      const range = { ...this.options.settings, since: null };
+      const changes = await selectAudited(client, range, { previous: finished.snapshot, target: null, after: 0 }, behind, PATROLLED);
+      const rows = await this.changes(client, changes.map(({ number }) => number)); // prettier-ignore
+      const found = await this.examine(client, rows);
+      const patrolled = rows.length === 0 ? 0 : numberOf(rows.at(-1));
+      return { progress: { ...progress, patrolled }, completeAt: null, found, repaired: [], lateDecisions: [] };
+    });
+    await this.save(step);
+  }
+
+  /** The next page of what lies behind the checkpoint. */
+  private async page(
+    client: PoolClient,
+    progress: AuditProgress,
+    finished: Finished,
+  ): Promise<Pick<AuditStep, 'progress' | 'found' | 'completeAt'> & { readonly more: boolean; readonly floor: Floor | null }> {
+    if (progress.target === null && progress.previous === finished.snapshot)
+      return { progress, found: [], completeAt: finished.at, more: false, floor: null };
+    const { maxEventSize } = this.options.settings;
+    const target = progress.target ?? finished.snapshot;
+    const targetAt = progress.targetAt ?? finished.at;
+    const page = await readPage(client, { ...progress, target }, { ...PAGE, eventBytes: maxEventSize }, this.floor);
+    const found = await this.examine(client, page.rows);
+    if (page.last) {
+      const end = { ...progress, previous: target, target: null, after: 0, targetAt: null };
+      return { progress: end, found, completeAt: targetAt, more: false, floor: null };
+    }
+    const further = { ...progress, target, after: numberOf(page.rows.at(-1)), targetAt };
+    return { progress: further, found, completeAt: null, more: true, floor: page.floor };
+  }
+
+  /** What was missing and is on record now, because somebody sent it, is missing no longer. */
+  private async recheck(client: PoolClient, stream: string): Promise<{ repaired: UnaccountedKey[]; more: boolean }> {
+    const open = await readOpen(client, stream, this.rechecked, RECHECKED);
+    const more = open.length === RECHECKED;
+    this.rechecked = more ? (open.at(-1) ?? null) : null;
+    if (open.length === 0) return { repaired: [], more };
+    const records = await Records.read(client, stream, [...new Set(open.map(({ changeNumber }) => changeNumber))]);
+    const isRepaired = ({ changeNumber, observer, action, quarantined }: (typeof open)[number]): boolean =>
+      quarantined || records.of(changeNumber, observer, action) != null;
+    return { repaired: open.filter(isRepaired), more };
+  }
+
+  private changes(client: PoolClient, numbers: readonly number[]): Promise<ChangeRow[]> {
+    return readChangesWithin(client, numbers, { bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize });
+  }
+
+  private examine(client: PoolClient, rows: readonly ChangeRow[]): ReturnType<typeof examine> {
+    return examine(client, this.options.settings, this.versions, rows);
+  }
+
+  private tell(found: AuditStep['found']): void {
+    for (const { changeNumber, observer, action, version } of found.slice(0, LOGGED))
+      this.options.logger.error({ change: changeNumber, observer, action, config_version: version }, 'unaccounted: nothing is on record of this delivery (audit list)'); // prettier-ignore
+    if (found.length > LOGGED) this.options.logger.error({ more: found.length - LOGGED }, 'more deliveries are unaccounted');
+  }
+
+  private isBusy(): boolean {
+    const before = this.load;
+    this.load = performance.eventLoopUtilization();
+    return performance.eventLoopUtilization(this.load, before).utilization > BUSY_FROM;
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function numberOf(row: ChangeRow | undefined): number {
+  return Number(row?.[0]);
+}
