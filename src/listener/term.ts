@@ -159,22 +159,11 @@ export class Term {
     });
     const workerOptions = { stream, holder, maxEventSize };
     const older = new OlderConfigurations(pool, runner, deps.observersOf);
-    const worker = new DeliveryWorker(
-      pool,
-      current,
-      older,
-      pipeline.dispatcher,
-      inherited.pauses,
-      ledger,
-      lease,
-      clock,
-      logger,
-      workerOptions,
-    );
+    const [{ dispatcher }, { pauses }] = [pipeline, inherited];
+    const worker = new DeliveryWorker(pool, current, older, dispatcher, pauses, ledger, lease, clock, logger, workerOptions);
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
     const sideJobs = deps.sideJobs.map((begin) => begin(lease));
-    const { pauses } = inherited;
     return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, pauses, sideJobs);
   }
 

@@ -2,7 +2,7 @@ import { ORDERED, POLICIES, runChaos } from './harness';
 
 test('fifty kills of the service and ten of PostgreSQL: 0 lost, 0 phantom, 0 out of order, by every policy', async () => {
   const seed = Number(process.env['CHAOS_SEED'] ?? Date.now());
-  const { policies, audit, calls, recoveries } = await runChaos({ serviceKills: 50, postgresKills: 10, seed });
+  const { policies, audit, background, calls, recoveries } = await runChaos({ serviceKills: 50, postgresKills: 10, seed });
   const sorted = [...recoveries].sort((a, b) => a - b);
   const counts = Object.entries(policies).map(([name, { committed, arrived, lost, phantoms, outOfOrder, repeats }]) => ({
     name, committed, arrived, lost: lost.length, phantoms: phantoms.length, outOfOrder: outOfOrder.length, repeats,
@@ -13,5 +13,6 @@ test('fifty kills of the service and ten of PostgreSQL: 0 lost, 0 phantom, 0 out
   expect(policies).toMatchObject(Object.fromEntries(ORDERED.map((name) => [name, { outOfOrder: [] }])));
   expect(calls).toEqual({ missing: 0, repeated: 0 });
   expect(audit).toMatchObject({ changes: policies['plain']?.committed, unaccounted: 0 });
+  expect(background).toEqual({ unaccounted: 0 });
   expect(sorted.at(-1)).toBeLessThan(5_000);
 }, 900_000);

@@ -75,6 +75,8 @@ export interface ChaosVerdict {
   readonly calls: { readonly missing: number; readonly repeated: number };
   /** What `audit verify` says: all changes, and the deliveries that nothing is on record of. */
   readonly audit: { readonly changes: number; readonly unaccounted: number; readonly pending: number };
+  /** What the audit in the background has found missing, when it has been through, over all kills. */
+  readonly background: { readonly unaccounted: number };
   /** Milliseconds from each restart to the next delivery. */
   readonly recoveries: readonly number[];
 }
@@ -191,12 +193,25 @@ class Chaos {
       return {
         policies,
         audit: { changes, unaccounted, pending },
+        background: await this.background(client),
         calls: { missing: truth.length - different, repeated: all - different },
         recoveries: this.recoveries,
       };
     } finally {
       await client.end();
     }
+  }
+
+  /** Until it has accounted for everything that the stream has passed, and gone around once more. */
+  private async background(client: Client): Promise<{ unaccounted: number }> {
+    const place = `select a.previous::text = c.previous::text and a.target is null as through, a.patrolled = (select max(pk_entity_change_log) from core.tb_entity_change_log) as around
+      from observers.audit a join observers.checkpoint c using (stream)`;
+    const ask = async (): Promise<{ through: boolean; around: boolean } | undefined> =>
+      (await client.query<{ through: boolean; around: boolean }>(place)).rows[0];
+    await eventually(ask, (at) => at?.through === true && at.around, 120_000);
+    // Rows, dismissed or not, and of what was mended since too: nothing may ever have been called missing.
+    const { rows } = await client.query<{ unaccounted: number }>('select count(*)::int as unaccounted from observers.unaccounted');
+    return { unaccounted: rows[0]?.unaccounted ?? -1 };
   }
 
   private audit(client: Client): ReturnType<typeof verify> {
@@ -221,6 +236,8 @@ class Chaos {
       SINK_URL: `${this.receiver.url}/sink`,
       SINK_SECRET: SECRET,
       OBSERVERS_PORT: '0',
+      // So often that every kill finds it in the middle of something.
+      OBSERVERS_AUDIT_INTERVAL: '20ms',
       OBSERVERS_LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
     };
     this.service = spawn(process.execPath, [MAIN, 'start', '--apply'], { cwd: this.folder, env, stdio: ['ignore', 'inherit', 'inherit'] });

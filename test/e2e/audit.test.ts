@@ -84,9 +84,10 @@ test('every change and every observer is accounted for, in each way in which it 
     discarded: 0,
     parked: 10,
     pending: 10,
+    dismissed: 0,
     unaccounted: 0,
     list: [],
-    unverifiable: { versionUnknown: 0, versionUnreadable: 0, clock: 0 },
+    unverifiable: { versionUnknown: 0, versionUnreadable: 0, clock: 0, outside: 0, size: 0 },
   });
   await program.run(['dlq', 'remove', '--observer', 'refused', '--force']);
   await program.run(['lanes', 'skip', '--observer', 'strict', '--yes']);
