@@ -1,0 +1,46 @@
+import { hostname, userInfo } from 'node:os';
+
+/** What differs from run to run, and what the page says instead; the same id is the same everywhere on the page. */
+export class Normal {
+  private readonly ids = new Map<string, string>();
+
+  /** @param known texts of this run, longest first: its folder, its database */
+  constructor(private readonly known: ReadonlyMap<string, string>) {}
+
+  of(text: string): string {
+    let page = text;
+    for (const [found, shown] of this.known) page = page.replaceAll(found, shown);
+    page = page.replaceAll(hostname(), 'shop-1').replaceAll(new RegExp(`\\b${userInfo().username}\\b`, 'g'), 'operator');
+    for (const [pattern, shown] of RULES) page = page.replaceAll(pattern, shown);
+    return page.replaceAll(UUID, (id) => this.id(id));
+  }
+
+  private id(id: string): string {
+    let shown = this.ids.get(id);
+    if (shown === undefined) {
+      const number = (this.ids.size + 1).toString(16);
+      shown = `01a210a3-6679-7${number.padStart(3, '0')}-88cb-0157381046${number.padStart(2, '0')}`;
+      this.ids.set(id, shown);
+    }
+    return shown;
+  }
+}
+
+const UUID = /\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/g;
+
+const RULES: readonly (readonly [RegExp, string])[] = [
+  [/\b(retry|remove|replay)\.[\w-]{20,}\.[\w-]{20,}/g, '$1.eyJmaWx0ZXIiOnsib2.q83vEjRWeJA'],
+  [/\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|\+00:00)/g, '2026-01-31T10:00:00.000000$1'],
+  [/\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)/g, '2026-01-31T10:00:00$1'],
+  [/\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+/g, '2026-01-31 10:00:00.000'],
+  [/\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d/g, '2026-01-31 10:00:00'],
+  [/127\.0\.0\.1:\d+/g, '127.0.0.1:8700'],
+  [/\bshop-1:\d+:[\da-f]{6}/g, 'shop-1:4711:a1b2c3'],
+  [/\bpid \d+/g, 'pid 4711'],
+  [/"(durationMs|ageSeconds|checkpointAgeSeconds|seconds|p50|p99|perSecond|triesPerSecond|probeIn)": -?[\d.e-]+/g, '"$1": 0.5'],
+  [/\bPostgreSQL \d+(\.\d+)?/g, 'PostgreSQL 18.4'],
+  [/\b\d+(\.\d+)? ms\b/g, '12 ms'],
+  [/\b\d+(\.\d+)? s\b/g, '3 s'],
+  [/\b\d+(\.\d+)?\/s now/g, '2/s now'],
+  [/\b\d+:\d+:[\d,]*(?=["\s])/g, '820:820:'],
+];

@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import type { Audit } from '../../../src/audit/verify';
+import type { UnaccountedDelivery } from '../../../src/audit/unaccounted.sql';
+import type { RecordedVersion } from '../../../src/checkpoint/config-period.sql';
+import type { ObserverDescription, SettingDescription } from '../../../src/config/describe';
+import type { Problem } from '../../../src/config/problems';
+import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../../src/delivery/dead-letters.sql';
+import type { EndpointState } from '../../../src/delivery/endpoint-state';
+import type { HeldLane } from '../../../src/delivery/lane-repair.sql';
+import type { StreamStatus } from '../../../src/delivery/status.sql';
+import type { Finding } from '../../../src/doctor/finding';
+import type { EventExplanation } from '../../../src/explain/explain';
+import type { CapturePlan } from '../../../src/listener/capture/capture';
+import type { Explanation } from '../../../src/matching/condition/condition';
+import type { MetricsSummary } from '../../../src/cli/metrics/summary';
+
+// What `--format json` gives, by command. Each schema is held against the type of the program that it describes, so that a field that comes
+// or goes does not compile, and against real outputs, strictly.
+const text = z.string();
+const maybe = text.nullable();
+const count = z.int().min(0);
+const time = z.iso.datetime({ offset: true });
+const kind = z.enum(['insert', 'update', 'delete', 'custom']);
+
+const problem: z.ZodType<Problem> = z.strictObject({ file: text, line: count, column: count, path: text, message: text });
+const observer: z.ZodType<ObserverDescription> = z.strictObject({
+  name: text,
+  entities: text,
+  on: text,
+  when: text,
+  actions: z.array(text),
+  retry: text,
+});
+const setting: z.ZodType<SettingDescription> = z.strictObject({
+  variable: text,
+  value: text,
+  origin: z.enum(['default', 'file', 'environment', 'flag']),
+  description: text,
+});
+const version: z.ZodType<RecordedVersion> = z.strictObject({
+  version: count,
+  source: text,
+  recordedAt: time,
+  by: text,
+  ledFrom: time.nullable(),
+  current: z.boolean(),
+});
+const captureFields = { table: text, entity: maybe, state: z.enum(['current', 'missing', 'drifted', 'unwanted']), reasons: z.array(text) };
+const capturePlan: z.ZodType<CapturePlan> = z.strictObject({ ...captureFields, sql: z.array(text) });
+
+const breaker = z.strictObject({ state: z.enum(['open', 'half-open']), probeIn: z.number(), requests: count, failures: count });
+const endpoint: z.ZodType<EndpointState> = z.strictObject({ name: text, waiting: count, breaker: breaker.nullable() });
+const auditWord = z.strictObject({ unaccounted: count, ageSeconds: z.number().nullable() }).nullable();
+const listener = z.strictObject({
+  id: text,
+  version: text,
+  address: maybe,
+  alive: z.boolean(),
+  inFlight: count,
+  endpoints: z.array(endpoint),
+});
+export const status: z.ZodType<StreamStatus> = z.strictObject({
+  stream: text,
+  leader: z.strictObject({ holder: text, epoch: count, since: time, alive: z.boolean() }).nullable(),
+  listeners: z.array(listener),
+  lag: z.strictObject({ events: count, seconds: z.number() }),
+  checkpointAgeSeconds: z.number().nullable(),
+  queued: count, running: count, retrying: count, parked: count, waiting: count, paused: count,
+  pausedObservers: z.array(z.strictObject({ observer: text, since: time, by: text })),
+  dead: count, quarantined: count,
+  gone: z.array(z.strictObject({ endpoint: text, since: time })),
+  audit: auditWord,
+  oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
+}); // prettier-ignore
+
+const finding: z.ZodType<Finding> = z.strictObject({
+  check: text,
+  state: z.enum(['ok', 'warning', 'problem', 'unknown']),
+  message: text,
+  repair: maybe,
+});
+
+const condition: z.ZodType<Explanation> = z.strictObject({
+  text, value: text, note: maybe,
+  get children(): z.ZodType<readonly Explanation[]> { return z.array(condition); },
+}); // prettier-ignore
+const attempt = z.strictObject({
+  observer: text, action: text, attempt: count, outcome: z.enum(['succeeded', 'skipped', 'retry', 'dead']), error: maybe, message: maybe,
+  status: count.nullable(), response: maybe, durationMs: z.number(), finishedAt: time, configVersion: count,
+}); // prettier-ignore
+const explainedDelivery = z.strictObject({
+  id: z.uuid(), action: text, type: maybe,
+  state: z.enum(['delivered', 'skipped', 'dead', 'discarded', 'logged', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'forgotten', 'unaccounted']),
+  why: text, nextTryAt: time.nullable(), attempts: z.array(attempt),
+}); // prettier-ignore
+const explainedObserver = z.strictObject({
+  name: text,
+  verdict: z.enum(['matched', 'other entity', 'other kind', 'condition not met', 'no answer', 'undecided', 'not in this configuration']),
+  why: text, condition: condition.nullable(), deliveries: z.array(explainedDelivery),
+}); // prettier-ignore
+const event = z.strictObject({
+  id: z.uuid(), entityType: text, entityKey: text, kind, tenant: maybe, timestamp: time, changed: z.array(text).nullable(), traceparent: maybe,
+  cause: maybe, data: z.json(), before: z.json(),
+}); // prettier-ignore
+const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({
+  changeNumber: count, event: event.nullable(), state: z.enum(['processed', 'waiting', 'quarantined', 'ignored', 'history']), why: text,
+  version: count.nullable(), observers: z.array(explainedObserver), notes: z.array(text),
+}); // prettier-ignore
+
+const latency = z.strictObject({ count, p50: z.number(), p99: z.number() });
+const byName = z.record(z.string(), z.number());
+const metrics: z.ZodType<MetricsSummary> = z.strictObject({
+  address: text, events: z.strictObject({ processed: count, perSecond: z.number() }), tries: byName, triesPerSecond: z.number(),
+  failureRate: z.number().nullable(), failures: byName, actions: z.record(z.string(), latency), endToEnd: latency.nullable(), cacheHitRate: byName,
+  lag: z.strictObject({ events: count.nullable(), seconds: z.number().nullable() }), openBreakers: z.array(text),
+}); // prettier-ignore
+const series = z.array(z.strictObject({ name: text, labels: z.record(z.string(), z.string()), value: z.number() }));
+
+const unaccountable = z.strictObject({
+  changeNumber: count,
+  event: text,
+  entityType: text,
+  entityKey: text,
+  timestamp: text,
+  observer: text,
+  action: text,
+  version: count,
+});
+const audit: z.ZodType<Audit> = z.strictObject({
+  stream: text, changes: count, quarantined: count, ignored: count, notMatched: count, delivered: count, skipped: count, dead: count, discarded: count,
+  parked: count, pending: count, dismissed: count, unaccounted: count, list: z.array(unaccountable),
+  unverifiable: z.strictObject({ versionUnknown: count, versionUnreadable: count, clock: count, outside: count, size: count }),
+}); // prettier-ignore
+const missing: z.ZodType<UnaccountedDelivery> = z.strictObject({
+  changeNumber: count,
+  observer: text,
+  action: text,
+  version: count,
+  foundAt: time,
+  event: maybe,
+  entityType: maybe,
+  entityKey: maybe,
+});
+
+const itemFields = {
+  id: z.uuid(), kind: z.enum(['delivery', 'quarantine']), changeNumber: count, observer: maybe, action: maybe, endpoint: maybe, entityType: maybe,
+  entityKey: maybe, error: text, message: text, status: count.nullable(), attempts: count, diedAt: time,
+}; // prettier-ignore
+const item: z.ZodType<DeadLetterItem> = z.strictObject(itemFields);
+const tryOfItem = z.strictObject({
+  attempt: count,
+  outcome: text,
+  error: maybe,
+  message: maybe,
+  status: count.nullable(),
+  durationMs: z.number(),
+  at: time,
+});
+const details: z.ZodType<DeadLetterDetails> = z.strictObject({
+  ...itemFields, response: maybe, resolvedAt: time.nullable(), resolution: maybe, configVersion: count.nullable(), data: z.json(), tries: z.array(tryOfItem),
+  history: z.array(z.strictObject({ at: time, what: text, who: text, detail: maybe })),
+}); // prettier-ignore
+const group: z.ZodType<DeadLetterGroup> = z.strictObject({ observer: maybe, error: maybe, count, oldest: time, newest: time });
+const itemSet = z.strictObject({ count, sample: z.array(item), token: maybe });
+const bulk = {
+  total: count,
+  passed: count,
+  asked: count,
+  delivered: count,
+  failed: count,
+  underWay: count,
+  remaining: count,
+  interrupted: z.boolean(),
+  led: z.boolean(),
+};
+
+const lane: z.ZodType<HeldLane> = z.strictObject({
+  observer: text, action: text, entityType: text, entityKey: text, state: z.enum(['parked', 'retrying', 'running', 'queued', 'paused']), changeNumber: count,
+  attempts: count, waiting: count, ageSeconds: z.number(), error: maybe, message: maybe, status: count.nullable(),
+}); // prettier-ignore
+const laneRepair = z.strictObject({ lanes: count, deliveries: count });
+const paused = z.strictObject({ observer: text, since: time, by: text, reason: maybe });
+const replayed = z.strictObject({ changeNumber: count, timestamp: text, entity: text, event: text, observer: text, action: text });
+
+/** A new command comes here with the shape of its JSON; one that has none is left out. */
+export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
+  'validate-config': z.strictObject({ valid: z.boolean(), problems: z.array(problem), observers: z.array(observer).optional() }),
+  'config list': z.array(setting),
+  'config history': z.array(version),
+  'config diff': z.strictObject({ from: text, to: text, same: z.boolean(), patch: text }),
+  migrate: z.union([z.array(z.strictObject({ name: text, applied: z.boolean() })), z.strictObject({ applied: z.array(text) })]),
+  'capture plan': z.array(capturePlan),
+  'capture list': z.array(z.strictObject(captureFields)),
+  'capture check': z.strictObject({ current: z.boolean(), differences: z.array(capturePlan) }),
+  status,
+  doctor: z.array(finding),
+  'debug-event': z.union([explained, z.array(explained)]),
+  metrics: z.union([metrics, series, z.array(z.strictObject({ name: text, meaning: text }))]),
+  'audit verify': audit,
+  'audit list': z.strictObject({ audit: auditWord, unaccounted: z.array(missing) }),
+  'audit dismiss': z.strictObject({ dismissed: count }),
+  replay: z.union([
+    z.strictObject({ events: count, count, unanswerable: count, unreadable: count, sample: z.array(replayed), token: maybe }),
+    z.strictObject({ ...bulk, alreadyUnderWay: count }),
+  ]),
+  'dlq list': z.array(item),
+  'dlq show': details,
+  'dlq retry': z.strictObject({
+    id: z.uuid(), request: z.enum(['queued', 'resolved', 'already under way']), configVersion: z.enum(['current', 'original']),
+    result: z.strictObject({ delivered: z.boolean(), message: maybe }).nullable(),
+  }), // prettier-ignore
+  'dlq retry-all': z.union([
+    itemSet,
+    z.strictObject({ configVersion: z.enum(['current', 'original']), ...bulk, alreadyUnderWay: count, left: count }),
+  ]),
+  'dlq remove': z.union([
+    itemSet,
+    z.strictObject({ id: z.uuid(), result: z.enum(['discarded', 'already resolved']) }),
+    z.strictObject({ discarded: count, alreadyUnderWay: count, left: count, remaining: count, interrupted: z.boolean() }),
+  ]),
+  'dlq stats': z.strictObject({ count, oldest: time.nullable(), newest: time.nullable(), groups: z.array(group) }),
+  'observers list': z.array(
+    z.strictObject({
+      name: text,
+      entities: text,
+      kinds: z.array(kind),
+      when: maybe,
+      paused: paused.nullable(),
+      pending: count,
+      dead: count,
+    }),
+  ),
+  'observers pause': z.strictObject({ observer: text, paused: z.literal(true), changed: z.boolean() }),
+  'observers resume': z.strictObject({ observer: text, paused: z.literal(false), changed: z.boolean(), waiting: count }),
+  'lanes list': z.array(lane),
+  'lanes resume': z.strictObject({ resumed: count }),
+  'lanes skip': laneRepair,
+  'lanes dead-letter': laneRepair,
+};
+
+/** docs/cli.schema.json: one definition a command, such as `dlq-list`. */
+export function jsonSchemas(): { $defs: Record<string, object> } {
+  const $defs = Object.fromEntries(
+    Object.entries(OUTPUTS).map(([command, schema]) => {
+      const { $schema: _dialect, ...definition } = z.toJSONSchema(schema);
+      return [definitionOf(command), local(definition, definitionOf(command))];
+    }),
+  );
+  const head = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'What `--format json` of the commands gives' };
+  return { ...head, $defs };
+}
+
+export function definitionOf(command: string): string {
+  return command.replaceAll(' ', '-');
+}
+
+/** References of one schema's own, as they are within the whole document. */
+function local(definition: object, name: string): object {
+  return JSON.parse(JSON.stringify(definition).replaceAll('"$ref":"#', `"$ref":"#/$defs/${name}`)) as object;
+}

@@ -1,0 +1,146 @@
+import type { Story } from './story';
+
+/** One call of the program, as the page shows it. */
+export interface Step {
+  /** As it stands in the commander tree: `dlq retry`. */
+  readonly command: string;
+  /** Behind the command; `{name}` is what an earlier step gave (`keep`). */
+  readonly args?: readonly string[];
+  /** What is to be known, in a sentence. */
+  readonly says?: string;
+  readonly json?: boolean;
+  /** Its exit code; 0. */
+  readonly code?: number;
+  /** Lines of the output that are shown; the rest is `…`. */
+  readonly lines?: number;
+  /** Done before. */
+  readonly before?: (story: Story) => Promise<unknown>;
+  /** Taken out of the output for later steps: a name, and where it is found. */
+  readonly keep?: readonly [name: string, pattern: RegExp];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A command that is not called here has its reason; its --help is on the page all the same. */
+export const NOT_CALLED: Readonly<Record<string, string>> = {
+  start: 'It runs until it is told to end; [README](../README.md) shows its output.',
+};
+
+/**
+ * In the order in which they are run: what one changes the next sees. A new command needs one step here, and a schema in schemas.ts
+ * when it knows `--format json`.
+ */
+export const STEPS: readonly Step[] = [
+  { command: 'init', args: ['new.yaml'] },
+  { command: 'init', args: ['new.yaml'], code: 1, says: 'It never writes over a file.' },
+  { command: 'validate-config' },
+  { command: 'validate-config', args: ['--detailed'], lines: 12 },
+  { command: 'validate-config', args: ['bad.yaml'], code: 2, says: 'Every problem at once, each with its place.' },
+  { command: 'validate-config', args: ['bad.yaml'], json: true, code: 2 },
+  { command: 'config list', lines: 8 },
+  { command: 'config list', json: true, lines: 14 },
+  { command: 'config history' },
+  { command: 'config history', json: true },
+  { command: 'config diff', args: ['--config', 'next.yaml'] },
+  { command: 'config diff', args: ['--config', 'next.yaml'], json: true },
+  { command: 'config diff', args: ['7'], code: 5 },
+  { command: 'migrate' },
+  { command: 'migrate', args: ['--check'] },
+  { command: 'migrate', args: ['--list'], json: true, lines: 10 },
+  { command: 'capture plan', args: ['--config', 'two.yaml'], lines: 6 },
+  { command: 'capture plan', args: ['--config', 'two.yaml'], json: true, lines: 14 },
+  { command: 'capture check' },
+  { command: 'capture check', args: ['--config', 'two.yaml'], code: 4 },
+  { command: 'capture check', args: ['--config', 'two.yaml'], json: true, code: 4, lines: 14 },
+  { command: 'capture apply', args: ['--config', 'two.yaml', '--yes'] },
+  { command: 'capture list' },
+  { command: 'capture list', json: true },
+  { command: 'capture remove', args: ['public.customers', '--yes'] },
+  { command: 'capture remove', args: ['public.customers', '--yes'], code: 5 },
+  { command: 'status' },
+  { command: 'status', json: true },
+  {
+    command: 'status',
+    env: { DATABASE_URL: 'postgres://shop@127.0.0.1:1/shop' },
+    code: 3,
+    says: 'Without a database there is nothing to say.',
+  },
+  { command: 'doctor', lines: 30 },
+  { command: 'doctor', json: true, lines: 14 },
+  { command: 'debug-event', args: ['--history', '3'], says: 'What happened lately.' },
+  { command: 'debug-event', args: ['--event-id', '3'], says: 'Why, of one of them.' },
+  { command: 'debug-event', args: ['--event-id', '3'], json: true, lines: 60 },
+  { command: 'metrics', args: ['--metric', 'observer_dlq_items_total'] },
+  { command: 'metrics', args: ['--metric', 'observer_dlq_items_total'], json: true },
+  { command: 'metrics', json: true, lines: 60 },
+  { command: 'metrics', args: ['--help-metrics'], lines: 5 },
+  { command: 'observers list' },
+  { command: 'observers list', json: true, lines: 16 },
+  { command: 'observers pause', args: ['notify', '--reason', 'the receiver is moving'] },
+  { command: 'observers pause', args: ['later'], json: true },
+  { command: 'observers resume', args: ['notify'] },
+  { command: 'observers resume', args: ['later'], json: true },
+  { command: 'observers resume', args: ['notfy'], code: 5 },
+  { command: 'lanes list' },
+  { command: 'lanes list', json: true },
+  { command: 'lanes resume', args: ['--observer', 'books', '--entity-key', '2', '--yes'] },
+  { command: 'lanes resume', args: ['--observer', 'books', '--entity-key', '4', '--yes'], json: true, before: (story) => story.parked(3) },
+  {
+    command: 'lanes dead-letter',
+    args: ['--observer', 'books', '--entity-key', '2', '--yes'],
+    before: (story) => story.parked(3),
+    says: 'With `--whole-lane` everything that waits behind the head goes with it.',
+  },
+  {
+    command: 'lanes dead-letter',
+    args: ['--observer', 'books', '--entity-key', '5', '--yes'],
+    json: true,
+    before: (story) => story.parked(3),
+  },
+  { command: 'lanes skip', args: ['--observer', 'books', '--entity-key', '2', '--yes'], before: (story) => story.parked(2) },
+  { command: 'lanes skip', args: ['--observer', 'books', '--entity-key', '4', '--yes'], json: true },
+  { command: 'lanes skip', args: ['--all', '--yes'], code: 5 },
+  { command: 'dlq list', keep: ['id', /^(\S{36}) .*shipped\/webhook/m] },
+  { command: 'dlq list', args: ['--observer', 'shipped'], json: true },
+  { command: 'dlq show', args: ['{id}'] },
+  { command: 'dlq show', args: ['{id}'], json: true },
+  { command: 'dlq show', args: ['00000000-0000-4000-8000-000000000000'], code: 5 },
+  { command: 'dlq stats' },
+  { command: 'dlq stats', args: ['--by-observer'], json: true },
+  { command: 'dlq retry', args: ['{id}'], code: 1, says: 'It waits for the try and says what came of it; 1 when it failed again.' },
+  { command: 'dlq retry', args: ['{id}'], json: true, code: 1 },
+  { command: 'dlq retry-all', args: ['--observer', 'shipped', '--dry-run'], keep: ['retry', /--token (\S+)/] },
+  { command: 'dlq retry-all', args: ['--observer', 'shipped', '--dry-run'], json: true },
+  { command: 'dlq retry-all', args: ['--token', '{retry}', '--yes'], code: 1 },
+  { command: 'dlq retry-all', args: ['--token', '{retry}', '--yes'], json: true },
+  { command: 'dlq remove', args: ['--observer', 'books', '--dry-run'], keep: ['remove', /--token (\S+)/] },
+  { command: 'dlq remove', args: ['--token', '{remove}', '--yes'] },
+  { command: 'dlq remove', args: ['--token', '{remove}', '--yes'], json: true },
+  { command: 'dlq remove', args: ['{id}', '--reason', 'the customer was told', '--yes'], json: true },
+  { command: 'audit verify' },
+  { command: 'audit verify', args: ['--since', '1h'], json: true },
+  {
+    command: 'audit list',
+    before: (story) => story.loses(1, 'notify'),
+    keep: ['event', /--event (\S+)/],
+    says: 'Here somebody has deleted the record of a delivery.',
+  },
+  { command: 'audit list', json: true },
+  { command: 'audit verify', code: 1 },
+  {
+    command: 'replay',
+    args: ['--observer', 'notify', '--action', 'webhook', '--event', '{event}', '--dry-run'],
+    keep: ['replay', /--token (\S+)/],
+  },
+  { command: 'replay', args: ['--token', '{replay}', '--yes'] },
+  {
+    command: 'replay',
+    args: ['--observer', 'notify', '--entity-key', '4', '--dry-run'],
+    json: true,
+    keep: ['again', /"token": "([^"]+)"/],
+  },
+  { command: 'replay', args: ['--token', '{again}', '--yes'], json: true },
+  { command: 'replay', args: ['--token', '{again}', '--yes'], code: 1, says: 'A token that is used twice does nothing more.' },
+  { command: 'audit dismiss', args: ['1', '--reason', 'known', '--yes'], before: (story) => story.loses(1, 'notify') },
+  { command: 'audit dismiss', args: ['2', '--yes'], json: true, before: (story) => story.loses(2, 'notify') },
+  { command: 'metrics', before: (story) => story.stopService(), code: 3, says: 'With the service stopped.' },
+];

@@ -1,0 +1,104 @@
+import type { ServerResponse } from 'node:http';
+import type { Service } from '../../../src/lifecycle';
+import type { TestDatabase } from '../database';
+import type { Received, Receiver } from '../receiver';
+import { startReceiver } from '../receiver';
+import { startTestService } from '../service';
+import { eventually, untilLeading } from '../stream';
+
+/** What happened before somebody sat down at the command line: a shop whose receivers behave differently. */
+export class Story {
+  private constructor(
+    readonly database: TestDatabase,
+    readonly receiver: Receiver,
+    readonly file: string,
+    private service: Service,
+  ) {}
+
+  static async begin(database: TestDatabase): Promise<Story> {
+    const receiver = await startReceiver(answer);
+    await database.query('create table orders (id int primary key, status text not null, total numeric(10, 2) not null)');
+    const file = fileFor(receiver.url);
+    const service = await Story.start(database, file);
+    const story = new Story(database, receiver, file, service);
+    await story.happens();
+    return story;
+  }
+
+  private static async start(database: TestDatabase, file: string): Promise<Service> {
+    const service = await startTestService(database.url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
+    await untilLeading(service.stream);
+    return service;
+  }
+
+  async end(): Promise<void> {
+    await this.service.stop();
+    await this.receiver.close();
+  }
+
+  async stopService(): Promise<void> {
+    await this.service.stop();
+  }
+
+  /** One by one, so that everything has its place. */
+  private async happens(): Promise<void> {
+    await this.database.query("insert into orders values (1, 'new', 40)");
+    await this.database.query("insert into orders values (2, 'new', 150.50)");
+    await this.settled(2);
+    await this.database.query("update orders set status = 'shipped' where id = 2");
+    await this.settled(3);
+    await this.database.query(
+      "insert into core.tb_entity_change_log (object_type, object_key, modification_type) values ('Order', '3', 'SHRUG')",
+    );
+    await eventually(() => this.database.query('select from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
+    await this.database.query("insert into orders values (4, 'new', 200)");
+    await this.database.query("insert into orders values (5, 'new', 300)");
+    await this.settled(6);
+    await this.parked(3);
+    await this.audited();
+  }
+
+  /** So many strict lanes wait for a person, and none is being tried. */
+  async parked(lanes: number): Promise<void> {
+    const parked = "select from observers.pending_delivery where state = 'parked'";
+    await eventually(() => this.database.query(parked), (rows) => rows.length === lanes); // prettier-ignore
+  }
+
+  /** The stream has passed `changes`, and what is tried at once has been tried. */
+  async settled(changes: number): Promise<void> {
+    const behind = `select (select count(*)::int from core.tb_entity_change_log l, observers.checkpoint c where pg_visible_in_snapshot(l.change_xid, c.previous)) as passed,
+      (select count(*)::int from observers.pending_delivery where state in ('queued', 'running')) as busy`;
+    await eventually(() => this.database.query<{ passed: number; busy: number }>(behind), ([at]) => at!.passed >= changes && at!.busy === 0); // prettier-ignore
+  }
+
+  async audited(): Promise<void> {
+    const place =
+      'select from observers.audit a join observers.checkpoint c using (stream) where a.previous::text = c.previous::text and complete_at is not null';
+    await eventually(() => this.database.query(place), (rows) => rows.length === 1); // prettier-ignore
+  }
+
+  /** Somebody deletes what must not be deleted. */
+  async loses(change: number, observer: string): Promise<void> {
+    await this.database.query('delete from observers.attempt where change_number = $1 and observer = $2', [change, observer]);
+    await eventually(() => this.database.query('select from observers.unaccounted where dismissed_at is null'), (rows) => rows.length > 0); // prettier-ignore
+  }
+}
+
+/** `/works` does, `/refuses` never will, `/busy` may later. */
+function answer({ path }: Received, response: ServerResponse): void {
+  response.writeHead(path === '/refuses' ? 422 : path === '/busy' ? 503 : 204).end();
+}
+
+const fileFor = (url: string): string => `version: 1
+capture:
+  - { table: public.orders, entity: Order }
+endpoints:
+  works: { url: "${url}/works", allow_addresses: [loopback], circuit_breaker: off }
+  refuses: { url: "${url}/refuses", allow_addresses: [loopback], circuit_breaker: off }
+  busy: { url: "${url}/busy", allow_addresses: [loopback], circuit_breaker: off }
+observers:
+  - { name: notify, entity: Order, actions: [{ type: webhook, endpoint: works }] }
+  - { name: shipped, entity: Order, on: update, when: "status_changed_to('shipped') AND total > 100", actions: [{ type: webhook, endpoint: refuses }] }
+  - { name: later, entity: Order, when: "total < 100", retry: { strategy: fixed, initial_delay: 1h, max_delay: 1h }, actions: [{ type: webhook, endpoint: busy }] }
+  - { name: books, entity: Order, ordering: strict, when: "total > 100", retry: { max_attempts: 1 }, actions: [{ type: webhook, endpoint: refuses }] }
+`;
