@@ -11,6 +11,7 @@ import { pageOf, type Shown } from '../support/cli/page';
 import { definitionOf, jsonSchemas, OUTPUTS } from '../support/cli/schemas';
 import { NOT_CALLED, STEPS, type Step } from '../support/cli/steps';
 import { Story } from '../support/cli/story';
+import { VERSION } from '../../src/version';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { MAIN, run, type Result } from '../support/program';
 
@@ -45,12 +46,10 @@ afterAll(async () => {
 
 /** Every command that can be called, in the order of the program's help. */
 async function commandsOfTheProgram(): Promise<string[]> {
-  let program: Command | null = null;
   const app = await CommandFactory.createWithoutRunning(CliModule, { logger: false, usePlugins: false, enablePositionalOptions: true });
-  app.get(CliModule, { strict: false });
   // The one instance that nest-commander builds all commands into.
   const { Commander } = jest.requireActual<{ Commander: symbol }>('nest-commander/src/constants');
-  program = app.get<Command>(Commander, { strict: false });
+  const program = app.get<Command>(Commander, { strict: false });
   const leaves = (command: Command, path: string): string[] =>
     command.commands.length === 0 ? [path] : command.commands.flatMap((sub) => leaves(sub, `${path} ${sub.name()}`.trim()));
   const found = leaves(program, '');
@@ -77,7 +76,7 @@ test('every command is called in the reference, or says why not', () => {
 });
 
 test('docs/cli.md is what the commands really print, and their JSON is what its schema says (UPDATE_DOCS=1 writes it)', async () => {
-  const normal = new Normal(new Map([[folder, '/srv/shop'], [story.receiver.url, 'http://127.0.0.1:9000'], [new URL(database.url).pathname.slice(1), 'shop']])); // prettier-ignore
+  const normal = new Normal(new Map([[folder, '/srv/shop'], [story.receiver.url, 'http://127.0.0.1:9000'], [new URL(database.url).pathname.slice(1), 'shop'], [`"${VERSION}"`, '"1.0.0"']])); // prettier-ignore
   const helps = new Map<string, string>();
   for (const command of commands) helps.set(command, normal.of((await call([...command.split(' '), '--help'])).out));
   const ajv = new Ajv2020({ strict: false, formats: { uuid: true, 'date-time': true } });
@@ -94,7 +93,8 @@ test('docs/cli.md is what the commands really print, and their JSON is what its 
     ];
     if (step.json === true) args.push('--format', 'json');
     const { code, out, err } = await call(args, step.env);
-    const line = `fraiseql-observers ${args.map(quoted).join(' ')}`;
+    const env = Object.entries(step.env ?? {}).map(([name, value]) => `${name}=${value} `).join(''); // prettier-ignore
+    const line = `${env}fraiseql-observers ${args.map(quoted).join(' ')}`;
     if (code !== (step.code ?? 0)) wrong.push(`${line}: exit code ${code}\n${out}${err}`);
     if (step.json === true && out !== '') proved.add(step.command);
     if (step.json === true && out !== '') wrong.push(...invalid(ajv, step, out).map((problem) => `${line}: ${problem}`));
@@ -113,7 +113,7 @@ test('docs/cli.md is what the commands really print, and their JSON is what its 
 
 /** As a program of its own: it imports its parts when they are needed, which jest does not allow. */
 function prettier(file: string, text: string): string {
-  return execFileSync(process.execPath, [require.resolve('prettier/bin/prettier.cjs'), '--stdin-filepath', file], {
+  return execFileSync(process.execPath, [require.resolve('prettier/bin/prettier.cjs'), '--ignore-path', 'none', '--stdin-filepath', file], {
     input: text,
     encoding: 'utf8',
   });

@@ -42,5 +42,5 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(\.\d+)? ms\b/g, '12 ms'],
   [/\b\d+(\.\d+)? s\b/g, '3 s'],
   [/\b\d+(\.\d+)?\/s now/g, '2/s now'],
-  [/\b\d+:\d+:[\d,]*(?=["\s])/g, '820:820:'],
+  [/\b\d{3,}:\d{3,}:[\d,]*(?=["\s]|$)/g, '820:820:'],
 ];

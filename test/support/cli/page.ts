@@ -23,14 +23,15 @@ unless it is said to be optional.
 | ---- | ---- | ------- |
 `;
 
-const CODES: Readonly<Record<number, string>> = {
-  0: 'done',
-  1: 'error; or what was asked for is not as it should be',
-  2: 'the configuration is wrong',
-  3: 'the database or the service does not answer',
-  4: 'a check has found something',
-  5: 'there is no such thing',
-};
+/** Code, what it means, and the command whose call is the example. */
+const CODES: readonly (readonly [code: number, what: string, command: string])[] = [
+  [0, 'done', 'status'],
+  [1, 'error; or something is not as it should be', 'audit verify'],
+  [2, 'the configuration is wrong', 'validate-config'],
+  [3, 'the database or the service does not answer', 'status'],
+  [4, 'a check has found something', 'capture check'],
+  [5, 'there is no such thing', 'dlq show'],
+];
 
 /** docs/cli.md. @param helps by command, in the order of the program's own help */
 export function pageOf(helps: ReadonlyMap<string, string>, calls: readonly Shown[]): string {
@@ -39,13 +40,11 @@ export function pageOf(helps: ReadonlyMap<string, string>, calls: readonly Shown
 }
 
 function codes(calls: readonly Shown[]): string {
-  return Object.entries(CODES)
-    .map(([code, what]) => {
-      const example = calls.find(({ step }) => (step.code ?? 0) === Number(code));
-      if (example === undefined) throw new Error(`no step ends with ${code}`);
-      return `| ${code} | ${what} | \`${example.line}\` |`;
-    })
-    .join('\n');
+  return CODES.map(([code, what, command]) => {
+    const example = calls.find(({ step }) => step.command === command && (step.code ?? 0) === code);
+    if (example === undefined) throw new Error(`no step of ${command} ends with ${code}`);
+    return `| ${code} | ${what} | \`${example.line}\` |`;
+  }).join('\n');
 }
 
 function section(command: string, help: string, calls: readonly Shown[]): string {

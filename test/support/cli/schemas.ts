@@ -242,7 +242,8 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
 export function jsonSchemas(): { $defs: Record<string, object> } {
   const $defs = Object.fromEntries(
     Object.entries(OUTPUTS).map(([command, schema]) => {
-      const { $schema: _dialect, ...definition } = z.toJSONSchema(schema);
+      const definition = z.toJSONSchema(schema);
+      delete definition.$schema;
       return [definitionOf(command), local(definition, definitionOf(command))];
     }),
   );
