@@ -66,7 +66,7 @@ export class Lookup {
   private questionOf(event: EntityEvent): Question | null {
     const path = this.path.render(event);
     const values = this.headers.map(([name, value]) => [name, value.render(event)] as const);
-    if (path.missing > 0 || values.some(([, { missing }]) => missing > 0)) return null;
+    if (path.missing.length > 0 || values.some(([, { missing }]) => missing.length > 0)) return null;
     const headers = ['accept', 'application/json', ...values.flatMap(([name, { text }]) => [name, text])];
     const { name, endpoint } = this.definition;
     return { path: path.text, headers, key: [name, endpoint.url, path.text, ...headers].join('\n') };
