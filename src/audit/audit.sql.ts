@@ -47,7 +47,7 @@ export async function selectAudited(
 }
 
 /** What is on record of a delivery, in one word. */
-export type AccountedState = 'delivered' | 'skipped' | 'dead' | 'discarded' | 'parked' | 'pending';
+export type AccountedState = 'delivered' | 'skipped' | 'shadow' | 'dead' | 'discarded' | 'parked' | 'pending';
 
 export interface AccountedDelivery {
   readonly changeNumber: number;
@@ -66,16 +66,16 @@ const RECORDS = `
     select change_number, observer, action, case when resolved_at is null then 'dead' when resolution = 'delivered' then 'delivered' else 'discarded' end
     from observers.dead_letter where stream = $1 and change_number = any ($2::bigint[])
     union all
-    select change_number, observer, action, case outcome when 'succeeded' then 'delivered' when 'skipped' then 'skipped' when 'dead' then 'logged' end
+    select change_number, observer, action, case when message like 'shadow: %' then 'shadow' when outcome = 'succeeded' then 'delivered' when outcome = 'skipped' then 'skipped' when outcome = 'dead' then 'logged' end
     from observers.attempt where change_number = any ($2::bigint[])
   ), ranked as (
     select change_number, observer, action,
            min(case state when 'parked' then 1 when 'pending' then 2 when 'dead' then 3 when 'delivered' then 4 when 'skipped' then 5
-                          when 'discarded' then 6 when 'logged' then 7 end) as rank
+                          when 'discarded' then 6 when 'logged' then 7 when 'shadow' then 8 end) as rank
     from r group by change_number, observer, action
   )
   select change_number::float8 as "changeNumber", observer, action,
-         (array['parked', 'pending', 'dead', 'delivered', 'skipped', 'discarded', 'dead'])[rank] as state from ranked`;
+         (array['parked', 'pending', 'dead', 'delivered', 'skipped', 'discarded', 'dead', 'shadow'])[rank] as state from ranked`;
 
 /** The state of every delivery of these changes that something is on record of. */
 export async function accountedFor(client: ClientBase, stream: string, changes: readonly number[]): Promise<AccountedDelivery[]> {

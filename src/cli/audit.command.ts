@@ -41,7 +41,7 @@ export class AuditVerifyCommand extends ObserversCommand {
 }
 
 function describe(audit: Audit): void {
-  const { changes, quarantined, ignored, passedOver, notMatched, delivered, skipped, dead, discarded, parked, pending, unaccounted } =
+  const { changes, quarantined, ignored, passedOver, notMatched, delivered, skipped, shadow, dead, discarded, parked, pending, unaccounted } =
     audit;
   const lines: [string, string][] = [
     ['changes', `${changes}, of which ${quarantined} in quarantine and ${ignored} of no concern (NOOP, READ)`],
@@ -51,6 +51,7 @@ function describe(audit: Audit): void {
     ['not matched', `${notMatched}   observers asked, and the answer was no`],
     ['delivered', String(delivered)],
     ['skipped', `${skipped}   nothing had to be sent: a duplicate, or a look-up that said no`],
+    ...(shadow === 0 ? [] : [['shadow', `${shadow}   of observers in shadow: recorded, and not sent`] as [string, string]]),
     ['dead', `${dead}${dead === 0 ? '' : '   (dlq list)'}`],
     ['discarded', `${discarded}   dead letters that a person gave up`],
     ['parked', `${parked}${parked === 0 ? '' : '   (lanes list)'}`],

@@ -3,6 +3,7 @@ import type { ObserverDefinition, ObserversDefinition } from '../event/definitio
 import type { CustomActionTypes } from './custom-action-types';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
+import { Redaction } from './redaction';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, type Settings } from './settings';
 import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
@@ -24,6 +25,8 @@ export interface ObserversFile {
   readonly warnings: readonly Problem[];
   /** As the file has it, references unresolved: what may be stored. */
   readonly source: { readonly text: string; readonly hash: string };
+  /** Takes what references brought into the file out of what is shown. */
+  readonly redaction: Redaction;
 }
 
 export interface LoadedConfiguration {
@@ -60,7 +63,12 @@ export function loadConfiguration({ env, configFile, custom = NO_TYPES }: LoadIn
   const { definition, warnings } = linkWhole(source, settings, problems, custom);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  return { settings, origins, file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } }, observersOf };
+  return {
+    settings,
+    origins,
+    file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash }, redaction: new Redaction(source.filled) },
+    observersOf,
+  };
 }
 
 function linkWhole(
@@ -100,12 +108,21 @@ export function loadSettings({ env, configFile }: LoadInput): Settings {
  *
  * @throws ConfigurationError when there is no such file, or it is not YAML, or nothing of ours
  */
-export function readDefinition({ env, configFile }: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
+export function readDefinition(input: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
+  return readLoosely(input, settings, text).definition;
+}
+
+/** The same, with what must not be shown of it. */
+export function readLoosely(
+  { env, configFile, custom = NO_TYPES }: LoadInput,
+  settings: Settings,
+  text: string | null,
+): Pick<ObserversFile, 'definition' | 'redaction'> {
   const { path } = configPath({ env, configFile });
   const source = text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env);
   const { content, problems } = validateShape(source);
   if (content === null) throw new ConfigurationError(problems);
-  return new Linker(source, settings, NO_TYPES).link(content);
+  return { definition: new Linker(source, settings, custom).link(content), redaction: new Redaction(source.filled) };
 }
 
 /** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */

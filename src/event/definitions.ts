@@ -41,6 +41,8 @@ export interface LookupDefinition {
 /** Which events cause which actions. */
 export interface ObserverDefinition {
   readonly name: string;
+  /** `shadow`: it never sends; what it would have sent is recorded. */
+  readonly mode: 'live' | 'shadow';
   /** Entity types, or `*` for all. */
   readonly entities: readonly string[] | '*';
   readonly kinds: readonly EventKind[];

@@ -18,11 +18,14 @@ import { decode } from '../listener/decode';
 import type { CurrentConfiguration } from '../pipeline/current-configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
 import { deadLetter } from '../pipeline/recorder';
+import type { Shadow } from '../pipeline/shadow';
 import type { OlderConfigurations } from './older-configurations';
 import { Pauser } from './pauser';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
 const ORPHANED = '(no longer configured)';
+/** It waited when the observer went into shadow, or a person asked for it: it is neither sent nor lost. */
+const IN_SHADOW = 'the observer is in shadow (mode: shadow), and sends nothing; once it is live, a redrive sends this';
 /** With nothing due the table is asked this often, in milliseconds: a redrive comes from another process. */
 const IDLE_PAUSE = 200;
 const BUSY_PAUSE = 5;
@@ -54,6 +57,7 @@ export class DeliveryWorker {
     private readonly configuration: CurrentConfiguration,
     private readonly older: OlderConfigurations,
     private readonly dispatcher: Dispatcher,
+    private readonly shadow: Shadow,
     private readonly pauses: Pauses,
     private readonly ledger: Ledger,
     private readonly lease: Lease,
@@ -130,6 +134,7 @@ export class DeliveryWorker {
     if (found === null) {
       return this.bury(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
     }
+    if (found.observer.mode === 'shadow') return this.bury(claim, event, IN_SHADOW);
     if (claim.diedOf === 'condition') {
       const verdict = matcher.judge(claim.observer, event, this.clock.now());
       if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
@@ -185,23 +190,24 @@ export class DeliveryWorker {
       const decoded = decode(row, maxEventSize);
       if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded.reason, decoded.message);
       else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, []);
-      else await releaseQuarantined(this.pool, decoded.event.changeNumber, this.deliveriesOf(decoded.event));
+      else await this.release(decoded.event);
     }
     return changes.length;
   }
 
-  private deliveriesOf(event: EntityEvent): ReleasedDelivery[] {
-    const matched = this.configuration.matcher.match(event, this.clock.now()).filter((result) => result.matched !== false);
-    return matched.flatMap(({ observer }) =>
-      observer.actions.map((action) => {
-        return {
-          observer: observer.name,
-          action: action.name,
-          endpoint: endpointNameOf(action),
-          lane: laneOf({ event, observer, action }),
-        };
-      }),
-    );
+  private async release(event: EntityEvent): Promise<void> {
+    const { matcher, version } = this.configuration;
+    const matched = matcher.match(event, this.clock.now()).filter((result) => result.matched !== false);
+    const deliveries = matched.flatMap(({ observer }) => observer.actions.map((action) => ({ event, observer, action })));
+    const released = deliveries
+      .filter(({ observer }) => observer.mode === 'live')
+      .map((delivery): ReleasedDelivery => {
+        const { observer, action } = delivery;
+        return { observer: observer.name, action: action.name, endpoint: endpointNameOf(action), lane: laneOf(delivery) };
+      });
+    await releaseQuarantined(this.pool, event.changeNumber, released);
+    for (const delivery of deliveries)
+      if (delivery.observer.mode === 'shadow') this.shadow.begin({ ...delivery, attempt: 1, configVersion: version }, null);
   }
 
   private async sweep(): Promise<void> {

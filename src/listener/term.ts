@@ -33,6 +33,7 @@ import { Dispatcher } from '../pipeline/dispatcher';
 import { Enrichment } from '../pipeline/enrichment';
 import { EventPipelineService } from '../pipeline/event-pipeline.service';
 import { together, type PipelineListener } from '../pipeline/pipeline-listener';
+import { Shadow } from '../pipeline/shadow';
 import { ChangeLogReader } from './change-log-reader';
 import type { ListenConnection } from './listen-connection';
 import { recordReconfiguration } from './reconfiguration.sql';
@@ -133,27 +134,38 @@ export class Term {
     const lookups = new Lookups(clock, logger, listener);
     const enrichment = new Enrichment(lookups, clock);
     const alerter = new Alerter(pool, alerts, logger);
-    const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, settings.maxHops, (onFinished) => {
-      return new Dispatcher({
-        runner,
-        observers,
-        enrichment,
-        dedup,
-        ledger,
-        clock,
-        lease,
-        inlineBudget,
-        logger,
-        ...inherited,
-        onFinished,
-        listener,
-        onBreaker: (gate) => {
-          logBreaker(logger, gate);
-          deps.onBreaker();
-        },
-        onAlert: (letter) => alerter.failed(letter),
-      });
-    });
+    const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, listener, inlineBudget });
+    const pipeline = new EventPipelineService(
+      current,
+      progress,
+      ledger,
+      clock,
+      logger,
+      listener,
+      settings.maxHops,
+      shadow,
+      (onFinished) => {
+        return new Dispatcher({
+          runner,
+          observers,
+          enrichment,
+          dedup,
+          ledger,
+          clock,
+          lease,
+          inlineBudget,
+          logger,
+          ...inherited,
+          onFinished,
+          listener,
+          onBreaker: (gate) => {
+            logBreaker(logger, gate);
+            deps.onBreaker();
+          },
+          onAlert: (letter) => alerter.failed(letter),
+        });
+      },
+    );
     const workerOptions = { stream, holder, maxEventSize };
     const older = new OlderConfigurations(pool, runner, deps.observersOf);
     const worker = new DeliveryWorker(
@@ -161,6 +173,7 @@ export class Term {
       current,
       older,
       pipeline.dispatcher,
+      shadow,
       inherited.pauses,
       ledger,
       lease,

@@ -110,6 +110,7 @@ export class Linker {
     this.says.unique(actions.map(({ name }) => name), (i) => [...path, 'actions', i], 'action'); // prettier-ignore
     return {
       name: shape.name,
+      mode: shape.mode ?? 'live',
       entities: entities.includes('*') ? '*' : entities,
       kinds,
       when,
