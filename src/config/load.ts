@@ -27,6 +27,8 @@ export interface ObserversFile {
   readonly source: { readonly text: string; readonly hash: string };
   /** Takes what references brought into the file out of what is shown. */
   readonly redaction: Redaction;
+  /** References that could not be filled in; always empty where they had to be. */
+  readonly unresolved: readonly Problem[];
 }
 
 export interface LoadedConfiguration {
@@ -56,19 +58,29 @@ export function observersSource(input: LoadInput): ObserversSource {
 const NO_TYPES: CustomActionTypes = { names: [], problemsOf: () => [] };
 
 /** Settings and observers file. @throws ConfigurationError with every problem of both at once */
-export function loadConfiguration({ env, configFile, custom = NO_TYPES }: LoadInput): LoadedConfiguration {
+export function loadConfiguration(input: LoadInput): LoadedConfiguration {
+  return load(input, false);
+}
+
+/**
+ * The same for a dry run: a secret that only the service has need not be at hand. Its reference stays as it is written, and is shown so.
+ *
+ * @throws ConfigurationError
+ */
+export function loadForDryRun(input: LoadInput): LoadedConfiguration {
+  return load(input, true);
+}
+
+function load({ env, configFile, custom = NO_TYPES }: LoadInput, loosely: boolean): LoadedConfiguration {
   const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
-  const { definition, warnings } = linkWhole(source, settings, problems, custom);
+  const { definition, warnings } = linkWhole(source, settings, problems, custom, loosely);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  return {
-    settings,
-    origins,
-    file: { path, origin, definition, warnings, source: { text: source.text, hash: source.hash }, redaction: new Redaction(source.filled) },
-    observersOf,
-  };
+  const { text, hash, filled, unresolved } = source;
+  const file = { path, origin, definition, warnings, source: { text, hash }, redaction: new Redaction(filled), unresolved };
+  return { settings, origins, file, observersOf };
 }
 
 function linkWhole(
@@ -76,12 +88,14 @@ function linkWhole(
   settings: Settings,
   problems: readonly Problem[],
   custom: CustomActionTypes,
+  loosely = false,
 ): Pick<ObserversFile, 'definition' | 'warnings'> {
   const shape = validateShape(source);
   const linker = new Linker(source, settings, custom);
   const definition = shape.content === null ? null : linker.link(shape.content);
   const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
-  const all = [...source.unresolved, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
+  const needed = loosely ? source.unresolved.filter(({ path }) => path.startsWith('settings.')) : source.unresolved;
+  const all = [...needed, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.length > 0 || definition === null) throw new ConfigurationError(all);
   return { definition, warnings: linker.warnings };
 }

@@ -17,6 +17,7 @@ import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
 import type { CurrentConfiguration } from '../pipeline/current-configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
+import type { EventPipelineService } from '../pipeline/event-pipeline.service';
 import { deadLetter } from '../pipeline/recorder';
 import type { Shadow } from '../pipeline/shadow';
 import type { OlderConfigurations } from './older-configurations';
@@ -47,6 +48,8 @@ export class DeliveryWorker {
   private stopping = false;
   private wake: (() => void) | null = null;
   private sweptAt = -Infinity;
+  private readonly dispatcher: Dispatcher;
+  private readonly shadow: Shadow;
   private readonly pauser: Pauser;
   private readonly interludes = new Interludes<void>(() => this.wake?.());
   /** Claimed, and not begun because their changes could not be read; nobody else will look at them. */
@@ -56,8 +59,7 @@ export class DeliveryWorker {
     private readonly pool: Pool,
     private readonly configuration: CurrentConfiguration,
     private readonly older: OlderConfigurations,
-    private readonly dispatcher: Dispatcher,
-    private readonly shadow: Shadow,
+    { dispatcher, shadow }: Pick<EventPipelineService, 'dispatcher' | 'shadow'>,
     private readonly pauses: Pauses,
     private readonly ledger: Ledger,
     private readonly lease: Lease,
@@ -65,6 +67,8 @@ export class DeliveryWorker {
     private readonly logger: Logger,
     private readonly options: DeliveryWorkerOptions,
   ) {
+    this.dispatcher = dispatcher;
+    this.shadow = shadow;
     this.pauser = new Pauser(pool, options.stream, pauses, configuration, dispatcher, ledger, clock);
   }
 

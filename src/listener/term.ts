@@ -122,7 +122,7 @@ export class Term {
   ): Term {
     const { url, pool, clock, logger, settings, configuration, custom, holder, listen } = deps;
     const { observers, alerts, version } = configuration;
-    const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval } = settings;
+    const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval, maxHops } = settings;
     const current = new CurrentConfiguration(new Matcher(observers), version);
     const fence = { stream, epoch: lease.epoch, holder };
     const runner = new ActionRunner(observers, logger, { settings, custom, once: new OnceStore(url, fence) });
@@ -135,52 +135,30 @@ export class Term {
     const enrichment = new Enrichment(lookups, clock);
     const alerter = new Alerter(pool, alerts, logger);
     const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, listener, inlineBudget });
-    const pipeline = new EventPipelineService(
-      current,
-      progress,
-      ledger,
-      clock,
-      logger,
-      listener,
-      settings.maxHops,
-      shadow,
-      (onFinished) => {
-        return new Dispatcher({
-          runner,
-          observers,
-          enrichment,
-          dedup,
-          ledger,
-          clock,
-          lease,
-          inlineBudget,
-          logger,
-          ...inherited,
-          onFinished,
-          listener,
-          onBreaker: (gate) => {
-            logBreaker(logger, gate);
-            deps.onBreaker();
-          },
-          onAlert: (letter) => alerter.failed(letter),
-        });
-      },
-    );
+    const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, maxHops, shadow, (onFinished) => {
+      return new Dispatcher({
+        runner,
+        observers,
+        enrichment,
+        dedup,
+        ledger,
+        clock,
+        lease,
+        inlineBudget,
+        logger,
+        ...inherited,
+        onFinished,
+        listener,
+        onBreaker: (gate) => {
+          logBreaker(logger, gate);
+          deps.onBreaker();
+        },
+        onAlert: (letter) => alerter.failed(letter),
+      });
+    });
     const workerOptions = { stream, holder, maxEventSize };
     const older = new OlderConfigurations(pool, runner, deps.observersOf);
-    const worker = new DeliveryWorker(
-      pool,
-      current,
-      older,
-      pipeline.dispatcher,
-      shadow,
-      inherited.pauses,
-      ledger,
-      lease,
-      clock,
-      logger,
-      workerOptions,
-    );
+    const worker = new DeliveryWorker(pool, current, older, pipeline, inherited.pauses, ledger, lease, clock, logger, workerOptions);
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
     return new Term(lease, deps, progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, inherited.pauses);

@@ -6,7 +6,20 @@ export function explanationJson({ event, ...rest }: EventExplanation): object {
   return { ...rest, event: event === null ? null : eventJson(event) };
 }
 
-function eventJson({ id, entityType, entityKey, kind, tenant, timestamp, changed, traceparent, cause, data, before }: EntityEvent): object {
+/** The event alone. */
+export function eventJson({
+  id,
+  entityType,
+  entityKey,
+  kind,
+  tenant,
+  timestamp,
+  changed,
+  traceparent,
+  cause,
+  data,
+  before,
+}: EntityEvent): object {
   return {
     id,
     entityType,
