@@ -84,7 +84,10 @@ export class Renderer {
     try {
       this.runner.prepareAll([{ ...observer, actions: [action] }]);
     } catch (error) {
-      this.unprepared.set(action, messageOf(error));
+      const url = 'endpoint' in action && typeof action.endpoint === 'object' ? action.endpoint.url : '';
+      // Half of one, where a reference in it is not set here.
+      const why = url.includes('${') ? `its url is not known, ${url}` : messageOf(error);
+      this.unprepared.set(action, why);
     }
   }
 

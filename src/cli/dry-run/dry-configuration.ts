@@ -1,6 +1,7 @@
 import type { Connections } from '../../actions/action-runner';
 import type { CustomActions } from '../../actions/custom/custom-actions';
 import type { LoadedConfiguration } from '../../config/load';
+import type { Problem } from '../../config/problems';
 import type { OnceCalls } from '../../delivery/once';
 import type { Matcher } from '../../matching/matcher';
 import { loadInputOf, type GlobalOptions } from '../command';
@@ -29,13 +30,19 @@ export async function dryConfiguration(flags: GlobalOptions, strictly: boolean):
     const configuration = (strictly ? loadConfiguration : loadForDryRun)({ ...input, custom });
     const { settings, file } = configuration;
     const once: OnceCalls = new UnrecordedCalls(() => databaseUrl(settings));
-    const notes = file.unresolved.map(({ path, message }) => `${path}: ${message}; it is shown as it is written`);
+    const notes = notesOn(file.unresolved);
     const { observers } = file.definition;
     return { configuration, matcher: matcherOf(() => new Matcher(observers), () => new ConfigurationError(file.unresolved)), custom, connections: { settings, custom, once }, notes }; // prettier-ignore
   } catch (error) {
     await custom.close();
     throw error;
   }
+}
+
+function notesOn(unresolved: readonly Problem[]): string[] {
+  const variables = new Set(unresolved.flatMap(({ message }) => /^the environment variable (\w+) is not set/.exec(message)?.[1] ?? []));
+  const others = unresolved.filter(({ message }) => !message.startsWith('the environment variable ')).map(({ path, message }) => `${path}: ${message}`); // prettier-ignore
+  return [...(variables.size === 0 ? [] : [`not set here, and shown as it is written: ${[...variables].join(', ')}`]), ...others];
 }
 
 /** A condition that a missing reference has made unreadable. */
