@@ -3,7 +3,6 @@ import type { ObserverDefinition, ObserversDefinition } from '../event/definitio
 import type { CustomActionTypes } from './custom-action-types';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
-import { Redaction } from './redaction';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, type Settings } from './settings';
 import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
@@ -25,8 +24,6 @@ export interface ObserversFile {
   readonly warnings: readonly Problem[];
   /** As the file has it, references unresolved: what may be stored. */
   readonly source: { readonly text: string; readonly hash: string };
-  /** Takes what references brought into the file out of what is shown. */
-  readonly redaction: Redaction;
   /** References that could not be filled in; always empty where they had to be. */
   readonly unresolved: readonly Problem[];
 }
@@ -78,8 +75,8 @@ function load({ env, configFile, custom = NO_TYPES }: LoadInput, loosely: boolea
   const { definition, warnings } = linkWhole(source, settings, problems, custom, loosely);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  const { text, hash, filled, unresolved } = source;
-  const file = { path, origin, definition, warnings, source: { text, hash }, redaction: new Redaction(filled), unresolved };
+  const { text, hash, unresolved } = source;
+  const file = { path, origin, definition, warnings, source: { text, hash }, unresolved };
   return { settings, origins, file, observersOf };
 }
 
@@ -122,21 +119,16 @@ export function loadSettings({ env, configFile }: LoadInput): Settings {
  *
  * @throws ConfigurationError when there is no such file, or it is not YAML, or nothing of ours
  */
-export function readDefinition(input: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
-  return readLoosely(input, settings, text).definition;
-}
-
-/** The same, with what must not be shown of it. */
-export function readLoosely(
+export function readDefinition(
   { env, configFile, custom = NO_TYPES }: LoadInput,
   settings: Settings,
   text: string | null,
-): Pick<ObserversFile, 'definition' | 'redaction'> {
+): ObserversDefinition {
   const { path } = configPath({ env, configFile });
   const source = text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env);
   const { content, problems } = validateShape(source);
   if (content === null) throw new ConfigurationError(problems);
-  return { definition: new Linker(source, settings, custom).link(content), redaction: new Redaction(source.filled) };
+  return new Linker(source, settings, custom).link(content);
 }
 
 /** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */

@@ -1,3 +1,4 @@
+import type { Redactor } from '../event/definitions';
 import { headerSafe, htmlSafe, slackSafe } from '../matching/template/encoding';
 
 /** A text of the file whose `${…}` were filled in. */
@@ -13,8 +14,8 @@ const TELLING_LENGTH = 8;
 /** A reference within a tag goes through filters: what becomes of it cannot be recognised. */
 const WITHIN_TAG = /\{[{%](?:(?![}%]\})[\s\S])*\$\{/;
 
-/** Shows texts that were made of the file without what `${…}` brought into it: the reference is shown in its place. */
-export class Redaction {
+/** By the texts of the file whose references were filled in. */
+export class Redaction implements Redactor {
   private readonly byText = new Map<string, FilledText[]>();
   private readonly everywhere: readonly (readonly [value: string, reference: string])[];
 
@@ -28,10 +29,6 @@ export class Redaction {
     this.everywhere = replacements(telling);
   }
 
-  /**
-   * @param shown what was made
-   * @param sources the texts of the file, filled in, that it was made of
-   */
   text(shown: string, sources: readonly string[]): string {
     const filled = sources.flatMap((source) => this.byText.get(source) ?? []);
     const tagged = filled.find(({ raw }) => WITHIN_TAG.test(raw));
@@ -40,7 +37,6 @@ export class Redaction {
     return replaced(replaced(shown, this.everywhere), replacements(own));
   }
 
-  /** The same for all texts of a structure. */
   all<T>(value: T, sources: readonly string[]): T {
     if (typeof value === 'string') return this.text(value, sources) as T;
     if (Array.isArray(value)) return value.map((entry: unknown) => this.all(entry, sources)) as T;
@@ -50,8 +46,6 @@ export class Redaction {
     return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.all(entry as unknown, sources)])) as T;
   }
 }
-
-export const NOTHING_TO_REDACT = new Redaction([]);
 
 /** All texts in a piece of a definition. */
 export function textsIn(definition: unknown): string[] {

@@ -1,10 +1,10 @@
 import type { Content, Header } from '../actions/rendering';
-import { textsIn, type Redaction } from '../config/redaction';
-import type { ActionDefinition } from '../event/definitions';
+import { textsIn } from '../config/redaction';
+import type { ActionDefinition, Redactor } from '../event/definitions';
 import { webhookHeaders } from '../event/webhook-headers';
 
 /** What a try would send, as it may be shown: what came out of `${…}` is the reference again. */
-export function redacted(content: Content, action: ActionDefinition, redaction: Redaction): Content {
+export function redacted(content: Content, action: ActionDefinition, redaction: Redactor): Content {
   if (action.type !== 'webhook' && action.type !== 'slack') return withoutPart(redaction.all(content, textsIn(action)), content);
   if (content.type !== 'http') return content;
   const { endpoint } = action;

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import { ActionRunner, type Connections } from '../actions/action-runner';
 import { digestOf, type Content, type Digest } from '../actions/rendering';
-import type { Redaction } from '../config/redaction';
-import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
+import type { ActionDefinition, ObserverDefinition, Redactor } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import { messageOf } from '../event/errors';
@@ -42,7 +41,7 @@ export class Renderer {
 
   constructor(
     observers: readonly ObserverDefinition[],
-    private readonly redaction: Redaction,
+    private readonly redaction: Redactor,
     logger: Logger,
     connections: Connections,
   ) {

@@ -1,5 +1,4 @@
-import type { Redaction } from '../config/redaction';
-import type { ObserverDefinition } from '../event/definitions';
+import type { ObserverDefinition, Redactor } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import { messageOf } from '../event/errors';
@@ -43,7 +42,7 @@ export interface Trial {
 export interface TrialOptions {
   readonly matcher: Matcher;
   readonly renderer: Renderer;
-  readonly redaction: Redaction;
+  readonly redaction: Redactor;
   readonly lookups: Lookups;
   /** Whether look-ups are really asked. */
   readonly ask: boolean;

@@ -83,6 +83,17 @@ export interface CaptureDefinition {
   readonly strict: boolean;
 }
 
+/** Takes what references (`${…}`) brought into the observers file out of what is shown: the reference is shown in its place. */
+export interface Redactor {
+  /**
+   * @param shown what was made
+   * @param sources the texts of the file, filled in, that it was made of
+   */
+  text(shown: string, sources: readonly string[]): string;
+  /** The same for all texts of a structure. */
+  all<T>(value: T, sources: readonly string[]): T;
+}
+
 /** What the observers file says, resolved: defaults applied, secrets in place, endpoints linked. */
 export interface ObserversDefinition {
   readonly captures: readonly CaptureDefinition[];
@@ -90,4 +101,6 @@ export interface ObserversDefinition {
   /** Where alerts go; null when nobody asks for them. */
   readonly alerts: EndpointDefinition | null;
   readonly observers: readonly ObserverDefinition[];
+  /** Of this file: for whoever shows anything that was made of it. */
+  readonly redaction: Redactor;
 }

@@ -60,7 +60,11 @@ export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFact
   const observers = judgements.map((judgement) => {
     const reached = judgement.verdict !== 'other entity' && judgement.verdict !== 'other kind';
     const condition = reached ? (basis.by?.matcher.explain(judgement.observer.name, event, decidedAt.milliseconds) ?? null) : null;
-    return explainObserver(judgement, condition, event, facts, stream);
+    const explained = explainObserver(judgement, condition, event, facts, stream);
+    const { when } = judgement.observer;
+    // A condition may hold what came out of a reference.
+    const shown = { why: explained.why, condition: explained.condition };
+    return { ...explained, ...(when === null ? {} : basis.by?.definition.redaction.all(shown, [when])) };
   });
   const notes = [...basis.notes, ...captureNotes(event, basis.by?.definition.captures ?? []), ...causeNotes(event)];
   if (

@@ -37,7 +37,7 @@ const DAY = 86_400_000;
 export async function previewConfig(flags: PreviewFlags): Promise<PreviewResult> {
   const dry = await dryConfiguration(flags, false);
   const { file, settings } = dry.configuration;
-  const renderer = new Renderer(file.definition.observers, file.redaction, pino({ level: 'silent' }), dry.connections);
+  const renderer = new Renderer(file.definition.observers, file.definition.redaction, pino({ level: 'silent' }), dry.connections);
   try {
     return await withDatabase(settings, async (client) => {
       const { version, running, notes } = await runningVersion(client, dry.configuration, flags);

@@ -28,7 +28,7 @@ function observerLines(one: ObserverPreview): string[] {
     const { newlyMatched, noLongerMatched, unknown } = difference;
     if (newlyMatched.count > 0) lines.push(colors.green(`+${newlyMatched.count} newly matched${examples(newlyMatched)}`));
     if (noLongerMatched.count > 0) lines.push(colors.red(`-${noLongerMatched.count} no longer matched${examples(noLongerMatched)}`));
-    if (newlyMatched.count + noLongerMatched.count + unknown === 0) lines.push('the same events as the running version');
+    if (is === 'kept' && newlyMatched.count + noLongerMatched.count + unknown === 0) lines.push('the same events as the running version');
     if (unknown > 0) lines.push(colors.yellow(`${unknown} cannot be compared: without an answer, or by look-ups`));
   }
   if (undecided > 0) lines.push(colors.yellow(`${undecided} not known: the condition takes what is looked up, and nothing was asked`));
@@ -43,7 +43,7 @@ function observerLines(one: ObserverPreview): string[] {
 }
 
 function examples({ events }: Examples): string {
-  return events.length === 0 ? '' : colors.dim(`  ${events.join(' ')}`);
+  return events.length === 0 ? '' : colors.dim(`  ${events.slice(0, 3).join(' ')}`);
 }
 
 function printEndpoints(endpoints: readonly EndpointPreview[]): void {

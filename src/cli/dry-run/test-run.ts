@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { textsIn, type Redaction } from '../../config/redaction';
+import { textsIn } from '../../config/redaction';
 import { hopsOf } from '../../event/cause';
 import { SystemClock } from '../../event/clock';
+import type { Redactor } from '../../event/definitions';
 import { idOf, type Delivery } from '../../event/delivery';
 import type { EntityEvent } from '../../event/entity-event';
 import { ExitCode, OperatorError } from '../../event/errors';
@@ -52,7 +53,8 @@ export async function testEvent(flags: TestEventFlags, show: (run: Omit<TestRun,
   const { send = false, withLookups = false, yes = false } = flags;
   const dry = await dryConfiguration(flags, send);
   const { file, settings } = dry.configuration;
-  const { redaction, definition } = file;
+  const { definition } = file;
+  const { redaction } = definition;
   const logger = send ? pino({ level: 'info' }, pino.destination({ fd: 2, sync: true })) : pino({ level: 'silent' });
   const renderer = new Renderer(definition.observers, redaction, logger, dry.connections);
   const lookups = new Lookups(new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
@@ -92,7 +94,7 @@ function loopNote({ cause }: EntityEvent, maxHops: number): string[] {
     : [];
 }
 
-async function sendAll(trials: readonly Trial[], renderer: Renderer, redaction: Redaction, yes: boolean): Promise<SentDelivery[]> {
+async function sendAll(trials: readonly Trial[], renderer: Renderer, redaction: Redactor, yes: boolean): Promise<SentDelivery[]> {
   // One that is undecided here has had its look-ups, and is not: every other verdict sends nothing.
   const deliveries = trials
     .filter(({ shown }) => shown.verdict === 'matched' && shown.mode === 'live')
@@ -105,7 +107,7 @@ async function sendAll(trials: readonly Trial[], renderer: Renderer, redaction: 
   return Promise.all(deliveries.map((delivery) => sendOne(delivery, renderer, redaction)));
 }
 
-async function sendOne(delivery: Delivery, renderer: Renderer, redaction: Redaction): Promise<SentDelivery> {
+async function sendOne(delivery: Delivery, renderer: Renderer, redaction: Redactor): Promise<SentDelivery> {
   const { observer, action } = delivery;
   const outcome = await renderer.run(delivery);
   const said = { observer: observer.name, action: action.name, id: idOf(delivery), ok: outcome.ok, status: outcome.status };

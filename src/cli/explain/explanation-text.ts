@@ -3,6 +3,9 @@ import type { Explanation } from '../../matching/condition/condition';
 import type { DeliveryState } from '../../explain/delivery-state';
 import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
 import { shortTime } from '../dlq/item';
+import type { ShownDelivery } from '../../dry-run/renderer';
+import { deliveryLines as contentLines } from '../dry-run/content-text';
+import type { Renderings } from '../dry-run/render-explained';
 import { colors, cut, printTable } from '../output';
 
 const LABEL = 14;
@@ -10,14 +13,14 @@ const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
 const BAD: readonly DeliveryState[] = ['dead', 'parked', 'logged', 'unaccounted'];
 
 /** One event, for people: what it was, what each observer made of it and why, what became of each delivery. */
-export function explanationLines(explained: EventExplanation): string[] {
+export function explanationLines(explained: EventExplanation, renderings: Renderings | null = null): string[] {
   const { event, changeNumber, state, why, version, observers, notes } = explained;
   const lines = [field('event', event === null ? `change ${changeNumber}` : `${event.id} (change ${changeNumber})`)];
   if (event !== null) lines.push(...eventLines(event));
   lines.push(field('state', `${state}: ${why}`), field('configuration', version === null ? 'unknown' : `version ${version}`));
   for (const note of notes) lines.push(field('note', note));
   if (event !== null && observers.length === 0 && version !== null) lines.push('', 'no observer is configured');
-  return [...lines, ...observers.flatMap((observer) => ['', ...observerLines(observer)])];
+  return [...lines, ...observers.flatMap((observer) => ['', ...observerLines(observer, renderings)])];
 }
 
 export function field(label: string, value: string): string {
@@ -35,11 +38,13 @@ export function eventLines({ entityType, entityKey, kind, changed, tenant, times
   ];
 }
 
-function observerLines({ name, verdict, why, condition, deliveries }: ObserverExplanation): string[] {
+function observerLines({ name, verdict, why, condition, deliveries }: ObserverExplanation, renderings: Renderings | null): string[] {
   return [
     `${markOf(verdict)} ${colors.bold(name)}: ${why}`,
     ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
-    ...deliveries.flatMap(deliveryLines).map((line) => `    ${line}`),
+    ...deliveries
+      .flatMap((one) => [...deliveryLines(one), ...renderingLines(renderings?.get(`${name}/${one.action}`))])
+      .map((line) => `    ${line}`),
   ];
 }
 
@@ -78,6 +83,10 @@ function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanati
       return colors.dim(`    try ${attempt}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
     }),
   ];
+}
+
+function renderingLines(rendering: ShownDelivery | undefined): string[] {
+  return rendering === undefined ? [] : contentLines(rendering).map((line) => `    ${line}`);
 }
 
 /** A line an event, newest first. */

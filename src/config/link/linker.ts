@@ -14,6 +14,7 @@ import type { CustomActionTypes } from '../custom-action-types';
 import { EndpointLinker } from './endpoints';
 import { LookupLinker } from './lookups';
 import { didYouMean, type Problem } from '../problems';
+import { Redaction } from '../redaction';
 import type { CaptureShape, ObserverShape, ObserversFileShape } from '../schema/observers-file';
 import { NAME, NAME_EXPECTED } from '../schema/parts';
 import type { Settings } from '../settings';
@@ -72,7 +73,7 @@ export class Linker {
         );
     });
     this.warnAboutEntities(observers, captures);
-    return { captures, endpoints: [...endpoints.named.values()], alerts, observers };
+    return { captures, endpoints: [...endpoints.named.values()], alerts, observers, redaction: new Redaction(this.says.source.filled) };
   }
 
   private capture(shape: CaptureShape, path: Path): CaptureDefinition {
