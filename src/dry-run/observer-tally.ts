@@ -2,7 +2,7 @@ import type { ObserverDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import { FrequentKeys } from './frequent';
-import type { Renderer } from './renderer';
+import { firstTry, type Renderer } from './renderer';
 import type { Examples, ObserverPreview, Trouble } from './report';
 
 /** Ids of events that are shown of each finding. */
@@ -64,7 +64,7 @@ export class ObserverTally {
       this.loops++;
       return [];
     }
-    const deliveries = this.observer.actions.map((action): Delivery => ({ event, observer: this.observer, action, attempt: 1 }));
+    const deliveries = this.observer.actions.map((action): Delivery => firstTry({ event, observer: this.observer, action }));
     this.newest = event;
     this.deliveries += deliveries.length;
     this.keys.add(`${event.entityType} ${event.entityKey}`, deliveries.length);
@@ -109,7 +109,7 @@ export class ObserverTally {
   }
 
   private shown(event: EntityEvent): ReturnType<Renderer['render']>[] {
-    return this.observer.actions.map((action) => this.renderer.render({ event, observer: this.observer, action, attempt: 1 }));
+    return this.observer.actions.map((action) => this.renderer.render(firstTry({ event, observer: this.observer, action })));
   }
 }
 

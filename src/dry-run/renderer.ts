@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { ActionRunner, type Connections } from '../actions/action-runner';
 import { digestOf, type Content, type Digest } from '../actions/rendering';
 import type { ActionDefinition, ObserverDefinition, Redactor } from '../event/definitions';
-import type { Delivery } from '../event/delivery';
+import type { Delivery, PlannedDelivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import { messageOf } from '../event/errors';
 import type { Outcome } from '../event/outcome';
@@ -24,6 +24,14 @@ export interface ShownDelivery {
   readonly fromLookups: readonly string[];
   readonly notes: readonly string[];
   readonly problem: string | null;
+}
+
+/** Of no version that is on record: nothing of a dry run is recorded. */
+const NO_VERSION = 0;
+
+/** @param test the own id of a test that is really sent */
+export function firstTry({ event, observer, action }: PlannedDelivery, test?: string): Delivery {
+  return { event, observer, action, attempt: 1, configVersion: NO_VERSION, ...(test === undefined ? {} : { test }) };
 }
 
 /** What a delivery lacks, or why there is none. */

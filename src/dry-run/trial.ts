@@ -7,7 +7,7 @@ import { reasonOf } from '../explain/explain';
 import type { Lookups } from '../lookups/lookups';
 import type { Explanation } from '../matching/condition/condition';
 import type { Judgement, Matcher } from '../matching/matcher';
-import type { Renderer, ShownDelivery } from './renderer';
+import { firstTry, type Renderer, type ShownDelivery } from './renderer';
 
 /** One look-up of an observer. */
 export interface LookupTrial {
@@ -69,14 +69,10 @@ async function trialOf(judgement: Judgement, event: EntityEvent, options: TrialO
   const inScope = judgement.verdict !== 'other entity' && judgement.verdict !== 'other kind';
   const condition = inScope ? options.matcher.explain(observer.name, enriched, options.now) : null;
   const sends = decided.verdict === 'matched' || decided.verdict === 'undecided';
-  const deliveries = sends ? observer.actions.map((action) => deliveryOf(enriched, observer, action, options.testId())) : [];
+  const deliveries = sends ? observer.actions.map((action) => firstTry({ event: enriched, observer, action }, options.testId())) : [];
   const hidden = options.redaction.all({ ...decided, condition }, observer.when === null ? [] : [observer.when]);
   const shown = deliveries.map((delivery) => options.renderer.render(delivery));
   return { shown: { name: observer.name, mode: observer.mode, ...hidden, lookups, deliveries: shown }, deliveries };
-}
-
-function deliveryOf(event: EntityEvent, observer: ObserverDefinition, action: Delivery['action'], test: string | undefined): Delivery {
-  return { event, observer, action, attempt: 1, ...(test === undefined ? {} : { test }) };
 }
 
 /** With what was looked up, a condition that takes it is decided as a delivery decides it. */

@@ -52,7 +52,7 @@ async function renderAndRun(action: ActionDefinition, options: Options = {}): Pr
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
   const connections = { settings: defaultSettings(settings), custom, once: new UnrecordedCalls(() => Promise.resolve(url)) };
   const runner = until(new ActionRunner([observer], logger, connections));
-  const delivery: Delivery = { event, observer, action, attempt: 1, ...(test === undefined ? {} : { test }) };
+  const delivery: Delivery = { event, observer, action, attempt: 1, configVersion: 1, ...(test === undefined ? {} : { test }) };
   const rendering = runner.render(delivery);
   const outcome = await runner.run(delivery);
   expect(outcome).toMatchObject({ ok: true });
@@ -330,7 +330,7 @@ describe('a custom action', () => {
     const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
     const { custom } = withHandler({ prepare: () => ({ run, render }) });
     const runner = until(new ActionRunner([observer], pino({ level: 'silent' }), { settings: defaultSettings(), custom, once: new UnrecordedCalls(() => Promise.resolve('')) })); // prettier-ignore
-    expect(() => runner.render({ event: EVENT, observer, action, attempt: 1 })).toThrow(
+    expect(() => runner.render({ event: EVENT, observer, action, attempt: 1, configVersion: 1 })).toThrow(
       new TemplateRenderError('own cannot be rendered: no title'),
     );
   });

@@ -2,7 +2,7 @@ import pino from 'pino';
 import type { Client } from 'pg';
 import type { Settings } from '../../config/settings';
 import { readConfigVersion } from '../../database/config-version.sql';
-import { Renderer, type ShownDelivery } from '../../dry-run/renderer';
+import { firstTry, Renderer, type ShownDelivery } from '../../dry-run/renderer';
 import { OperatorError } from '../../event/errors';
 import type { DeliveryExplanation, EventExplanation } from '../../explain/explain';
 import { loadInputOf, type GlobalOptions } from '../command';
@@ -35,7 +35,7 @@ export async function renderExplained(
       for (const delivery of deliveries) {
         const action = observer?.actions.find((one) => one.name === delivery.action);
         if (observer === undefined || action === undefined) continue;
-        const rendered = renderer.render({ event, observer, action, attempt: 1 });
+        const rendered = renderer.render(firstTry({ event, observer, action }));
         found.set(`${name}/${action.name}`, { ...rendered, notes: [...rendered.notes, ...comparison(delivery, rendered)] });
       }
     }

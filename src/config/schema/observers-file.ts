@@ -137,7 +137,6 @@ export function jsonSchema(): string {
 }
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
-export const LATER_KEYS: readonly string[] = [];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   execution: ['queued'],
 };
