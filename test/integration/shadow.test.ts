@@ -186,6 +186,38 @@ test('what waited when it went into shadow is a dead letter, and no redrive send
   expect(receiver.requests).toHaveLength(sent + 1);
 });
 
+test('a reload makes it live for what comes and not for what was, and a shadow of what is to be sent from then on', async () => {
+  const fileFor = (mode: string): string => `version: 1
+capture: [{ table: public.orders, entity: Order }]
+endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback], circuit_breaker: off } }
+observers: [{ name: all, mode: ${mode}, entity: Order, on: insert, retry: { initial_delay: 1s, strategy: fixed }, actions: [{ type: webhook, endpoint: hook }] }]`;
+  const service = await startTestService(database.url, { file: fileFor('shadow') });
+  const reload = async (mode: string): Promise<void> => {
+    service.rewrite(fileFor(mode));
+    expect(await service.reloader.reload('test')).toMatchObject({ effective: 'now', changed: ['all'] });
+  };
+  try {
+    await untilLeading(service.stream);
+    await insert(1);
+    await attempts(1);
+    await reload('live');
+    await insert(2);
+    await receiver.waitFor(1);
+    await attempts(2);
+    receiver.answer = status(500);
+    await insert(3);
+    await attempts(3);
+    await reload('shadow');
+    await insert(4);
+    await eventually(() => database.query("select from observers.dead_letter where message like '%in shadow%'"), (rows) => rows.length === 1); // prettier-ignore
+    expect((await attempts(4)).map(({ outcome }) => outcome)).toEqual(['skipped', 'succeeded', 'retry', 'skipped']);
+  } finally {
+    await service.stop();
+  }
+  const keys = receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key);
+  expect(keys).toEqual(['2', '3']);
+});
+
 test('a service that is started with a file records no secret of it', async () => {
   await stop();
   const file = `version: 1

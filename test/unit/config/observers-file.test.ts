@@ -139,7 +139,7 @@ test.each([
   [capture('table: public.orders, columns: { mask: { a: hide } }'), /one of hash, drop/],
   [capture('table: public.orders, tennant: x'), /did you mean "tenant"/],
   ['version: 1\ncapture:\n  - { table: public.a }\n  - { table: public.a }', /another table "public.a"/],
-  ['version: 1\nmode: shadow', /^mode is not supported yet/],
+  ['version: 1\nmode: shadow', /^unknown key "mode"/],
   ['version: 1\nsettings: { watch: maybe }', /true or false/],
   ['version: 1\nsettings: { port: 99999 }', /whole number from 0 to 65535/],
   ['version: 1\nsettings: { prot: 1 }', /did you mean "port"/],
