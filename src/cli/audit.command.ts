@@ -41,8 +41,21 @@ export class AuditVerifyCommand extends ObserversCommand {
 }
 
 function describe(audit: Audit): void {
-  const { changes, quarantined, ignored, passedOver, notMatched, delivered, skipped, shadow, dead, discarded, parked, pending, unaccounted } =
-    audit;
+  const {
+    changes,
+    quarantined,
+    ignored,
+    passedOver,
+    notMatched,
+    delivered,
+    skipped,
+    shadow,
+    dead,
+    discarded,
+    parked,
+    pending,
+    unaccounted,
+  } = audit;
   const lines: [string, string][] = [
     ['changes', `${changes}, of which ${quarantined} in quarantine and ${ignored} of no concern (NOOP, READ)`],
     ...(passedOver === 0

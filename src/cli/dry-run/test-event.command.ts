@@ -13,6 +13,13 @@ import { trialLines } from './trial-text';
   description: 'what every observer makes of a stored or a made-up event, and what it would send; nothing is sent without --send',
 })
 export class TestEventCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['an event to begin with', 'test-event --sample'],
+    ['what would be sent for a made-up event', 'test-event --file event.json'],
+    ['the same for a stored one, and one observer', 'test-event --event-id 42 --observer order-shipped'],
+    ['really send it, marked as a test', 'test-event --file event.json --observer order-shipped --send --yes'],
+  ] as const;
+
   @Option({ flags: '--event-id <id>', description: 'a stored event: the id in the body of its webhooks, or a change number' })
   parseEventId(value: string): string {
     if (isUuid(value) || /^\d{1,15}$/.test(value)) return value.toLowerCase();
