@@ -11,7 +11,7 @@ const ORDER = [
   ['logging'],
   ['listener', 'jobs'],
   ['explain'],
-  ['audit', 'metrics', 'doctor'],
+  ['audit', 'metrics', 'doctor', 'dry-run'],
   ['admin', 'cli', 'demo'],
 ];
 

@@ -8,6 +8,7 @@ export {
   type CustomActionTools,
   type CustomDelivery,
   type OptionsSchema,
+  type RenderedCustomAction,
 } from './actions/custom/custom-action';
 export { refused, retry, skipped, succeeded } from './actions/custom/outcomes';
 export { sampleDelivery, type Sample } from './actions/custom/sample-delivery';

@@ -1,6 +1,7 @@
 import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
+import type { Rendering } from './rendering';
 
 /** One action of one observer, ready to run: templates compiled, connections pooled. Lives as long as its configuration version. */
 export interface PreparedAction {
@@ -15,6 +16,13 @@ export interface PreparedAction {
    * @param id the delivery id, the same on every try
    */
   run(delivery: Delivery, id: string): Promise<Outcome>;
+
+  /**
+   * What such a try would send: the first half of `run`, so that the two cannot differ. It asks nobody and opens nothing.
+   *
+   * @throws TemplateRenderError where a try would fail for its templates
+   */
+  render(delivery: Delivery, id: string): Rendering;
 }
 
 /** One action type. */

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
-import { deliveryId, type Delivery } from '../event/delivery';
+import { idOf, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import type { Settings } from '../config/settings';
-import type { OnceStore } from '../delivery/once';
+import type { OnceCalls } from '../delivery/once';
 import { TemplateRenderError } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { cacheAction } from './cache.action';
@@ -17,6 +17,7 @@ import { Mailer } from './mailer';
 import { NatsServer } from './nats-server';
 import { publishAction } from './publish.action';
 import { RedisServer } from './redis-server';
+import type { Rendering } from './rendering';
 import { slackAction } from './slack.action';
 import { PushProviders } from './push.action';
 import { smsAction } from './sms.action';
@@ -42,7 +43,7 @@ export interface Connections {
   >;
   readonly custom: CustomActions;
   /** Closed with the runner. */
-  readonly once: OnceStore;
+  readonly once: OnceCalls;
 }
 
 /** Runs single tries. Both first attempts and retries come through here, so that they cannot differ. */
@@ -91,12 +92,17 @@ export class ActionRunner {
   async run(delivery: Delivery): Promise<Outcome> {
     const { event, observer, action } = delivery;
     try {
-      return await this.actionOf(delivery).run(delivery, deliveryId(event.id, observer.name, action.name));
+      return await this.actionOf(delivery).run(delivery, idOf(delivery));
     } catch (error) {
       if (error instanceof TemplateRenderError) return failed('template', error.message);
       this.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke');
       return failed('internal', messageOf(error));
     }
+  }
+
+  /** What a try would send, as `run` would. @throws TemplateRenderError */
+  render(delivery: Delivery): Rendering {
+    return this.actionOf(delivery).render(delivery, idOf(delivery));
   }
 
   /** Ends all connections; tries under way end as `interrupted`. */

@@ -5,8 +5,11 @@ import { envelopeText } from '../event/envelope';
 import { failed, type Outcome } from '../event/outcome';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
-import { splitUrl, type HttpSender } from './http-sender';
+import { Fill } from './fill';
+import { splitUrl, type HttpRequest, type HttpSender } from './http-sender';
+import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { RequestTemplate } from './templated-request';
+import { TEST_HEADER } from './test-header';
 
 /** Bytes of a body at most; a larger delivery goes alone. */
 export const LARGEST_BATCH = 1024 * 1024;
@@ -19,6 +22,7 @@ interface Item {
   readonly id: string;
   readonly event: EntityEvent;
   readonly body: Buffer;
+  readonly test: boolean;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -68,16 +72,29 @@ export class BatchedRequest implements PreparedAction {
     sender.closing.addEventListener('abort', () => this.abandon());
   }
 
-  run({ event }: Delivery, id: string): Promise<Outcome> {
+  run({ event, test }: Delivery, id: string): Promise<Outcome> {
     if (this.sender.closing.aborted) return Promise.resolve(INTERRUPTED);
-    const { body: template } = this.template;
-    const body = Buffer.from(template === null ? envelopeText(event) : template.render(event).text);
+    const body = this.bodyOf(new Fill(event));
     return new Promise((resolve, reject) => {
-      const item = { id, event, body, resolve, reject };
+      const item = { id, event, body, test: test !== undefined, resolve, reject };
       if (this.alone.delete(id)) this.queue({ items: [item], bytes: body.length + 2, timer: null });
       else this.add(item);
       this.flush();
     });
+  }
+
+  /** As it goes when nothing gathers with it. */
+  render({ event, test }: Delivery, id: string): Rendering {
+    const fill = new Fill(event);
+    const item = { id, event, body: this.bodyOf(fill), test: test !== undefined };
+    const request = this.request([item], item.body.length + 2);
+    const note = `up to ${this.batch.max} deliveries go in one request; this is it alone, and its webhook-id that of the batch`;
+    return renderingOf(httpContent(this.template.endpoint.url, request), fill, [note]);
+  }
+
+  private bodyOf(fill: Fill): Buffer {
+    const { body: template } = this.template;
+    return Buffer.from(template === null ? envelopeText(fill.event) : fill.text(template));
   }
 
   private add(item: Item): void {
@@ -124,19 +141,24 @@ export class BatchedRequest implements PreparedAction {
   };
 
   private async send({ items, bytes }: Batch): Promise<void> {
+    const outcome = await this.sender.send(this.request(items, bytes));
+    const refused = items.length > 1 && !outcome.ok && outcome.error === 'http_status' && REFUSALS.has(outcome.status);
+    if (refused) this.remember(items);
+    for (const { resolve } of items) resolve(refused ? refusalOf(outcome, items.length) : outcome);
+  }
+
+  private request(items: readonly Pick<Item, 'id' | 'event' | 'body' | 'test'>[], bytes: number): HttpRequest {
     const { method, sign } = this.template;
     const id = batchId(items.map((item) => item.id));
     const timestamp = Math.floor(Date.now() / 1_000);
     const headers = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-action', this.source];
-    const { event } = items[0] as Item;
+    const [{ event, test }] = items as [Item];
+    if (test) headers.push(...TEST_HEADER);
     // They hold no template: any event will do.
     for (const [name, value] of this.headers) headers.push(name, value.render(event).text);
     const body = Buffer.concat([OPEN, ...items.flatMap((item, i) => (i === 0 ? [item.body] : [COMMA, item.body])), CLOSE], bytes);
     if (sign !== null) headers.push('webhook-signature', sign(id, timestamp, body));
-    const outcome = await this.sender.send({ path: this.path.render(event).text, method, headers, body });
-    const refused = items.length > 1 && !outcome.ok && outcome.error === 'http_status' && REFUSALS.has(outcome.status);
-    if (refused) this.remember(items);
-    for (const { resolve } of items) resolve(refused ? refusalOf(outcome, items.length) : outcome);
+    return { path: this.path.render(event).text, method, headers, body };
   }
 
   private remember(items: readonly Item[]): void {

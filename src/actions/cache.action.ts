@@ -1,11 +1,12 @@
 import { Cluster, type Redis } from 'ioredis';
 import { DEFAULT_BREAKER, type CacheActionDefinition, type CacheValue } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
-import type { EntityEvent } from '../event/entity-event';
 import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
+import { Fill } from './fill';
 import { REDIS_CONCURRENCY, type RedisClient, type RedisServer } from './redis-server';
+import { renderingOf, type Rendering } from './rendering';
 
 /** Keys that one step of a scan looks at. */
 const SCAN_STEP = 1_000;
@@ -43,14 +44,28 @@ class PreparedCache implements PreparedAction {
   }
 
   run({ event }: Delivery): Promise<Outcome> {
-    const keys = this.keys.map((key) => key.render(event).text);
-    const patterns = this.patterns.map((pattern) => pattern.render(event).text);
-    const write = this.value?.writeOf(event) ?? null;
+    const { keys, patterns, entry } = this.change(new Fill(event));
     return this.redis.use(this.timeout, async (redis) => {
       await removeKeys(redis, keys);
       for (const node of patterns.length === 0 ? [] : nodesOf(redis)) await removeMatching(node, patterns);
-      return write === null || (await write(redis)) ? SUCCEEDED : { ...SUCCEEDED, skipped: 'a newer change has set the key' };
+      const written = entry === null || (await write(redis, entry, event.changeNumber));
+      return written ? SUCCEEDED : { ...SUCCEEDED, skipped: 'a newer change has set the key' };
     });
+  }
+
+  render({ event }: Delivery): Rendering {
+    const fill = new Fill(event);
+    const { keys, patterns, entry } = this.change(fill);
+    const note = entry === null ? [] : ['the key is left alone when a newer change has set it'];
+    return renderingOf({ type: 'cache', delete: keys, deleteMatching: patterns, set: entry }, fill, note);
+  }
+
+  private change(fill: Fill): { keys: string[]; patterns: string[]; entry: Entry | null } {
+    return {
+      keys: this.keys.map((key) => fill.text(key)),
+      patterns: this.patterns.map((pattern) => fill.text(pattern)),
+      entry: this.value?.entry(fill) ?? null,
+    };
   }
 }
 
@@ -64,28 +79,35 @@ const SET_IF_NEWER = `
   if ARGV[5] == '' then redis.call('SET', KEYS[2], ARGV[1]) else redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5]) end
   return 1`;
 
+interface Entry {
+  readonly key: string;
+  /** Null: the row is gone, and so is the key. */
+  readonly value: string | null;
+  /** Milliseconds; null: for good. */
+  readonly ttl: number | null;
+}
+
 class PreparedValue {
   private readonly key: Template;
   private readonly value: Template;
-  private readonly ttl: string;
-  private readonly remembered: string;
+  private readonly ttl: number | null;
 
   constructor({ key, value, ttl }: CacheValue) {
     this.key = compileTemplate(key, 'text');
     this.value = compileBody(value, false);
-    this.ttl = ttl === null ? '' : String(ttl);
-    this.remembered = ttl === null ? '' : String(Math.max(ttl, REMEMBERED));
+    this.ttl = ttl;
   }
 
-  /** @returns what writes it, and says whether it was the newest */
-  writeOf(event: EntityEvent): (redis: RedisClient) => Promise<boolean> {
-    const key = this.key.render(event).text;
-    const exists = event.kind === 'delete' ? '' : '1';
-    const value = exists === '' ? '' : this.value.render(event).text;
-    const { ttl, remembered } = this;
-    return async (redis) =>
-      (await redis.eval(SET_IF_NEWER, 2, key, versionKeyOf(key), String(event.changeNumber), ttl, value, exists, remembered)) === 1;
+  entry(fill: Fill): Entry {
+    return { key: fill.text(this.key), value: fill.event.kind === 'delete' ? null : fill.text(this.value), ttl: this.ttl };
   }
+}
+
+/** @returns whether it was the newest */
+async function write(redis: RedisClient, { key, value, ttl }: Entry, changeNumber: number): Promise<boolean> {
+  const [expiry, remembered] = ttl === null ? ['', ''] : [String(ttl), String(Math.max(ttl, REMEMBERED))];
+  const exists = value === null ? '' : '1';
+  return (await redis.eval(SET_IF_NEWER, 2, key, versionKeyOf(key), String(changeNumber), expiry, value ?? '', exists, remembered)) === 1;
 }
 
 /** In a cluster it lies where the key lies: it has the same hash tag. */

@@ -5,11 +5,12 @@ import type { DatabaseActionDefinition } from '../event/definitions';
 import { envelopeText } from '../event/envelope';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
-import { ONCE_CONNECTIONS, type OnceStore } from '../delivery/once';
+import { ONCE_CONNECTIONS, type OnceCalls } from '../delivery/once';
 import type { ActionHandler, PreparedAction } from './action-handler';
+import type { Rendering } from './rendering';
 
 /** Calls a SQL function with the envelope. Its effects and the record of the delivery are one commit: exactly once. */
-export function databaseAction(once: OnceStore): ActionHandler<DatabaseActionDefinition> {
+export function databaseAction(once: OnceCalls): ActionHandler<DatabaseActionDefinition> {
   return { type: 'database', prepare: (definition) => new PreparedCall(definition, once) };
 }
 
@@ -20,8 +21,8 @@ class PreparedCall implements PreparedAction {
   private readonly text: string;
 
   constructor(
-    definition: DatabaseActionDefinition,
-    private readonly once: OnceStore,
+    private readonly definition: DatabaseActionDefinition,
+    private readonly once: OnceCalls,
   ) {
     this.timeout = definition.timeout;
     // The type of the argument is the function's: json, jsonb or text.
@@ -44,6 +45,11 @@ class PreparedCall implements PreparedAction {
     } catch (error) {
       return this.once.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error, this.timeout);
     }
+  }
+
+  render({ event }: Delivery): Rendering {
+    const content = { type: 'database', function: this.definition.function, argument: envelopeText(event) } as const;
+    return { content, missing: [], notes: [] };
   }
 }
 

@@ -1,11 +1,12 @@
 import addressParser from 'nodemailer/lib/addressparser';
 import { DEFAULT_BREAKER, type EmailActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
-import type { EntityEvent } from '../event/entity-event';
 import type { Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
+import { Fill } from './fill';
 import { SMTP_CONNECTIONS, type Mail, type Mailer } from './mailer';
+import { renderingOf, type Rendering } from './rendering';
 
 /** Sends a mail. Its Message-ID is made of the delivery id, so that what is repeated after a crash can be told from a second mail. */
 export function emailAction(mailer: Mailer | null): ActionHandler<EmailActionDefinition> {
@@ -45,32 +46,39 @@ class PreparedEmail implements PreparedAction {
     this.html = html === null ? null : compileTemplate(html, 'html');
   }
 
-  run({ event }: Delivery, id: string): Promise<Outcome> {
-    return this.mailer.send(this.mail(event, id), this.timeout);
+  run(delivery: Delivery, id: string): Promise<Outcome> {
+    return this.mailer.send(this.mail(delivery, id, new Fill(delivery.event)), this.timeout);
   }
 
-  private mail(event: EntityEvent, id: string): Mail {
-    const [from = ''] = this.rendered('from', event);
-    const [replyTo] = this.rendered('reply_to', event);
-    const subject = this.subject.render(event).text;
+  render(delivery: Delivery, id: string): Rendering {
+    const fill = new Fill(delivery.event);
+    const { test, replyTo = null, text = null, html = null, ...mail } = this.mail(delivery, id, fill);
+    return renderingOf({ type: 'email', ...mail, replyTo, text, html }, fill, test ? ['with the header Observers-Test: true'] : []);
+  }
+
+  private mail({ test }: Delivery, id: string, fill: Fill): Mail {
+    const [from = ''] = this.rendered('from', fill);
+    const [replyTo] = this.rendered('reply_to', fill);
+    const subject = fill.text(this.subject);
     if (/[\r\n]/.test(subject)) throw new TemplateRenderError('the subject holds a line break');
     return {
       messageId: `<${id}@${/@([^\s>]+)/.exec(from)?.[1] ?? 'fraiseql-observers'}>`,
       from,
-      to: this.rendered('to', event),
-      cc: this.rendered('cc', event),
-      bcc: this.rendered('bcc', event),
+      to: this.rendered('to', fill),
+      cc: this.rendered('cc', fill),
+      bcc: this.rendered('bcc', fill),
       replyTo,
       subject,
-      text: this.text?.render(event).text,
-      html: this.html?.render(event).text,
+      text: this.text === null ? undefined : fill.text(this.text),
+      html: this.html === null ? undefined : fill.text(this.html),
+      test: test !== undefined,
     };
   }
 
   /** A value from data could otherwise add recipients: `a@b.example, everybody@b.example`. */
-  private rendered(field: keyof PreparedEmail['addresses'], event: EntityEvent): string[] {
+  private rendered(field: keyof PreparedEmail['addresses'], fill: Fill): string[] {
     return this.addresses[field].map((template) => {
-      const { text } = template.render(event);
+      const text = fill.text(template);
       const found = addressParser(text, { flatten: true });
       // Not the text itself: it is payload.
       if (found.length !== 1 || !/^[^\s@]+@[^\s@]+$/.test(found[0]?.address ?? '') || /[\r\n]/.test(text))

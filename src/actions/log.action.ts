@@ -5,6 +5,8 @@ import { eventTypeName } from '../event/envelope';
 import type { Outcome } from '../event/outcome';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
+import { Fill } from './fill';
+import { renderingOf, type Rendering } from './rendering';
 
 /** Writes one structured line to the service's own log. */
 export function logAction(logger: Logger): ActionHandler<LogActionDefinition> {
@@ -24,8 +26,20 @@ class PreparedLog implements PreparedAction {
     this.message = definition.message === null ? null : compileTemplate(definition.message, 'text');
   }
 
-  run({ event }: Delivery, id: string): Promise<Outcome> {
-    const message = this.message?.render(event).text ?? `${eventTypeName(event)} ${event.entityKey}`;
+  run(delivery: Delivery, id: string): Promise<Outcome> {
+    const { message, fields } = this.line(id, new Fill(delivery.event));
+    this.logger[this.definition.level](fields, message);
+    return Promise.resolve({ ok: true, status: null });
+  }
+
+  render({ event }: Delivery, id: string): Rendering {
+    const fill = new Fill(event);
+    return renderingOf({ type: 'log', level: this.definition.level, ...this.line(id, fill) }, fill);
+  }
+
+  private line(id: string, fill: Fill): { readonly message: string; readonly fields: Readonly<Record<string, string>> } {
+    const { event } = fill;
+    const message = this.message === null ? `${eventTypeName(event)} ${event.entityKey}` : fill.text(this.message);
     const fields = {
       observer: this.observer,
       delivery: id,
@@ -34,7 +48,6 @@ class PreparedLog implements PreparedAction {
       key: event.entityKey,
       kind: event.kind,
     };
-    this.logger[this.definition.level](fields, message);
-    return Promise.resolve({ ok: true, status: null });
+    return { message, fields };
   }
 }

@@ -5,8 +5,11 @@ import { envelopeText, eventTypeName } from '../event/envelope';
 import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { NATS_CONCURRENCY, type NatsServer } from './nats-server';
+import { Fill } from './fill';
+import { NATS_CONCURRENCY, type Message, type NatsServer } from './nats-server';
 import { REDIS_CONCURRENCY, type RedisServer } from './redis-server';
+import { renderingOf, type Header, type Rendering } from './rendering';
+import { TEST_HEADER } from './test-header';
 
 /** Sends a message to a broker: a subject of NATS JetStream, which drops repeats by the delivery id, or a stream of Redis. */
 export function publishAction(nats: NatsServer | null, redis: RedisServer | null): ActionHandler<PublishActionDefinition> {
@@ -39,11 +42,22 @@ class PreparedMessage implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { event } = delivery;
-    const own = this.headers.map(([name, value]) => [name, value.render(event).text] as const);
-    const headers = [['observers-cause', causeOf(delivery)] as const, ...own];
-    const body = this.body?.render(event).text ?? envelopeText(event);
-    return this.nats.publish({ id, subject: this.subject.render(event).text, headers, body }, this.timeout);
+    return this.nats.publish(this.message(delivery, id, new Fill(delivery.event)), this.timeout);
+  }
+
+  render(delivery: Delivery, id: string): Rendering {
+    const fill = new Fill(delivery.event);
+    const { subject, headers, body } = this.message(delivery, id, fill);
+    // What the client makes of the id.
+    return renderingOf({ type: 'nats', subject, headers: [['Nats-Msg-Id', id], ...headers], body }, fill);
+  }
+
+  private message(delivery: Delivery, id: string, fill: Fill): Message {
+    const mark = delivery.test === undefined ? [] : [TEST_HEADER];
+    const own = this.headers.map(([name, value]) => [name, fill.text(value)] as const);
+    const headers = [['observers-cause', causeOf(delivery)] as const, ...mark, ...own];
+    const body = this.body === null ? envelopeText(delivery.event) : fill.text(this.body);
+    return { id, subject: fill.text(this.subject), headers, body };
   }
 }
 
@@ -63,13 +77,24 @@ class PreparedEntry implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { event } = delivery;
-    const stream = this.stream.render(event).text;
-    const body = this.body?.render(event).text ?? envelopeText(event);
-    const fields = ['id', id, 'type', eventTypeName(event), 'cause', causeOf(delivery), 'body', body];
+    const { stream, fields } = this.entry(delivery, id, new Fill(delivery.event));
     return this.redis.use(this.timeout, async (redis) => {
-      await redis.xadd(stream, ...this.trim, '*', ...fields);
+      await redis.xadd(stream, ...this.trim, '*', ...fields.flat());
       return { ok: true, status: null };
     });
+  }
+
+  render(delivery: Delivery, id: string): Rendering {
+    const fill = new Fill(delivery.event);
+    return renderingOf({ type: 'redis stream', ...this.entry(delivery, id, fill) }, fill);
+  }
+
+  private entry(delivery: Delivery, id: string, fill: Fill): { readonly stream: string; readonly fields: readonly Header[] } {
+    const { event, test } = delivery;
+    const stream = fill.text(this.stream);
+    const body = this.body === null ? envelopeText(event) : fill.text(this.body);
+    const mark = test === undefined ? [] : [TEST_HEADER];
+    const fields: readonly Header[] = [['id', id], ['type', eventTypeName(event)], ['cause', causeOf(delivery)], ...mark, ['body', body]]; // prettier-ignore
+    return { stream, fields };
   }
 }

@@ -1,9 +1,10 @@
 import { DEFAULT_BREAKER, type SearchActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
-import type { EntityEvent } from '../event/entity-event';
 import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
+import { Fill } from './fill';
+import { renderingOf, type Rendering } from './rendering';
 import type { SearchConnection } from './search/connection';
 import type { DocumentChange } from './search/document-change';
 
@@ -36,32 +37,41 @@ class PreparedSearch implements PreparedAction {
   }
 
   async run({ event }: Delivery): Promise<Outcome> {
-    const change = this.changeOf(event);
+    const change = this.changeOf(new Fill(event));
     const writer = await this.connection.writer();
     return writer.write(change, this.timeout);
   }
 
-  private changeOf(event: EntityEvent): DocumentChange {
+  render({ event }: Delivery): Rendering {
+    const fill = new Fill(event);
+    const change = this.changeOf(fill);
+    const document = change.operation === 'delete' ? null : change.document;
+    const note = change.operation === 'update' ? ['it is merged into what is stored'] : [];
+    return renderingOf({ type: 'search', ...change, document }, fill, note);
+  }
+
+  private changeOf(fill: Fill): DocumentChange {
+    const { event } = fill;
     const { index, operation: asked } = this.definition;
     const operation = asked === 'auto' ? (event.kind === 'delete' ? 'delete' : 'index') : asked;
-    const id = this.id.render(event).text.toWellFormed();
+    const id = fill.text(this.id).toWellFormed();
     if (id === '') throw new TemplateRenderError('the id of the document is empty');
     const bytes = Buffer.byteLength(id);
     if (bytes > LONGEST_ID) throw new TemplateRenderError(`the id of the document has ${bytes} bytes, and may have ${LONGEST_ID}`);
-    const routing = this.routing?.render(event).text.toWellFormed() ?? '';
+    const routing = this.routing === null ? '' : fill.text(this.routing).toWellFormed();
     return {
       index,
       id,
       routing: routing === '' ? null : routing,
       operation,
       version: event.changeNumber,
-      document: operation === 'delete' ? '' : this.documentOf(event),
+      document: operation === 'delete' ? '' : this.documentOf(fill),
     };
   }
 
   /** The row's JSON goes as PostgreSQL wrote it, so that its numbers keep their digits. */
-  private documentOf(event: EntityEvent): string {
-    const text = this.document === null ? event.data?.text : this.document.render(event).text;
+  private documentOf(fill: Fill): string {
+    const text = this.document === null ? fill.event.data?.text : fill.text(this.document);
     if (text === undefined) throw new TemplateRenderError('there is no row to make a document of');
     // Only between its parts, for in strings they are escaped.
     return text.replace(/[\r\n]/g, ' ');

@@ -1,11 +1,13 @@
 import type { EndpointDefinition, SmsActionDefinition } from '../event/definitions';
 import { DEFAULT_BREAKER } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
-import type { EntityEvent } from '../event/entity-event';
 import type { Failed, Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { splitUrl, type HttpSender, type HttpSenders } from './http-sender';
+import { Fill } from './fill';
+import { splitUrl, type HttpRequest, type HttpSender, type HttpSenders } from './http-sender';
+import { httpContent, renderingOf, type Rendering } from './rendering';
+import { TEST_HEADER } from './test-header';
 
 /** Messages being handed over to the provider at once. */
 const CONCURRENCY = 10;
@@ -95,25 +97,37 @@ class PreparedSms implements PreparedAction {
     this.text = compileTemplate(text, 'text');
   }
 
-  async run({ event }: Delivery): Promise<Outcome> {
-    const body = Buffer.from(this.form(event).toString());
-    const { authorization, endpoint } = this.account;
-    const headers = ['authorization', authorization, 'content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
-    const outcome = await this.sender.send({ path: splitUrl(endpoint)[1], method: 'POST', headers, body });
+  async run(delivery: Delivery): Promise<Outcome> {
+    const outcome = await this.sender.send(this.request(delivery, new Fill(delivery.event)));
     return outcome.ok ? outcome : explained(outcome);
   }
 
-  private form(event: EntityEvent): URLSearchParams {
-    const to = this.to.render(event).text.trim();
+  render(delivery: Delivery): Rendering {
+    const fill = new Fill(delivery.event);
+    return renderingOf(httpContent(this.account.endpoint, this.request(delivery, fill), WITHHELD), fill);
+  }
+
+  private request({ test }: Delivery, fill: Fill): HttpRequest {
+    const body = Buffer.from(this.form(fill).toString());
+    const { authorization, endpoint } = this.account;
+    const headers = ['authorization', authorization, 'content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
+    if (test !== undefined) headers.push(...TEST_HEADER);
+    return { path: splitUrl(endpoint)[1], method: 'POST', headers, body };
+  }
+
+  private form(fill: Fill): URLSearchParams {
+    const to = fill.text(this.to).trim();
     // Not the value itself: it is payload.
     if (!E164.test(to)) throw new TemplateRenderError('to is not one phone number such as +15551234567 once it is rendered');
-    const text = this.text.render(event).text;
+    const text = fill.text(this.text);
     if (text.trim() === '') throw new TemplateRenderError('the text is empty once it is rendered');
     if (text.length > LONGEST) throw new TemplateRenderError(`the text has ${text.length} characters, and a message may have ${LONGEST}`);
-    const from = this.from.render(event).text.trim();
+    const from = fill.text(this.from).trim();
     return new URLSearchParams({ To: to, [/^MG[\da-f]{32}$/i.test(from) ? 'MessagingServiceSid' : 'From']: from, Body: text });
   }
 }
+
+const WITHHELD = { authorization: '(of OBSERVERS_SMS_URL)' };
 
 /** With the provider's code, and without its words and its answer: they hold the number. */
 function explained(outcome: Failed): Failed {

@@ -5,8 +5,11 @@ import { envelopeText } from '../event/envelope';
 import type { Outcome } from '../event/outcome';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
-import { splitUrl, type HttpSender } from './http-sender';
+import { Fill } from './fill';
+import { splitUrl, type HttpRequest, type HttpSender } from './http-sender';
+import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { signer } from './signature';
+import { TEST_HEADER } from './test-header';
 
 export interface RequestTemplate {
   readonly endpoint: EndpointDefinition;
@@ -37,16 +40,26 @@ export class TemplatedRequest implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
+    return this.sender.send(this.request(delivery, id, new Fill(delivery.event)));
+  }
+
+  render(delivery: Delivery, id: string): Rendering {
+    const fill = new Fill(delivery.event);
+    return renderingOf(httpContent(this.template.endpoint.url, this.request(delivery, id, fill)), fill);
+  }
+
+  private request(delivery: Delivery, id: string, fill: Fill): HttpRequest {
     const { event } = delivery;
     const { method, body: template, sign } = this.template;
     const timestamp = Math.floor(Date.now() / 1_000);
     const headers: string[] = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-cause', causeOf(delivery)];
-    for (const [name, value] of this.headers) headers.push(name, value.render(event).text);
-    const path = this.path.render(event).text;
-    const body = method === 'GET' ? null : Buffer.from(template === null ? envelopeText(event) : template.render(event).text);
+    if (delivery.test !== undefined) headers.push(...TEST_HEADER);
+    for (const [name, value] of this.headers) headers.push(name, fill.text(value));
+    const path = fill.text(this.path);
+    const body = method === 'GET' ? null : Buffer.from(template === null ? envelopeText(event) : fill.text(template));
     if (sign !== null) headers.push('webhook-signature', sign(id, timestamp, body ?? NOTHING));
     if (event.traceparent !== null && TRACEPARENT.test(event.traceparent)) headers.push('traceparent', event.traceparent);
-    return this.sender.send({ path, method, headers, body });
+    return { path, method, headers, body };
   }
 }
 

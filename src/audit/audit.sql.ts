@@ -65,7 +65,7 @@ export async function factsOf(
 }
 
 /** What is on record of a delivery, in one word. */
-export type AccountedState = 'delivered' | 'skipped' | 'dead' | 'discarded' | 'parked' | 'pending' | 'dismissed';
+export type AccountedState = 'delivered' | 'skipped' | 'shadow' | 'dead' | 'discarded' | 'parked' | 'pending' | 'dismissed';
 
 /** In the place of an observer: the change itself belongs into quarantine, and is not there. */
 export const QUARANTINE = '(quarantine)';
@@ -88,7 +88,7 @@ const RECORDS = `
     select change_number, observer, action, case when resolved_at is null then 'dead' when resolution = 'delivered' then 'delivered' else 'discarded' end
     from observers.dead_letter where stream = $1 and change_number = any ($2::bigint[])
     union all
-    select change_number, observer, action, case outcome when 'succeeded' then 'delivered' when 'dead' then 'logged' when 'retry' then null else 'skipped' end
+    select change_number, observer, action, case when message like 'shadow: %' then 'shadow' else case outcome when 'succeeded' then 'delivered' when 'dead' then 'logged' when 'retry' then null else 'skipped' end end
     from observers.attempt where change_number = any ($2::bigint[])
     union all
     select change_number, observer, action, 'dismissed'
@@ -96,11 +96,11 @@ const RECORDS = `
   ), ranked as (
     select change_number, observer, action,
            min(case state when 'parked' then 1 when 'pending' then 2 when 'dead' then 3 when 'delivered' then 4 when 'skipped' then 5
-                          when 'discarded' then 6 when 'logged' then 7 when 'dismissed' then 8 end) as rank
+                          when 'discarded' then 6 when 'logged' then 7 when 'shadow' then 8 when 'dismissed' then 9 end) as rank
     from r group by change_number, observer, action
   )
   select change_number::float8 as "changeNumber", observer, action,
-         (array['parked', 'pending', 'dead', 'delivered', 'skipped', 'discarded', 'dead', 'dismissed'])[rank] as state from ranked`;
+         (array['parked', 'pending', 'dead', 'delivered', 'skipped', 'discarded', 'dead', 'shadow', 'dismissed'])[rank] as state from ranked`;
 
 /** The state of every delivery of these changes that something is on record of. */
 export async function accountedFor(client: ClientBase, stream: string, changes: readonly number[]): Promise<AccountedDelivery[]> {

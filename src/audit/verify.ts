@@ -41,6 +41,8 @@ export interface Audit {
   /** Deliveries. */
   readonly delivered: number;
   readonly skipped: number;
+  /** Of observers in shadow: recorded, and not sent. */
+  readonly shadow: number;
   readonly dead: number;
   readonly discarded: number;
   readonly parked: number;
@@ -105,6 +107,7 @@ class Auditor {
       notMatched: 0,
       delivered: 0,
       skipped: 0,
+      shadow: 0,
       dead: 0,
       discarded: 0,
       parked: 0,

@@ -6,6 +6,7 @@ import { CheckpointCommand } from './checkpoint/checkpoint.command';
 import { CompletionCommand } from './completion/completion.command';
 import { ConfigCommand } from './config.command';
 import { DlqCommand } from './dlq/dlq.command';
+import { TestEventCommand } from './dry-run/test-event.command';
 import { DebugEventCommand } from './explain/debug-event.command';
 import { DoctorCommand } from './doctor.command';
 import { InitCommand } from './init.command';
@@ -37,6 +38,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     DoctorCommand,
     DebugEventCommand,
     SearchCommand,
+    TestEventCommand,
     MetricsCommand,
     AuditCommand,
     ...AuditCommand.subCommands,

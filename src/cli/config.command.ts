@@ -4,6 +4,7 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, loadInputOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { shortTime } from './dlq/item';
+import { ConfigPreviewCommand } from './dry-run/preview.command';
 import { colors, print, printJson, printTable } from './output';
 
 @SubCommand({ name: 'list', description: 'every setting: its value, where it comes from, what it means' })
@@ -93,7 +94,7 @@ function coloured(line: string): string {
   return line.startsWith('+') ? colors.green(line) : line.startsWith('-') ? colors.red(line) : line;
 }
 
-const SUB_COMMANDS = [ConfigListCommand, ConfigHistoryCommand, ConfigDiffCommand];
+const SUB_COMMANDS = [ConfigListCommand, ConfigHistoryCommand, ConfigDiffCommand, ConfigPreviewCommand];
 
 @Command({ name: 'config', description: 'the effective configuration, and what it was', subCommands: SUB_COMMANDS })
 export class ConfigCommand extends CommandGroup {

@@ -31,14 +31,17 @@ export interface ObserverDescription {
 }
 
 /** In words, without anything that may be secret: of a URL only the host. */
-export function describeObservers({ observers }: ObserversDefinition): ObserverDescription[] {
-  return observers.map(({ name, entities, kinds, when, actions, retry, onFailure, ordering }) => ({
+export function describeObservers({ observers, redaction }: ObserversDefinition): ObserverDescription[] {
+  return observers.map(({ name, mode, entities, kinds, when, actions, retry, onFailure, ordering }) => ({
     name,
     entities: entities === '*' ? 'all' : entities.join(', '),
     on: kinds.join(', '),
-    when: when ?? 'always',
+    when: when === null ? 'always' : redaction.text(when, [when]),
     actions: actions.map(describeAction),
-    retry: `${describeRetry(retry)}; then ${ordering === 'strict' ? 'its lane is parked' : FATES[onFailure]}`,
+    retry:
+      mode === 'shadow'
+        ? 'nothing is sent: it is in shadow'
+        : `${describeRetry(retry)}; then ${ordering === 'strict' ? 'its lane is parked' : FATES[onFailure]}`,
   }));
 }
 

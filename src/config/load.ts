@@ -24,6 +24,8 @@ export interface ObserversFile {
   readonly warnings: readonly Problem[];
   /** As the file has it, references unresolved: what may be stored. */
   readonly source: { readonly text: string; readonly hash: string };
+  /** References that could not be filled in; always empty where they had to be. */
+  readonly unresolved: readonly Problem[];
 }
 
 export interface LoadedConfiguration {
@@ -59,15 +61,29 @@ export function observersSource(input: LoadInput): ObserversSource {
 const NO_TYPES: CustomActionTypes = { names: [], problemsOf: () => [] };
 
 /** Settings and observers file. @throws ConfigurationError with every problem of both at once */
-export function loadConfiguration({ env, configFile, custom = NO_TYPES }: LoadInput): LoadedConfiguration {
+export function loadConfiguration(input: LoadInput): LoadedConfiguration {
+  return load(input, false);
+}
+
+/**
+ * The same for a dry run: a secret that only the service has need not be at hand. Its reference stays as it is written, and is shown so.
+ *
+ * @throws ConfigurationError
+ */
+export function loadForDryRun(input: LoadInput): LoadedConfiguration {
+  return load(input, true);
+}
+
+function load({ env, configFile, custom = NO_TYPES }: LoadInput, loosely: boolean): LoadedConfiguration {
   const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
-  const { definition, warnings } = linkWhole(source, settings, problems, custom);
+  const { definition, warnings } = linkWhole(source, settings, problems, custom, loosely);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  const definitionOf = (text: string): ObserversDefinition => definitionIn(ConfigSource.of(path, text, env), settings);
-  const file = { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } };
+  const definitionOf = (text: string): ObserversDefinition => definitionIn(ConfigSource.of(path, text, env), settings, custom);
+  const { text, hash, unresolved } = source;
+  const file = { path, origin, definition, warnings, source: { text, hash }, unresolved };
   return { settings, origins, file, observersOf, definitionOf };
 }
 
@@ -76,12 +92,14 @@ function linkWhole(
   settings: Settings,
   problems: readonly Problem[],
   custom: CustomActionTypes,
+  loosely = false,
 ): Pick<ObserversFile, 'definition' | 'warnings'> {
   const shape = validateShape(source);
   const linker = new Linker(source, settings, custom);
   const definition = shape.content === null ? null : linker.link(shape.content);
   const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
-  const all = [...source.unresolved, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
+  const needed = loosely ? source.unresolved.filter(({ path }) => path.startsWith('settings.')) : source.unresolved;
+  const all = [...needed, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.length > 0 || definition === null) throw new ConfigurationError(all);
   return { definition, warnings: linker.warnings };
 }
@@ -108,15 +126,19 @@ export function loadSettings({ env, configFile }: LoadInput): Settings {
  *
  * @throws ConfigurationError when there is no such file, or it is not YAML, or nothing of ours
  */
-export function readDefinition({ env, configFile }: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
+export function readDefinition(
+  { env, configFile, custom = NO_TYPES }: LoadInput,
+  settings: Settings,
+  text: string | null,
+): ObserversDefinition {
   const { path } = configPath({ env, configFile });
-  return definitionIn(text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env), settings);
+  return definitionIn(text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env), settings, custom);
 }
 
-function definitionIn(source: ConfigSource, settings: Settings): ObserversDefinition {
+function definitionIn(source: ConfigSource, settings: Settings, custom: CustomActionTypes): ObserversDefinition {
   const { content, problems } = validateShape(source);
   if (content === null) throw new ConfigurationError(problems);
-  return new Linker(source, settings, NO_TYPES).link(content);
+  return new Linker(source, settings, custom).link(content);
 }
 
 /** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */

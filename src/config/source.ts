@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type Scalar } from 'yaml'; // prettier-ignore
 import { messageOf } from '../event/errors';
 import { ConfigurationError, type Problem } from './problems';
+import type { FilledText } from './redaction';
 import { resolveReferences } from './references';
 import { offsetInScalar } from './scalar-position';
 
@@ -26,6 +27,8 @@ export class ConfigSource {
   private readonly lines = new LineCounter();
   /** Texts as they were written, by node, for those that held references; and which of these brought values from outside. */
   private readonly written = new Map<Node, { readonly raw: string; readonly outside: readonly string[] }>();
+  /** Texts whose references are filled in: what is shown of anything made of them must not show what came from outside. */
+  readonly filled: FilledText[] = [];
   /** What messages say in place of values that came out of references. */
   private readonly hidden = new Map<string, string>();
 
@@ -208,6 +211,7 @@ export class ConfigSource {
     this.written.set(node, { raw, outside: fromOutside.map(({ reference }) => reference) });
     this.unresolved.push(...problems.map((message) => this.at(start, path, message)));
     if (problems.length > 0) return;
+    this.filled.push({ raw, text, outside: fromOutside });
     if (fromOutside.length > 0 && text !== '') this.hidden.set(`"${text}"`, `"${raw}"`);
     for (const { reference, value } of fromOutside) if (value.length >= TELLING_LENGTH) this.hidden.set(value, reference);
     // An unquoted ${PORT} stands for what its value would be if it were written there: a number stays one.

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { didYouMean, type Problem } from './problems';
 import { repair } from './repair';
 import { ACTION_TYPES } from './schema/actions';
-import { LATER_KEYS, LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema/observers-file';
+import { LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema/observers-file';
 import type { ConfigSource } from './source';
 
 type Issue = z.core.$ZodIssue;
@@ -78,7 +78,6 @@ function depth(issues: readonly Issue[]): number {
 }
 
 function unknownKey(source: ConfigSource, key: string, path: Path): string {
-  if (LATER_KEYS.includes(key)) return `${key} ${LATER}`;
   return `unknown key "${key}"${didYouMean(key, knownKeys(source, path))}`;
 }
 

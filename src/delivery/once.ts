@@ -41,6 +41,9 @@ const RECORD = `
   )
   select count(*)::int as fenced from fence`;
 
+/** What database actions call their functions through. */
+export type OnceCalls = Pick<OnceStore, 'run' | 'closed' | 'close'>;
+
 /** Statements that are committed together with the record of their delivery, so that they take effect exactly once. */
 export class OnceStore {
   private readonly pool: Pool;

@@ -41,6 +41,8 @@ export interface LookupDefinition {
 /** Which events cause which actions. */
 export interface ObserverDefinition {
   readonly name: string;
+  /** `shadow`: it never sends; what it would have sent is recorded. */
+  readonly mode: 'live' | 'shadow';
   /** Entity types, or `*` for all. */
   readonly entities: readonly string[] | '*';
   readonly kinds: readonly EventKind[];
@@ -81,6 +83,17 @@ export interface CaptureDefinition {
   readonly strict: boolean;
 }
 
+/** Takes what references (`${…}`) brought into the observers file out of what is shown: the reference is shown in its place. */
+export interface Redactor {
+  /**
+   * @param shown what was made
+   * @param sources the texts of the file, filled in, that it was made of
+   */
+  text(shown: string, sources: readonly string[]): string;
+  /** The same for all texts of a structure. */
+  all<T>(value: T, sources: readonly string[]): T;
+}
+
 /** What the observers file says, resolved: defaults applied, secrets in place, endpoints linked. */
 export interface ObserversDefinition {
   readonly captures: readonly CaptureDefinition[];
@@ -90,4 +103,6 @@ export interface ObserversDefinition {
   readonly observers: readonly ObserverDefinition[];
   /** Those of them whose names, entities, kinds or condition are filled in from outside the file: the same text may mean another thing elsewhere, or later. */
   readonly varying: ReadonlySet<string>;
+  /** Of this file: for whoever shows anything that was made of it. */
+  readonly redaction: Redactor;
 }

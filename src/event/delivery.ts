@@ -15,6 +15,8 @@ export interface Delivery extends PlannedDelivery {
   readonly attempt: number;
   /** The version of the configuration that observer and action are of. */
   readonly configVersion: number;
+  /** Of a test that a person makes: its own delivery id, so that it is never taken for the real one. Receivers are told. */
+  readonly test?: string;
 }
 
 // UUIDv5 namespace of delivery ids: a random UUID of our own, fixed for ever, for ids must be the same on every restart and replica.
@@ -26,6 +28,11 @@ const NAMESPACE = Buffer.from('6f6273657276d4a08e3f72df1c5e9b24', 'hex');
  */
 export function deliveryId(eventId: string, observer: string, action: string): string {
   return uuidOf(`${eventId}\n${observer}\n${action}`);
+}
+
+/** What the receiver knows the delivery by. */
+export function idOf({ event, observer, action, test }: Delivery): string {
+  return test ?? deliveryId(event.id, observer.name, action.name);
 }
 
 /** UUIDv5 of the ids of deliveries that are sent as one request, in their order. */

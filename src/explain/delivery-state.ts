@@ -5,6 +5,8 @@ import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, StreamFacts
 export type DeliveryState =
   | 'delivered'
   | 'skipped'
+  /** Of an observer in shadow: nothing was sent. */
+  | 'shadow'
   | 'dead'
   /** A dead letter that a person gave up. */
   | 'discarded'
@@ -51,6 +53,9 @@ export function recordsOf(facts: ChangeFacts, observer: string, action: string):
   };
 }
 
+/** How the messages of shadow deliveries begin (`pipeline/shadow.ts`). */
+const SHADOW = 'shadow: ';
+
 /** What the records come to. Never guesses: where there is no record it says so. */
 export function stateOf({ attempts, pending, deadLetter }: DeliveryRecords, facts: ChangeFacts, stream: StreamFacts): StateOfDelivery {
   if (pending !== null)
@@ -61,6 +66,8 @@ export function stateOf({ attempts, pending, deadLetter }: DeliveryRecords, fact
   const succeeded = attempts.findLast(({ outcome }) => outcome === 'succeeded');
   if (succeeded !== undefined)
     return said('delivered', `at try ${succeeded.attempt}${shownStatus(succeeded)}, ${toTheSecond(succeeded.finishedAt)}`);
+  const shadow = attempts.findLast(({ message }) => message?.startsWith(SHADOW));
+  if (shadow !== undefined) return said('shadow', `nothing was sent: ${shadow.error === null ? '' : `${shadow.error}: `}${(shadow.message ?? '').slice(SHADOW.length)}`); // prettier-ignore
   const skipped = attempts.findLast(({ outcome }) => outcome === 'skipped');
   if (skipped !== undefined) return said('skipped', skipped.message ?? 'nothing had to be sent');
   if (deadLetter !== null) return said('discarded', `${deadLetter.resolution ?? 'given up'} at ${toTheSecond(deadLetter.resolvedAt ?? '')}; it died of ${deadLetter.error}: ${deadLetter.message}`); // prettier-ignore

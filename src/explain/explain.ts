@@ -60,7 +60,11 @@ export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFact
   const observers = judgements.map((judgement) => {
     const reached = judgement.verdict !== 'other entity' && judgement.verdict !== 'other kind';
     const condition = reached ? (basis.by?.matcher.explain(judgement.observer.name, event, decidedAt.milliseconds) ?? null) : null;
-    return explainObserver(judgement, condition, event, facts, stream);
+    const explained = explainObserver(judgement, condition, event, facts, stream);
+    const { when } = judgement.observer;
+    // A condition may hold what came out of a reference.
+    const shown = { why: explained.why, condition: explained.condition };
+    return { ...explained, ...(when === null ? {} : basis.by?.definition.redaction.all(shown, [when])) };
   });
   const notes = [...basis.notes, ...captureNotes(event, basis.by?.definition.captures ?? []), ...causeNotes(event)];
   if (
@@ -119,17 +123,23 @@ function explainObserver(
   return { name: observer.name, verdict, why: whyOf(judgement, event, deliveries), condition, deliveries };
 }
 
-function whyOf({ observer, verdict, error }: Judgement, event: EntityEvent, deliveries: readonly DeliveryExplanation[]): string {
-  const although = deliveries.length === 0 ? '' : '; what is on record was sent all the same, by another version or a replay';
+function whyOf(judgement: Judgement, event: EntityEvent, deliveries: readonly DeliveryExplanation[]): string {
+  const negative = ['other entity', 'other kind', 'condition not met'].includes(judgement.verdict);
+  const although = negative && deliveries.length > 0 ? '; what is on record was sent all the same, by another version or a replay' : '';
+  return `${reasonOf(judgement, event)}${although}`;
+}
+
+/** The verdict in one sentence. */
+export function reasonOf({ observer, verdict, error }: Judgement, event: EntityEvent): string {
   switch (verdict) {
     case 'matched':
       return observer.when === null ? 'every event of this entity and kind matches' : 'the condition is met';
     case 'other entity':
-      return `it is for ${observer.entities === '*' ? 'all' : observer.entities.join(', ')}, and this is ${event.entityType}${although}`;
+      return `it is for ${observer.entities === '*' ? 'all' : observer.entities.join(', ')}, and this is ${event.entityType}`;
     case 'other kind':
-      return `it is for ${observer.kinds.join(', ')}, and this is ${event.kind}${although}`;
+      return `it is for ${observer.kinds.join(', ')}, and this is ${event.kind}`;
     case 'condition not met':
-      return `the condition is not met${although}`;
+      return 'the condition is not met';
     case 'no answer':
       return `the condition has no answer: ${error}`;
     case 'undecided':

@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { ObserverDefinition } from '../event/definitions';
 import { deliveryId, laneOf } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
@@ -19,12 +18,16 @@ import { decode } from '../listener/decode';
 import type { MatchResult } from '../matching/matcher';
 import type { CurrentConfiguration } from '../pipeline/current-configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
+import type { EventPipelineService } from '../pipeline/event-pipeline.service';
 import { deadLetter } from '../pipeline/recorder';
+import type { Shadow } from '../pipeline/shadow';
 import type { OlderConfigurations } from './older-configurations';
 import { Pauser } from './pauser';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
 const ORPHANED = '(no longer configured)';
+/** It waited when the observer went into shadow, or a person asked for it: it is neither sent nor lost. */
+const IN_SHADOW = 'the observer is in shadow (mode: shadow), and sends nothing; once it is live, a redrive sends this';
 /** With nothing due the table is asked this often, in milliseconds: a redrive comes from another process. */
 const IDLE_PAUSE = 200;
 const BUSY_PAUSE = 5;
@@ -46,6 +49,8 @@ export class DeliveryWorker {
   private stopping = false;
   private wake: (() => void) | null = null;
   private sweptAt = -Infinity;
+  private readonly dispatcher: Dispatcher;
+  private readonly shadow: Shadow;
   private readonly pauser: Pauser;
   private readonly interludes = new Interludes<void>(() => this.wake?.());
   /** Claimed, and not begun because their changes could not be read; nobody else will look at them. */
@@ -55,7 +60,7 @@ export class DeliveryWorker {
     private readonly pool: Pool,
     private readonly configuration: CurrentConfiguration,
     private readonly older: OlderConfigurations,
-    private readonly dispatcher: Dispatcher,
+    { dispatcher, shadow }: Pick<EventPipelineService, 'dispatcher' | 'shadow'>,
     private readonly pauses: Pauses,
     private readonly ledger: Ledger,
     private readonly lease: Lease,
@@ -63,6 +68,8 @@ export class DeliveryWorker {
     private readonly logger: Logger,
     private readonly options: DeliveryWorkerOptions,
   ) {
+    this.dispatcher = dispatcher;
+    this.shadow = shadow;
     this.pauser = new Pauser(pool, options.stream, pauses, configuration, dispatcher, ledger, clock);
   }
 
@@ -132,6 +139,7 @@ export class DeliveryWorker {
     if (found === null) {
       return this.bury(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
     }
+    if (found.observer.mode === 'shadow') return this.bury(claim, event, IN_SHADOW);
     if (claim.diedOf === 'condition') {
       const verdict = matcher.judge(claim.observer, event, this.clock.now());
       if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
@@ -194,25 +202,32 @@ export class DeliveryWorker {
 
   private async release(event: EntityEvent): Promise<void> {
     const { matcher, version } = this.configuration;
-    const results = matcher.match(event, this.clock.now());
-    for (const result of results) if (result.matched === null) this.buryUnanswerable(event, result, version);
+    const released: ReleasedDelivery[] = [];
+    for (const result of matcher.match(event, this.clock.now()))
+      if (result.matched !== false) released.push(...this.released(event, result, version));
     // Before the change leaves quarantine, or a crash would lose them.
     await this.ledger.settle();
-    if (this.lease.lost) return;
-    const deliveries = results.filter(({ matched }) => matched === true).flatMap(({ observer }) => deliveriesOf(event, observer));
-    await releaseQuarantined(this.pool, event.changeNumber, deliveries, version);
+    if (!this.lease.lost) await releaseQuarantined(this.pool, event.changeNumber, released, version);
   }
 
-  private buryUnanswerable(event: EntityEvent, { observer, error }: MatchResult & { matched: null }, version: number): void {
-    const why = {
-      error: 'condition',
-      message: `the condition has no answer: ${error}`,
-      status: null,
-      response: null,
-      attempts: 0,
-    } as const;
-    for (const action of observer.actions)
-      this.ledger.bury(deadLetter({ event, observer, action, configVersion: version }, endpointNameOf(action), why));
+  /** @returns what is to be delivered; what is not has its record already */
+  private released(event: EntityEvent, result: Exclude<MatchResult, { matched: false }>, configVersion: number): ReleasedDelivery[] {
+    const { observer } = result;
+    const unanswerable = result.matched === null ? `the condition has no answer: ${result.error}` : null;
+    const released: ReleasedDelivery[] = [];
+    for (const action of observer.actions) {
+      const delivery = { event, observer, action, attempt: 1, configVersion };
+      const endpoint = endpointNameOf(action);
+      if (observer.mode === 'shadow') {
+        if (unanswerable === null) this.shadow.begin(delivery, null);
+        else this.shadow.bury(delivery, 'condition', unanswerable, null);
+      } else if (unanswerable === null) released.push({ observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) });
+      else
+        this.ledger.bury(
+          deadLetter(delivery, endpoint, { error: 'condition', message: unanswerable, status: null, response: null, attempts: 0 }),
+        );
+    }
+    return released;
   }
 
   private async sweep(): Promise<void> {
@@ -250,11 +265,4 @@ export class DeliveryWorker {
       };
     });
   }
-}
-
-function deliveriesOf(event: EntityEvent, observer: ObserverDefinition): ReleasedDelivery[] {
-  return observer.actions.map((action) => {
-    const lane = laneOf({ event, observer, action });
-    return { observer: observer.name, action: action.name, endpoint: endpointNameOf(action), lane };
-  });
 }

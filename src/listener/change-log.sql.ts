@@ -163,5 +163,48 @@ const BY_NUMBER = `
   with page as materialized (${IMAGES} where pk_entity_change_log = any ($1::bigint[]) limit $2), sized as (${SIZED})
   select ${OUTPUT} from sized p order by p.pk_entity_change_log`;
 
+const STORED = `
+  with page as materialized (${IMAGES} where pk_entity_change_log > $1 and pk_entity_change_log <= $5 and change_xid is not null
+      and created_at >= $6 order by pk_entity_change_log limit $2), sized as (${SIZED})
+  select ${OUTPUT} from sized p order by p.pk_entity_change_log`;
+
+/** Of the changes that are stored, in the order of their numbers. Those from before this product watched a table are left out. */
+export interface StoredRange {
+  /** Change numbers: behind the first, up to the second. */
+  readonly behind: number;
+  readonly last: number;
+  /** Written then or later, RFC 3339. */
+  readonly since: string;
+}
+
+/** The next page of a range; empty behind its end. */
+export async function readStored(client: ClientBase, { behind, last, since }: StoredRange, limits: PageLimits): Promise<ChangeRow[]> {
+  const { rows } = await client.query<ChangeRow[] & unknown[]>({
+    name: 'change-log-stored',
+    text: STORED,
+    values: [behind, limits.rows, limits.bytes, limits.eventBytes, last, since],
+    rowMode: 'array',
+    types: TEXT_ONLY,
+  });
+  const read = rows as unknown as ChangeRow[];
+  const beyond = read.findIndex((row) => row[BEYOND] !== null);
+  return beyond === -1 ? read : read.slice(0, beyond);
+}
+
+const RANGE = `
+  select count(*)::float8 as count, coalesce(min(number) - 1, 0)::float8 as behind, coalesce(max(number), 0)::float8 as last
+  from (select pk_entity_change_log as number from core.tb_entity_change_log
+        where change_xid is not null and created_at >= $1 order by pk_entity_change_log desc limit $2) q`;
+
+/** Where the changes begin and end that were written since then, or the newest so many of them. */
+export async function findStored(
+  client: ClientBase,
+  since: string,
+  limit: number | null,
+): Promise<Omit<StoredRange, 'since'> & { readonly count: number }> {
+  const { rows } = await client.query<Omit<StoredRange, 'since'> & { readonly count: number }>(RANGE, [since, limit]);
+  return rows[0] ?? { behind: 0, last: 0, count: 0 };
+}
+
 // Nothing is parsed by the driver: the images are passed on as text, and the few other fields are cheaper to read where they are used.
 const TEXT_ONLY = { getTypeParser: () => (value: string) => value };

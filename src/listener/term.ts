@@ -33,6 +33,7 @@ import { Dispatcher } from '../pipeline/dispatcher';
 import { Enrichment } from '../pipeline/enrichment';
 import { EventPipelineService } from '../pipeline/event-pipeline.service';
 import { together, type PipelineListener } from '../pipeline/pipeline-listener';
+import { Shadow } from '../pipeline/shadow';
 import { ChangeLogReader } from './change-log-reader';
 import type { ListenConnection } from './listen-connection';
 import { recordReconfiguration } from './reconfiguration.sql';
@@ -124,7 +125,7 @@ export class Term {
   ): Term {
     const { url, pool, clock, logger, settings, configuration, custom, holder, listen } = deps;
     const { observers, alerts, version } = configuration;
-    const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval } = settings;
+    const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval, maxHops } = settings;
     const current = new CurrentConfiguration(new Matcher(observers), version);
     const fence = { stream, epoch: lease.epoch, holder };
     const runner = new ActionRunner(observers, logger, { settings, custom, once: new OnceStore(url, fence) });
@@ -136,7 +137,8 @@ export class Term {
     const lookups = new Lookups(clock, logger, listener);
     const enrichment = new Enrichment(lookups, clock);
     const alerter = new Alerter(pool, alerts, logger);
-    const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, settings.maxHops, (onFinished) => {
+    const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, listener, inlineBudget });
+    const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, maxHops, shadow, (onFinished) => {
       return new Dispatcher({
         runner,
         observers,
@@ -159,8 +161,8 @@ export class Term {
     });
     const workerOptions = { stream, holder, maxEventSize };
     const older = new OlderConfigurations(pool, runner, deps.observersOf);
-    const [{ dispatcher }, { pauses }] = [pipeline, inherited];
-    const worker = new DeliveryWorker(pool, current, older, dispatcher, pauses, ledger, lease, clock, logger, workerOptions);
+    const { pauses } = inherited;
+    const worker = new DeliveryWorker(pool, current, older, pipeline, pauses, ledger, lease, clock, logger, workerOptions);
     const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
     const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
     const sideJobs = deps.sideJobs.map((begin) => begin(lease));

@@ -16,6 +16,12 @@ export type Found = { readonly value: JsonValue | undefined } | Failed;
 
 const NOTHING: Found = { value: undefined };
 
+/** A GET that a look-up would make. */
+export interface Asked {
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
 interface Question {
   readonly path: string;
   readonly headers: readonly string[];
@@ -62,11 +68,20 @@ export class Lookup {
     return answer;
   }
 
+  /** What would be asked for, and nothing is asked; null when there is nothing to ask for. @throws TemplateRenderError */
+  asks(event: EntityEvent): Asked | null {
+    const question = this.questionOf(event);
+    if (question === null) return null;
+    const { headers, path } = question;
+    const pairs = headers.flatMap((name, i) => (i % 2 === 0 ? [[name, headers[i + 1] ?? ''] as const] : []));
+    return { url: `${splitUrl(this.definition.endpoint.url)[0]}${path}`, headers: pairs };
+  }
+
   /** Null: a value that it is made of is null or missing, so there is nothing to ask for. */
   private questionOf(event: EntityEvent): Question | null {
     const path = this.path.render(event);
     const values = this.headers.map(([name, value]) => [name, value.render(event)] as const);
-    if (path.missing > 0 || values.some(([, { missing }]) => missing > 0)) return null;
+    if (path.missing.length > 0 || values.some(([, { missing }]) => missing.length > 0)) return null;
     const headers = ['accept', 'application/json', ...values.flatMap(([name, { text }]) => [name, text])];
     const { name, endpoint } = this.definition;
     return { path: path.text, headers, key: [name, endpoint.url, path.text, ...headers].join('\n') };

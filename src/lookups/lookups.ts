@@ -5,7 +5,7 @@ import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
-import { Lookup, type Found } from './lookup';
+import { Lookup, type Asked, type Found } from './lookup';
 import { LookupCache } from './lookup-cache';
 
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
@@ -34,6 +34,11 @@ export class Lookups {
     const waited = found.some((one) => one instanceof Promise);
     if (!waited) return combined(event, definitions, found as readonly Found[]);
     return Promise.all(found.map((one) => Promise.resolve(one))).then((all) => combined(event, definitions, all));
+  }
+
+  /** What a look-up would ask for; null when there is nothing to ask for. @throws TemplateRenderError */
+  asks(event: EntityEvent, definition: LookupDefinition): Asked | null {
+    return this.of(definition).asks(event);
   }
 
   /** Ends all connections. */

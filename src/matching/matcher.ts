@@ -81,6 +81,15 @@ export class Matcher {
     }));
   }
 
+  /** Of a condition that takes look-ups, for an event that holds them: the error where there is no answer, and whether it is met. */
+  decideWith(observer: string, event: EntityEvent, now: number): [error: string | null, met: boolean | null] {
+    try {
+      return [null, this.byName.get(observer)?.condition?.matches({ event, now }) ?? true];
+    } catch (error) {
+      return [messageOf(error), null];
+    }
+  }
+
   /** The parts of an observer's condition with their values; null when it has none, or the row cannot be read at all. */
   explain(observer: string, event: EntityEvent, now: number): Explanation | null {
     try {

@@ -46,7 +46,7 @@ export class PipelineMetrics implements Required<PipelineListener> {
       new Histogram({ name, help, labelNames, buckets: SECONDS, registers });
     this.processed = counter('observer_events_processed_total', 'Events that have run their course.');
     this.matched = counter('observer_events_matched_total', 'Events that an observer matched.', ['observer']);
-    this.executed = counter('observer_actions_executed_total', 'Tries of deliveries, by what they came to (succeeded, skipped, retry, dead).', ['observer', 'action_type', 'outcome']); // prettier-ignore
+    this.executed = counter('observer_actions_executed_total', 'Tries of deliveries, by what they came to (succeeded, skipped, retry, dead; shadow: nothing was sent).', ['observer', 'action_type', 'outcome']); // prettier-ignore
     this.failed = counter('observer_actions_failed_total', 'Tries that failed, by their error.', ['observer', 'action_type', 'error']);
     this.deadLetters = counter('observer_dlq_items_total', 'Deliveries that became dead letters.', ['observer', 'error']);
     this.quarantines = counter('observer_quarantined_total', 'Changes that could not be made events.', ['reason']);
@@ -80,13 +80,17 @@ export class PipelineMetrics implements Required<PipelineListener> {
   tried({ delivery, outcome, decided, duration }: Try): void {
     const { observer, action } = delivery;
     const bound = this.boundTo(action);
-    bound.duration.observe(duration / 1_000);
-    let executed = bound.executed.get(decided.is);
+    const inShadow = observer.mode === 'shadow';
+    const is = inShadow ? 'shadow' : decided.is;
+    let executed = bound.executed.get(is);
     if (executed === undefined) {
-      executed = this.executed.labels(this.names.of(observer.name), action.type, decided.is);
-      bound.executed.set(decided.is, executed);
+      executed = this.executed.labels(this.names.of(observer.name), action.type, is);
+      bound.executed.set(is, executed);
     }
     executed.inc();
+    // Neither a try that took its time nor one that failed: alerts look at both.
+    if (inShadow) return;
+    bound.duration.observe(duration / 1_000);
     if (!outcome.ok) this.failed.inc({ observer: this.names.of(observer.name), action_type: action.type, error: outcome.error });
   }
 

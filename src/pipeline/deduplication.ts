@@ -62,7 +62,8 @@ export class Deduplication {
 function keyOf({ event, observer, action }: Delivery, template: Template | null): DedupKey {
   const rendered = template?.render(event);
   // Of two events without the value the second would be taken for a repetition.
-  if (rendered !== undefined && rendered.missing > 0) throw new TemplateRenderError('the dedup key has a value that the event has not');
+  if (rendered !== undefined && rendered.missing.length > 0)
+    throw new TemplateRenderError('the dedup key has a value that the event has not');
   const text = rendered?.text ?? deliveryId(event.id, observer.name, action.name);
   const key = createHash('sha256').update(text).digest();
   return { observer: observer.name, action: action.name, key, changeNumber: event.changeNumber };

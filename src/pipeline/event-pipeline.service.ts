@@ -12,6 +12,7 @@ import type { Dispatcher } from './dispatcher';
 import type { EventRun } from './event-run';
 import type { PipelineListener } from './pipeline-listener';
 import { deadLetter } from './recorder';
+import type { Shadow } from './shadow';
 
 /** Whether something is on record of a delivery already; only after a restart there may be. */
 export type IsRecorded = (changeNumber: number, observer: string, action: string) => boolean;
@@ -31,9 +32,11 @@ export class EventPipelineService {
     private readonly logger: Logger,
     private readonly listener: Required<PipelineListener>,
     private readonly maxHops: number,
+    readonly shadow: Shadow,
     createDispatcher: (onFinished: (run: EventRun) => void) => Dispatcher,
   ) {
     this.dispatcher = createDispatcher((run) => this.finished(run));
+    shadow.onFinished = (run) => this.finished(run);
   }
 
   /** Begins an event and returns; its deliveries go on by themselves. `cursor` is where the stream stands behind it. */
@@ -56,6 +59,7 @@ export class EventPipelineService {
         const delivery: Delivery = { event, observer: result.observer, action, attempt: 1, configVersion };
         if (result.matched === null) this.bury(delivery, 'condition', `the condition has no answer: ${result.error}`, run);
         else if (tooManyHops) this.bury(delivery, 'loop', loopMessage(event, this.maxHops), run);
+        else if (result.observer.mode === 'shadow') this.shadow.begin(delivery, run);
         else this.dispatcher.dispatch(delivery, run);
       }
     }
@@ -83,6 +87,7 @@ export class EventPipelineService {
 
   /** What is not even tried goes where a person looks: a condition without an answer never counts as false. */
   private bury(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun): void {
+    if (delivery.observer.mode === 'shadow') return this.shadow.bury(delivery, error, message, run);
     const endpoint = endpointNameOf(delivery.action);
     this.ledger.bury(deadLetter(delivery, endpoint, { error, message, status: null, response: null, attempts: 0 }));
     run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} dead ${error}`);

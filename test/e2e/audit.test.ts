@@ -79,6 +79,7 @@ test('every change and every observer is accounted for, in each way in which it 
     notMatched: 7 + 10,
     delivered: 10 + 10 + 3 + 1,
     skipped: 9,
+    shadow: 0,
     // refused, quiet, and those whose condition has no answer.
     dead: 10 + 10 + 10,
     discarded: 0,

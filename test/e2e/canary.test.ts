@@ -104,7 +104,7 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
   const address = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
   const answers = await Promise.all(['/health', '/health/live', '/health/ready', '/nowhere'].map(async (path) => (await fetch(`http://${address}${path}`)).text())); // prettier-ignore
   expect(answers.join('')).not.toContain('CANARY-');
-  const commands = ['status', 'dlq list', 'dlq stats', `dlq show ${letters[0]!.id}`, 'config list', 'validate-config', 'capture list', 'lanes list', 'replay --observer all --after 1h --dry-run']; // prettier-ignore
+  const commands = ['status', 'dlq list', 'dlq stats', `dlq show ${letters[0]!.id}`, 'config list', 'validate-config', 'capture list', 'lanes list', 'replay --observer all --after 1h --dry-run', 'test-event --event-id 1', 'test-event --event-id 2 --with-lookups', 'config preview', 'debug-event --event-id 1 --render']; // prettier-ignore
   // What they print is searched by the helper that runs them.
   for (const command of commands.flatMap((one) => [one, `${one} --format json`])) {
     const { code, err } = await run(process.execPath, [MAIN, ...command.split(' ')], { cwd: folder, env });

@@ -54,6 +54,7 @@ export function observerOf(name: string, endpoint: EndpointDefinition, changed: 
     kinds: ['insert', 'update', 'delete', 'custom'],
     when: null,
     lookups: [],
+    mode: 'live',
     ordering: 'none',
     dedup: null,
     onFailure: 'dlq',

@@ -30,6 +30,8 @@ export interface CustomDelivery {
   readonly attempt: number;
   /** The deliveries that led to this one, and this one: for whatever it brings about (`observers.cause`). */
   readonly cause: string;
+  /** Whether a person sends it as a test: tell the receiver, where it can be told. */
+  readonly test: boolean;
 }
 
 export interface CustomActionTools {
@@ -44,6 +46,17 @@ export interface CustomActionTools {
  */
 export type CustomActionRun = (delivery: CustomDelivery, signal: AbortSignal) => Promise<Outcome>;
 
+/** An action that can say what it would do. */
+export interface RenderedCustomAction {
+  readonly run: CustomActionRun;
+
+  /**
+   * What a try would send, as text or as what JSON can hold; no secret. For `test-event`, `config preview` and shadow observers: it asks
+   * nobody and changes nothing. What it throws is told as what a try would fail with.
+   */
+  render(delivery: CustomDelivery): unknown;
+}
+
 /** A type of action of your own: a Nest provider with `@CustomAction('name')`, in a module that OBSERVERS_MODULES names. */
 export interface CustomActionHandler<Options = unknown> {
   /** What may stand under `with:`; without a schema everything may. */
@@ -53,7 +66,7 @@ export interface CustomActionHandler<Options = unknown> {
    * Called for each action of this type in the observers file, also when a file is only checked: open nothing here. What it throws is
    * told at the action's place in the file.
    */
-  prepare(options: Options, tools: CustomActionTools): CustomActionRun;
+  prepare(options: Options, tools: CustomActionTools): CustomActionRun | RenderedCustomAction;
 }
 
 /** Where the name stands in a provider's metadata. */

@@ -6,9 +6,10 @@ import { envelopeText } from '../../event/envelope';
 import { messageOf } from '../../event/errors';
 import { failed, type Outcome } from '../../event/outcome';
 import type { CustomActionTypes, OptionProblem } from '../../config/custom-action-types';
-import { compileTemplate } from '../../matching/template/template';
+import { compileTemplate, TemplateRenderError } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
-import type { CustomActionHandler, CustomActionRun, OptionsSchema } from './custom-action';
+import type { Rendering } from '../rendering';
+import type { CustomActionHandler, CustomActionRun, CustomDelivery, OptionsSchema, RenderedCustomAction } from './custom-action';
 
 /** The action types of the user's own modules. */
 export class CustomActions implements CustomActionTypes {
@@ -39,7 +40,7 @@ export class CustomActions implements CustomActionTypes {
     const handler = this.handlerOf(name);
     const checked = check(handler.options, options);
     if ('problems' in checked) throw new Error(`options of the custom action ${name} got past the check of the file`);
-    return new PreparedCustom(definition, prepareRun(handler, name, checked.value, logger));
+    return new PreparedCustom({ ...definition, handler: name }, prepareRun(handler, name, checked.value, logger));
   }
 
   private handlerOf(name: string): CustomActionHandler {
@@ -51,7 +52,9 @@ export class CustomActions implements CustomActionTypes {
 
 const SILENT = pino({ level: 'silent' });
 
-function prepareRun(handler: CustomActionHandler, name: string, options: unknown, logger: Logger): CustomActionRun {
+type Prepared = ReturnType<CustomActionHandler['prepare']>;
+
+function prepareRun(handler: CustomActionHandler, name: string, options: unknown, logger: Logger): Prepared {
   return handler.prepare(options, { template: compileTemplate, logger: logger.child({ custom: name }) });
 }
 
@@ -80,25 +83,34 @@ class PreparedCustom implements PreparedAction {
   readonly limits: CustomActionDefinition['limits'];
   readonly timeout: number;
 
-  constructor(
-    { limits, timeout }: Pick<CustomActionDefinition, 'limits' | 'timeout'>,
-    private readonly attempt: CustomActionRun,
-  ) {
+  private readonly handler: string;
+  private readonly attempt: CustomActionRun;
+  private readonly rendered: RenderedCustomAction['render'] | null;
+
+  constructor({ limits, timeout, handler }: Pick<CustomActionDefinition, 'limits' | 'timeout' | 'handler'>, prepared: Prepared) {
     this.limits = limits;
     this.timeout = timeout;
+    this.handler = handler;
+    this.attempt = typeof prepared === 'function' ? prepared : (delivery, signal) => prepared.run(delivery, signal);
+    this.rendered = typeof prepared === 'function' ? null : (delivery) => prepared.render(delivery);
+  }
+
+  render(delivery: Delivery, id: string): Rendering {
+    const { handler } = this;
+    if (this.rendered === null) {
+      const note = `a custom action is not rendered: ${handler} has no method render`;
+      return { content: { type: 'custom', handler, rendered: null }, missing: [], notes: [note] };
+    }
+    let rendered: unknown;
+    try {
+      rendered = JSON.parse(JSON.stringify(this.rendered(given(delivery, id)) ?? null));
+    } catch (error) {
+      throw error instanceof TemplateRenderError ? error : new TemplateRenderError(`${handler} cannot be rendered: ${messageOf(error)}`);
+    }
+    return { content: { type: 'custom', handler, rendered }, missing: [], notes: [] };
   }
 
   async run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { event, observer, action, attempt } = delivery;
-    const given = {
-      id,
-      event,
-      envelope: envelopeText(event),
-      observer: observer.name,
-      action: action.name,
-      attempt,
-      cause: causeOf(delivery),
-    };
     const controller = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Outcome>((resolve) => {
@@ -108,13 +120,27 @@ class PreparedCustom implements PreparedAction {
       }, this.timeout);
     });
     try {
-      const outcome = await Promise.race([this.attempt(given, controller.signal), late]);
+      const outcome = await Promise.race([this.attempt(given(delivery, id), controller.signal), late]);
       if (!isOutcome(outcome)) throw new TypeError('a custom action ended without an outcome; return succeeded(), retry(…) or refused(…)');
       return outcome;
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+function given(delivery: Delivery, id: string): CustomDelivery {
+  const { event, observer, action, attempt, test } = delivery;
+  return {
+    id,
+    event,
+    envelope: envelopeText(event),
+    observer: observer.name,
+    action: action.name,
+    attempt,
+    cause: causeOf(delivery),
+    test: test !== undefined,
+  };
 }
 
 /** It is code of somebody else, and may be JavaScript. */

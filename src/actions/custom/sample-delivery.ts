@@ -37,7 +37,16 @@ export function sampleDelivery({ entity = 'Order', key = '1', kind = 'insert', .
   };
   const [observer, action] = ['sample', 'custom'];
   const id = deliveryId(event.id, observer, action);
-  return { id, event, envelope: envelopeText(event), observer, action, attempt: sample.attempt ?? 1, cause: `${observer}/${action}` };
+  return {
+    id,
+    event,
+    envelope: envelopeText(event),
+    observer,
+    action,
+    attempt: sample.attempt ?? 1,
+    cause: `${observer}/${action}`,
+    test: false,
+  };
 }
 
 function documentOf(content: object | string | undefined): JsonDocument | null {

@@ -4,7 +4,10 @@ import type { Delivery } from '../../event/delivery';
 import type { Failed, Outcome } from '../../event/outcome';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
-import type { HttpSender, HttpSenders } from '../http-sender';
+import { Fill } from '../fill';
+import type { HttpRequest, HttpSender, HttpSenders } from '../http-sender';
+import { httpContent, renderingOf, type Rendering } from '../rendering';
+import { TEST_HEADER } from '../test-header';
 import { AccessTokens } from './access-token';
 
 const CONCURRENCY = 32;
@@ -33,7 +36,7 @@ export class Fcm {
 
   prepare(definition: FcmPushDefinition, senders: HttpSenders): PreparedAction {
     const path = `/v1/projects/${encodeURIComponent(this.credentials.projectId)}/messages:send`;
-    return new PreparedFcm(definition, path, senders.for(endpointOf(this.url, definition.timeout)), this.tokens);
+    return new PreparedFcm(definition, this.url, path, senders.for(endpointOf(this.url, definition.timeout)), this.tokens);
   }
 }
 
@@ -62,6 +65,7 @@ class PreparedFcm implements PreparedAction {
 
   constructor(
     { target, notification, data, ttl, timeout }: FcmPushDefinition,
+    private readonly url: string,
     private readonly path: string,
     private readonly sender: HttpSender,
     private readonly tokens: AccessTokens,
@@ -77,23 +81,37 @@ class PreparedFcm implements PreparedAction {
     this.body = compileBody({ message }, true);
   }
 
-  async run({ event }: Delivery): Promise<Outcome> {
-    if (this.target.render(event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
-    const body = Buffer.from(this.body.render(event).text);
-    const [first, token] = await this.send(body);
+  async run(delivery: Delivery): Promise<Outcome> {
+    const request = this.request(delivery, new Fill(delivery.event));
+    const [first, token] = await this.send(request);
     // A token may be revoked before its time; a second refusal is final.
     if (first.ok || first.status !== 401 || codeOf(first) === 'THIRD_PARTY_AUTH_ERROR') return explained(first);
     this.tokens.forget(token);
-    const [second] = await this.send(body);
+    const [second] = await this.send(request);
     return explained(second);
   }
 
-  private async send(body: Buffer): Promise<[Outcome, string]> {
+  render(delivery: Delivery): Rendering {
+    const fill = new Fill(delivery.event);
+    const request = withToken(this.request(delivery, fill), '');
+    return renderingOf(httpContent(this.url, request, { authorization: '(a token of the service account, fetched when sent)' }), fill);
+  }
+
+  private request({ test }: Delivery, fill: Fill): HttpRequest {
+    if (this.target.render(fill.event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
+    const headers = ['content-type', 'application/json', ...(test === undefined ? [] : TEST_HEADER)];
+    return { path: this.path, method: 'POST', headers, body: Buffer.from(fill.text(this.body)) };
+  }
+
+  private async send(request: HttpRequest): Promise<[Outcome, string]> {
     const token = await this.tokens.get();
     if (typeof token !== 'string') return [token, ''];
-    const headers = ['authorization', `Bearer ${token}`, 'content-type', 'application/json'];
-    return [await this.sender.send({ path: this.path, method: 'POST', headers, body }), token];
+    return [await this.sender.send(withToken(request, token)), token];
   }
+}
+
+function withToken(request: HttpRequest, token: string): HttpRequest {
+  return { ...request, headers: ['authorization', `Bearer ${token}`, ...request.headers] };
 }
 
 function codeOf({ excerpt }: Failed): string | null {

@@ -3,12 +3,14 @@ import { LRUCache } from 'lru-cache';
 import { generateRequestDetails, type PushSubscription, type RequestDetails } from 'web-push';
 import { DEFAULT_BREAKER, type EndpointDefinition, type WebPushDefinition } from '../../event/definitions';
 import type { Delivery } from '../../event/delivery';
-import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
 import type { Failed, Outcome } from '../../event/outcome';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
+import { Fill } from '../fill';
 import { HttpSender } from '../http-sender';
+import { renderingOf, type Header, type Rendering } from '../rendering';
+import { TEST_HEADER } from '../test-header';
 
 const CONCURRENCY = 32;
 /** Push services in use: each browser's maker has one or two. */
@@ -47,6 +49,11 @@ export class WebPush {
   }
 }
 
+interface Message {
+  readonly subscription: PushSubscription;
+  readonly body: string;
+}
+
 class PreparedWebPush implements PreparedAction {
   readonly limits = { concurrency: CONCURRENCY, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
@@ -68,36 +75,58 @@ class PreparedWebPush implements PreparedAction {
     this.senders = new LRUCache({ max: MOST_SERVICES, dispose: (sender) => void sender.close() });
   }
 
-  run({ event }: Delivery): Promise<Outcome> {
-    return this.send(this.request(event));
+  run(delivery: Delivery): Promise<Outcome> {
+    return this.send(this.encrypted(this.message(new Fill(delivery.event))), delivery.test !== undefined);
+  }
+
+  /** The message as the browser will read it: encrypted it is another one each time. */
+  render({ event, test }: Delivery): Rendering {
+    const fill = new Fill(event);
+    const { subscription, body } = this.message(fill);
+    const { urgency, ttl } = this.options;
+    const headers: Header[] = [
+      ['ttl', String(ttl)],
+      ['urgency', urgency],
+      ['content-encoding', 'aes128gcm'],
+      ['content-type', 'application/octet-stream'],
+      ['authorization', '(signed with OBSERVERS_VAPID_PRIVATE_KEY when sent)'],
+      ...(test === undefined ? [] : [TEST_HEADER]),
+    ];
+    const content = { type: 'http', method: 'POST', url: subscription.endpoint, headers, body } as const;
+    return renderingOf(content, fill, ['the body is encrypted for the browser when it is sent']);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.senders.values()].map((sender) => sender.close()));
   }
 
-  private request(event: EntityEvent): RequestDetails {
-    const subscription = parseSubscription(this.subscription.render(event).text, this.definition.allowAddresses.length > 0);
-    const body = this.body.render(event).text;
+  private message(fill: Fill): Message {
+    const subscription = parseSubscription(fill.text(this.subscription), this.definition.allowAddresses.length > 0);
+    const body = fill.text(this.body);
     const size = Buffer.byteLength(body);
     if (size > LARGEST) throw new TemplateRenderError(`the message has ${size} bytes, and push services take ${LARGEST}`);
+    return { subscription, body };
+  }
+
+  private get options(): { readonly ttl: number; readonly urgency: NonNullable<WebPushDefinition['urgency']> } {
     const { ttl, urgency } = this.definition;
+    return { ttl: ttl === null ? DEFAULT_TTL : Math.round(ttl / 1_000), urgency: urgency ?? 'normal' };
+  }
+
+  private encrypted({ subscription, body }: Message): RequestDetails {
+    const { ttl: TTL, urgency } = this.options;
     try {
-      return generateRequestDetails(subscription, body, {
-        vapidDetails: this.vapid,
-        TTL: ttl === null ? DEFAULT_TTL : Math.round(ttl / 1_000),
-        urgency: urgency ?? 'normal',
-        contentEncoding: 'aes128gcm',
-      });
+      return generateRequestDetails(subscription, body, { vapidDetails: this.vapid, TTL, urgency, contentEncoding: 'aes128gcm' });
     } catch (error) {
       // A key of the wrong length, or one that is no point on the curve.
       throw new TemplateRenderError(`the subscription cannot be encrypted for: ${messageOf(error)}`);
     }
   }
 
-  private async send({ endpoint, headers, body }: RequestDetails): Promise<Outcome> {
+  private async send({ endpoint, headers, body }: RequestDetails, test: boolean): Promise<Outcome> {
     const { origin, pathname, search } = new URL(endpoint);
     const list = Object.entries(headers).filter(([name]) => name !== 'Content-Length').flatMap(([name, value]) => [name.toLowerCase(), String(value)]); // prettier-ignore
+    if (test) list.push(...TEST_HEADER);
     const outcome = await this.senderFor(origin).send({ path: pathname + search, method: 'POST', headers: list, body });
     return outcome.ok ? outcome : explained(outcome);
   }

@@ -8,6 +8,7 @@ import { definitionReader, ObserversCommand, type GlobalOptions } from '../comma
 import { onDatabase } from '../database';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
+import type { Renderings } from '../dry-run/render-explained';
 import { explanationJson } from './explanation-json';
 import { explanationLines, printHistory } from './explanation-text';
 
@@ -18,6 +19,7 @@ interface DebugEventFlags extends GlobalOptions {
   readonly entityKey?: string;
   readonly kind?: string;
   readonly current?: boolean;
+  readonly render?: boolean;
 }
 
 const MOST = 1_000;
@@ -65,25 +67,45 @@ export class DebugEventCommand extends ObserversCommand {
     return true;
   }
 
+  @Option({ flags: '--render', description: 'with --event-id: what each delivery sends, rendered anew by the version that decided' })
+  parseRender(): boolean {
+    return true;
+  }
+
   async run(_args: string[], flags: DebugEventFlags): Promise<void> {
     const { eventId, history } = flags;
     if ((eventId === undefined) === (history === undefined))
       throw new OperatorError('say which event, or how many of the last', 'debug-event --event-id ID, or debug-event --history 20');
     const json = flags.format === 'json';
-    const explained = await onDatabase(flags, (client, settings) =>
-      eventId === undefined ? this.latest(client, settings, flags) : this.one(client, settings, flags, eventId),
-    );
-    if (eventId === undefined) return json ? printJson(explained.map(explanationJson)) : printHistory(explained);
-    const [only] = explained as [EventExplanation];
-    if (json) return printJson(explanationJson(only));
-    for (const line of explanationLines(only)) print(line);
+    if (eventId === undefined) {
+      if (flags.render) throw new OperatorError('--render is for one event', 'debug-event --event-id ID --render');
+      const explained = await onDatabase(flags, (client, settings) => this.latest(client, settings, flags));
+      return json ? printJson(explained.map((one) => explanationJson(one))) : printHistory(explained);
+    }
+    const [only, renderings] = await onDatabase(flags, async (client, settings) => {
+      const explained = await this.one(client, settings, flags, eventId);
+      return [explained, await this.renderings(client, settings, flags, explained)] as const;
+    });
+    if (json) return printJson(explanationJson(only, renderings));
+    for (const line of explanationLines(only, renderings)) print(line);
   }
 
-  private async one(client: Client, settings: Settings, flags: DebugEventFlags, id: string): Promise<EventExplanation[]> {
+  private async renderings(
+    client: Client,
+    settings: Settings,
+    flags: DebugEventFlags,
+    explained: EventExplanation,
+  ): Promise<Renderings | null> {
+    if (!flags.render) return null;
+    const { renderExplained } = await import('../dry-run/render-explained');
+    return renderExplained(client, settings, flags, explained);
+  }
+
+  private async one(client: Client, settings: Settings, flags: DebugEventFlags, id: string): Promise<EventExplanation> {
     const { findChange } = await import('../../explain/facts.sql');
     const change = isUuid(id) ? await findChange(client, id) : Number(id);
-    const explained = change === null ? [] : await this.explain(client, settings, flags, [change]);
-    if (explained.length > 0) return explained;
+    const [explained] = change === null ? [] : await this.explain(client, settings, flags, [change]);
+    if (explained !== undefined) return explained;
     throw new OperatorError(
       `there is no event ${id} in the change log: it was never captured, or is older than what is kept (OBSERVERS_RETENTION)`,
       'The last events: fraiseql-observers debug-event --history 20',

@@ -1,7 +1,11 @@
+import type { EntityEvent } from '../../event/entity-event';
 import type { Explanation } from '../../matching/condition/condition';
 import type { DeliveryState } from '../../explain/delivery-state';
 import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
 import { shortTime } from '../dlq/item';
+import type { ShownDelivery } from '../../dry-run/renderer';
+import { deliveryLines as contentLines } from '../dry-run/content-text';
+import type { Renderings } from '../dry-run/render-explained';
 import { colors, cut, printTable } from '../output';
 
 const LABEL = 14;
@@ -9,35 +13,45 @@ const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
 const BAD: readonly DeliveryState[] = ['dead', 'parked', 'logged', 'unaccounted'];
 
 /** One event, for people: what it was, what each observer made of it and why, what became of each delivery. */
-export function explanationLines(explained: EventExplanation): string[] {
+export function explanationLines(explained: EventExplanation, renderings: Renderings | null = null): string[] {
   const { event, changeNumber, state, why, version, observers, notes } = explained;
-  const field = (label: string, value: string): string => `${colors.dim(label.padEnd(LABEL))} ${value}`;
   const lines = [field('event', event === null ? `change ${changeNumber}` : `${event.id} (change ${changeNumber})`)];
-  if (event !== null) {
-    const { entityType, entityKey, kind, changed, tenant, timestamp, data, before } = event;
-    const columns = changed === null || changed.length === 0 ? '' : ` of ${changed.join(', ')}`;
-    lines.push(
-      field('entity', `${entityType} ${entityKey}: ${kind}${columns}`),
-      field('written', timestamp),
-      ...(tenant === null ? [] : [field('tenant', tenant)]),
-      ...(data === null ? [] : [field('data', cut(data.text, 400))]),
-      ...(before === null ? [] : [field('before', cut(before.text, 400))]),
-    );
-  }
+  if (event !== null) lines.push(...eventLines(event));
   lines.push(field('state', `${state}: ${why}`), field('configuration', version === null ? 'unknown' : `version ${version}`));
   for (const note of notes) lines.push(field('note', note));
   if (event !== null && observers.length === 0 && version !== null) lines.push('', 'no observer is configured');
-  return [...lines, ...observers.flatMap((observer) => ['', ...observerLines(observer)])];
+  return [...lines, ...observers.flatMap((observer) => ['', ...observerLines(observer, renderings)])];
 }
 
-function observerLines({ name, verdict, why, condition, deliveries }: ObserverExplanation): string[] {
-  const mark =
-    { matched: colors.green('✓'), undecided: colors.yellow('?'), 'no answer': colors.red('✗') }[verdict as string] ?? colors.dim('–');
+export function field(label: string, value: string): string {
+  return `${colors.dim(label.padEnd(LABEL))} ${value}`;
+}
+
+export function eventLines({ entityType, entityKey, kind, changed, tenant, timestamp, data, before }: EntityEvent): string[] {
+  const columns = changed === null || changed.length === 0 ? '' : ` of ${changed.join(', ')}`;
   return [
-    `${mark} ${colors.bold(name)}: ${why}`,
-    ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
-    ...deliveries.flatMap(deliveryLines).map((line) => `    ${line}`),
+    field('entity', `${entityType} ${entityKey}: ${kind}${columns}`),
+    field('written', timestamp),
+    ...(tenant === null ? [] : [field('tenant', tenant)]),
+    ...(data === null ? [] : [field('data', cut(data.text, 400))]),
+    ...(before === null ? [] : [field('before', cut(before.text, 400))]),
   ];
+}
+
+function observerLines({ name, verdict, why, condition, deliveries }: ObserverExplanation, renderings: Renderings | null): string[] {
+  return [
+    `${markOf(verdict)} ${colors.bold(name)}: ${why}`,
+    ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
+    ...deliveries
+      .flatMap((one) => [...deliveryLines(one), ...renderingLines(renderings?.get(`${name}/${one.action}`))])
+      .map((line) => `    ${line}`),
+  ];
+}
+
+export function markOf(verdict: string): string {
+  const yellow = colors.yellow('?');
+  const marks: Readonly<Record<string, string>> = { matched: colors.green('✓'), undecided: yellow, 'lookup failed': yellow, 'no answer': colors.red('✗') }; // prettier-ignore
+  return marks[verdict] ?? colors.dim('–');
 }
 
 /** The condition's parts with their values, one beneath the other. */
@@ -69,6 +83,10 @@ function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanati
       return colors.dim(`    try ${attempt}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
     }),
   ];
+}
+
+function renderingLines(rendering: ShownDelivery | undefined): string[] {
+  return rendering === undefined ? [] : contentLines(rendering).map((line) => `    ${line}`);
 }
 
 /** A line an event, newest first. */

@@ -90,6 +90,9 @@ function chooseObservers(known: readonly ObserverDefinition[], flags: ReplayFlag
   if (observers.length === 0) throw new OperatorError('no observer is named: --observer NAME, or several separated by commas', remedy);
   const missing = observers.find((name) => !known.some((observer) => observer.name === name));
   if (missing !== undefined) throw new OperatorError(`there is no observer "${missing}" in the file`, remedy, ExitCode.notFound);
+  const inShadow = known.find(({ name, mode }) => mode === 'shadow' && observers.includes(name));
+  if (inShadow !== undefined)
+    throw new OperatorError(`the observer ${inShadow.name} is in shadow, and sends nothing`, `To see what it would send: fraiseql-observers test-event --observer ${inShadow.name} --event-id ID`); // prettier-ignore
   const actions = flags.action?.split(',').filter((name) => name !== '') ?? null;
   const has = (name: string): boolean =>
     known.some((observer) => observers.includes(observer.name) && observer.actions.some((action) => action.name === name));

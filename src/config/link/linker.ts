@@ -14,6 +14,7 @@ import type { CustomActionTypes } from '../custom-action-types';
 import { EndpointLinker } from './endpoints';
 import { LookupLinker } from './lookups';
 import { didYouMean, type Problem } from '../problems';
+import { Redaction } from '../redaction';
 import type { CaptureShape, ObserverShape, ObserversFileShape } from '../schema/observers-file';
 import { NAME, NAME_EXPECTED } from '../schema/parts';
 import type { Settings } from '../settings';
@@ -72,7 +73,8 @@ export class Linker {
         );
     });
     this.warnAboutEntities(observers, captures);
-    return { captures, endpoints: [...endpoints.named.values()], alerts, observers, varying: this.varying(observers) };
+    const { varying, redaction } = { varying: this.varying(observers), redaction: new Redaction(this.says.source.filled) };
+    return { captures, endpoints: [...endpoints.named.values()], alerts, observers, varying, redaction };
   }
 
   private varying(observers: readonly ObserverDefinition[]): ReadonlySet<string> {
@@ -118,6 +120,7 @@ export class Linker {
     this.says.unique(actions.map(({ name }) => name), (i) => [...path, 'actions', i], 'action'); // prettier-ignore
     return {
       name: shape.name,
+      mode: shape.mode ?? 'live',
       entities: entities.includes('*') ? '*' : entities,
       kinds,
       when,

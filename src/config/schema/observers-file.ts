@@ -78,6 +78,10 @@ const dedup = z
 
 const observer = z.strictObject({
   name,
+  mode: z
+    .enum(['live', 'shadow'])
+    .optional()
+    .describe('shadow: it matches and renders, records what it would have sent, and never sends; default live'),
   entity: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).describe('one, a list, or "*"'),
   on: z
     .union([kind, z.array(kind).min(1)])
@@ -133,7 +137,6 @@ export function jsonSchema(): string {
 }
 
 /** In the design, and not in this version: refused by name, so that nobody takes silence for consent. */
-export const LATER_KEYS = ['mode'];
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   execution: ['queued'],
 };

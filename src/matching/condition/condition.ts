@@ -76,7 +76,7 @@ function explain(source: string, node: Node, scope: Scope): Explanation {
   const children = node.children.map((child) => explain(source, child, scope));
   const text = source.slice(node.start, node.end);
   if (scope.event.lookups === null && lookupsOf(node).length > 0) {
-    return { text, value: 'unknown', note: node.lookup == null ? null : 'what was looked up is not kept', children };
+    return { text, value: 'unknown', note: node.lookup == null ? null : 'what is looked up is not at hand', children };
   }
   try {
     const value = node.evaluate(scope);

@@ -1,4 +1,14 @@
-import { CaptureTag, Context, Liquid, LiquidError, type FilterImplOptions, type Scope, type Template as LiquidNode } from 'liquidjs';
+import {
+  CaptureTag,
+  Context,
+  Liquid,
+  LiquidError,
+  Output,
+  toValueSync,
+  type FilterImplOptions,
+  type Scope,
+  type Template as LiquidNode,
+} from 'liquidjs';
 import Big from 'big.js';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
@@ -15,13 +25,20 @@ const NOT_OFFERED = ['include', 'render', 'layout', 'block'];
 
 /** What one rendering knows and counts. */
 export class Rendering extends Context {
-  /** Outputs that had no value and left nothing behind. */
-  missing = 0;
+  /** Outputs that had no value and left nothing behind, as they are written. */
+  missing: readonly string[] = NONE;
   /** Captures that are open. What they collect becomes a value, which is encoded where that is output. */
   captures = 0;
 
   constructor(liquid: Liquid, scope: object, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
     super(scope, liquid.options, { sync: true }, { ...limits, liquid });
+  }
+
+  /** @param source the output or tag with its braces */
+  lacks(source: string): void {
+    const name = nameIn(source);
+    if (this.missing === NONE) this.missing = [name];
+    else (this.missing as string[]).push(name);
   }
 
   /** A number has no fields, those of Big included. */
@@ -32,6 +49,14 @@ export class Rendering extends Context {
   override spawn(scope: object = {}): Context {
     return new Rendering(this.liquid as Liquid, scope, { memoryLimit: this.memoryLimit, renderLimit: this.renderLimit });
   }
+}
+
+const NONE: readonly string[] = [];
+
+/** `{{- customer.email | upcase }}` is `customer.email`. */
+function nameIn(source: string): string {
+  const [, name = source] = /^\{[{%]-?\s*(?:echo\s+)?([^|]*?)\s*(?:\||-?[%}]\})/.exec(source) ?? [];
+  return name;
 }
 
 class Capture extends CaptureTag {
@@ -53,9 +78,9 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
     strictFilters: true,
     // An in-memory file system without files: templates come from the observers file and from nowhere else.
     templates: {},
-    outputEscape(this: { readonly context: Rendering }, value: unknown) {
+    outputEscape(this: { readonly context: Rendering; readonly token: { getText(): string } }, value: unknown) {
       const rendering = this.context;
-      if (value === undefined || value === null) rendering.missing++;
+      if (value === undefined || value === null) rendering.lacks(this.token.getText());
       return rendering.captures > 0 ? textOf(value) : encode(textOf(value));
     },
   });
@@ -89,6 +114,7 @@ function textOf(value: unknown): string {
 export function parseLiquid(liquid: Liquid, source: string, lookups: Set<string>): LiquidNode[] {
   try {
     const nodes = liquid.parse(source);
+    nameOutputs(nodes);
     for (const [root, ...rest] of liquid.globalVariableSegmentsSync(nodes)) {
       if (!(PATH_ROOTS as readonly unknown[]).includes(root)) continue;
       const steps = [String(root), ...rest.filter((step) => typeof step === 'string' || typeof step === 'number')];
@@ -105,6 +131,18 @@ export function parseLiquid(liquid: Liquid, source: string, lookups: Set<string>
     }
     // Its limits are reported as plain errors.
     throw new TemplateError(messageOf(error), 1, 1);
+  }
+}
+
+/** Liquid's own last filter of an output, which escapes it, does not know whose it is. */
+function nameOutputs(nodes: readonly LiquidNode[]): void {
+  for (const node of nodes) {
+    if (node instanceof Output) {
+      const escape = node.value.filters.at(-1) as { token: unknown; readonly raw: boolean } | undefined;
+      if (escape !== undefined && !escape.raw) escape.token = node.token;
+    }
+    const within = (node as LiquidNode).children?.(false, true);
+    if (within !== undefined) nameOutputs(toValueSync(within));
   }
 }
 

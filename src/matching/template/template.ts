@@ -13,8 +13,8 @@ export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 's
 
 export interface Rendered {
   readonly text: string;
-  /** Outputs that had no value and left nothing behind. */
-  readonly missing: number;
+  /** Outputs that had no value and left nothing behind, as they are written: `customer.email`. */
+  readonly missing: readonly string[];
 }
 
 /** Compiled once per configuration version. What came from data is never expanded again. */
@@ -146,7 +146,7 @@ function rendering(liquid: Liquid, write: Writer, lookups: ReadonlySet<string>):
 }
 
 function constant(text: string): Template {
-  const rendered = { text, missing: 0 };
+  const rendered = { text, missing: [] };
   return { lookups: [], render: () => rendered };
 }
 

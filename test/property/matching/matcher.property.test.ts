@@ -17,6 +17,7 @@ const observers = fc.array(observer, { maxLength: 12 }).map((all) =>
     ...one,
     name: `observer ${i}`,
     actions: [],
+    mode: 'live',
     ordering: 'none',
     lookups: [],
     onFailure: 'dlq',

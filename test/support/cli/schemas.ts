@@ -127,8 +127,8 @@ const unaccountable = z.strictObject({
   version: count,
 });
 const audit: z.ZodType<Audit> = z.strictObject({
-  stream: text, changes: count, quarantined: count, ignored: count, passedOver: count, notMatched: count, delivered: count, skipped: count, dead: count, discarded: count,
-  parked: count, pending: count, dismissed: count, unaccounted: count, list: z.array(unaccountable),
+  stream: text, changes: count, quarantined: count, ignored: count, passedOver: count, notMatched: count, delivered: count, skipped: count,
+  shadow: count, dead: count, discarded: count, parked: count, pending: count, dismissed: count, unaccounted: count, list: z.array(unaccountable),
   unverifiable: z.strictObject({ versionUnknown: count, versionUnreadable: count, clock: count, outside: count, size: count }),
 }); // prettier-ignore
 const missing: z.ZodType<UnaccountedDelivery> = z.strictObject({

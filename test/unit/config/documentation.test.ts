@@ -90,7 +90,7 @@ test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of
   expect(JSON.stringify(describeObservers(loaded.definition))).not.toContain('CANARY');
 });
 
-test.each(['lookups.md', 'policies.md'])('the example of docs/%s is valid', (page) => {
+test.each(['lookups.md', 'policies.md', 'dry-run.md'])('the example of docs/%s is valid', (page) => {
   const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(__dirname, '../../../docs', page), 'utf8')) ?? [];
   expect(file.load(example, { ...ENV, CRM_TOKEN: 'CANARY', CHAT_TOKEN: 'CANARY' }).file.warnings).toEqual([]);
 });

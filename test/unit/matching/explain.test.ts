@@ -64,7 +64,7 @@ describe('explain', () => {
     const explanation = explanationOf('NOT HAS_FIELD(lookups.customer.vip) AND total > 5', orderEvent('{"total":1}'));
     expect(explanation.value).toBe('unknown');
     expect(explanation.children[0]).toMatchObject({ text: 'NOT HAS_FIELD(lookups.customer.vip)', value: 'unknown' });
-    expect(explanation.children[0]?.children[0]).toMatchObject({ value: 'unknown', note: 'what was looked up is not kept' });
+    expect(explanation.children[0]?.children[0]).toMatchObject({ value: 'unknown', note: 'what is looked up is not at hand' });
     expect(explanation.children[1]).toMatchObject({ text: 'total > 5', value: 'false' });
     const found = orderEvent('{"total":1}', { lookups: { customer: { vip: true } } });
     expect(explanationOf('lookups.customer.vip', found)).toMatchObject({ value: 'true', note: null });

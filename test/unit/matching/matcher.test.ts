@@ -13,6 +13,7 @@ function observer(name: string, parts: Partial<ObserverDefinition> = {}): Observ
     entities: ['Order'],
     kinds: ['insert'],
     when: null,
+    mode: 'live',
     ordering: 'none',
     lookups: [],
     onFailure: 'dlq',

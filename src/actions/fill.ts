@@ -1,0 +1,19 @@
+import type { EntityEvent } from '../event/entity-event';
+import type { Template } from '../matching/template/template';
+
+const NOTHING: readonly string[] = [];
+
+/** Fills in the templates of one delivery, and remembers which values it lacked. */
+export class Fill {
+  /** As they are written in the templates: `customer.email`. */
+  missing = NOTHING;
+
+  constructor(readonly event: EntityEvent) {}
+
+  /** @throws TemplateRenderError */
+  text(template: Template): string {
+    const { text, missing } = template.render(this.event);
+    if (missing.length > 0) this.missing = [...this.missing, ...missing];
+    return text;
+  }
+}

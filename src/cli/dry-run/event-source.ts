@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import type { Settings } from '../../config/settings';
+import type { EntityEvent } from '../../event/entity-event';
+import { ExitCode, messageOf, OperatorError } from '../../event/errors';
+import { withDatabase } from '../database';
+import { isUuid } from '../values';
+
+/** @param file a path, or - for what is piped in */
+export async function eventFromFile(file: string): Promise<EntityEvent> {
+  const { readEvent } = await import('../../dry-run/sample');
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new OperatorError(`the file ${file} cannot be read: ${messageOf(error)}`, 'fraiseql-observers test-event --sample prints one.');
+  }
+  return readEvent(text, file === '-' ? 'what was piped in' : file);
+}
+
+/** @param id of the event, or its change number */
+export async function storedEvent(settings: Settings, id: string): Promise<EntityEvent> {
+  const { findChange } = await import('../../explain/facts.sql');
+  const { readChanges } = await import('../../listener/change-log.sql');
+  const { decode } = await import('../../listener/decode');
+  const decoded = await withDatabase(settings, async (client) => {
+    const change = isUuid(id) ? await findChange(client, id) : Number(id);
+    const [row] = change === null ? [] : await readChanges(client, [change], settings.maxEventSize);
+    return row === undefined ? null : decode(row, settings.maxEventSize);
+  });
+  if (decoded?.is === 'event') return decoded.event;
+  if (decoded === null)
+    throw new OperatorError(
+      `there is no event ${id} in the change log: it was never captured, or is older than what is kept (OBSERVERS_RETENTION)`,
+      'The last events: fraiseql-observers debug-event --history 20',
+      ExitCode.notFound,
+    );
+  const why = decoded.is === 'ignored' ? 'it is no change (NOOP, READ)' : decoded.message;
+  throw new OperatorError(`change ${id} is no event: ${why}`, 'See: fraiseql-observers debug-event --event-id', ExitCode.validation);
+}

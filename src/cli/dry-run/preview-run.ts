@@ -1,0 +1,97 @@
+import pino from 'pino';
+import type { Client } from 'pg';
+import type { LoadedConfiguration } from '../../config/load';
+import { describeFailure } from '../../config/problems';
+import { readConfigVersion } from '../../database/config-version.sql';
+import { Preview } from '../../dry-run/preview';
+import { Renderer } from '../../dry-run/renderer';
+import type { PreviewReport } from '../../dry-run/report';
+import type { ObserverDefinition } from '../../event/definitions';
+import { readStreamFacts } from '../../explain/facts.sql';
+import { findStored, readStored } from '../../listener/change-log.sql';
+import { decode } from '../../listener/decode';
+import { loadInputOf, type GlobalOptions } from '../command';
+import { withDatabase } from '../database';
+import { dryConfiguration } from './dry-configuration';
+import { scanDisplay } from './scan-display';
+
+/** Rows and bytes of images in memory at once. */
+const PAGE = { rows: 1_000, bytes: 16 * 1024 * 1024 };
+
+export interface PreviewFlags extends GlobalOptions {
+  /** RFC 3339. */
+  readonly since?: string;
+  readonly limit?: number;
+}
+
+export interface PreviewResult extends PreviewReport {
+  readonly file: string;
+  /** What it is compared with; null when there is nothing to compare with, which `notes` say. */
+  readonly version: number | null;
+  readonly notes: readonly string[];
+}
+
+const DAY = 86_400_000;
+
+/** Runs the file over the stored events, in pages, each in a transaction of its own: nothing is held back meanwhile. */
+export async function previewConfig(flags: PreviewFlags): Promise<PreviewResult> {
+  const dry = await dryConfiguration(flags, false);
+  const { file, settings } = dry.configuration;
+  const renderer = new Renderer(file.definition.observers, file.definition.redaction, pino({ level: 'silent' }), dry.connections);
+  try {
+    return await withDatabase(settings, async (client) => {
+      const { version, running, notes } = await runningVersion(client, dry.configuration, flags);
+      const preview = new Preview(file.definition.observers, running, renderer, settings.maxHops);
+      await scan(client, preview, flags, settings.maxEventSize);
+      return { file: file.path, version, notes: [...dry.notes, ...notes, ...clockNote(file.definition.observers)], ...preview.report };
+    });
+  } finally {
+    await renderer.close();
+    await dry.custom.close();
+  }
+}
+
+async function scan(client: Client, preview: Preview, flags: PreviewFlags, maxEventSize: number): Promise<void> {
+  const since = flags.since ?? new Date(Date.now() - DAY).toISOString();
+  const { count, behind, last } = await findStored(client, since, flags.limit ?? null);
+  const display = await scanDisplay(count);
+  try {
+    for (let [at, done] = [behind, 0]; ;) {
+      const rows = await readStored(client, { behind: at, last, since }, { ...PAGE, eventBytes: maxEventSize });
+      if (rows.length === 0) return;
+      for (const row of rows) preview.add(decode(row, maxEventSize));
+      at = Number(rows.at(-1)?.[0]);
+      done += rows.length;
+      display.show(done);
+    }
+  } finally {
+    display.end();
+  }
+}
+
+interface Running {
+  readonly version: number | null;
+  readonly running: readonly ObserverDefinition[] | null;
+  readonly notes: readonly string[];
+}
+
+async function runningVersion(client: Client, { settings }: LoadedConfiguration, flags: GlobalOptions): Promise<Running> {
+  const { readDefinition } = await import('../../config/load');
+  const { Matcher } = await import('../../matching/matcher');
+  const { currentVersion: version } = await readStreamFacts(client, settings.stream);
+  const text = version === null ? null : await readConfigVersion(client, version);
+  if (text === null) return { version: null, running: null, notes: ['no service has led this stream yet: there is no running version to compare with'] }; // prettier-ignore
+  try {
+    const { observers } = readDefinition(loadInputOf(flags), settings, text);
+    // Its conditions may hold references that are not set here.
+    void new Matcher(observers);
+    return { version, running: observers, notes: [] };
+  } catch (error) {
+    return { version: null, running: null, notes: [`version ${version}, which runs, cannot be read here: ${describeFailure(error)}`] };
+  }
+}
+
+function clockNote(observers: readonly ObserverDefinition[]): string[] {
+  const reading = observers.filter(({ when }) => when !== null && /\bnow\s*\(/i.test(when)).map(({ name }) => name);
+  return reading.length === 0 ? [] : [`${reading.join(', ')}: NOW() is taken as the time at which each event was written`];
+}

@@ -1,0 +1,27 @@
+/** How far a scan has come, on stderr, so that its result can be piped on. */
+export interface ScanDisplay {
+  show(done: number): void;
+  end(): void;
+}
+
+/** A bar on a terminal; a line for every tenth part elsewhere. */
+export async function scanDisplay(total: number): Promise<ScanDisplay> {
+  if (!process.stderr.isTTY) return lines(total);
+  const { Presets, SingleBar } = await import('cli-progress');
+  const bar = new SingleBar({ format: '{bar} {value} of {total} events', hideCursor: true, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic); // prettier-ignore
+  bar.start(total, 0);
+  return { show: (done) => bar.update(done), end: () => bar.stop() };
+}
+
+function lines(total: number): ScanDisplay {
+  let shown = 0;
+  return {
+    show: (done) => {
+      const tenth = Math.floor((done * 10) / Math.max(1, total));
+      if (tenth === shown) return;
+      shown = tenth;
+      process.stderr.write(`${done} of ${total} events\n`);
+    },
+    end: () => undefined,
+  };
+}
