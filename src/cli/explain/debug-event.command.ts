@@ -8,7 +8,7 @@ import { definitionReader, ObserversCommand, type GlobalOptions } from '../comma
 import { onDatabase } from '../database';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
-import { explanationJson } from './explanation-json';
+import { explanationJson } from '../../explain/explanation-json';
 import { explanationLines, printHistory } from './explanation-text';
 
 interface DebugEventFlags extends GlobalOptions {

@@ -1,7 +1,7 @@
-import type { EntityEvent } from '../../event/entity-event';
-import type { EventExplanation } from '../../explain/explain';
+import type { EntityEvent } from '../event/entity-event';
+import type { EventExplanation } from './explain';
 
-/** As `--format json` gives it: the event's images are JSON values. */
+/** As `--format json` and the API give it: the event's images are JSON values. */
 export function explanationJson({ event, ...rest }: EventExplanation): object {
   return { ...rest, event: event === null ? null : eventJson(event) };
 }
