@@ -4,6 +4,7 @@ import type { CustomActionTypes } from './custom-action-types';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, type Settings } from './settings';
+import { redactor } from './redact';
 import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
 import { validateShape } from './validate';
@@ -42,6 +43,19 @@ export interface LoadedConfiguration {
    * @throws ConfigurationError when it is nothing of ours
    */
   readonly definitionOf: (text: string) => ObserversDefinition;
+  /** The same, with what must not be shown of it. */
+  readonly readableOf: (text: string) => ReadableConfiguration;
+}
+
+/** A text of the file, read to be looked at and never to deliver by: what does not resolve here is left open. */
+export interface ReadableConfiguration {
+  readonly definition: ObserversDefinition;
+  /** Observers whose conditions hold values from outside the file: these are not shown. */
+  readonly secretConditions: ReadonlySet<string>;
+  /** How the condition of an observer is written, references unresolved; null for none. */
+  readonly conditions: ReadonlyMap<string, string | null>;
+  /** Puts references back in the place of what came out of them. */
+  readonly redact: (text: string) => string;
 }
 
 /** The observers file and its settings, to be read again and again. */
@@ -66,9 +80,10 @@ export function loadConfiguration({ env, configFile, custom = NO_TYPES }: LoadIn
   const { definition, warnings } = linkWhole(source, settings, problems, custom);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  const definitionOf = (text: string): ObserversDefinition => definitionIn(ConfigSource.of(path, text, env), settings);
+  const readableOf = (text: string): ReadableConfiguration => readable(ConfigSource.of(path, text, env), settings);
+  const definitionOf = (text: string): ObserversDefinition => readableOf(text).definition;
   const file = { path, origin, definition, warnings, source: { text: source.text, hash: source.hash } };
-  return { settings, origins, file, observersOf, definitionOf };
+  return { settings, origins, file, observersOf, definitionOf, readableOf };
 }
 
 function linkWhole(
@@ -110,13 +125,21 @@ export function loadSettings({ env, configFile }: LoadInput): Settings {
  */
 export function readDefinition({ env, configFile }: LoadInput, settings: Settings, text: string | null): ObserversDefinition {
   const { path } = configPath({ env, configFile });
-  return definitionIn(text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env), settings);
+  const source = text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env);
+  return readable(source, settings).definition;
 }
 
-function definitionIn(source: ConfigSource, settings: Settings): ObserversDefinition {
+function readable(source: ConfigSource, settings: Settings): ReadableConfiguration {
   const { content, problems } = validateShape(source);
   if (content === null) throw new ConfigurationError(problems);
-  return new Linker(source, settings, NO_TYPES).link(content);
+  const definition = new Linker(source, settings, NO_TYPES).link(content);
+  const { observers } = definition;
+  return {
+    definition,
+    secretConditions: new Set(observers.filter((_, i) => source.takesFromOutside(['observers', i, 'when'])).map(({ name }) => name)),
+    conditions: new Map(observers.map(({ name, when }, i) => [name, when === null ? null : source.writtenAt(['observers', i, 'when'])])),
+    redact: redactor(source.fromOutside),
+  };
 }
 
 /** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */

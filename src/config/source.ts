@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type Scalar } from 'yaml'; // prettier-ignore
 import { messageOf } from '../event/errors';
 import { ConfigurationError, type Problem } from './problems';
+import type { OutsideValue } from './redact';
 import { resolveReferences } from './references';
 import { offsetInScalar } from './scalar-position';
 
@@ -21,6 +22,8 @@ export class ConfigSource {
   readonly hash: string;
   /** References that could not be resolved. The rest of the file can still be checked; what stands there cannot. */
   readonly unresolved: Problem[] = [];
+  /** What has come from outside the file: never to be shown. */
+  readonly fromOutside: OutsideValue[] = [];
   private readonly document: Document;
   private readonly content: unknown;
   private readonly lines = new LineCounter();
@@ -124,6 +127,12 @@ export class ConfigSource {
     return texts.some((text) => text !== undefined && this.written.has(text));
   }
 
+  /** Whether a value holds something from outside the file. */
+  takesFromOutside(path: readonly PathStep[]): boolean {
+    const { node } = this.locate(path);
+    return node !== undefined && (this.written.get(node)?.outside.length ?? 0) > 0;
+  }
+
   /** Whether a problem is about a value that is not known because its reference is unresolved: that has been told already. */
   isUnresolved({ line, column }: Problem): boolean {
     return this.unresolved.some((problem) => problem.line === line && problem.column === column);
@@ -207,6 +216,7 @@ export class ConfigSource {
     const { text, fromOutside, problems } = resolveReferences(raw, this.env, dirname(this.file));
     this.written.set(node, { raw, outside: fromOutside.map(({ reference }) => reference) });
     this.unresolved.push(...problems.map((message) => this.at(start, path, message)));
+    this.fromOutside.push(...fromOutside);
     if (problems.length > 0) return;
     if (fromOutside.length > 0 && text !== '') this.hidden.set(`"${text}"`, `"${raw}"`);
     for (const { reference, value } of fromOutside) if (value.length >= TELLING_LENGTH) this.hidden.set(value, reference);
