@@ -251,4 +251,5 @@ test('a service that is stopped while a retry is waited for stops all the same',
   await service.stop();
   expect(performance.now() - begun).toBeLessThan(15_000);
   await waiting;
+  service = await start();
 });
