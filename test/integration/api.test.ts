@@ -51,6 +51,12 @@ const problem = (kind: string, status: number): unknown =>
     body: expect.objectContaining({ type: `urn:fraiseql-observers:problem:${kind}`, status }) as unknown,
   });
 
+/** What the service itself writes while it runs is none of a request's doing: its lease, its heartbeat, how far it has read. */
+const written = async (): Promise<Record<string, string>> => {
+  const all = await fingerprint(database);
+  return Object.fromEntries(Object.entries(all).filter(([table]) => !/^observers\.(lease|listener|checkpoint)$/.test(table)));
+};
+
 const processed = async (change: number): Promise<ApiAnswer> =>
   eventually(() => api(`GET /events/${change}`), ({ body }) => body['state'] === 'processed'); // prettier-ignore
 
@@ -126,10 +132,10 @@ test('a replay is looked at first; the token sends exactly that, once, with the 
   await database.query('insert into orders values (1, 20), (2, 20)');
   await receiver.waitFor(2);
   await processed(2);
-  const before = await fingerprint(database);
+  const before = await written();
   const look = await api('POST /events/1/replay', { json: { observers: ['all'] } });
   expect(look).toMatchObject({ status: 200, body: { dryRun: true, count: 1, sample: [{ changeNumber: 1, observer: 'all', action: 'webhook' }] } });
-  expect(await fingerprint(database)).toEqual(before);
+  expect(await written()).toEqual(before);
   const { token } = look.body as { token: string };
   expect(await api('POST /events/2/replay', { json: { token } })).toEqual(problem('invalid-token', 400));
   expect(await api('POST /events/1/replay', { json: { token } })).toMatchObject({ status: 202, body: { dryRun: false, queued: [{ changeNumber: 1, observer: 'all', action: 'webhook' }], alreadyUnderWay: 0 } });
@@ -204,9 +210,9 @@ test('while no service leads, a retry is accepted and said to wait', async () =>
 test('many are retried by the token of a dry run that changed nothing: exactly these, each once', async () => {
   const ids = await deadLetters(database, 250);
   await deadLetters(database, 3, { observer: 'b' });
-  const before = await fingerprint(database);
+  const before = await written();
   const look = (await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'all' } })).body as { count: number; sample: { id: string }[]; token: string };
-  expect(await fingerprint(database)).toEqual(before);
+  expect(await written()).toEqual(before);
   expect([look.count, look.sample.map(({ id }) => id)]).toEqual([250, ids.slice(0, 10)]);
   await deadLetters(database, 5);
   await database.query("update observers.dead_letter set resolved_at = now(), resolution = 'delivered' where id = $1", [ids[7]]);
