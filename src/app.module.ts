@@ -2,7 +2,9 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import { AdminModule } from './admin/admin.module';
+import type { ApiContext } from './admin/api/api-context';
 import { Clock } from './event/clock';
+import type { RateLimit } from './event/definitions';
 import { StreamService } from './listener/stream.service';
 import { MetricsModule } from './metrics/metrics.module';
 import type { StreamMetrics } from './metrics/stream-metrics';
@@ -14,15 +16,17 @@ export interface ServiceParts {
   readonly stream: StreamService;
   readonly registry: Registry;
   readonly streamMetrics: StreamMetrics;
+  readonly api: ApiContext;
+  readonly apiRate: RateLimit;
 }
 
 @Module({})
 export class AppModule {
-  static of({ pool, clock, stream, registry, streamMetrics }: ServiceParts): DynamicModule {
+  static of({ pool, clock, stream, registry, streamMetrics, api, apiRate }: ServiceParts): DynamicModule {
     return {
       module: AppModule,
       global: true,
-      imports: [AdminModule, MetricsModule.of(registry, streamMetrics)],
+      imports: [AdminModule.of(api, apiRate), MetricsModule.of(registry, streamMetrics)],
       providers: [
         { provide: Pool, useValue: pool },
         { provide: Clock, useValue: clock },

@@ -1,11 +1,13 @@
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
-import type { INestApplication } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Logger } from 'pino';
+import { ApiContext } from './admin/api/api-context';
+import { prepareHttp, type HttpParts } from './admin/http/prepare';
 import type { CustomActions } from './actions/custom/custom-actions';
 import { AppModule } from './app.module';
 import { BackgroundAudit, type BackgroundAuditOptions } from './audit/background-audit';
+import { readApiTokens } from './config/api-tokens';
 import type { LoadedConfiguration, ObserversSource } from './config/load';
 import { recordConfigVersion } from './database/config-version.sql';
 import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
@@ -26,6 +28,10 @@ import { StreamMetrics } from './metrics/stream-metrics';
 import type { PipelineListener } from './pipeline/pipeline-listener';
 import { Reloader, streamConfigurationOf } from './reloader';
 import { VERSION } from './version';
+
+/** Its questions are short, and some of them expensive: few at once, and none for long (ms). */
+const API_CONNECTIONS = 4;
+const API_STATEMENT_TIMEOUT = 5_000;
 
 export interface StartOptions extends DriftOptions {
   readonly configuration: LoadedConfiguration;
@@ -72,18 +78,21 @@ export async function startService(options: StartOptions): Promise<Service> {
 async function start(options: StartOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
   const { configuration, custom, logger, listeners = [], clock = new SystemClock(), onFatal } = options;
   const { settings, file, definitionOf } = configuration;
+  const tokens = readApiTokens(settings);
 
   const url = settings.databaseUrl ?? (await startEmbedded(settings.dataDir, logger, stops));
   const applied = await runMigrations(url);
   if (applied.length > 0) logger.info({ applied }, 'the database is migrated');
   const pool = createPool(url, settings.databasePool);
   stops.push(() => pool.end());
+  const apiPool = createPool(url, API_CONNECTIONS, { role: ' api', statementTimeout: API_STATEMENT_TIMEOUT });
+  stops.push(() => apiPool.end());
   const loadedBy = `${process.env['USER'] ?? 'start'}@${VERSION}`;
   const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
   await settleDrift(url, file.definition.captures, options);
 
   const registry = createRegistry(settings.stream);
-  let server: INestApplication | null = null;
+  let server: NestExpressApplication | null = null;
   const address = (): string | null => (server === null ? null : addressOf(server));
   const stream = new StreamService({
     url,
@@ -101,7 +110,10 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   });
   const streamMetrics = new StreamMetrics(registry, pool, stream, settings, logger);
   const reloader = new Reloader({ ...options, url, pool, stream, version, loadedBy });
-  server = await listen(AppModule.of({ pool, clock, stream, registry, streamMetrics }), settings.host, settings.port, logger);
+  const { stream: name, retention, maxEventSize } = settings;
+  const api = new ApiContext({ pool: apiPool, configuration, configVersion: version, stream: name, retention, maxEventSize, logger });
+  const module = AppModule.of({ pool, clock, stream, registry, streamMetrics, api, apiRate: settings.apiRate });
+  server = await listen(module, settings.host, settings.port, { logger, clock, tokens });
   stops.push(() => server.close());
   await stream.start(onFatal);
   stops.push(() => stream.stop());
@@ -130,10 +142,21 @@ async function startEmbedded(dataDir: string, logger: Logger, stops: (() => Prom
   return embedded.url;
 }
 
-async function listen(module: ReturnType<typeof AppModule.of>, host: string, port: number, logger: Logger): Promise<INestApplication> {
+async function listen(
+  module: ReturnType<typeof AppModule.of>,
+  host: string,
+  port: number,
+  http: HttpParts,
+): Promise<NestExpressApplication> {
   // Cut at the stop: a connection that asks nothing would keep the process for ever.
-  const app = await NestFactory.create(module, { logger: nestLogger(logger), abortOnError: false, forceCloseConnections: true });
+  const app = await NestFactory.create<NestExpressApplication>(module, {
+    logger: nestLogger(http.logger),
+    abortOnError: false,
+    forceCloseConnections: true,
+    bodyParser: false,
+  });
   try {
+    prepareHttp(app, http);
     await app.listen(port, host);
     return app;
   } catch (error) {
@@ -157,7 +180,7 @@ async function listen(module: ReturnType<typeof AppModule.of>, host: string, por
   }
 }
 
-function addressOf(app: INestApplication): string {
-  const bound = (app.getHttpServer() as Server).address() as AddressInfo | null;
+function addressOf(app: NestExpressApplication): string {
+  const bound = app.getHttpServer().address() as AddressInfo | null;
   return bound === null ? '' : bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
 }

@@ -70,3 +70,17 @@ export async function readVersions(client: ClientBase, stream: string): Promise<
   const { rows } = await client.query<RecordedVersion>(VERSIONS, [stream]);
   return rows;
 }
+
+/** The version that the stream was led with last, or that one when nobody has led it yet. */
+export async function currentConfiguration(
+  client: ClientBase | Pool,
+  stream: string,
+  otherwise: number,
+): Promise<Pick<RecordedVersion, 'version' | 'source'> & { readonly hash: string }> {
+  const { rows } = await client.query<{ version: number; source: string; hash: string }>(
+    `select id as version, source, hash from observers.config_version where id = coalesce(${currentVersionOf('$1')}, $2)`,
+    [stream, otherwise],
+  );
+  if (rows[0] === undefined) throw new Error('the version that runs is not on record');
+  return rows[0];
+}

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { stripVTControlCharacters } from 'node:util';
-import Big from 'big.js';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
+import { jsonText } from '../event/json-text';
 
 export const colors = createColors(process.stdout.isTTY);
 
@@ -75,10 +74,7 @@ export function print(text: string): void {
 
 /** Numbers of rows keep the digits that PostgreSQL has. */
 export function printJson(value: unknown): void {
-  // Something that no row can hold: it marks what is written without its quotes.
-  const mark = randomUUID();
-  const text = JSON.stringify(value, function (this: Record<string, unknown>, key: string, plain: unknown) { return this[key] instanceof Big ? `${mark}${String(plain)}` : plain; }, 2); // prettier-ignore
-  print(text.replaceAll(new RegExp(`"${mark}([^"]*)"`, 'g'), '$1'));
+  print(jsonText(value, 2));
 }
 
 /** `1 item`, `2 items`. */

@@ -91,8 +91,13 @@ function describeCache({ keys, patterns, set }: CacheActionDefinition): string {
 }
 
 function describeEndpoint({ url, timeout, concurrency, proxy }: EndpointDefinition, what: string): string {
-  const { host } = new URL(url.replace(/\{[{%][\s\S]*$/, ''));
-  return `${host} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once${proxy === null ? '' : `, through the proxy ${new URL(proxy).host}`})`;
+  const through = proxy === null ? '' : `, through the proxy ${hostOf(proxy)}`;
+  return `${hostOf(url.replace(/\{[{%][\s\S]*$/, ''))} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once${through})`;
+}
+
+/** Of a file that is only looked at, a reference may stand where the host would. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : (/^(?:\w+:\/\/)?(?:[^/@]*@)?([^/?#]*)/.exec(url)?.[1] ?? '');
 }
 
 function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElapsed, schedule }: RetryPolicy): string {

@@ -1,3 +1,4 @@
+import { apiRate, apiTokens, apiTokensFile } from './settings/api';
 import {
   databaseUrl,
   elasticsearchApiKey,
@@ -47,8 +48,11 @@ export const SETTINGS = {
   elasticsearchCaFile,
   modules,
   dataDir: text('OBSERVERS_DATA_DIR', './.observers', 'folder of the embedded PostgreSQL'),
-  host: text('OBSERVERS_HOST', '127.0.0.1', 'address on which the probes are served'),
-  port: whole('OBSERVERS_PORT', 8700, 0, 65_535, 'port of the probes; 0 takes any free one'),
+  host: text('OBSERVERS_HOST', '127.0.0.1', 'address on which the API and the probes are served'),
+  port: whole('OBSERVERS_PORT', 8700, 0, 65_535, 'port of the API and the probes; 0 takes any free one'),
+  apiTokens,
+  apiTokensFile,
+  apiRate,
   stream: text('OBSERVERS_STREAM', 'main', 'name of the cursor; instances with the same name stand by for each other'),
   databasePool: whole(
     'OBSERVERS_DATABASE_POOL',

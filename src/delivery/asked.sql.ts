@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 
 /** A delivery that a person has asked for; observer and action are null where a quarantined change is looked at again. */
 export interface Asked {
@@ -20,14 +20,17 @@ const PROGRESS = `
   left join observers.quarantine q on q.change_number = u.change_number and q.resolved_at is null`;
 
 /** What has become of each, in the order given. */
-export async function readProgress(client: ClientBase, asked: readonly Asked[]): Promise<{ is: Progressed; message: string | null }[]> {
+export async function readProgress(
+  client: ClientBase | Pool,
+  asked: readonly Asked[],
+): Promise<{ is: Progressed; message: string | null }[]> {
   const columns = [asked.map((one) => one.changeNumber), asked.map((one) => one.observer), asked.map((one) => one.action)];
   const { rows } = await client.query<{ number: number; is: Progressed; message: string | null }>(PROGRESS, columns);
   return rows.sort((a, b) => a.number - b.number);
 }
 
 /** Whether a service can be expected to make the tries. */
-export async function isLed(client: ClientBase): Promise<boolean> {
+export async function isLed(client: ClientBase | Pool): Promise<boolean> {
   const { rowCount } = await client.query('select from observers.lease where expires_at > clock_timestamp() limit 1');
   return (rowCount ?? 0) > 0;
 }

@@ -93,13 +93,13 @@ export interface SetItem extends SetPlace {
 }
 
 /** How many are still as they were. */
-export async function countSet(client: ClientBase, set: DeadLetterSet): Promise<number> {
+export async function countSet(client: ClientBase | Pool, set: DeadLetterSet): Promise<number> {
   const { rows } = await client.query<{ count: number }>(COUNT, values(set));
   return rows[0]?.count ?? 0;
 }
 
 /** The next ones behind a place, in the order of their changes. */
-export async function readSet(client: ClientBase, set: DeadLetterSet, behind: SetPlace | null, limit: number): Promise<SetItem[]> {
+export async function readSet(client: ClientBase | Pool, set: DeadLetterSet, behind: SetPlace | null, limit: number): Promise<SetItem[]> {
   const { rows } = await client.query<SetItem>(PAGE, [...values({ ...set, from: behind ?? set.from }), limit]);
   return rows;
 }

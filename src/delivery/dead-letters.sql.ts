@@ -134,3 +134,22 @@ export async function showDeadLetter(client: ClientBase | Pool, id: string): Pro
   const { rows } = await client.query<DeadLetterDetails>(SHOW, [id]);
   return rows[0] ?? null;
 }
+
+/** A place in the list. */
+export type ListPlace = Pick<DeadLetterItem, 'diedAt' | 'id'>;
+
+const PAGE = `
+  select ${ITEM_COLUMNS} from (${MATCHING_ITEMS}) m
+  where $9::timestamptz is null or died_at < $9 or (died_at = $9 and id > $10::uuid)
+  order by died_at desc, id limit $11`;
+
+/** Newest first, behind a place: what dies meanwhile moves no page. */
+export async function pageOfDeadLetters(
+  pool: Pool,
+  filter: DeadLetterFilter,
+  behind: ListPlace | null,
+  limit: number,
+): Promise<DeadLetterItem[]> {
+  const { rows } = await pool.query<DeadLetterItem>(PAGE, [...filterValues(filter), behind?.diedAt ?? null, behind?.id ?? null, limit]);
+  return rows;
+}

@@ -1,3 +1,14 @@
+/** A circuit breaker, as its leader sees it. */
+export interface BreakerState {
+  readonly name: string;
+  readonly state: 'closed' | 'open' | 'half-open';
+  /** Of its window, with a verdict. */
+  readonly requests: number;
+  readonly failures: number;
+  /** Milliseconds until one delivery tries; null unless it is open. */
+  readonly probeIn: number | null;
+}
+
 /** An endpoint that is not simply working, as its leader sees it. */
 export interface EndpointState {
   readonly name: string;

@@ -24,7 +24,7 @@ export async function readPausedNames(client: ClientBase | Pool, stream: string)
 
 /** @returns false when it was paused already */
 export async function pauseObserver(
-  client: ClientBase,
+  client: ClientBase | Pool,
   stream: string,
   observer: string,
   by: string,
@@ -38,7 +38,7 @@ export async function pauseObserver(
 }
 
 /** @returns false when it was not paused */
-export async function resumeObserver(client: ClientBase, stream: string, observer: string): Promise<boolean> {
+export async function resumeObserver(client: ClientBase | Pool, stream: string, observer: string): Promise<boolean> {
   const { rowCount } = await client.query('delete from observers.paused_observer where stream = $1 and observer = $2', [stream, observer]);
   return rowCount === 1;
 }

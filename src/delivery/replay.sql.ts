@@ -13,6 +13,11 @@ const BEGIN = `
   with begun as (insert into observers.replay (id, who) values ($1, $2) on conflict (id) do nothing)
   select after::float8 as after, asked::float8 as asked, finished_at is not null as finished from observers.replay where id = $1`;
 
+/** The signature is the token's own name: of two tokens only equal ones have it. */
+export function replayName(token: string): string {
+  return token.split('.').at(-1) ?? token;
+}
+
 /** Where a replay stands: at its beginning, or where it was stopped. */
 export async function beginReplay(client: ClientBase, id: string, who: string): Promise<ReplayState> {
   const { rows } = await client.query<ReplayState>(BEGIN, [id, who]);

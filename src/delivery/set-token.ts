@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { OperatorError } from '../event/errors';
 
 /** What a token allows: nothing that was previewed for one is done by another. */
@@ -12,13 +12,13 @@ const SIGNATURE = 16;
  * A token carries the set itself, so that a dry run need not write it down anywhere; signed with a key of the database, so that an
  * altered one, or one of another database, is refused.
  */
-export async function issueToken(client: ClientBase, use: TokenUse, content: unknown): Promise<string> {
+export async function issueToken(client: ClientBase | Pool, use: TokenUse, content: unknown): Promise<string> {
   const body = `${use}.${Buffer.from(JSON.stringify(content)).toString('base64url')}`;
   return `${body}.${sign(await keyOf(client), body)}`;
 }
 
 /** @throws OperatorError when the token was altered, is of another database, or for another use */
-export async function readToken<T>(client: ClientBase, use: TokenUse, token: string): Promise<T> {
+export async function readToken<T>(client: ClientBase | Pool, use: TokenUse, token: string): Promise<T> {
   const [, body = '', found = '', content = '', signature = ''] = /^((\w+)\.([\w-]+))\.([\w-]+)$/.exec(token) ?? [];
   const expected = sign(await keyOf(client), body);
   if (signature.length !== expected.length || !timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) {
@@ -37,7 +37,7 @@ function sign(key: Buffer, body: string): string {
   return createHmac('sha256', key).update(body).digest().subarray(0, SIGNATURE).toString('base64url');
 }
 
-async function keyOf(client: ClientBase): Promise<Buffer> {
+async function keyOf(client: ClientBase | Pool): Promise<Buffer> {
   const { rows } = await client.query<{ key: Buffer }>('select key from observers.token_key');
   if (rows[0] === undefined) throw new Error('the key of tokens is missing in observers.token_key');
   return rows[0].key;

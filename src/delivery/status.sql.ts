@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import type { EndpointState } from './endpoint-state';
+import { LISTENERS, type Listeners } from './listeners.sql';
 
 /** A lag above this is shown as "more than": counting a backlog of millions would take longer than anybody waits. */
 export const LAG_COUNTED = 100_000;
@@ -13,18 +13,8 @@ export function unaccountedOf({ unaccounted, ageSeconds }: NonNullable<StreamSta
   return ageSeconds === null || ageSeconds * 1_000 > Math.max(AUDIT_STALE, 10 * interval) ? null : 0;
 }
 
-export interface StreamStatus {
+export interface StreamStatus extends Listeners {
   readonly stream: string;
-  readonly leader: { readonly holder: string; readonly epoch: number; readonly since: string; readonly alive: boolean } | null;
-  readonly listeners: readonly {
-    readonly id: string;
-    readonly version: string;
-    readonly address: string | null;
-    readonly alive: boolean;
-    readonly inFlight: number;
-    /** As of its last heartbeat. */
-    readonly endpoints: readonly EndpointState[];
-  }[];
   readonly lag: { readonly events: number; readonly seconds: number };
   readonly checkpointAgeSeconds: number | null;
   readonly queued: number;
@@ -61,10 +51,7 @@ const STATUS = `
     limit ${LAG_COUNTED}
   )
   select $1 as stream,
-    (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', expires_at > clock_timestamp())
-     from observers.lease where stream = $1 and expires_at > '-infinity') as leader,
-    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints,
-       'alive', heartbeat_at > clock_timestamp() - interval '15 s') order by started_at), '[]') from observers.listener where stream = $1) as listeners,
+    ${LISTENERS},
     json_build_object('events', (select count(*) from behind),
                       'seconds', coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from behind), 0)) as lag,
     (select extract(epoch from clock_timestamp() - updated_at)::float8 from c) as "checkpointAgeSeconds",

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import type { BreakerState } from '../delivery/endpoint-state';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
 import { ListenConnection } from './listen-connection';
@@ -62,8 +63,17 @@ export class StreamService {
   }
 
   /** The leading instance's, of all endpoints that have one. */
-  breakers(): readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[] {
+  breakers(): readonly BreakerState[] {
     return this.term?.breakers() ?? [];
+  }
+
+  get leads(): boolean {
+    return this.term !== null;
+  }
+
+  /** Closes a breaker. @returns what it was; only the leading instance has any */
+  resetBreaker(endpoint: string): BreakerState['state'] | 'no breaker' | 'not leading' {
+    return this.term === null ? 'not leading' : (this.term.resetBreaker(endpoint) ?? 'no breaker');
   }
 
   get inFlight(): number {

@@ -10,7 +10,7 @@ import type { Settings } from '../config/settings';
 import { MemoryDedup } from '../delivery/dedup';
 import { PostgresDedup } from '../delivery/dedup.sql';
 import type { EndpointGate } from '../delivery/endpoint-gate';
-import type { EndpointState } from '../delivery/endpoint-state';
+import type { BreakerState, EndpointState } from '../delivery/endpoint-state';
 import { GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../delivery/once';
@@ -178,15 +178,21 @@ export class Term {
     const now = this.deps.clock.monotonic();
     return [...this.pipeline.dispatcher.gates.values()].flatMap(({ name, breaker, waitingCount }): EndpointState[] => {
       if (breaker === null || breaker.state === 'closed') return waitingCount === 0 ? [] : [{ name, waiting: waitingCount, breaker: null }];
-      const probeIn = breaker.probeAt === null ? 0 : Math.max(0, breaker.probeAt - now);
+      const probeIn = breaker.probeIn(now) ?? 0;
       return [{ name, waiting: waitingCount, breaker: { state: breaker.state, probeIn, ...breaker.counts } }];
     });
   }
 
-  breakers(): { name: string; state: 'closed' | 'open' | 'half-open' }[] {
-    return [...this.pipeline.dispatcher.gates.values()].flatMap(({ name, breaker }) =>
-      breaker === null ? [] : [{ name, state: breaker.state }],
-    );
+  breakers(): BreakerState[] {
+    const now = this.deps.clock.monotonic();
+    return [...this.pipeline.dispatcher.gates.values()].flatMap(({ name, breaker }) => {
+      return breaker === null ? [] : [{ name, state: breaker.state, ...breaker.counts, probeIn: breaker.probeIn(now) }];
+    });
+  }
+
+  /** @returns what it was, or null when there is no such breaker */
+  resetBreaker(endpoint: string): BreakerState['state'] | null {
+    return this.pipeline.dispatcher.gates.get(endpoint)?.breaker?.reset() ?? null;
   }
 
   /**

@@ -44,6 +44,11 @@ export class CircuitBreaker {
     return this.breaker.opened ? 'open' : this.breaker.halfOpen ? 'half-open' : 'closed';
   }
 
+  /** Milliseconds until it becomes half-open; null unless it is open. */
+  probeIn(now: number): number | null {
+    return this.probeAt === null ? null : Math.max(0, this.probeAt - now);
+  }
+
   /** Of the window, in requests with a verdict. */
   get counts(): { readonly requests: number; readonly failures: number } {
     const { fires, failures } = this.breaker.stats;
@@ -53,6 +58,13 @@ export class CircuitBreaker {
   record(verdict: Verdict): void {
     // Rejected: it fails, or came so late that the breaker is open already. Both are no news here.
     this.breaker.fire(verdict).catch(() => undefined);
+  }
+
+  /** A person knows that the receiver works again. The failures of the window still count. @returns what it was */
+  reset(): 'closed' | 'open' | 'half-open' {
+    const { state } = this;
+    this.breaker.close();
+    return state;
   }
 
   close(): void {

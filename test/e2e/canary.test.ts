@@ -18,6 +18,7 @@ const ENV = {
   OBSERVERS_VAPID_PRIVATE_KEY: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }).d ?? '',
   OBSERVERS_VAPID_SUBJECT: 'mailto:push@example.com',
   TOKEN: 'CANARY-token',
+  OBSERVERS_API_TOKENS: 'read:CANARY-api-read-0123,write:CANARY-api-write-0123',
   PROXY: `http://user:CANARY-proxy@${PORTS}`,
   SECRET: `whsec_${Buffer.from(`CANARY-${'x'.repeat(25)}`).toString('base64')}`,
 };
@@ -102,7 +103,20 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
   expect(receiver.requests.some(({ headers }) => headers['authorization'] === 'Bearer CANARY-token')).toBe(true);
   await receiver.waitFor((all) => all.some(({ path }) => path.endsWith('/alerts')));
   const address = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
-  const answers = await Promise.all(['/health', '/health/live', '/health/ready', '/nowhere'].map(async (path) => (await fetch(`http://${address}${path}`)).text())); // prettier-ignore
+  const id = letters[0]!.id;
+  const paths = ['/health', '/health/live', '/health/ready', '/nowhere', '/status', '/listeners', '/circuit-breakers', '/observers', '/events', '/events/1', '/events/2?current=true', '/dlq', '/dlq/stats', `/dlq/${id}`, '/docs-json', '/CANARY-api-read-0123?x=CANARY-api-read-0123']; // prettier-ignore
+  const asked = (path: string, token: string, init: RequestInit = {}): Promise<string> =>
+    fetch(`http://${address}${path}`, { ...init, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } }).then(
+      (answer) => answer.text(),
+    );
+  const answers = [
+    ...(await Promise.all(paths.map((path) => asked(path, 'CANARY-api-read-0123')))),
+    ...(await Promise.all(paths.map((path) => asked(path, 'CANARY-api-wrong-0123')))),
+    await asked(`/dlq/${id}/retry`, 'CANARY-api-write-0123', { method: 'POST' }),
+    await asked('/events/1/replay', 'CANARY-api-write-0123', { method: 'POST', body: '{"observers":["all","broken","knows"]}' }),
+    await asked('/dlq/retry-all', 'CANARY-api-write-0123', { method: 'POST', body: '{"dry_run":true}' }),
+  ];
+  expect(answers.find((answer) => answer.includes('"name":"broken"'))).toContain('${TOKEN}');
   expect(answers.join('')).not.toContain('CANARY-');
   const commands = ['status', 'dlq list', 'dlq stats', `dlq show ${letters[0]!.id}`, 'config list', 'validate-config', 'capture list', 'lanes list', 'replay --observer all --after 1h --dry-run', 'test-event --event-id 1', 'test-event --event-id 2 --with-lookups', 'config preview', 'debug-event --event-id 1 --render']; // prettier-ignore
   // What they print is searched by the helper that runs them.

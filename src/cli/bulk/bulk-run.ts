@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { Asked } from '../../delivery/asked.sql';
+import type { Step } from '../../delivery/step';
 import { Interruption } from './interruption';
 import { progressDisplay, type ProgressDisplay } from './progress';
 import type { Rate } from './rate';
@@ -14,14 +15,6 @@ const WINDOW = 500;
 const LOOK_EVERY = 100;
 /** Nothing finished for so long (ms): the rest is asked for without waiting, or left to the service. */
 const PATIENCE = 30_000;
-
-/** What one step did; null when nothing is left. */
-export interface Step {
-  /** To be watched until they have ended. */
-  readonly asked: readonly Asked[];
-  /** How far this brings us, on the scale of the total. */
-  readonly passed: number;
-}
 
 export interface BulkResult extends Tally {
   readonly total: number;

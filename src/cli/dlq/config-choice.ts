@@ -1,11 +1,5 @@
-import type { ConfigChoice } from '../../delivery/redrive.sql';
-
 export const CONFIG_CHOICE = {
   flags: '--config-version <which>',
   description: 'current (default): with the configuration that runs; original: with the one that it died with',
   choices: ['current', 'original'],
 };
-
-export function usedConfiguration(config: ConfigChoice): string {
-  return `with the ${config} configuration`;
-}

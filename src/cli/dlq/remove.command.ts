@@ -1,12 +1,13 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { DeadLetterSet } from '../../delivery/dead-letter-sets.sql';
+import type { SetTotals } from '../../delivery/set-worker';
 import { ExitCode, OperatorError } from '../../event/errors';
 import type { BulkResult } from '../bulk/bulk-run';
 import { confirm } from '../confirm';
 import { onDatabase } from '../database';
 import { print, printJson } from '../output';
 import { idFrom, notFound, operator } from './item';
-import { dryRun, SetWorker, tokenOf, type SetTotals } from './item-set';
+import { dryRun, tokenOf } from './item-set';
 import { mayAct, SetCommand, type SetFlags } from './set-options';
 
 interface RemoveFlags extends SetFlags {
@@ -66,6 +67,7 @@ function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResult> {
     const { readToken } = await import('../../delivery/set-token');
     const { countSet } = await import('../../delivery/dead-letter-sets.sql');
     const { discardItems } = await import('../../delivery/redrive.sql');
+    const { SetWorker } = await import('../../delivery/set-worker');
     const { runBulk } = await import('../bulk/bulk-run');
     const set = await readToken<DeadLetterSet>(client, 'remove', token);
     const total = await countSet(client, set);

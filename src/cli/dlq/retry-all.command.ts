@@ -1,6 +1,8 @@
 import { Option, SubCommand } from 'nest-commander';
+import { usedConfiguration } from '../../delivery/config-choice';
 import type { DeadLetterSet } from '../../delivery/dead-letter-sets.sql';
 import type { ConfigChoice } from '../../delivery/redrive.sql';
+import type { SetTotals } from '../../delivery/set-worker';
 import { ExitCode } from '../../event/errors';
 import type { BulkResult } from '../bulk/bulk-run';
 import { parseRate, type Rate } from '../bulk/rate';
@@ -8,9 +10,9 @@ import { describeResult } from '../bulk/result';
 import { confirm } from '../confirm';
 import { onDatabase } from '../database';
 import { print, printJson } from '../output';
-import { CONFIG_CHOICE, usedConfiguration } from './config-choice';
+import { CONFIG_CHOICE } from './config-choice';
 import { operator } from './item';
-import { dryRun, SetWorker, tokenOf, type SetTotals } from './item-set';
+import { dryRun, tokenOf } from './item-set';
 import { mayAct, SetCommand, type SetFlags } from './set-options';
 
 interface RetryAllFlags extends SetFlags {
@@ -53,6 +55,7 @@ function act(token: string, config: ConfigChoice, flags: RetryAllFlags): Promise
     const { readToken, tokenName } = await import('../../delivery/set-token');
     const { countSet } = await import('../../delivery/dead-letter-sets.sql');
     const { requestRetries } = await import('../../delivery/redrive.sql');
+    const { SetWorker } = await import('../../delivery/set-worker');
     const { runBulk } = await import('../bulk/bulk-run');
     const set = await readToken<DeadLetterSet>(client, 'retry', token);
     const total = await countSet(client, set);

@@ -1,11 +1,12 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { Client } from 'pg';
+import type { RetryEnd } from '../../delivery/await-retry';
+import { usedConfiguration } from '../../delivery/config-choice';
 import type { ConfigChoice } from '../../delivery/redrive.sql';
 import { ExitCode } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onDatabase } from '../database';
 import { colors, print, printJson } from '../output';
-import { CONFIG_CHOICE, usedConfiguration } from './config-choice';
+import { CONFIG_CHOICE } from './config-choice';
 import { idFrom, notFound, operator } from './item';
 
 interface RetryFlags extends GlobalOptions {
@@ -26,13 +27,14 @@ export class DlqRetryCommand extends ObserversCommand {
 
   async run(args: string[], flags: RetryFlags): Promise<void> {
     const { requestRetries } = await import('../../delivery/redrive.sql');
+    const { awaitRetry } = await import('../../delivery/await-retry');
     const id = idFrom(args);
     const config = flags.configVersion ?? 'current';
     const answer = await onDatabase(flags, async (client) => {
       const done = await requestRetries(client, { ids: [id], who: operator(), detail: usedConfiguration(config), config, snapshot: null });
       if (done.unknown.length > 0) throw notFound(id);
       const request = done.queued.length > 0 ? 'queued' : done.left.length > 0 ? 'resolved' : 'already under way';
-      return { request, result: request === 'resolved' ? undefined : await resultOf(client, id) };
+      return { request, result: request === 'resolved' ? undefined : resultOf(await awaitRetry(client, id, WAIT)) };
     });
     const { request, result } = answer;
     if (flags.format === 'json') printJson({ id, request, configVersion: config, result: result ?? null });
@@ -47,23 +49,9 @@ interface RetryResult {
 }
 
 const WAIT = 30_000;
-const LOOK_EVERY = 200;
 
-/** The service makes the try; its result is looked for until it is there, or nobody can be expected to make it. */
-async function resultOf(client: Client, id: string): Promise<RetryResult | undefined> {
-  const { isLed, readProgress } = await import('../../delivery/asked.sql');
-  const { showDeadLetter } = await import('../../delivery/dead-letters.sql');
-  const item = await showDeadLetter(client, id);
-  if (item === null || !(await isLed(client))) return undefined;
-  const asked = [{ changeNumber: String(item.changeNumber), observer: item.observer, action: item.action }];
-  for (const until = Date.now() + WAIT; Date.now() < until;) {
-    const [found] = await readProgress(client, asked);
-    if (found?.is === 'failed') return { delivered: false, message: (await showDeadLetter(client, id))?.message ?? null };
-    if (found?.is === 'delivered')
-      return { delivered: true, message: item.observer === null ? 'it left the quarantine; its deliveries are under way' : null };
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-  }
-  return undefined;
+function resultOf(end: RetryEnd): RetryResult | undefined {
+  return end.is === 'delivered' || end.is === 'failed' ? { delivered: end.is === 'delivered', message: end.message } : undefined;
 }
 
 function sentence(request: string, result: RetryResult | undefined, config: ConfigChoice): string {

@@ -9,7 +9,7 @@ import { onDatabase } from '../database';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
 import type { Renderings } from '../dry-run/render-explained';
-import { explanationJson } from './explanation-json';
+import { explanationJson, renderedJson } from '../../explain/explanation-json';
 import { explanationLines, printHistory } from './explanation-text';
 
 interface DebugEventFlags extends GlobalOptions {
@@ -86,7 +86,7 @@ export class DebugEventCommand extends ObserversCommand {
       const explained = await this.one(client, settings, flags, eventId);
       return [explained, await this.renderings(client, settings, flags, explained)] as const;
     });
-    if (json) return printJson(explanationJson(only, renderings));
+    if (json) return printJson(renderings === null ? explanationJson(only) : renderedJson(only, renderings));
     for (const line of explanationLines(only, renderings)) print(line);
   }
 

@@ -8,7 +8,6 @@ import { confirm } from '../confirm';
 import { withDatabase } from '../database';
 import { operator } from '../dlq/item';
 import { counted } from '../output';
-import { ReplayWorker } from './replay-worker';
 import type { ReplayFlags } from './flags';
 
 export interface ReplayResult extends BulkResult {
@@ -20,14 +19,14 @@ export async function performReplay(token: string, flags: ReplayFlags): Promise<
   const configuration = await configurationOf(flags);
   return withDatabase(configuration.settings, async (client) => {
     const { readToken } = await import('../../delivery/set-token');
-    const { beginReplay, finishReplay } = await import('../../delivery/replay.sql');
+    const { beginReplay, finishReplay, replayName } = await import('../../delivery/replay.sql');
+    const { ReplayWorker } = await import('../../listener/replay-worker');
     const { Matcher } = await import('../../matching/matcher');
     const { runBulk } = await import('../bulk/bulk-run');
     const plan = await readToken<ReplayPlan>(client, 'replay', token);
     await requireSameConfiguration(client, plan, configuration);
     await confirm(`Send ${counted(plan.count, 'delivery', 'deliveries')} once more?`, (flags.yes ?? false) || (flags.force ?? false));
-    // The signature is the token's own name: of two tokens only equal ones have it.
-    const id = token.split('.').at(-1) ?? token;
+    const id = replayName(token);
     const state = await beginReplay(client, id, operator());
     if (state.finished) throw new OperatorError('this token has been used: what it stands for was sent', 'Make the dry run again.');
     const { file, settings } = configuration;

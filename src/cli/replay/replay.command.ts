@@ -6,7 +6,7 @@ import { ObserversCommand } from '../command';
 import { counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
 import type { ReplayFlags } from './flags';
-import type { Preview } from './preview';
+import type { ReplayPreview } from '../../listener/replay-preview';
 import type { ReplayResult } from './perform';
 
 const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;
@@ -111,7 +111,7 @@ export class ReplayCommand extends ObserversCommand {
   }
 }
 
-function printPreview({ events, count, unanswerable, unreadable, sample, token }: Preview, flags: ReplayFlags): void {
+function printPreview({ events, count, unanswerable, unreadable, sample, token }: ReplayPreview, flags: ReplayFlags): void {
   if (flags.format === 'json') return printJson({ events, count, unanswerable, unreadable, sample, token });
   if (sample.length > 0)
     printTable(

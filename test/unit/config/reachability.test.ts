@@ -87,7 +87,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told 
   } catch (error) {
     ({ message } = error as ConfigurationError);
   }
-  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|true or false)`));
+  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false)`));
   expect(message).not.toContain('CANARY');
 }); // prettier-ignore
 

@@ -1,11 +1,11 @@
-import type { Client } from 'pg';
-import { advanceReplay, type ReplayedDelivery } from '../../delivery/replay.sql';
-import { laneOf, type PlannedDelivery } from '../../event/delivery';
-import { endpointNameOf } from '../../event/endpoint-name';
-import { OperatorError } from '../../event/errors';
-import { scanReplay, type ReplayPlan } from '../../listener/replay-scan';
-import type { Matcher } from '../../matching/matcher';
-import type { Step } from '../bulk/bulk-run';
+import type { ClientBase } from 'pg';
+import { advanceReplay, type ReplayedDelivery } from '../delivery/replay.sql';
+import type { Step } from '../delivery/step';
+import { laneOf, type PlannedDelivery } from '../event/delivery';
+import { endpointNameOf } from '../event/endpoint-name';
+import { OperatorError } from '../event/errors';
+import { scanReplay, type ReplayPlan } from './replay-scan';
+import type { Matcher } from '../matching/matcher';
 
 /** What of a page is not queued yet. */
 interface Open {
@@ -21,7 +21,7 @@ export class ReplayWorker {
   private ended = false;
 
   constructor(
-    private readonly client: Client,
+    private readonly client: ClientBase,
     private readonly matcher: Matcher,
     private readonly plan: ReplayPlan,
     private readonly maxEventSize: number,

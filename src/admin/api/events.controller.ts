@@ -1,0 +1,83 @@
+import { Body, Controller, Get, Header, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { jsonText } from '../../event/json-text';
+import { explanationJson } from '../../explain/explanation-json';
+import { findChange } from '../../explain/facts.sql';
+import { explainChanges } from '../../explain/read';
+import { listEvents } from '../../explain/stored-events.sql';
+import { askedBy } from '../http/access';
+import { Problem } from '../http/problem';
+import { Take } from '../http/take.pipe';
+import type { EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
+import { ApiContext } from './api-context';
+import { page, placeOf } from './cursor';
+import { OPERATIONS } from './operations';
+import { previewOf, replayBy } from './replays';
+
+const { events: EVENTS_OF, event: EVENT, replayEvent: REPLAY } = OPERATIONS;
+
+const BEHIND = z.strictObject({ change: z.int().min(0) });
+
+/** What has happened, and why it had the consequences that it had. */
+@Controller('events')
+export class EventsController {
+  constructor(private readonly api: ApiContext) {}
+
+  @Get()
+  async events(@Query(new Take(EVENTS_OF.query, 'query')) query: z.output<typeof EVENTS_OF.query>): Promise<z.output<typeof EVENTS>> {
+    const { entity_type: entityType = null, entity_key: entityKey = null, kind = null, limit, cursor } = query;
+    const behind = placeOf(cursor, BEHIND)?.change ?? null;
+    const found = await listEvents(this.api.pool, this.api.stream, { entityType, entityKey, kind }, behind, limit + 1);
+    const { items, next } = page(found, limit, ({ changeNumber }) => ({ change: changeNumber }));
+    return { items: [...items], next };
+  }
+
+  /** Text, for the numbers of a row keep all their digits. */
+  @Get(':id')
+  @Header('content-type', 'application/json; charset=utf-8')
+  async event(
+    @Param(new Take(EVENT.path, 'path')) { id }: z.output<typeof EVENT.path>,
+    @Query(new Take(EVENT.query, 'query')) { current }: z.output<typeof EVENT.query>,
+  ): Promise<string> {
+    const { stream, retention, maxEventSize, configuration } = this.api.options;
+    const [explained] = await explainChanges(this.api.pool, [await this.changeOf(id)], {
+      stream,
+      retention,
+      maxEventSize,
+      current: current === 'true',
+      definitionOf: configuration.definitionOf,
+    });
+    if (explained === undefined) throw unknownEvent(id);
+    return jsonText(explanationJson(explained));
+  }
+
+  @Post(':id/replay')
+  async replayEvent(
+    @Param(new Take(REPLAY.path, 'path')) { id }: z.output<typeof REPLAY.path>,
+    @Body(new Take(REPLAY.body, 'body')) body: z.output<typeof REPLAY.body>,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<z.output<typeof REPLAY_PREVIEW> | z.output<typeof REPLAYED>> {
+    const change = await this.changeOf(id);
+    const preview = 'token' in body ? null : await previewOf(this.api, change, body.observers, body.actions ?? null);
+    response.status(HttpStatus.OK);
+    if (preview !== null && !('token' in body) && body.dry_run) return { dryRun: true, ...preview };
+    response.status(HttpStatus.ACCEPTED);
+    const token = 'token' in body ? body.token : (preview?.token ?? null);
+    if (token === null) return { dryRun: false, queued: [], alreadyUnderWay: 0 };
+    return { dryRun: false, ...(await replayBy(this.api, token, change, askedBy(request))) };
+  }
+
+  private async changeOf(id: string): Promise<number> {
+    const change = /^\d+$/.test(id) ? Number(id) : await findChange(this.api.pool, id);
+    if (change === null) throw unknownEvent(id);
+    return change;
+  }
+}
+
+function unknownEvent(id: string): Problem {
+  return new Problem('not-found', `there is no event ${id} in the change log: it was never captured, or is older than what is kept`, {
+    remedy: 'The last events: GET /events',
+  });
+}

@@ -1,0 +1,86 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { describeObservers } from '../../config/describe';
+import { textsIn } from '../../config/redaction';
+import { didYouMean } from '../../config/problems';
+import { countByObserver } from '../../delivery/observer-counts.sql';
+import { pauseObserver, readPaused, resumeObserver } from '../../delivery/pauses.sql';
+import { askedBy } from '../http/access';
+import { Problem } from '../http/problem';
+import { Take } from '../http/take.pipe';
+import type { OBSERVERS, PAUSE_RESULT, RESUME_RESULT } from '../schema/observers';
+import { ApiContext } from './api-context';
+import { OPERATIONS } from './operations';
+
+const { pauseObserver: PAUSE, resumeObserver: RESUME } = OPERATIONS;
+
+/** Who observes what; pausing and resuming them. */
+@Controller('observers')
+export class ObserversController {
+  constructor(private readonly api: ApiContext) {}
+
+  @Get()
+  async observers(): Promise<z.output<typeof OBSERVERS>> {
+    const { definition, version } = await this.api.running();
+    const counts = new Map((await countByObserver(this.api.pool, this.api.stream)).map((one) => [one.observer, one]));
+    const pauses = new Map((await readPaused(this.api.pool, this.api.stream)).map((one) => [one.observer, one]));
+    const described = describeObservers(definition);
+    const { redaction } = definition;
+    return {
+      configVersion: version,
+      observers: definition.observers.map(({ name, kinds, when, ordering, actions: own }, i) => {
+        const { entities = '', actions = [], retry = '' } = described[i] ?? {};
+        const { pending = 0, dead = 0 } = counts.get(name) ?? {};
+        return {
+          name,
+          entities,
+          kinds: [...kinds],
+          when: when === null ? null : redaction.text(when, [when]),
+          ordering,
+          actions: redaction.all([...actions], textsIn(own)),
+          retry,
+          paused: pauses.get(name) ?? null,
+          pending,
+          dead,
+        };
+      }),
+    };
+  }
+
+  @Post(':name/pause')
+  @HttpCode(200)
+  async pauseObserver(
+    @Param(new Take(PAUSE.path, 'path')) { name }: z.output<typeof PAUSE.path>,
+    @Body(new Take(PAUSE.body, 'body')) { reason }: z.output<typeof PAUSE.body>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof PAUSE_RESULT>> {
+    await this.require(name);
+    const changed = await pauseObserver(this.api.pool, this.api.stream, name, askedBy(request), reason ?? null);
+    if (changed) this.api.note('an observer was paused', askedBy(request), { observer: name, reason: reason ?? null });
+    return { observer: name, paused: true, changed };
+  }
+
+  @Post(':name/resume')
+  @HttpCode(200)
+  async resumeObserver(
+    @Param(new Take(RESUME.path, 'path')) { name }: z.output<typeof RESUME.path>,
+    @Body(new Take(RESUME.body, 'body')) { reason }: z.output<typeof RESUME.body>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof RESUME_RESULT>> {
+    // One that is configured no longer can be resumed too.
+    const changed = await resumeObserver(this.api.pool, this.api.stream, name);
+    if (changed) this.api.note('an observer was resumed', askedBy(request), { observer: name, reason: reason ?? null });
+    else await this.require(name);
+    const counts = await countByObserver(this.api.pool, this.api.stream);
+    return { observer: name, paused: false, changed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
+  }
+
+  private async require(name: string): Promise<void> {
+    const names = (await this.api.running()).definition.observers.map((observer) => observer.name);
+    if (!names.includes(name))
+      throw new Problem('not-found', `there is no observer "${name}"${didYouMean(name, names)}`, {
+        remedy: 'What there is: GET /observers',
+      });
+  }
+}

@@ -1,0 +1,78 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { leading, readListeners, type Listeners } from '../../delivery/listeners.sql';
+import { readStatus, type StreamStatus } from '../../delivery/status.sql';
+import { StreamService } from '../../listener/stream.service';
+import { askedBy } from '../http/access';
+import { Problem } from '../http/problem';
+import { Take } from '../http/take.pipe';
+import type { BREAKERS, LISTENERS, RESET } from '../schema/status';
+import { ApiContext } from './api-context';
+import { OPERATIONS } from './operations';
+
+const { resetBreaker } = OPERATIONS;
+
+/** The stream as a whole: who leads it, how it goes, what its endpoints do. */
+@Controller()
+export class StreamController {
+  constructor(
+    private readonly api: ApiContext,
+    private readonly service: StreamService,
+  ) {}
+
+  @Get('status')
+  status(): Promise<StreamStatus> {
+    return readStatus(this.api.pool, this.api.stream);
+  }
+
+  @Get('listeners')
+  async listeners(): Promise<z.output<typeof LISTENERS>> {
+    const { leader, listeners } = await this.found();
+    return {
+      leader,
+      listeners: listeners.map((one) => ({
+        ...one,
+        endpoints: [...one.endpoints],
+        leads: leader?.alive === true && leader.holder === one.id,
+        self: one.id === this.service.holder,
+      })),
+    };
+  }
+
+  @Get('circuit-breakers')
+  async circuitBreakers(): Promise<z.output<typeof BREAKERS>> {
+    if (this.service.leads) return { source: 'this instance leads', breakers: [...this.service.breakers()] };
+    const leader = leading(await this.found());
+    if (leader === undefined) return { source: 'nobody leads', breakers: [] };
+    const breakers = leader.endpoints.flatMap(({ name, breaker }) => (breaker === null ? [] : [{ name, ...breaker }]));
+    return { source: 'last heartbeat of the leader', breakers };
+  }
+
+  @Post('circuit-breakers/:name/reset')
+  @HttpCode(200)
+  async resetBreaker(
+    @Param(new Take(resetBreaker.path, 'path')) { name }: z.output<typeof resetBreaker.path>,
+    @Body(new Take(resetBreaker.body, 'body')) { reason }: z.output<typeof resetBreaker.body>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof RESET>> {
+    const before = this.service.resetBreaker(name);
+    if (before === 'not leading') throw await this.notLeading();
+    if (before === 'no breaker') throw new Problem('not-found', `the endpoint "${name}" has no circuit breaker, or there is no such endpoint`, { remedy: 'What there is: GET /circuit-breakers' }); // prettier-ignore
+    if (before !== 'closed') this.api.note('a circuit breaker was reset', askedBy(request), { endpoint: name, reason: reason ?? null });
+    return { name, state: 'closed', changed: before !== 'closed' };
+  }
+
+  private found(): Promise<Listeners> {
+    return readListeners(this.api.pool, this.api.stream);
+  }
+
+  private async notLeading(): Promise<Problem> {
+    const leader = leading(await this.found());
+    if (leader === undefined) return new Problem('not-leading', 'no service leads the stream: nobody has circuit breakers at the moment');
+    const where = leader.address === null ? leader.id : `${leader.id} at ${leader.address}`;
+    return new Problem('not-leading', `circuit breakers live in the instance that leads, and that is ${where}`, {
+      remedy: `Send the request to ${leader.address ?? leader.id}.`,
+    });
+  }
+}

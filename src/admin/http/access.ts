@@ -1,0 +1,87 @@
+import type { ThrottlerStorage } from '@nestjs/throttler';
+import type { Request, RequestHandler, Response } from 'express';
+import { isDocumentation, isProbe } from './open-paths';
+import { isForeign, isLocal } from './loopback';
+import { Problem } from './problem';
+import { bearerOf, type Holder, type Tokens } from './tokens';
+
+/** Wrong tokens of one address within a minute, after which they are not even answered with 401. */
+const WRONG_TRIES = 10;
+const MINUTE = 60_000;
+
+const HOLDER = Symbol('holder');
+
+/** Who asked, for the history: the token's name, or this machine. */
+export function askedBy(request: Request): string {
+  return (request as Request & { [HOLDER]?: Holder })[HOLDER]?.name ?? 'api on this machine';
+}
+
+/**
+ * Who may ask for what, of every path there is: what is forgotten here would be open. A method that changes nothing needs `read`, every
+ * other `write`.
+ */
+export function accessControl(tokens: Tokens, tries: ThrottlerStorage): RequestHandler {
+  return (request, response, next) => {
+    if (isProbe(request.path)) return next();
+    const answer = tokens.none ? requireLocal(request) : requireToken(request, tokens, tries);
+    answer.then(() => next(), (error: unknown) => next(refused(error, response))); // prettier-ignore
+  };
+}
+
+async function requireLocal(request: Request): Promise<void> {
+  await Promise.resolve();
+  if (!isLocal(request))
+    throw new Problem('forbidden', 'without a token the API answers only requests that come from this machine, over loopback', {
+      remedy: 'Give the service tokens (OBSERVERS_API_TOKENS or OBSERVERS_API_TOKENS_FILE) and send one: Authorization: Bearer TOKEN.',
+    });
+  if (isForeign(request)) throw foreign();
+}
+
+async function requireToken(request: Request, tokens: Tokens, tries: ThrottlerStorage): Promise<void> {
+  if (isDocumentation(request.path) && isReading(request)) return;
+  const headers = request.headersDistinct['authorization'] ?? [];
+  const token = headers.length === 1 ? bearerOf(headers[0] ?? '') : null;
+  const holder = token === null ? null : tokens.find(token);
+  if (holder === null) return refuse(request, headers.length, token, tries);
+  if (!isReading(request) && holder.scope !== 'write')
+    throw new Problem('forbidden', `${request.method} needs a token with the scope write; this one may only read`, {
+      headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
+    });
+  // A browser would not send the token for a page of another origin; one that does was made to.
+  if (isForeign(request)) throw foreign();
+  (request as Request & { [HOLDER]?: Holder })[HOLDER] = holder;
+}
+
+// A right token passes however often somebody at the same address is wrong: behind a proxy all have one address, and a forgotten
+// script with an old token would lock everybody out. Tokens of 16 characters and more are not guessed, at whatever rate.
+async function refuse(request: Request, given: number, token: string | null, tries: ThrottlerStorage): Promise<never> {
+  const { isBlocked, timeToBlockExpire } = await tries.increment(
+    `wrong token ${request.socket.remoteAddress ?? ''}`,
+    MINUTE,
+    WRONG_TRIES,
+    MINUTE,
+    'wrong tokens',
+  );
+  if (isBlocked)
+    throw new Problem('too-many-requests', 'too many requests without a token that is known', {
+      headers: { 'retry-after': String(Math.max(1, timeToBlockExpire)) },
+    });
+  const detail =
+    given === 0 ? 'this needs a token: Authorization: Bearer TOKEN' : token === null ? 'the header Authorization is not one Bearer token' : 'this token is not known'; // prettier-ignore
+  const challenge = given === 0 ? 'Bearer' : 'Bearer error="invalid_token"';
+  throw new Problem('unauthenticated', detail, { headers: { 'www-authenticate': challenge } });
+}
+
+function isReading({ method }: Request): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function foreign(): Problem {
+  return new Problem('forbidden', 'requests of pages of another origin are refused');
+}
+
+/** Nothing that follows is read: the body of somebody who may not ask is none of our business. */
+function refused(error: unknown, response: Response): unknown {
+  response.setHeader('connection', 'close');
+  return error;
+}

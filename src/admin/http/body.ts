@@ -1,0 +1,44 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { Problem } from './problem';
+
+/** Of a body, in bytes: tokens of a few hundred are the largest thing that is ever sent. */
+const LARGEST = 100 * 1024;
+/** Our deepest body has two levels. */
+const DEEPEST = 16;
+
+/** Bodies are JSON, small and flat; everything else is refused before it is looked into. */
+export function takeBodies(app: NestExpressApplication): void {
+  app.use(requireJson);
+  app.useBodyParser('json', { limit: LARGEST, inflate: false, strict: true });
+  app.use(boundDepth);
+}
+
+// A form of a foreign page can be sent without asking; JSON cannot.
+const requireJson: RequestHandler = (request, _response, next) => {
+  const { method, headers } = request;
+  if (method === 'GET' || method === 'HEAD') return next();
+  if (headers['idempotency-key'] !== undefined)
+    return next(
+      new Problem('refused', 'Idempotency-Key is not supported', {
+        remedy: 'Leave it out: to repeat one of these requests is harmless, and the answer says that it was one.',
+      }),
+    );
+  const empty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+  if (empty || request.is('application/json') !== false) return next();
+  next(new Problem('unsupported-media-type', 'a body is sent as application/json'));
+};
+
+function boundDepth(request: Request, _response: Response, next: NextFunction): void {
+  next(isDeeper(request.body, DEEPEST) ? new Problem('invalid-request', `the body is nested more than ${DEEPEST} levels deep`) : undefined);
+}
+
+/** Level by level, for a walk that calls itself would run out of stack. */
+function isDeeper(value: unknown, levels: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one as Record<string, unknown>) : []));
+  }
+  return false;
+}

@@ -1,0 +1,33 @@
+import type { Request } from 'express';
+
+/** Set by a proxy that passes on requests of others. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
+
+/**
+ * Whether a request is of this machine: it comes over loopback, and names loopback as its host. A page of a browser whose name is made to
+ * resolve to 127.0.0.1 (DNS rebinding) comes over loopback too, but with its own name.
+ */
+export function isLocal(request: Request): boolean {
+  const { remoteAddress = '' } = request.socket;
+  return isLoopback(remoteAddress) && isLoopbackHost(request.get('host')) && FORWARDED.every((name) => request.get(name) === undefined);
+}
+
+/** Whether the request is a browser's, on behalf of a page that is not ours. */
+export function isForeign(request: Request): boolean {
+  const site = request.get('sec-fetch-site');
+  if (site === 'cross-site' || site === 'same-site') return true;
+  const origin = request.get('origin');
+  if (origin === undefined) return false;
+  // Also `null`, which a sandboxed page sends.
+  return !URL.canParse(origin) || new URL(origin).host.toLowerCase() !== request.get('host')?.toLowerCase();
+}
+
+function isLoopback(address: string): boolean {
+  const plain = address.replace(/^::ffff:/i, '');
+  return plain === '::1' || /^127(\.\d{1,3}){3}$/.test(plain);
+}
+
+function isLoopbackHost(host: string | undefined): boolean {
+  const name = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/.exec(host ?? '')?.[1]?.toLowerCase() ?? '';
+  return name === 'localhost' || isLoopback(name.replace(/^\[|\]$/g, ''));
+}

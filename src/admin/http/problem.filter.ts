@@ -1,0 +1,80 @@
+import { Catch, HttpException, type ArgumentsHost, type HttpServer } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { ExitCode, messageOf, OperatorError } from '../../event/errors';
+import { isProbe } from './open-paths';
+import { Problem, problemDocument } from './problem';
+import { requestIdOf } from './request-log';
+
+/** Whatever went wrong, as a problem document. What nobody foresaw is in the log, under the request's id, and nothing of it in the answer. */
+@Catch()
+export class ProblemFilter extends BaseExceptionFilter {
+  constructor(
+    adapter: HttpServer,
+    private readonly logger: Logger,
+  ) {
+    super(adapter);
+  }
+
+  override catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const [request, response] = [http.getRequest<Request>(), http.getResponse<Response>()];
+    if (isProbe(request.path)) return super.catch(error, host);
+    const id = requestIdOf(response);
+    const problem = problemOf(error);
+    if (problem.kind === 'internal') this.logger.error({ err: error, request_id: id }, 'a request failed unexpectedly');
+    else if (problem.kind === 'unavailable')
+      this.logger.warn({ err: messageOf(error), request_id: id }, 'a request failed: no answer of the database');
+    if (response.headersSent) return void response.destroy();
+    const document = problemDocument(problem.kind, problem.detail, id, problem.extras);
+    response.set({ ...problem.extras.headers });
+    response.status(document.status).type('application/problem+json').send(JSON.stringify(document));
+  }
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof OperatorError) return ofOperator(error);
+  if (error instanceof HttpException) return ofStatus(error.getStatus());
+  const { code, status, type } = (error ?? {}) as { code?: unknown; status?: unknown; type?: unknown };
+  // Of the body parser and of express: their messages quote what was sent.
+  if (type === 'entity.parse.failed') return new Problem('invalid-request', 'the body is not JSON');
+  if (typeof status === 'number' && status >= 400 && status < 500) return ofStatus(status);
+  if (code === '57014')
+    return new Problem('unavailable', 'the database took too long over it', { remedy: 'Narrow the question down, or ask again later.' });
+  if (typeof code === 'string' && /^22\w{3}$/.test(code))
+    return new Problem('invalid-request', 'PostgreSQL does not take one of these values');
+  return isUnreachable(error, code)
+    ? new Problem('unavailable', 'the database does not answer at the moment', { headers: { 'retry-after': '5' } })
+    : new Problem('internal', 'an unexpected error; the log of the service has it under this request id');
+}
+
+function ofOperator({ message, remedy, exitCode }: OperatorError): Problem {
+  const kind = exitCode === ExitCode.notFound ? 'not-found' : exitCode === ExitCode.connection ? 'unavailable' : 'conflict';
+  return new Problem(kind, message, { remedy });
+}
+
+function ofStatus(status: number): Problem {
+  switch (status) {
+    case 404:
+      return new Problem('not-found', 'there is no such route; what there is: /docs');
+    case 413:
+      return new Problem('too-large', 'a body may have 100 kB');
+    case 415:
+      return new Problem('unsupported-media-type', 'a body is JSON in UTF-8, not compressed');
+    case 429:
+      return new Problem('too-many-requests', 'more requests than OBSERVERS_API_RATE allows', {});
+    default:
+      return new Problem(status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'refused', 'the request is not well-formed');
+  }
+}
+
+const UNREACHABLE = /^(08|53|40|57P0|55P03|25006|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN)/;
+// pg and its pool have no codes of their own.
+const SILENT =
+  /connection terminated|timeout exceeded when trying to connect|query read timeout|connection error|after calling end|connection ended/i;
+
+function isUnreachable(error: unknown, code: unknown): boolean {
+  return (typeof code === 'string' && UNREACHABLE.test(code)) || (error instanceof Error && SILENT.test(error.message));
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../delivery/dead-letters.sql';
+import { count, named, pageOf, time } from './registry';
+
+const FIELDS = {
+  id: z.string().describe('the delivery id; of a quarantined change its event id'),
+  kind: z.enum(['delivery', 'quarantine']),
+  changeNumber: z.int(),
+  observer: z.string().nullable(),
+  action: z.string().nullable(),
+  endpoint: z.string().nullable(),
+  entityType: z.string().nullable(),
+  entityKey: z.string().nullable(),
+  error: z.string(),
+  message: z.string(),
+  status: z.int().nullable(),
+  attempts: count,
+  diedAt: time,
+};
+
+const ITEM: z.ZodType<DeadLetterItem> = named('DeadLetter', z.strictObject(FIELDS));
+
+export const DLQ = named('DeadLetterPage', pageOf(ITEM));
+
+export const DETAILS: z.ZodType<DeadLetterDetails> = named(
+  'DeadLetterDetails',
+  z.strictObject({
+    ...FIELDS,
+    response: z.string().nullable(),
+    resolvedAt: time.nullable(),
+    resolution: z.string().nullable(),
+    configVersion: z.int().nullable(),
+    data: z.unknown(),
+    tries: z.array(
+      z.strictObject({
+        attempt: z.int(),
+        outcome: z.string(),
+        error: z.string().nullable(),
+        message: z.string().nullable(),
+        status: z.int().nullable(),
+        durationMs: z.number(),
+        at: time,
+      }),
+    ),
+    history: z.array(z.strictObject({ at: time, what: z.string(), who: z.string(), detail: z.string().nullable() })),
+  }),
+);
+
+const GROUP: z.ZodType<DeadLetterGroup> = z.strictObject({
+  observer: z.string().nullable().describe('null in groups by error, and for the quarantine'),
+  error: z.string().nullable().describe('null in groups by observer'),
+  count,
+  oldest: time,
+  newest: time,
+});
+
+export const STATS = named(
+  'DeadLetterStats',
+  z.strictObject({ count, oldest: time.nullable(), newest: time.nullable(), groups: z.array(GROUP) }),
+);
+
+const RETRY = {
+  id: z.string(),
+  request: z
+    .enum(['queued', 'already under way', 'resolved'])
+    .describe('resolved: it has left the queue already, and nothing was asked for'),
+  configVersion: z.enum(['current', 'original']),
+};
+
+export const RETRY_RESULT = named(
+  'RetryResult',
+  z.strictObject({
+    ...RETRY,
+    state: z.enum(['delivered', 'failed again', 'resolved before']),
+    result: z.strictObject({ delivered: z.boolean(), message: z.string().nullable() }).nullable(),
+  }),
+  'the outcome',
+);
+
+export const RETRY_OPEN = named(
+  'RetryUnderWay',
+  z.strictObject({
+    ...RETRY,
+    state: z.enum(['under way', 'waits for a service that leads']),
+    result: z.null(),
+  }),
+  'asked for, and without an outcome yet: to ask again is harmless',
+);
+
+export const SET_PREVIEW = named(
+  'DeadLetterSet',
+  z.strictObject({
+    count,
+    sample: z.array(ITEM).describe('the first of them'),
+    token: z.string().nullable().describe('stands for exactly these; null when there are none'),
+  }),
+  'what would be tried once more; nothing was changed',
+);
+
+export const RETRY_ALL_RESULT = named(
+  'RetryAllResult',
+  z.strictObject({
+    configVersion: z.enum(['current', 'original']),
+    total: count.describe('of the set, when this request began'),
+    asked: count.describe('asked for by this request'),
+    alreadyUnderWay: count,
+    left: count.describe('delivered, discarded or tried since the dry run'),
+    remaining: count.describe('not asked for yet, for time ran out: the same token goes on with them'),
+  }),
+);
+
+export const DISCARD_RESULT = named(
+  'DiscardResult',
+  z.strictObject({ id: z.string(), result: z.enum(['discarded', 'already resolved']) }),
+  'it stays on record, with who did it and why',
+);

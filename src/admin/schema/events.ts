@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import type { EventExplanationJson } from '../../explain/explanation-json';
+import type { StoredEvent } from '../../explain/stored-events.sql';
+import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
+import type { ReplayPreview } from '../../listener/replay-preview';
+import type { Explanation } from '../../matching/condition/condition';
+import { count, named, pageOf, time } from './registry';
+
+const kind = z.enum(EVENT_KINDS as [EventKind, ...EventKind[]]);
+
+const STORED: z.ZodType<StoredEvent> = named(
+  'StoredEvent',
+  z.strictObject({
+    changeNumber: z.int(),
+    id: z.string(),
+    entityType: z.string(),
+    entityKey: z.string(),
+    kind: z.string().describe('insert, update, delete, custom; of a quarantined change whatever was written'),
+    tenant: z.string().nullable(),
+    timestamp: time,
+    state: z.enum(['processed', 'waiting', 'quarantined', 'ignored', 'history']),
+    pending: count.describe('deliveries that are not finished'),
+    dead: count.describe('dead letters'),
+  }),
+  'a change as the list has it, without its data',
+);
+
+export const EVENTS = named('EventPage', pageOf(STORED));
+
+const CONDITION: z.ZodType<Explanation> = named(
+  'Explanation',
+  z.strictObject({
+    text: z.string().describe('the part of the condition'),
+    value: z.string().describe('JSON text of its value, unknown, missing, or error'),
+    note: z.string().nullable(),
+    get children() {
+      return z.array(CONDITION);
+    },
+  }),
+);
+
+const ATTEMPT = z.strictObject({
+  observer: z.string(),
+  action: z.string(),
+  attempt: z.int(),
+  outcome: z.enum(['succeeded', 'skipped', 'retry', 'dead']),
+  error: z.string().nullable(),
+  message: z.string().nullable(),
+  status: z.int().nullable(),
+  response: z.string().nullable(),
+  durationMs: z.number(),
+  finishedAt: time,
+  configVersion: z.int(),
+});
+
+const DELIVERY = z.strictObject({
+  id: z.string(),
+  action: z.string(),
+  type: z.string().nullable(),
+  state: z.enum([
+    'delivered', 'skipped', 'dead', 'discarded', 'logged', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'forgotten', 'unaccounted',
+  ]),
+  why: z.string(),
+  nextTryAt: time.nullable(),
+  attempts: z.array(ATTEMPT),
+}); // prettier-ignore
+
+export const EVENT: z.ZodType<EventExplanationJson> = named(
+  'ExplainedEvent',
+  z.strictObject({
+    changeNumber: z.int(),
+    event: z
+      .strictObject({
+        id: z.string(),
+        entityType: z.string(),
+        entityKey: z.string(),
+        kind,
+        tenant: z.string().nullable(),
+        timestamp: time,
+        changed: z.array(z.string()).nullable(),
+        traceparent: z.string().nullable(),
+        cause: z.string().nullable(),
+        data: z.unknown(),
+        before: z.unknown(),
+      })
+      .nullable()
+      .describe('null for a change that is no event'),
+    state: z.enum(['processed', 'waiting', 'quarantined', 'ignored', 'history']),
+    why: z.string(),
+    version: z.int().nullable().describe('of the configuration that it is explained by'),
+    observers: z.array(
+      z.strictObject({
+        name: z.string(),
+        verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'not in this configuration']),
+        why: z.string(),
+        condition: CONDITION.nullable().describe('null where it was not asked, and where it holds values from outside the file'),
+        deliveries: z.array(DELIVERY),
+      }),
+    ),
+    notes: z.array(z.string()),
+  }),
+); // prettier-ignore
+
+const PREVIEW = {
+  events: count,
+  count: count.describe('deliveries'),
+  unanswerable: count.describe('conditions without an answer: nothing is sent'),
+  unreadable: count,
+  sample: z.array(
+    z.strictObject({
+      changeNumber: z.int(),
+      timestamp: time,
+      entity: z.string(),
+      event: z.string(),
+      observer: z.string(),
+      action: z.string(),
+    }),
+  ),
+  token: z.string().nullable().describe('stands for exactly these; null when there are none'),
+};
+
+export const REPLAY_PREVIEW: z.ZodType<ReplayPreview & { dryRun: true }> = named(
+  'ReplayPreview',
+  z.strictObject({ dryRun: z.literal(true), ...PREVIEW }),
+  'what would be sent; nothing was changed',
+);
+
+export const REPLAYED = named(
+  'Replayed',
+  z.strictObject({
+    dryRun: z.literal(false),
+    queued: z.array(z.strictObject({ changeNumber: z.int(), observer: z.string(), action: z.string() })),
+    alreadyUnderWay: count.describe('not begun twice'),
+  }),
+);

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { PausedObserver } from '../../delivery/pauses.sql';
+import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
+import { count, named, time } from './registry';
+
+const PAUSED: z.ZodType<PausedObserver> = z.strictObject({
+  observer: z.string(),
+  since: time,
+  by: z.string(),
+  reason: z.string().nullable(),
+});
+
+export const OBSERVERS = named(
+  'Observers',
+  z.strictObject({
+    configVersion: z.int().describe('the version of the observers file that the stream is led with'),
+    observers: z.array(
+      z.strictObject({
+        name: z.string(),
+        entities: z.string(),
+        kinds: z.array(z.enum(EVENT_KINDS as [EventKind, ...EventKind[]])),
+        when: z.string().nullable().describe('as the file has it; null: always'),
+        ordering: z.enum(['none', 'strict']),
+        actions: z.array(z.string()).describe('in words; of a URL only the host'),
+        retry: z.string(),
+        paused: PAUSED.nullable(),
+        pending: count.describe('deliveries that are not finished'),
+        dead: count,
+      }),
+    ),
+  }),
+);
+
+export const PAUSE_RESULT = named(
+  'PauseResult',
+  z.strictObject({ observer: z.string(), paused: z.literal(true), changed: z.boolean().describe('false: it was paused already') }),
+);
+
+export const RESUME_RESULT = named(
+  'ResumeResult',
+  z.strictObject({
+    observer: z.string(),
+    paused: z.literal(false),
+    changed: z.boolean().describe('false: it was not paused'),
+    waiting: count.describe('deliveries that go on'),
+  }),
+);

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
+import { named } from './registry';
+
+/** Of a page. */
+const MOST = 200;
+const LATEST = 253_402_300_800_000;
+
+// PostgreSQL has no character 0.
+const text = (most: number): z.ZodString => z.string().min(1).max(most).regex(/^[^\0]*$/, 'it may hold no character 0'); // prettier-ignore
+
+/** PostgreSQL knows more times, and writes them otherwise. */
+const moment = z.iso
+  .datetime({ offset: true, abort: true, error: 'expected a time such as 2026-01-31T10:00:00Z' })
+  .refine((value) => Date.parse(value) >= 0 && Date.parse(value) < LATEST, 'expected a time from 1970 to 9999');
+
+const limit = z.coerce.number().int().min(1).max(MOST).default(50).describe('entries of a page');
+const cursor = z
+  .string()
+  .regex(/^[\w-]{1,400}$/)
+  .describe('the next of the page before')
+  .optional();
+
+const UUID = '[\\da-fA-F]{8}(?:-[\\da-fA-F]{4}){3}-[\\da-fA-F]{12}';
+const uuid = z.string().regex(new RegExp(`^${UUID}$`), 'expected a UUID');
+
+export const ITEM_PATH = z.strictObject({ id: uuid.describe('the delivery id; of a quarantined change its event id') });
+export const EVENT_PATH = z.strictObject({
+  id: z
+    .string()
+    .regex(new RegExp(`^(?:${UUID}|\\d{1,15})$`), 'expected the id of an event, or a change number')
+    .describe('the id in the body of its webhooks, or a change number'),
+});
+export const NAME_PATH = z.strictObject({ name: text(200).describe('its name') });
+
+export const EVENTS_QUERY = z.strictObject({
+  entity_type: text(1_000).optional().describe('only this type of entity'),
+  entity_key: text(1_000).optional().describe('only this entity'),
+  kind: z
+    .enum(EVENT_KINDS as [EventKind, ...EventKind[]])
+    .optional()
+    .describe('only changes of this kind'),
+  limit,
+  cursor,
+});
+
+export const EVENT_QUERY = z.strictObject({
+  current: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('explain by the configuration that leads now, instead of the one that decided'),
+});
+
+const FILTER = {
+  observer: text(200).optional().describe('only this observer'),
+  action: text(200).optional().describe('only this action'),
+  entity_type: text(1_000).optional().describe('only this type of entity'),
+  entity_key: text(1_000).optional().describe('only this entity'),
+  error: text(200).optional().describe('only this kind of error, such as http_status or timeout'),
+  endpoint: text(500).optional().describe('only what was meant for this endpoint'),
+  after: moment.optional().describe('died then or later'),
+  before: moment.optional().describe('died before then'),
+};
+
+export const DLQ_QUERY = z.strictObject({ ...FILTER, limit, cursor });
+export const STATS_QUERY = z.strictObject({
+  ...FILTER,
+  by: z
+    .enum(['observer', 'error', 'both'])
+    .default('both')
+    .describe('a group for each observer, for each kind of error, or for each pair of them'),
+});
+
+const config_version = z
+  .enum(['current', 'original'])
+  .default('current')
+  .describe('with the configuration that runs, or with the one that the item died with');
+
+export const RETRY_BODY = named(
+  'RetryRequest',
+  z.strictObject({
+    config_version,
+    wait: z.number().min(0).max(60).default(30).describe('seconds for which the answer waits for the outcome'),
+  }),
+);
+
+export const RETRY_ALL_BODY = named(
+  'RetryAllRequest',
+  z.union([
+    z.strictObject({ dry_run: z.literal(true), ...FILTER }).describe('a look at the set: changes nothing, and gives its token'),
+    z
+      .strictObject({ token: text(8_000).describe('of a dry run: exactly its set'), config_version })
+      .describe('one more try for each of the set'),
+  ]),
+);
+
+const reason = text(1_000).optional().describe('for those who ask why');
+
+/** Why a person does something. */
+export const REASON_BODY = named('Reason', z.strictObject({ reason }));
+
+export const REPLAY_BODY = named(
+  'ReplayRequest',
+  z.union([
+    z
+      .strictObject({
+        observers: z.array(text(200)).min(1).max(100).describe('who is to have the event once more, where the conditions are met'),
+        actions: z.array(text(200)).min(1).max(100).optional().describe('only these actions of them'),
+        dry_run: z.boolean().default(true).describe('false: send at once what a dry run would show'),
+      })
+      .describe('a look at what would be sent, or the replay itself'),
+    z.strictObject({ token: text(8_000).describe('of a dry run: exactly its deliveries') }).describe('the replay of a dry run'),
+  ]),
+);

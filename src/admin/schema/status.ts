@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import type { EndpointState } from '../../delivery/endpoint-state';
+import type { StreamStatus } from '../../delivery/status.sql';
+import { count, named, time } from './registry';
+
+// Each schema is of the type that the command's JSON has: the compiler compares them.
+
+const BREAKER = z.strictObject({
+  state: z.enum(['open', 'half-open']),
+  probeIn: z.number().describe('milliseconds until one delivery tries'),
+  requests: count.describe('with a verdict, in its window'),
+  failures: count,
+});
+
+export const ENDPOINT: z.ZodType<EndpointState> = named(
+  'EndpointState',
+  z.strictObject({
+    name: z.string(),
+    waiting: count.describe('deliveries that wait in memory for a place'),
+    breaker: BREAKER.nullable().describe('null when it is closed'),
+  }),
+  'an endpoint that is not simply working, as of the last heartbeat of the instance that leads',
+);
+
+const LISTENER = {
+  id: z.string(),
+  version: z.string(),
+  address: z.string().nullable().describe('where its API and its probes answer, as it is bound'),
+  alive: z.boolean().describe('its last heartbeat is no older than 15 s'),
+  inFlight: count,
+  endpoints: z.array(ENDPOINT),
+};
+
+const LEADER = z.strictObject({
+  holder: z.string(),
+  epoch: z.int(),
+  since: time,
+  alive: z.boolean().describe('its lease has not run out'),
+});
+
+const AUDIT = z.strictObject({
+  unaccounted: count.describe('deliveries of which nothing is on record'),
+  ageSeconds: z.number().nullable().describe('since everything that the stream had passed was accounted for'),
+});
+
+const since = z.strictObject({ endpoint: z.string(), since: time });
+
+export const STATUS: z.ZodType<StreamStatus> = named(
+  'Status',
+  z.strictObject({
+    stream: z.string(),
+    leader: LEADER.nullable().describe('null: no service has led'),
+    listeners: z.array(z.strictObject(LISTENER)),
+    lag: z.strictObject({ events: count.describe('100000 stands for all that is more'), seconds: z.number() }),
+    checkpointAgeSeconds: z.number().nullable(),
+    queued: count,
+    running: count,
+    retrying: count,
+    parked: count.describe('heads of strict lanes that have failed for good'),
+    waiting: count.describe('behind heads of strict lanes'),
+    paused: count.describe('put aside while their observers are paused'),
+    pausedObservers: z.array(z.strictObject({ observer: z.string(), since: time, by: z.string() })),
+    dead: count,
+    quarantined: count,
+    gone: z.array(since).describe('endpoints that have answered 410'),
+    audit: AUDIT.nullable().describe('what the audit in the background says; null when none has ever run'),
+    oldestTransaction: z
+      .strictObject({ pid: z.int(), user: z.string(), seconds: z.number() })
+      .nullable()
+      .describe('the transaction that has been open longest, when it is older than ten seconds'),
+  }),
+);
+
+export const LISTENERS = named(
+  'Listeners',
+  z.strictObject({
+    leader: LEADER.nullable(),
+    listeners: z.array(z.strictObject({ ...LISTENER, leads: z.boolean(), self: z.boolean().describe('the instance that answers') })),
+  }),
+);
+
+export const BREAKERS = named(
+  'CircuitBreakers',
+  z.strictObject({
+    source: z
+      .enum(['this instance leads', 'last heartbeat of the leader', 'nobody leads'])
+      .describe('only the instance that leads knows all of them; its heartbeat tells those that are not closed'),
+    breakers: z.array(
+      z.strictObject({
+        name: z.string(),
+        state: z.enum(['closed', 'open', 'half-open']),
+        requests: count.describe('with a verdict, in its window'),
+        failures: count,
+        probeIn: z.number().nullable().describe('of an open one: milliseconds until one delivery tries'),
+      }),
+    ),
+  }),
+);
+
+export const RESET = named(
+  'BreakerReset',
+  z.strictObject({ name: z.string(), state: z.literal('closed'), changed: z.boolean().describe('false: it was closed already') }),
+);

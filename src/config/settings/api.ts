@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { RateLimit } from '../../event/definitions';
+import { parseRate } from '../units';
+import type { Setting } from './kinds';
+
+/** What a token allows; `write` implies `read`. */
+export type ApiScope = 'read' | 'write';
+
+/** A token of the API as it is kept: never the token itself. */
+export interface ApiToken {
+  readonly scope: ApiScope;
+  /** SHA-256 of the token. */
+  readonly hash: Buffer;
+}
+
+/** Shorter ones can be guessed. */
+const SHORTEST = 16;
+const ENTRY = /^(read|write):(?:sha256:([\da-f]{64})|([\w.~+/=-]{16,512}))$/i;
+
+export const TOKEN_EXPECTED = `read:TOKEN or write:TOKEN, where a token has ${SHORTEST} to 512 characters (letters, digits, and .~+/=-_) or is given as sha256: and 64 hexadecimal digits`;
+
+/** One entry. @returns null when it is none; what is wrong is never told with the entry, which may hold a token */
+export function parseApiToken(entry: string): ApiToken | null {
+  const [, scope, hex, token] = ENTRY.exec(entry) ?? [];
+  // Scopes are words of ours, in lower case as everywhere.
+  if (scope !== 'read' && scope !== 'write') return null;
+  return { scope, hash: token === undefined ? Buffer.from(hex ?? '', 'hex') : hashOf(token) };
+}
+
+export function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+export const apiTokens: Setting<readonly ApiToken[] | null> = {
+  variable: 'OBSERVERS_API_TOKENS',
+  description: 'who may use the API: read:TOKEN,write:TOKEN; without any it answers only to this machine',
+  default: null,
+  parse: (value) => {
+    const tokens = value.split(',').map((entry) => parseApiToken(entry.trim()));
+    const known = tokens.filter((token) => token !== null);
+    return known.length === tokens.length ? { value: known } : { expected: `${TOKEN_EXPECTED}; several with commas between` };
+  },
+  show: (value) => (value ?? []).map(({ scope }) => `${scope}:***`).join(','),
+};
+
+export const apiTokensFile: Setting<string | null> = {
+  variable: 'OBSERVERS_API_TOKENS_FILE',
+  description: 'file with tokens of the API, one a line as in OBSERVERS_API_TOKENS; lines that begin with # are comments',
+  default: null,
+  parse: (value) => (/^\w+:\/\//.test(value) ? { expected: 'the path of a file with tokens' } : { value }),
+  show: (value) => value ?? '',
+};
+
+export const apiRate: Setting<RateLimit> = {
+  variable: 'OBSERVERS_API_RATE',
+  description: 'requests to the API that one address may make; probes and /metrics are not counted',
+  default: '50/s',
+  parse: (value) => {
+    const rate = parseRate(value);
+    return rate === null || rate.count === 0 ? { expected: 'a rate such as 50/s or 1000/m' } : { value: rate };
+  },
+  show: ({ count, per }) => `${count}/${per === 1_000 ? 's' : per === 60_000 ? 'm' : 'h'}`,
+};

@@ -1,0 +1,34 @@
+import { request } from 'undici';
+import type { Service } from '../../src/lifecycle';
+
+export interface ApiAnswer<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  readonly body: T;
+}
+
+export interface ApiCall {
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  readonly body?: string | Buffer;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+}
+
+export type Api = <T = Record<string, unknown>>(route: string, call?: ApiCall) => Promise<ApiAnswer<T>>;
+
+/** Calls the API of a service: `GET /status`. */
+export function apiOf({ address }: Pick<Service, 'address'>, always: Readonly<Record<string, string>> = {}): Api {
+  return async <T>(route: string, { json, body, headers = {} }: ApiCall = {}): Promise<ApiAnswer<T>> => {
+    const [method = 'GET', path = '/'] = route.split(/ (.*)/s);
+    const response = await request(`http://${address}${path}`, {
+      method: method as 'GET',
+      headers: { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...always, ...headers },
+      body: json === undefined ? (body ?? null) : JSON.stringify(json),
+    });
+    const text = await response.body.text();
+    if (/CANARY-/.test(text)) throw new Error(`a secret that a test gave out is answered: ${text.slice(0, 2_000)}`);
+    const isJson = /^application\/(problem\+)?json/.test(String(response.headers['content-type']));
+    return { status: response.statusCode, headers: response.headers, text, body: (isJson && text !== '' ? JSON.parse(text) : text) as T };
+  };
+}
