@@ -85,15 +85,15 @@ test('gRPC is refused before anything is delivered, with what to do', async () =
 const LOADED = `
 const [, dist, file] = process.argv;
 const { startService } = require(dist + '/lifecycle');
-const { loadConfiguration } = require(dist + '/config/load');
+const { observersSource } = require(dist + '/config/load');
 const { NO_CUSTOM_ACTIONS } = require(dist + '/actions/custom/custom-actions');
 const from = (name) => require(require.resolve(name, { paths: [dist] }));
 void (async () => {
-  const configuration = loadConfiguration({ env: process.env, configFile: file });
+  const source = observersSource({ env: process.env, configFile: file });
   let told;
   const delivered = new Promise((resolve) => (told = resolve));
-  const options = { custom: NO_CUSTOM_ACTIONS, logger: from('pino')({ level: 'silent' }), applyCapture: true, strict: false };
-  const service = await startService({ configuration, ...options, listeners: [{ event: told }], onFatal: console.error });
+  const options = { configuration: source.load(), source, custom: NO_CUSTOM_ACTIONS, logger: from('pino')({ level: 'silent' }), applyCapture: true, strict: false };
+  const service = await startService({ ...options, listeners: [{ event: told }], onFatal: console.error });
   const client = new (from('pg').Client)({ connectionString: service.url });
   await client.connect();
   await client.query('insert into orders values (1)');
