@@ -6,7 +6,7 @@ const ORDER = [
   ['database'],
   ['checkpoint', 'delivery', 'ha'],
   ['actions'],
-  ['lookups'],
+  ['lookups', 'tracing'],
   ['pipeline'],
   ['logging'],
   ['listener', 'jobs'],

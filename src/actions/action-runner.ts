@@ -23,6 +23,7 @@ import { PushProviders } from './push.action';
 import { smsAction } from './sms.action';
 import { searchAction } from './search.action';
 import { SearchConnection } from './search/connection';
+import { UNTRACED, type Tracing } from './tracing';
 import { webhookAction } from './webhook.action';
 
 /** What actions other than HTTP ones work with. */
@@ -44,6 +45,8 @@ export interface Connections {
   readonly custom: CustomActions;
   /** Closed with the runner. */
   readonly once: OnceCalls;
+  /** Where tries have spans. */
+  readonly tracing?: Tracing;
 }
 
 /** Runs single tries. Both first attempts and retries come through here, so that they cannot differ. */
@@ -56,6 +59,7 @@ export class ActionRunner {
   private readonly nats: NatsServer | null;
   private readonly push: PushProviders;
   private readonly search: SearchConnection;
+  private readonly tracing: Tracing;
 
   /** Prepares every action of a configuration; what it refuses, it refuses before the first event. */
   constructor(
@@ -69,6 +73,7 @@ export class ActionRunner {
     this.search = new SearchConnection(connections.settings);
     this.push = new PushProviders(this.senders, connections.settings);
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
+    this.tracing = connections.tracing ?? UNTRACED;
     this.prepareAll(observers);
   }
 
@@ -89,15 +94,9 @@ export class ActionRunner {
   }
 
   /** One try. Never rejects: broken plumbing is an `internal` outcome, logged with its stack, and tried again. */
-  async run(delivery: Delivery): Promise<Outcome> {
-    const { event, observer, action } = delivery;
-    try {
-      return await this.actionOf(delivery).run(delivery, idOf(delivery));
-    } catch (error) {
-      if (error instanceof TemplateRenderError) return failed('template', error.message);
-      this.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke');
-      return failed('internal', messageOf(error));
-    }
+  run(delivery: Delivery): Promise<Outcome> {
+    const id = idOf(delivery);
+    return this.tracing.attempt(delivery, id, (traced) => this.attempt(traced, id));
   }
 
   /** What a try would send, as `run` would. @throws TemplateRenderError */
@@ -112,6 +111,17 @@ export class ActionRunner {
     await Promise.all([this.nats?.close(), this.search.close(), this.senders.close(), this.push.close(), this.connections.once.close()]);
   }
 
+  private async attempt(delivery: Delivery, id: string): Promise<Outcome> {
+    const { event, observer, action } = delivery;
+    try {
+      return await this.actionOf(delivery).run(delivery, id);
+    } catch (error) {
+      if (error instanceof TemplateRenderError) return failed('template', error.message);
+      this.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke');
+      return failed('internal', messageOf(error));
+    }
+  }
+
   private preparedOf(observer: string, action: ActionDefinition): PreparedAction {
     const prepared = this.prepared.get(action);
     if (prepared === undefined) throw new Error(`action ${observer}/${action.name} was not prepared`);
@@ -121,7 +131,7 @@ export class ActionRunner {
   private prepare(action: ActionDefinition, observer: string): PreparedAction {
     switch (action.type) {
       case 'webhook':
-        return webhookAction(this.senders).prepare(action, observer);
+        return webhookAction(this.senders, this.tracing).prepare(action, observer);
       case 'slack':
         return slackAction(this.senders).prepare(action, observer);
       case 'database':

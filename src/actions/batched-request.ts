@@ -1,8 +1,8 @@
 import { batchId, type Delivery } from '../event/delivery';
 import { limitsOf, type EndpointLimits, type WebhookBatch } from '../event/definitions';
-import type { EntityEvent } from '../event/entity-event';
 import { envelopeText } from '../event/envelope';
 import { failed, type Outcome } from '../event/outcome';
+import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { Fill } from './fill';
@@ -10,6 +10,7 @@ import { splitUrl, type HttpRequest, type HttpSender } from './http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { RequestTemplate } from './templated-request';
 import { TEST_HEADER } from './test-header';
+import type { Tracing } from './tracing';
 
 /** Bytes of a body at most; a larger delivery goes alone. */
 export const LARGEST_BATCH = 1024 * 1024;
@@ -20,9 +21,8 @@ const MOST_REMEMBERED = 10_000;
 
 interface Item {
   readonly id: string;
-  readonly event: EntityEvent;
+  readonly delivery: Delivery;
   readonly body: Buffer;
-  readonly test: boolean;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -61,6 +61,7 @@ export class BatchedRequest implements PreparedAction {
     private readonly batch: WebhookBatch,
     private readonly source: string,
     private readonly sender: HttpSender,
+    private readonly tracing: Tracing,
   ) {
     const { endpoint, headers } = template;
     // Places are counted in deliveries.
@@ -72,11 +73,11 @@ export class BatchedRequest implements PreparedAction {
     sender.closing.addEventListener('abort', () => this.abandon());
   }
 
-  run({ event, test }: Delivery, id: string): Promise<Outcome> {
+  run(delivery: Delivery, id: string): Promise<Outcome> {
     if (this.sender.closing.aborted) return Promise.resolve(INTERRUPTED);
-    const body = this.bodyOf(new Fill(event));
+    const body = this.bodyOf(new Fill(delivery.event));
     return new Promise((resolve, reject) => {
-      const item = { id, event, body, test: test !== undefined, resolve, reject };
+      const item = { id, delivery, body, resolve, reject };
       if (this.alone.delete(id)) this.queue({ items: [item], bytes: body.length + 2, timer: null });
       else this.add(item);
       this.flush();
@@ -84,9 +85,9 @@ export class BatchedRequest implements PreparedAction {
   }
 
   /** As it goes when nothing gathers with it. */
-  render({ event, test }: Delivery, id: string): Rendering {
-    const fill = new Fill(event);
-    const item = { id, event, body: this.bodyOf(fill), test: test !== undefined };
+  render(delivery: Delivery, id: string): Rendering {
+    const fill = new Fill(delivery.event);
+    const item = { id, delivery, body: this.bodyOf(fill) };
     const request = this.request([item], item.body.length + 2);
     const note = `up to ${this.batch.max} deliveries go in one request; this is it alone, and its webhook-id that of the batch`;
     return renderingOf(httpContent(this.template.endpoint.url, request), fill, [note]);
@@ -141,19 +142,24 @@ export class BatchedRequest implements PreparedAction {
   };
 
   private async send({ items, bytes }: Batch): Promise<void> {
-    const outcome = await this.sender.send(this.request(items, bytes));
+    const request = this.request(items, bytes);
+    const deliveries = items.map(({ delivery }) => delivery);
+    const outcome = await this.tracing.request(deliveries, (trace) =>
+      this.sender.send({ ...request, headers: [...request.headers, ...traceHeaders(trace).flat()] }),
+    );
     const refused = items.length > 1 && !outcome.ok && outcome.error === 'http_status' && REFUSALS.has(outcome.status);
     if (refused) this.remember(items);
     for (const { resolve } of items) resolve(refused ? refusalOf(outcome, items.length) : outcome);
   }
 
-  private request(items: readonly Pick<Item, 'id' | 'event' | 'body' | 'test'>[], bytes: number): HttpRequest {
+  private request(items: readonly Pick<Item, 'id' | 'delivery' | 'body'>[], bytes: number): HttpRequest {
     const { method, sign } = this.template;
     const id = batchId(items.map((item) => item.id));
     const timestamp = Math.floor(Date.now() / 1_000);
     const headers = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-action', this.source];
-    const [{ event, test }] = items as [Item];
-    if (test) headers.push(...TEST_HEADER);
+    const [{ delivery }] = items as [Item];
+    const { event, test } = delivery;
+    if (test !== undefined) headers.push(...TEST_HEADER);
     // They hold no template: any event will do.
     for (const [name, value] of this.headers) headers.push(name, value.render(event).text);
     const body = Buffer.concat([OPEN, ...items.flatMap((item, i) => (i === 0 ? [item.body] : [COMMA, item.body])), CLOSE], bytes);

@@ -1,6 +1,6 @@
 import { isRetryable } from '../database/postgres';
 import { causeOf } from '../event/cause';
-import type { Delivery } from '../event/delivery';
+import { passedOn, type Delivery } from '../event/delivery';
 import type { DatabaseActionDefinition } from '../event/definitions';
 import { envelopeText } from '../event/envelope';
 import { messageOf } from '../event/errors';
@@ -38,6 +38,7 @@ class PreparedCall implements PreparedAction {
         text: this.text,
         values: [envelopeText(event)],
         cause: causeOf(delivery),
+        trace: passedOn(delivery),
         timeout: this.timeout,
       });
       if (result === 'stale') return failed('interrupted', 'another instance leads by now');

@@ -1,8 +1,9 @@
 import { DEFAULT_BREAKER, type PublishActionDefinition, type PublishTarget } from '../event/definitions';
 import { causeOf } from '../event/cause';
-import type { Delivery } from '../event/delivery';
+import { passedOn, type Delivery } from '../event/delivery';
 import { envelopeText, eventTypeName } from '../event/envelope';
 import type { Outcome } from '../event/outcome';
+import { traceHeaders } from '../event/trace-context';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
@@ -55,7 +56,7 @@ class PreparedMessage implements PreparedAction {
   private message(delivery: Delivery, id: string, fill: Fill): Message {
     const mark = delivery.test === undefined ? [] : [TEST_HEADER];
     const own = this.headers.map(([name, value]) => [name, fill.text(value)] as const);
-    const headers = [['observers-cause', causeOf(delivery)] as const, ...mark, ...own];
+    const headers = [['observers-cause', causeOf(delivery)] as const, ...traceHeaders(passedOn(delivery)), ...mark, ...own];
     const body = this.body === null ? envelopeText(delivery.event) : fill.text(this.body);
     return { id, subject: fill.text(this.subject), headers, body };
   }
@@ -94,7 +95,7 @@ class PreparedEntry implements PreparedAction {
     const stream = fill.text(this.stream);
     const body = this.body === null ? envelopeText(event) : fill.text(this.body);
     const mark = test === undefined ? [] : [TEST_HEADER];
-    const fields: readonly Header[] = [['id', id], ['type', eventTypeName(event)], ['cause', causeOf(delivery)], ...mark, ['body', body]]; // prettier-ignore
+    const fields: readonly Header[] = [['id', id], ['type', eventTypeName(event)], ['cause', causeOf(delivery)], ...traceHeaders(passedOn(delivery)), ...mark, ['body', body]]; // prettier-ignore
     return { stream, fields };
   }
 }

@@ -1,7 +1,8 @@
 import type { EndpointDefinition, SmsActionDefinition } from '../event/definitions';
 import { DEFAULT_BREAKER } from '../event/definitions';
-import type { Delivery } from '../event/delivery';
+import { passedOn, type Delivery } from '../event/delivery';
 import type { Failed, Outcome } from '../event/outcome';
+import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
@@ -107,11 +108,12 @@ class PreparedSms implements PreparedAction {
     return renderingOf(httpContent(this.account.endpoint, this.request(delivery, fill), WITHHELD), fill);
   }
 
-  private request({ test }: Delivery, fill: Fill): HttpRequest {
+  private request(delivery: Delivery, fill: Fill): HttpRequest {
     const body = Buffer.from(this.form(fill).toString());
     const { authorization, endpoint } = this.account;
     const headers = ['authorization', authorization, 'content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
-    if (test !== undefined) headers.push(...TEST_HEADER);
+    headers.push(...traceHeaders(passedOn(delivery)).flat());
+    if (delivery.test !== undefined) headers.push(...TEST_HEADER);
     return { path: splitUrl(endpoint)[1], method: 'POST', headers, body };
   }
 

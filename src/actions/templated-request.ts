@@ -1,8 +1,9 @@
 import type { EndpointDefinition, EndpointLimits, WebhookActionDefinition } from '../event/definitions';
 import { causeOf } from '../event/cause';
-import type { Delivery } from '../event/delivery';
+import { passedOn, type Delivery } from '../event/delivery';
 import { envelopeText } from '../event/envelope';
 import type { Outcome } from '../event/outcome';
+import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { Fill } from './fill';
@@ -58,11 +59,9 @@ export class TemplatedRequest implements PreparedAction {
     const path = fill.text(this.path);
     const body = method === 'GET' ? null : Buffer.from(template === null ? envelopeText(event) : fill.text(template));
     if (sign !== null) headers.push('webhook-signature', sign(id, timestamp, body ?? NOTHING));
-    if (event.traceparent !== null && TRACEPARENT.test(event.traceparent)) headers.push('traceparent', event.traceparent);
+    headers.push(...traceHeaders(passedOn(delivery)).flat());
     return { path, method, headers, body };
   }
 }
 
 const NOTHING = Buffer.alloc(0);
-// An application may have stored anything; only what is a traceparent goes into a header.
-const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;

@@ -6,9 +6,10 @@ import { BatchedRequest } from './batched-request';
 import type { HttpSenders } from './http-sender';
 import { signer } from './signature';
 import { TemplatedRequest } from './templated-request';
+import type { Tracing } from './tracing';
 
 /** Sends the envelope, or a body of the observer's own, to an HTTP endpoint, signed as Standard Webhooks says; one by one, or in batches. */
-export function webhookAction(senders: HttpSenders): ActionHandler<WebhookActionDefinition> {
+export function webhookAction(senders: HttpSenders, tracing: Tracing): ActionHandler<WebhookActionDefinition> {
   return {
     type: 'webhook',
     prepare(definition, observer) {
@@ -21,7 +22,9 @@ export function webhookAction(senders: HttpSenders): ActionHandler<WebhookAction
         sign: endpoint.signingSecrets.length > 0 ? signer(endpoint.signingSecrets) : null,
       };
       const sender = senders.for(endpoint);
-      return batch === null ? new TemplatedRequest(request, sender) : new BatchedRequest(request, batch, `${observer}/${name}`, sender);
+      return batch === null
+        ? new TemplatedRequest(request, sender)
+        : new BatchedRequest(request, batch, `${observer}/${name}`, sender, tracing);
     },
   };
 }

@@ -10,6 +10,8 @@ export interface GlobalOptions {
   readonly config?: string;
   readonly format?: 'text' | 'json';
   readonly verbose?: boolean;
+  /** Of `start`. */
+  readonly logLevel?: string;
 }
 
 /** What every command has: the options that all take. A command loads the modules it needs when it runs: it must start in a moment. */
@@ -64,9 +66,13 @@ export abstract class CommandGroup extends CommandRunner {
   }
 }
 
+/** Flags that stand for a setting. The table itself is loaded by whoever needs it. */
+const SETTING_OF = { logLevel: 'OBSERVERS_LOG_LEVEL' } as const;
+
 /** What settings and observers file are loaded from. */
-export function loadInputOf({ config }: GlobalOptions): LoadInput {
-  return { env: process.env, ...(config === undefined ? {} : { configFile: config }) };
+export function loadInputOf({ config, logLevel }: GlobalOptions): LoadInput {
+  const flags = logLevel === undefined ? {} : { flags: { [SETTING_OF.logLevel]: logLevel } };
+  return { env: process.env, ...flags, ...(config === undefined ? {} : { configFile: config }) };
 }
 
 /** Settings and observers file, for commands that need both. @throws ConfigurationError with every problem at once */

@@ -30,10 +30,15 @@ export class StartCommand extends ObserversCommand {
     return true;
   }
 
+  @Option({ flags: '--log-level <level>', description: 'what is logged: trace, debug, info, warn, error, silent; stronger than OBSERVERS_LOG_LEVEL' }) // prettier-ignore
+  parseLogLevel(value: string): string {
+    return value;
+  }
+
   async run(_args: string[], flags: StartFlags): Promise<void> {
     if (flags.demo) {
       const { runDemo } = await import('../demo/demo');
-      await runDemo(process.env);
+      await runDemo(flags.logLevel === undefined ? process.env : { ...process.env, OBSERVERS_LOG_LEVEL: flags.logLevel });
       return;
     }
     const { runUntilSignal } = await import('./run-until-signal');

@@ -12,6 +12,8 @@ export interface LoadInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** From `--config`; stronger than OBSERVERS_CONFIG. */
   readonly configFile?: string;
+  /** Settings from the command line, by variable; stronger than the environment. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** The action types of the modules of `modulesOf`. */
   readonly custom?: CustomActionTypes;
 }
@@ -74,10 +76,10 @@ export function loadForDryRun(input: LoadInput): LoadedConfiguration {
   return load(input, true);
 }
 
-function load({ env, configFile, custom = NO_TYPES }: LoadInput, loosely: boolean): LoadedConfiguration {
+function load({ env, configFile, flags = {}, custom = NO_TYPES }: LoadInput, loosely: boolean): LoadedConfiguration {
   const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
-  const { settings, origins, problems } = resolveSettings({ env, fromFile: settingsIn(source) });
+  const { settings, origins, problems } = resolveSettings({ flags, env, fromFile: settingsIn(source) });
   const { definition, warnings } = linkWhole(source, settings, problems, custom, loosely);
   const observersOf = (text: string): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
@@ -110,10 +112,10 @@ function linkWhole(
  *
  * @throws ConfigurationError
  */
-export function loadSettings({ env, configFile }: LoadInput): Settings {
+export function loadSettings({ env, configFile, flags = {} }: LoadInput): Settings {
   const { path, origin } = configPath({ env, configFile });
   const source = origin !== 'default' || existsSync(path) ? ConfigSource.read(path, env) : null;
-  const { settings, problems } = resolveSettings({ env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
+  const { settings, problems } = resolveSettings({ flags, env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
   const unresolved = source?.unresolved.filter((problem) => problem.path.startsWith('settings.')) ?? [];
   const all = [...unresolved, ...problems.filter((problem) => source?.isUnresolved(problem) !== true)];
   if (all.length > 0) throw new ConfigurationError(all);
@@ -153,10 +155,10 @@ export function readObserversText({ env, configFile }: LoadInput): { readonly pa
  *
  * @throws ConfigurationError when there is no such file, or it is not YAML
  */
-export function modulesOf({ env, configFile }: LoadInput): readonly string[] {
+export function modulesOf({ env, configFile, flags = {} }: LoadInput): readonly string[] {
   const { path, origin } = configPath({ env, configFile });
   const source = origin !== 'default' || existsSync(path) ? ConfigSource.read(path, env) : null;
-  const { settings } = resolveSettings({ env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
+  const { settings } = resolveSettings({ flags, env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
   return settings.modules ?? [];
 }
 

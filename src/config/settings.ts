@@ -15,6 +15,20 @@ import {
   vapidPrivateKey,
   vapidSubject,
 } from './settings/connections';
+import {
+  otelResourceAttributes,
+  otelSdkDisabled,
+  otelServiceName,
+  otelTracesExporter,
+  otelTracesSampler,
+  otelTracesSamplerArg,
+  otlpEndpoint,
+  otlpHeaders,
+  otlpProtocol,
+  otlpTracesEndpoint,
+  otlpTracesHeaders,
+  otlpTracesProtocol,
+} from './settings/telemetry';
 import { duration, flag, oneOf, size, text, whole, type Setting } from './settings/kinds';
 
 const modules: Setting<readonly string[] | null> = {
@@ -113,6 +127,18 @@ export const SETTINGS = {
   watch: flag('OBSERVERS_WATCH', false, 'reload the observers file when it changes; without it at SIGHUP and POST /reload'),
   logLevel: oneOf('OBSERVERS_LOG_LEVEL', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'what is logged'),
   logFormat: oneOf('OBSERVERS_LOG_FORMAT', 'auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines otherwise'),
+  otlpEndpoint,
+  otlpTracesEndpoint,
+  otlpHeaders,
+  otlpTracesHeaders,
+  otlpProtocol,
+  otlpTracesProtocol,
+  otelServiceName,
+  otelResourceAttributes,
+  otelTracesSampler,
+  otelTracesSamplerArg,
+  otelTracesExporter,
+  otelSdkDisabled,
 } as const satisfies Record<string, Setting<unknown>>;
 
 type Table = typeof SETTINGS;

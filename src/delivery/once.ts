@@ -1,6 +1,7 @@
 import { escapeLiteral, type Pool, type PoolClient } from 'pg';
 import { createPool, destroySocket } from '../database/postgres';
 import type { Cause } from '../event/cause';
+import type { TraceContext } from '../event/trace-context';
 import type { Fence } from './ledger.sql';
 import type { DeliveryKey } from './records';
 
@@ -17,6 +18,8 @@ export interface Call extends DeliveryKey {
   readonly values: readonly unknown[];
   /** What the changes that it makes are put down to. */
   readonly cause: Cause;
+  /** What the changes that it makes carry on. */
+  readonly trace: TraceContext | null;
   /** Milliseconds. */
   readonly timeout: number;
   readonly configVersion: number;
@@ -96,10 +99,10 @@ export class OnceStore {
   }
 
   private async transaction(client: PoolClient, call: Call): Promise<'done' | 'already' | 'stale'> {
-    const { id, changeNumber, observer, action, attempt, text, values, cause, timeout } = call;
+    const { id, changeNumber, observer, action, attempt, text, values, timeout } = call;
     const startedAt = performance.now();
     const patience = { query_timeout: timeout + ANSWER_MARGIN };
-    await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; set local observers.cause = ${escapeLiteral(cause)}`);
+    await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(call)}`);
     await client.query({ text: LOCK, values: [id], ...patience });
     const { rowCount: found } = await client.query(FOUND, [changeNumber, observer, action]);
     if (found === 1) {
@@ -114,4 +117,11 @@ export class OnceStore {
     await client.query(fenced ? 'commit' : 'rollback');
     return fenced ? 'done' : 'stale';
   }
+}
+
+/** Statements that tell the capture of what the call writes where it comes from. */
+export function originOf({ cause, trace }: Pick<Call, 'cause' | 'trace'>): string {
+  const set = (name: string, value: string): string => `set local observers.${name} = ${escapeLiteral(value)}`;
+  const traced = trace === null ? [] : [set('traceparent', trace.traceparent), set('tracestate', trace.tracestate ?? '')];
+  return [set('cause', cause), ...traced].join('; ');
 }

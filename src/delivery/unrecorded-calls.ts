@@ -1,6 +1,6 @@
-import { escapeLiteral, type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { createPool } from '../database/postgres';
-import type { Call, OnceCalls } from './once';
+import { originOf, type Call, type OnceCalls } from './once';
 
 /** Calls of database actions that are committed and leave no record: for a test that a person makes. */
 export class UnrecordedCalls implements OnceCalls {
@@ -11,11 +11,11 @@ export class UnrecordedCalls implements OnceCalls {
   constructor(private readonly urlOf: () => Promise<string>) {}
 
   /** @throws what the statement or the database failed with; nothing was done then */
-  async run({ text, values, cause, timeout }: Pick<Call, 'text' | 'values' | 'cause' | 'timeout'>): Promise<'done'> {
+  async run({ text, values, timeout, ...origin }: Pick<Call, 'text' | 'values' | 'cause' | 'trace' | 'timeout'>): Promise<'done'> {
     this.pool ??= createPool(await this.urlOf(), 1);
     const client = await this.pool.connect();
     try {
-      await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; set local observers.cause = ${escapeLiteral(cause)}`);
+      await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(origin)}`);
       await client.query(text, [...values]);
       await client.query('commit');
       client.release();

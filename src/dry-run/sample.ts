@@ -93,6 +93,7 @@ function eventOf({ id, entity, key, kind, data, before = null, changed, tenant, 
     changed: changed ?? (kind === 'update' ? changedBetween(before, after) : null),
     timestamp: timestamp ?? new Date().toISOString(),
     traceparent: null,
+    tracestate: null,
     cause: cause ?? null,
     lookups: null,
   };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ActionDefinition, ObserverDefinition } from './definitions';
 import type { EntityEvent } from './entity-event';
+import type { TraceContext } from './trace-context';
 
 /** Event × observer × action, before anybody tries it. */
 export interface PlannedDelivery {
@@ -17,6 +18,8 @@ export interface Delivery extends PlannedDelivery {
   readonly configVersion: number;
   /** Of a test that a person makes: its own delivery id, so that it is never taken for the real one. Receivers are told. */
   readonly test?: string;
+  /** Of the span of the try that is under way, where traces are made. */
+  readonly trace?: TraceContext;
 }
 
 // UUIDv5 namespace of delivery ids: a random UUID of our own, fixed for ever, for ids must be the same on every restart and replica.
@@ -51,4 +54,10 @@ const VARIANTS = '89ab';
 /** Per entity and action, so that a slow action of one observer does not hold up the others'. */
 export function laneOf({ event, observer, action }: PlannedDelivery): string {
   return `${event.entityType}\n${event.entityKey}\n${observer.name}\n${action.name}`;
+}
+
+/** What a delivery passes on: the context of its own span, or, where there is none, that of the writing application. */
+export function passedOn({ trace, event }: Delivery): TraceContext | null {
+  if (trace !== undefined) return trace;
+  return event.traceparent === null ? null : { traceparent: event.traceparent, tracestate: event.tracestate };
 }

@@ -24,8 +24,9 @@ export interface EntityEvent {
   readonly changed: readonly string[] | null;
   /** When the change was written, RFC 3339 in UTC with microseconds. */
   readonly timestamp: string;
-  /** W3C trace context of the writing application, when it stored one. */
+  /** W3C trace context of the writing application, when it stored one that is valid. */
   readonly traceparent: string | null;
+  readonly tracestate: string | null;
   /** The deliveries that led to the change; null when an application made it of its own accord. */
   readonly cause: string | null;
   /** What the look-ups of an observer have found, by their names; null where there are none, or not yet. */

@@ -26,7 +26,7 @@ export function renderedJson<R>(explained: EventExplanation, renderings: Readonl
 
 /** The event alone. */
 export function eventJson(event: EntityEvent): EventJson {
-  const { id, entityType, entityKey, kind, tenant, timestamp, changed, traceparent, cause, data, before } = event;
+  const { id, entityType, entityKey, kind, tenant, timestamp, changed, traceparent, tracestate, cause, data, before } = event;
   return {
     id,
     entityType,
@@ -36,6 +36,7 @@ export function eventJson(event: EntityEvent): EventJson {
     timestamp,
     changed,
     traceparent,
+    tracestate,
     cause,
     data: data === null ? null : data.value,
     before: before === null ? null : before.value,

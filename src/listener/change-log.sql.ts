@@ -14,6 +14,7 @@ export type ChangeRow = readonly [
   tenant: string | null,
   timestamp: string,
   traceparent: string | null,
+  tracestate: string | null,
   cause: string | null,
   captureError: string | null,
   /** Of the images, when they are too large to be read. */
@@ -24,7 +25,7 @@ export type ChangeRow = readonly [
   target?: Snapshot,
   floor?: string,
 ];
-const [BEYOND, TARGET, FLOOR_NUMBER] = [14, 15, 16];
+const [BEYOND, TARGET, FLOOR_NUMBER] = [15, 16, 17];
 
 export interface Page {
   readonly rows: readonly ChangeRow[];
@@ -59,7 +60,8 @@ const IMAGES = `
 const OUTPUT = `
   p.pk_entity_change_log, p.id, p.object_type, p.object_key, p.modification_type,
   case when readable and within then p.object_data::text end, case when readable and within then p.object_data_before::text end,
-  to_json(p.updated_fields)::text, p.tenant_id, p.created_at at time zone 'UTC', p.trace_context ->> 'traceparent', p.trace_context ->> 'cause',
+  to_json(p.updated_fields)::text, p.tenant_id, p.created_at at time zone 'UTC',
+  p.trace_context ->> 'traceparent', p.trace_context ->> 'tracestate', p.trace_context ->> 'cause',
   p.extra_metadata ->> 'capture_error', case when not readable then bytes end, case when not within then 'beyond' end`;
 
 const SIZED = `

@@ -1,6 +1,7 @@
 import { parseCause } from '../event/cause';
 import type { EntityEvent, EventKind } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
+import { parseTraceContext } from '../event/trace-context';
 import type { ChangeRow } from './change-log.sql';
 
 /** Why a change cannot be made an event. */
@@ -24,7 +25,8 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
 
 /** One row of the change log to an event. Total: what cannot be an event is quarantined with the reason. */
 export function decode(row: ChangeRow, maxBytes: number): Decoded {
-  const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, cause, captureError, bytes] = row;
+  const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, tracestate, cause, captureError, bytes] =
+    row;
   const changeNumber = Number(number);
   const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
 
@@ -36,6 +38,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
   if (bytes !== null) {
     return quarantined('too_large', `the row has ${bytes} bytes of JSON, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
   }
+  const trace = parseTraceContext(traceparent, tracestate);
   const after = data ?? (kind === 'delete' ? before : null);
   return {
     is: 'event',
@@ -50,7 +53,8 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       before: before === null || kind === 'insert' ? null : new JsonDocument(before),
       changed: changed === null ? null : (JSON.parse(changed) as string[]),
       timestamp: `${timestamp.replace(' ', 'T')}Z`,
-      traceparent,
+      traceparent: trace?.traceparent ?? null,
+      tracestate: trace?.tracestate ?? null,
       cause: parseCause(cause),
       lookups: null,
     },

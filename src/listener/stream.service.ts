@@ -18,7 +18,7 @@ export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
 export interface StreamDependencies extends Pick<
   TermDependencies,
-  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'configuration' | 'observersOf' | 'custom' | 'listeners' | 'sideJobs'
+  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'configuration' | 'observersOf' | 'custom' | 'tracing' | 'listeners' | 'sideJobs'
 > {
   readonly version: string;
   /** `host:port` of this instance's probes. */

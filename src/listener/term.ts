@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { ActionRunner } from '../actions/action-runner';
 import type { CustomActions } from '../actions/custom/custom-actions';
+import type { Tracing } from '../actions/tracing';
 import { loadCheckpoint } from '../checkpoint/checkpoint.sql';
 import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
@@ -60,6 +61,7 @@ export interface TermDependencies {
   /** The observers of an older version's text. */
   readonly observersOf: (text: string) => readonly ObserverDefinition[];
   readonly custom: CustomActions;
+  readonly tracing: Tracing;
   readonly holder: string;
   readonly listen: ListenConnection;
   readonly listeners: readonly PipelineListener[];
@@ -123,12 +125,12 @@ export class Term {
     inherited: Inherited & { readonly gone: GoneEndpoints },
     upkeep: Upkeep,
   ): Term {
-    const { url, pool, clock, logger, settings, configuration, custom, holder, listen } = deps;
+    const { url, pool, clock, logger, settings, configuration, custom, tracing, holder, listen } = deps;
     const { observers, alerts, version } = configuration;
     const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval, maxHops } = settings;
     const current = new CurrentConfiguration(new Matcher(observers), version);
     const fence = { stream, epoch: lease.epoch, holder };
-    const runner = new ActionRunner(observers, logger, { settings, custom, once: new OnceStore(url, fence) });
+    const runner = new ActionRunner(observers, logger, { settings, custom, tracing, once: new OnceStore(url, fence) });
     const progress = new Progress();
     const listener = together([...deps.listeners, { event: deps.onFinished }, { event: () => reader.freed() }]);
     const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, listener });

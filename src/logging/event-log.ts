@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../event/clock';
+import { traceIdOf } from '../event/trace-context';
 import type { EventRun } from '../pipeline/event-run';
 import type { PipelineListener } from '../pipeline/pipeline-listener';
 
@@ -20,6 +21,7 @@ export function eventLog(logger: Logger, clock: Clock): PipelineListener {
         key: event.entityKey,
         kind: event.kind,
         tenant: event.tenant,
+        trace_id: traceIdOf(event),
         matched,
         not_matched: notMatched,
         deliveries: outcomes,

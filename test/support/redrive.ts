@@ -10,6 +10,8 @@ export interface Program {
   run(args: readonly string[]): Promise<Result>;
   json<T>(args: readonly string[]): Promise<T>;
   launch(args: readonly string[], more?: Readonly<Record<string, string>>): Running;
+  /** Runs a script with one argument and the observers file, in the same surroundings. */
+  script(text: string, argument: string, more?: Readonly<Record<string, string>>): Promise<Result>;
   /** Writes another observers file. */
   write(file: string): void;
   remove(): void;
@@ -28,6 +30,8 @@ export function programOn(database: TestDatabase, file: string, env: Readonly<Re
       return JSON.parse(out) as never;
     },
     launch: (args, more = {}) => launch(process.execPath, [MAIN, ...args], { ...options, env: { ...options.env, ...more } }),
+    script: (text, argument, more = {}) =>
+      run(process.execPath, ['-e', text, argument, join(folder, 'observers.yaml')], { ...options, env: { ...options.env, ...more } }),
     write,
     remove: () => rmSync(folder, { recursive: true }),
   };

@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino';
 import type { Pool } from 'pg';
 import { NO_CUSTOM_ACTIONS, type CustomActions } from '../../src/actions/custom/custom-actions';
+import { UNTRACED, type Tracing } from '../../src/actions/tracing';
 import { SETTINGS, type Settings } from '../../src/config/settings';
 import type { Setting } from '../../src/config/settings/kinds';
 import { createPool } from '../../src/database/postgres';
@@ -76,6 +77,7 @@ export interface StreamOptions {
   readonly logger?: Logger;
   readonly alerts?: EndpointDefinition;
   readonly custom?: CustomActions;
+  readonly tracing?: Tracing;
   readonly onFatal?: (error: unknown) => void;
 }
 
@@ -91,6 +93,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     configuration: { observers, alerts: options.alerts ?? null, version: 1 },
     observersOf: () => observers,
     custom: options.custom ?? NO_CUSTOM_ACTIONS,
+    tracing: options.tracing ?? UNTRACED,
     version: 'test',
     address: () => null,
     listeners: options.listeners ?? [],

@@ -2,6 +2,7 @@ import { Injectable, SetMetadata } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { EntityEvent } from '../../event/entity-event';
 import type { Outcome } from '../../event/outcome';
+import type { TraceContext } from '../../event/trace-context';
 import type { Template, TemplateTarget } from '../../matching/template/template';
 
 /** What zod, valibot and arktype schemas have in common: the part of Standard Schema v1 that is needed here. */
@@ -32,6 +33,8 @@ export interface CustomDelivery {
   readonly cause: string;
   /** Whether a person sends it as a test: tell the receiver, where it can be told. */
   readonly test: boolean;
+  /** W3C trace context to pass on: of this try's span, or, where no traces are made, of the writing application; null when it stored none. */
+  readonly trace: TraceContext | null;
 }
 
 export interface CustomActionTools {

@@ -1,7 +1,7 @@
 import pino, { type Logger } from 'pino';
 import type { CustomActionDefinition } from '../../event/definitions';
 import { causeOf } from '../../event/cause';
-import type { Delivery } from '../../event/delivery';
+import { passedOn, type Delivery } from '../../event/delivery';
 import { envelopeText } from '../../event/envelope';
 import { messageOf } from '../../event/errors';
 import { failed, type Outcome } from '../../event/outcome';
@@ -140,6 +140,7 @@ function given(delivery: Delivery, id: string): CustomDelivery {
     attempt,
     cause: causeOf(delivery),
     test: test !== undefined,
+    trace: passedOn(delivery),
   };
 }
 

@@ -32,6 +32,7 @@ export function sampleDelivery({ entity = 'Order', key = '1', kind = 'insert', .
     changed: sample.changed ?? null,
     timestamp: '2026-01-01T00:00:00.000000Z',
     traceparent: null,
+    tracestate: null,
     cause: null,
     lookups: null,
   };
@@ -46,6 +47,7 @@ export function sampleDelivery({ entity = 'Order', key = '1', kind = 'insert', .
     attempt: sample.attempt ?? 1,
     cause: `${observer}/${action}`,
     test: false,
+    trace: null,
   };
 }
 

@@ -1,7 +1,8 @@
 import type { FcmCredentials } from '../../config/fcm-credentials';
 import { DEFAULT_BREAKER, type EndpointDefinition, type FcmPushDefinition } from '../../event/definitions';
-import type { Delivery } from '../../event/delivery';
+import { passedOn, type Delivery } from '../../event/delivery';
 import type { Failed, Outcome } from '../../event/outcome';
+import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import { Fill } from '../fill';
@@ -97,9 +98,10 @@ class PreparedFcm implements PreparedAction {
     return renderingOf(httpContent(this.url, request, { authorization: '(a token of the service account, fetched when sent)' }), fill);
   }
 
-  private request({ test }: Delivery, fill: Fill): HttpRequest {
+  private request(delivery: Delivery, fill: Fill): HttpRequest {
     if (this.target.render(fill.event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
-    const headers = ['content-type', 'application/json', ...(test === undefined ? [] : TEST_HEADER)];
+    const headers = ['content-type', 'application/json', ...traceHeaders(passedOn(delivery)).flat()];
+    if (delivery.test !== undefined) headers.push(...TEST_HEADER);
     return { path: this.path, method: 'POST', headers, body: Buffer.from(fill.text(this.body)) };
   }
 

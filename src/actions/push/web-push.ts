@@ -2,9 +2,10 @@ import { createECDH } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { generateRequestDetails, type PushSubscription, type RequestDetails } from 'web-push';
 import { DEFAULT_BREAKER, type EndpointDefinition, type WebPushDefinition } from '../../event/definitions';
-import type { Delivery } from '../../event/delivery';
+import { passedOn, type Delivery } from '../../event/delivery';
 import { messageOf } from '../../event/errors';
 import type { Failed, Outcome } from '../../event/outcome';
+import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import { Fill } from '../fill';
@@ -76,12 +77,15 @@ class PreparedWebPush implements PreparedAction {
   }
 
   run(delivery: Delivery): Promise<Outcome> {
-    return this.send(this.encrypted(this.message(new Fill(delivery.event))), delivery.test !== undefined);
+    return this.send(this.encrypted(this.message(new Fill(delivery.event))), [
+      ...traceHeaders(passedOn(delivery)).flat(),
+      ...(delivery.test === undefined ? [] : TEST_HEADER),
+    ]);
   }
 
   /** The message as the browser will read it: encrypted it is another one each time. */
-  render({ event, test }: Delivery): Rendering {
-    const fill = new Fill(event);
+  render(delivery: Delivery): Rendering {
+    const fill = new Fill(delivery.event);
     const { subscription, body } = this.message(fill);
     const { urgency, ttl } = this.options;
     const headers: Header[] = [
@@ -90,7 +94,8 @@ class PreparedWebPush implements PreparedAction {
       ['content-encoding', 'aes128gcm'],
       ['content-type', 'application/octet-stream'],
       ['authorization', '(signed with OBSERVERS_VAPID_PRIVATE_KEY when sent)'],
-      ...(test === undefined ? [] : [TEST_HEADER]),
+      ...traceHeaders(passedOn(delivery)),
+      ...(delivery.test === undefined ? [] : [TEST_HEADER]),
     ];
     const content = { type: 'http', method: 'POST', url: subscription.endpoint, headers, body } as const;
     return renderingOf(content, fill, ['the body is encrypted for the browser when it is sent']);
@@ -123,10 +128,10 @@ class PreparedWebPush implements PreparedAction {
     }
   }
 
-  private async send({ endpoint, headers, body }: RequestDetails, test: boolean): Promise<Outcome> {
+  private async send({ endpoint, headers, body }: RequestDetails, more: readonly string[]): Promise<Outcome> {
     const { origin, pathname, search } = new URL(endpoint);
     const list = Object.entries(headers).filter(([name]) => name !== 'Content-Length').flatMap(([name, value]) => [name.toLowerCase(), String(value)]); // prettier-ignore
-    if (test) list.push(...TEST_HEADER);
+    list.push(...more);
     const outcome = await this.senderFor(origin).send({ path: pathname + search, method: 'POST', headers: list, body });
     return outcome.ok ? outcome : explained(outcome);
   }

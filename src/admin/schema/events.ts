@@ -79,6 +79,7 @@ export const EVENT: z.ZodType<EventExplanationJson> = named(
         timestamp: time,
         changed: z.array(z.string()).nullable(),
         traceparent: z.string().nullable(),
+        tracestate: z.string().nullable(),
         cause: z.string().nullable(),
         data: z.unknown(),
         before: z.unknown(),

@@ -8,26 +8,31 @@ export type Origin = 'flag' | 'environment' | 'file' | 'default';
 export type Origins = { readonly [K in SettingName]: Origin };
 
 export interface SettingsInput {
+  /** From the command line, by variable. */
+  readonly flags: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By key of the file, with the place for messages. */
   readonly fromFile: ReadonlyMap<string, { readonly value: string; readonly problem: (message: string) => Problem }>;
 }
 
-/** environment > file > default. Problems are collected, not thrown. */
-export function resolveSettings({ env, fromFile }: SettingsInput): { settings: Settings; origins: Origins; problems: Problem[] } {
+/** flag > environment > file > default. Problems are collected, not thrown. */
+export function resolveSettings({ flags, env, fromFile }: SettingsInput): { settings: Settings; origins: Origins; problems: Problem[] } {
   const problems: Problem[] = unknownVariables(env);
   const settings: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
   for (const [name, entry] of Object.entries(SETTINGS)) {
     const setting: Setting<unknown> = entry;
+    const fromFlag = flags[setting.variable];
     const fromEnvironment = env[setting.variable];
     const inFile = fromFile.get(fileKey(setting.variable));
     const [origin, written] =
-      fromEnvironment !== undefined && fromEnvironment !== ''
-        ? (['environment', fromEnvironment] as const)
-        : inFile !== undefined
-          ? (['file', inFile.value] as const)
-          : (['default', setting.default] as const);
+      fromFlag !== undefined
+        ? (['flag', fromFlag] as const)
+        : fromEnvironment !== undefined && fromEnvironment !== ''
+          ? (['environment', fromEnvironment] as const)
+          : inFile !== undefined
+            ? (['file', inFile.value] as const)
+            : (['default', setting.default] as const);
     origins[name] = origin;
     const parsed = written === null ? { value: null } : setting.parse(written);
     if ('value' in parsed) {
@@ -38,7 +43,7 @@ export function resolveSettings({ env, fromFile }: SettingsInput): { settings: S
     problems.push(
       origin === 'file' && inFile !== undefined
         ? inFile.problem(message)
-        : { file: 'environment', line: 0, column: 0, path: setting.variable, message },
+        : { file: origin === 'flag' ? 'command line' : 'environment', line: 0, column: 0, path: setting.variable, message },
     );
   }
   return { settings: settings as Settings, origins: origins as Origins, problems };

@@ -72,8 +72,8 @@ ${branch('DELETE', sql.delete)}
   elsif coalesce(current_setting('observers.truncating', true), '') <> statement_timestamp()::text then
     -- TRUNCATE of a partitioned table fires on each partition too, the table first: one change is recorded.
     perform set_config('observers.truncating', statement_timestamp()::text, true);
-    insert into core.tb_entity_change_log (object_type, modification_type, extra_metadata)
-    values (${literal(capture.entity)}, 'CUSTOM', jsonb_build_object('truncate', true, 'table', tg_relid::regclass::text));
+    insert into core.tb_entity_change_log (object_type, modification_type, trace_context, extra_metadata)
+    values (${literal(capture.entity)}, 'CUSTOM', ${TRACE}, jsonb_build_object('truncate', true, 'table', tg_relid::regclass::text));
   end if;
   return null;
 end $capture$`;
@@ -138,7 +138,8 @@ interface Statements {
 }
 
 const TRACE = `case when current_setting('observers.traceparent', true) <> '' or current_setting('observers.cause', true) <> ''
-  then jsonb_build_object('traceparent', current_setting('observers.traceparent', true), 'cause', current_setting('observers.cause', true)) end`;
+  then jsonb_build_object('traceparent', current_setting('observers.traceparent', true), 'tracestate', current_setting('observers.tracestate', true),
+    'cause', current_setting('observers.cause', true)) end`;
 const FAILURE = "jsonb_build_object('capture_error', left(failure, 1000))";
 
 function statements(capture: CaptureDefinition, table: TableInfo): Statements {

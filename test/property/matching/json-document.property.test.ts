@@ -82,6 +82,7 @@ describe('the envelope', () => {
       before: fc.option(document),
       changed: fc.option(fc.array(anyText, { maxLength: 4 })),
       traceparent: fc.constant(null),
+      tracestate: fc.constant(null),
       cause: fc.constant(null),
       lookups: fc.constant(null),
       timestamp: fc.constant('2026-01-31T10:00:00.123456Z'),

@@ -40,6 +40,7 @@ const entityEvent = fc
     changed: null,
     timestamp: '2026-01-31T10:00:00.000000Z',
     traceparent: null,
+    tracestate: null,
     cause: null,
     lookups: null,
   }));

@@ -183,6 +183,7 @@ export function entityEventOf(model: ModelEvent): EntityEvent {
     changed: model.changed,
     timestamp: '2026-01-31T10:00:00.000000Z',
     traceparent: null,
+    tracestate: null,
     cause: null,
     lookups: null,
   };

@@ -99,7 +99,7 @@ const explainedObserver = z.strictObject({
   why: text, condition: condition.nullable(), deliveries: z.array(explainedDelivery),
 }); // prettier-ignore
 const event = z.strictObject({
-  id: z.uuid(), entityType: text, entityKey: text, kind, tenant: maybe, timestamp: time, changed: z.array(text).nullable(), traceparent: maybe,
+  id: z.uuid(), entityType: text, entityKey: text, kind, tenant: maybe, timestamp: time, changed: z.array(text).nullable(), traceparent: maybe, tracestate: maybe,
   cause: maybe, data: z.json(), before: z.json(),
 }); // prettier-ignore
 const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({

@@ -44,7 +44,7 @@ test('every setting is read by a service that starts, delivers, and stops with a
 capture: [{ table: public.orders, entity: Order }]
 observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hook }] }]
 endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } }`,
-    { DATABASE_URL: database.url, OBSERVERS_PORT: '0' },
+    { DATABASE_URL: database.url, OBSERVERS_PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: `${receiver.url}/collector` },
   );
   const read = new Set<string>();
   const settings = new Proxy(configuration.settings, {
@@ -77,7 +77,7 @@ test.each(ALL)('%s stands in docs/configuration.md and in .env.example', (_name,
 });
 
 /** Settings that take any text; empty is unset. */
-const ANY_TEXT: readonly SettingName[] = ['dataDir', 'host', 'stream'];
+const ANY_TEXT: readonly SettingName[] = ['dataDir', 'host', 'stream', 'otelServiceName'];
 
 // Never the value, which may be a secret in the wrong place.
 test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told with its variable and what is accepted', (_name, { variable }) => {
@@ -87,7 +87,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told 
   } catch (error) {
     ({ message } = error as ConfigurationError);
   }
-  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of \\w+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false)`));
+  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0)`));
   expect(message).not.toContain('CANARY');
 }); // prettier-ignore
 

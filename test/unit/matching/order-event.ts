@@ -21,6 +21,7 @@ export function orderEvent(data: string | null, { before = null, ...parts }: Eve
     changed: null,
     timestamp: '2026-01-31T10:00:00.123456Z',
     traceparent: null,
+    tracestate: null,
     cause: null,
     lookups: null,
     ...parts,
