@@ -8,6 +8,7 @@ import type { RateLimit } from './event/definitions';
 import { StreamService } from './listener/stream.service';
 import { MetricsModule } from './metrics/metrics.module';
 import type { StreamMetrics } from './metrics/stream-metrics';
+import { Reloader } from './reloader';
 
 /** What the running service consists of. The lifecycle makes the parts, in its order; Nest serves them. */
 export interface ServiceParts {
@@ -17,12 +18,13 @@ export interface ServiceParts {
   readonly registry: Registry;
   readonly streamMetrics: StreamMetrics;
   readonly api: ApiContext;
+  readonly reloader: Reloader;
   readonly apiRate: RateLimit;
 }
 
 @Module({})
 export class AppModule {
-  static of({ pool, clock, stream, registry, streamMetrics, api, apiRate }: ServiceParts): DynamicModule {
+  static of({ pool, clock, stream, registry, streamMetrics, api, apiRate, reloader }: ServiceParts): DynamicModule {
     return {
       module: AppModule,
       global: true,
@@ -31,8 +33,9 @@ export class AppModule {
         { provide: Pool, useValue: pool },
         { provide: Clock, useValue: clock },
         { provide: StreamService, useValue: stream },
+        { provide: Reloader, useValue: reloader },
       ],
-      exports: [Pool, Clock, StreamService],
+      exports: [Pool, Clock, StreamService, Reloader],
     };
   }
 }

@@ -118,7 +118,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   const reloader = new Reloader({ ...options, url, pool, stream, version, loadedBy });
   const { stream: name, retention, maxEventSize } = settings;
   const api = new ApiContext({ pool: apiPool, configuration, configVersion: version, stream: name, retention, maxEventSize, logger });
-  const module = AppModule.of({ pool, clock, stream, registry, streamMetrics, api, apiRate: settings.apiRate });
+  const module = AppModule.of({ pool, clock, stream, registry, streamMetrics, api, reloader, apiRate: settings.apiRate });
   server = await listen(module, settings.host, settings.port, { logger, clock, tokens });
   stops.push(() => server.close());
   await stream.start(onFatal);

@@ -8,6 +8,8 @@ import { ApiContext } from './api/api-context';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EventsController } from './api/events.controller';
 import { ObserversController } from './api/observers.controller';
+import { ReloadController } from './api/reload.controller';
+import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
 import { HealthController } from './health.controller';
 import { isProbe } from './http/open-paths';
@@ -26,7 +28,15 @@ export class AdminModule {
           generateKey: (_context, address) => address,
         }),
       ],
-      controllers: [HealthController, StreamController, ObserversController, EventsController, DeadLettersController],
+      controllers: [
+        HealthController,
+        StreamController,
+        ReloadController,
+        ObserversController,
+        EventsController,
+        SearchController,
+        DeadLettersController,
+      ],
       providers: [
         { provide: ApiContext, useValue: api },
         { provide: APP_GUARD, useClass: ThrottlerGuard },

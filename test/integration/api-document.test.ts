@@ -96,8 +96,8 @@ test('the document is a valid OpenAPI document, and each route is in it with all
   await SwaggerParser.validate(structuredClone(document) as never);
   expect(operations().map(({ route }) => route).sort()).toEqual([
     'DELETE /dlq/{id}', 'GET /circuit-breakers', 'GET /dlq', 'GET /dlq/stats', 'GET /dlq/{id}', 'GET /events', 'GET /events/{id}', 'GET /health/live', 'GET /health/ready',
-    'GET /health/startup', 'GET /listeners', 'GET /metrics', 'GET /observers', 'GET /status', 'POST /circuit-breakers/{name}/reset', 'POST /dlq/retry-all', 'POST /dlq/{id}/retry',
-    'POST /events/{id}/replay', 'POST /observers/{name}/pause', 'POST /observers/{name}/resume',
+    'GET /health/startup', 'GET /listeners', 'GET /metrics', 'GET /observers', 'GET /search', 'GET /status', 'POST /circuit-breakers/{name}/reset', 'POST /dlq/retry-all', 'POST /dlq/{id}/retry',
+    'POST /events/{id}/replay', 'POST /observers/{name}/pause', 'POST /observers/{name}/resume', 'POST /reload',
   ]); // prettier-ignore
   for (const { route, method, operation } of operations()) {
     const open = /^GET \/(health|metrics)/.test(route);

@@ -1,14 +1,13 @@
-import type { Service } from '../../src/lifecycle';
 import { apiOf, type Api, type ApiAnswer } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters, fingerprint } from '../support/redrive';
-import { startTestService } from '../support/service';
+import { startTestService, type TestService } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
 
 let database: TestDatabase;
 let receiver: Receiver;
-let service: Service;
+let service: TestService;
 let api: Api;
 
 const UNKNOWN = '4b7a3c1e-0000-4000-8000-000000000001';
@@ -37,7 +36,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-async function start(): Promise<Service> {
+async function start(): Promise<TestService> {
   const env = { SECRET: 'CANARY-secret', REDIS_URL: 'redis://127.0.0.1:1' };
   const started = await startTestService(database.url, { file: FILE(receiver.url), env });
   await eventually(() => Promise.resolve(started.stream.state), (state) => state === 'leading' || state === 'standing by'); // prettier-ignore
@@ -258,3 +257,30 @@ test('a service that is stopped while a retry is waited for stops all the same',
   await waiting;
   service = await start();
 });
+
+test('a reload answers with what has changed; a wrong file with its places, and what runs goes on', async () => {
+  service.rewrite(`${FILE(receiver.url)}alert: {}\n`);
+  const wrong = await api('POST /reload');
+  expect(wrong).toEqual(problem('invalid-configuration', 422));
+  expect(wrong.body['violations']).toEqual([{ at: expect.stringMatching(/observers.yaml:\d+:1$/), message: expect.stringContaining('unknown key "alert"') }]); // prettier-ignore
+  service.rewrite(FILE(receiver.url).replace('name: all, entity: Order, when: "total > 10"', 'name: every, entity: Order'));
+  expect(await api('POST /reload')).toMatchObject({
+    status: 200,
+    body: { effective: 'now', added: ['every'], removed: ['all'], changed: [], notes: [] },
+  });
+  expect(((await api('GET /observers')).body['observers'] as { name: string }[]).map(({ name }) => name)).toEqual(['every', 'secret']);
+  await database.query('insert into orders values (1, 1)');
+  await receiver.waitFor(1);
+});
+
+test('events are found by words; every word must be somewhere, and what cannot be a question is refused', async () => {
+  await database.query("insert into orders values (1, 20, 'red shoes'), (2, 20, 'blue shoes')");
+  await receiver.waitFor(2);
+  expect(await api('GET /search?q=shoes%20RED')).toMatchObject({
+    status: 200,
+    body: { ended: 'end', looked: 2, found: [{ entityType: 'Order', entityKey: '1', foundIn: ['data'], excerpt: expect.stringContaining('red') as string }] },
+  });
+  expect((await api('GET /search?q=shoes&limit=1')).body).toMatchObject({ ended: 'limit', found: [{ entityKey: '2' }] });
+  expect((await api('GET /search?q=shoes&entity_key=3')).body).toMatchObject({ ended: 'end', found: [] });
+  for (const query of ['', '?q=', '?q=%20', '?q=a&limit=0', '?q=a&since=yesterday']) expect(await api(`GET /search${query}`)).toEqual(problem('invalid-request', 400));
+}); // prettier-ignore

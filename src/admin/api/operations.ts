@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { ProblemKind } from '../http/problem';
 import { DETAILS, DISCARD_RESULT, DLQ, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS } from '../schema/dead-letters';
-import { EVENT, EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
-import { OBSERVERS, PAUSE_RESULT, RESUME_RESULT } from '../schema/observers';
-import { DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, NAME_PATH, REASON_BODY, REPLAY_BODY, RETRY_ALL_BODY, RETRY_BODY, STATS_QUERY } from '../schema/requests'; // prettier-ignore
+import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
+import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
+import { DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, NAME_PATH, REASON_BODY, REPLAY_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY } from '../schema/requests'; // prettier-ignore
 import { BREAKERS, LISTENERS, RESET, STATUS } from '../schema/status';
 
 /** One route: what it takes and gives. Requests are checked by the same schemas that document them. */
@@ -37,6 +37,14 @@ export const OPERATIONS = {
   resumeObserver: {
     summary: 'Lets a paused observer go on with what has waited, in order',
     tag: 'observers', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESUME_RESULT }, problems: ['not-found'],
+  },
+  reload: {
+    summary: 'Read the observers file of the instance that answers once more, and go on by it; no event is lost or sent twice',
+    tag: 'observers', answers: { 200: RELOADED }, problems: ['invalid-configuration', 'conflict'],
+  },
+  search: {
+    summary: 'Events by words, newest first, for four seconds at most',
+    tag: 'events', query: SEARCH_QUERY, answers: { 200: FOUND }, problems: [],
   },
   events: { summary: 'Stored events, newest first', tag: 'events', query: EVENTS_QUERY, answers: { 200: EVENTS }, problems: [] },
   event: {

@@ -27,6 +27,7 @@ export const PROBLEMS = {
   'invalid-token': [400, 'The token does not stand for a set'],
   unauthenticated: [401, 'A token is required'],
   forbidden: [403, 'Not allowed'],
+  'invalid-configuration': [422, 'The observers file is not valid'],
   'not-found': [404, 'There is no such thing'],
   conflict: [409, 'Not possible at the moment'],
   'not-leading': [409, 'Another instance leads'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { EventExplanationJson } from '../../explain/explanation-json';
+import type { FoundEvent } from '../../explain/search.sql';
 import type { StoredEvent } from '../../explain/stored-events.sql';
 import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
 import type { ReplayPreview } from '../../listener/replay-preview';
@@ -133,4 +134,31 @@ export const REPLAYED = named(
     queued: z.array(z.strictObject({ changeNumber: z.int(), observer: z.string(), action: z.string() })),
     alreadyUnderWay: count.describe('not begun twice'),
   }),
+);
+
+const FOUND_EVENT: z.ZodType<FoundEvent> = named(
+  'FoundEvent',
+  z.strictObject({
+    change: z.int(),
+    event: z.string(),
+    entityType: z.string(),
+    entityKey: z.string().nullable(),
+    kind: z.string(),
+    written: time,
+    foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])),
+    excerpt: z.string().nullable().describe('around the first word that was found in a text'),
+  }),
+);
+
+export const FOUND = named(
+  'Found',
+  z.strictObject({
+    found: z.array(FOUND_EVENT).describe('newest first'),
+    ended: z
+      .enum(['limit', 'time', 'end'])
+      .describe('limit: there may be more; time: what is older than `reached` has not been looked at; end: that is all'),
+    looked: count.describe('changes that were looked at'),
+    reached: z.strictObject({ change: z.int(), written: time }).nullable().describe('the oldest of them'),
+  }),
+  'masked and excluded columns are not stored, and cannot be found',
 );

@@ -45,3 +45,18 @@ export const RESUME_RESULT = named(
     waiting: count.describe('deliveries that go on'),
   }),
 );
+
+export const RELOADED = named(
+  'Reloaded',
+  z.strictObject({
+    version: z.int().describe('of the configuration; the same as `previous` when the text of the file is the same'),
+    previous: z.int(),
+    effective: z
+      .enum(['now', 'when it leads'])
+      .describe('`when it leads`: this instance stands by, or the database did not take it at once'),
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+    changed: z.array(z.string()),
+    notes: z.array(z.string()).describe('what a person should know, a sentence each'),
+  }),
+);

@@ -44,6 +44,20 @@ export const EVENTS_QUERY = z.strictObject({
   cursor,
 });
 
+export const SEARCH_QUERY = z.strictObject({
+  q: text(500).describe(
+    'words; each must be found somewhere: in entity, event id, change number, data, or the errors of tries and dead letters',
+  ),
+  entity_type: text(1_000).optional().describe('only this type of entity'),
+  entity_key: text(1_000).optional().describe('only this entity'),
+  kind: z
+    .enum(EVENT_KINDS as [EventKind, ...EventKind[]])
+    .optional()
+    .describe('only changes of this kind'),
+  since: moment.optional().describe('written then or later'),
+  limit,
+});
+
 export const EVENT_QUERY = z.strictObject({
   current: z
     .enum(['true', 'false'])

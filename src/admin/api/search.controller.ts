@@ -1,0 +1,36 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import type { z } from 'zod';
+import { Clock } from '../../event/clock';
+import { searchEvents } from '../../explain/search';
+import { Problem } from '../http/problem';
+import { Take } from '../http/take.pipe';
+import type { FOUND } from '../schema/events';
+import { ApiContext } from './api-context';
+import { OPERATIONS } from './operations';
+
+const { search: SEARCH } = OPERATIONS;
+
+/** Within what a statement of the API may take, in milliseconds. */
+const TIMEOUT = 4_000;
+
+/** Events by words. */
+@Controller('search')
+export class SearchController {
+  constructor(
+    private readonly api: ApiContext,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  async search(@Query(new Take(SEARCH.query, 'query')) query: z.output<typeof SEARCH.query>): Promise<z.output<typeof FOUND>> {
+    const { q, entity_type: entityType = null, entity_key: entityKey = null, kind = null, since = null, limit } = query;
+    const words = q.split(/\s+/).filter((word) => word !== '');
+    if (words.length === 0)
+      throw new Problem('invalid-request', 'there is no word to search for', { violations: [{ at: 'query.q', message: 'it is blank' }] });
+    const filter = { entityType, entityKey, kind, since };
+    const { found, ...ended } = await this.api.onClient((client) =>
+      searchEvents(client, this.clock, { words, filter, limit, timeout: TIMEOUT }),
+    );
+    return { ...ended, found: found.map((one) => ({ ...one, foundIn: [...one.foundIn] })) };
+  }
+}
