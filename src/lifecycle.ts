@@ -8,6 +8,7 @@ import type { CustomActions } from './actions/custom/custom-actions';
 import { AppModule } from './app.module';
 import { BackgroundAudit, type BackgroundAuditOptions } from './audit/background-audit';
 import { readApiTokens } from './config/api-tokens';
+import { reachableAddress } from './bound-address';
 import type { LoadedConfiguration, ObserversSource } from './config/load';
 import { recordConfigVersion } from './database/config-version.sql';
 import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
@@ -182,5 +183,5 @@ async function listen(
 
 function addressOf(app: NestExpressApplication): string {
   const bound = app.getHttpServer().address() as AddressInfo | null;
-  return bound === null ? '' : bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+  return bound === null ? '' : reachableAddress(bound);
 }
