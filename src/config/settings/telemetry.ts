@@ -60,8 +60,8 @@ export const otlpEndpoint = endpoint('OTEL_EXPORTER_OTLP_ENDPOINT', 'collector t
 export const otlpTracesEndpoint = endpoint('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'the whole URL that traces are sent to; stronger than OTEL_EXPORTER_OTLP_ENDPOINT'); // prettier-ignore
 
 const hidden = (): string => '***';
-export const otlpHeaders = pairs('OTEL_EXPORTER_OTLP_HEADERS', 'headers for the collector: name=value, several with commas between', hidden); // prettier-ignore
-export const otlpTracesHeaders = pairs('OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'headers for traces alone; those of the same name are stronger than OTEL_EXPORTER_OTLP_HEADERS', hidden); // prettier-ignore
+export const otlpHeaders = { ...pairs('OTEL_EXPORTER_OTLP_HEADERS', 'headers for the collector: name=value, several with commas between', hidden), secret: true } as const; // prettier-ignore
+export const otlpTracesHeaders = { ...pairs('OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'headers for traces alone; those of the same name are stronger than OTEL_EXPORTER_OTLP_HEADERS', hidden), secret: true } as const; // prettier-ignore
 
 export const otlpProtocol = protocol(
   'OTEL_EXPORTER_OTLP_PROTOCOL',
