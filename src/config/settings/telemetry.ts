@@ -1,4 +1,4 @@
-import { asIs, oneOf, withoutPasswords, type Setting } from './kinds';
+import { asIs, oneOf, type Setting } from './kinds';
 
 // Names, values and their meaning are those of the OpenTelemetry specification.
 
@@ -7,8 +7,13 @@ const endpoint = (variable: string, description: string): Setting<string | null>
   description,
   default: null,
   parse: (value) =>
-    /^https?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'a URL such as http://localhost:4318 (OTLP over HTTP)' },
-  show: (value) => (value === null ? '' : withoutPasswords(value)),
+    /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).password === ''
+      ? { value }
+      : {
+          expected:
+            'a URL such as http://localhost:4318 (OTLP over HTTP), without a password: what the collector asks for goes into OTEL_EXPORTER_OTLP_HEADERS',
+        },
+  show: (value) => value ?? '',
 });
 
 type Pairs = Readonly<Record<string, string>>;

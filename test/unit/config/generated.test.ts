@@ -34,11 +34,12 @@ test.each([
 const CANARIES = [
   ...['postgres', 'redis', 'nats', 'smtp', 'https'].map((scheme) => `${scheme}://user:CANARY-password@host.example`),
   'read:CANARY-password-of-the-API',
+  'authorization=CANARY-password',
   'CANARY'.padEnd(43, 'x'),
   'CANARY'.padEnd(20, 'x'),
 ];
 /** Any text is one of these, and none of them holds a secret. */
-const NAMES = ['OBSERVERS_DATA_DIR', 'OBSERVERS_HOST', 'OBSERVERS_STREAM', 'OBSERVERS_MODULES', 'OBSERVERS_MAIL_FROM', 'OBSERVERS_FCM_CREDENTIALS', 'OBSERVERS_ELASTICSEARCH_CA_FILE', 'OBSERVERS_SMS_FROM', 'OBSERVERS_VAPID_SUBJECT', 'OBSERVERS_API_TOKENS_FILE']; // prettier-ignore
+const NAMES = ['OBSERVERS_DATA_DIR', 'OBSERVERS_HOST', 'OBSERVERS_STREAM', 'OBSERVERS_MODULES', 'OBSERVERS_MAIL_FROM', 'OBSERVERS_FCM_CREDENTIALS', 'OBSERVERS_ELASTICSEARCH_CA_FILE', 'OBSERVERS_SMS_FROM', 'OBSERVERS_VAPID_SUBJECT', 'OBSERVERS_API_TOKENS_FILE', 'OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES']; // prettier-ignore
 
 test.each(Object.values(SETTINGS).map((setting: Setting<unknown>) => [setting.variable, setting] as const))(
   'the table knows whether %s is a secret: what it would hide is one, and what it takes and shows is none',
