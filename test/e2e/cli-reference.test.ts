@@ -122,7 +122,8 @@ function prettier(file: string, text: string): string {
 function invalid(ajv: Ajv2020, step: Step, out: string): string[] {
   const validate = ajv.getSchema(`cli#/$defs/${definitionOf(step.command)}`);
   if (validate === undefined) return [`${step.command} has no schema`];
-  return validate(JSON.parse(out)) === true ? [] : [ajv.errorsText(validate.errors)];
+  const values = step.command === 'tail' ? out.trim().split('\n') : [out];
+  return values.flatMap((value) => (validate(JSON.parse(value)) === true ? [] : [ajv.errorsText(validate.errors)]));
 }
 
 function quoted(arg: string): string {

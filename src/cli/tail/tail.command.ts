@@ -18,6 +18,7 @@ interface TailFlags extends GlobalOptions {
   readonly outcome?: TailOutcome;
   readonly since?: Pick<TailBeginning, 'since' | 'change'>;
   readonly number?: number;
+  readonly follow?: boolean;
 }
 
 /** Milliseconds between two looks: a person takes it for at once, and it costs a statement of a millisecond. */
@@ -36,6 +37,7 @@ export class TailCommand extends ObserversCommand {
     ['everything, until Ctrl-C', 'tail'],
     ['what fails, of one observer', 'tail --observer order-shipped --outcome dead'],
     ['the last ten minutes, and on', 'tail --since 10m --entity-type Order'],
+    ['what has happened, and end', 'tail -n 100 --no-follow'],
     ['for another program: a JSON object a line', 'tail -n 0 --format json'],
   ] as const;
 
@@ -72,6 +74,11 @@ export class TailCommand extends ObserversCommand {
     return Math.min(MOST, wholeNumber('--number', value));
   }
 
+  @Option({ flags: '--no-follow', description: 'show what has happened, and end' })
+  parseFollow(): boolean {
+    return false;
+  }
+
   async run(_args: string[], flags: TailFlags): Promise<void> {
     const { loadSettings } = await import('../../config/load');
     const { connect } = await import('../../database/postgres');
@@ -86,7 +93,7 @@ export class TailCommand extends ObserversCommand {
       show: (entries) => show(entries, flags.format === 'json', interruption),
       say,
     });
-    await follow(follower, settings, interruption);
+    await follow(follower, settings, interruption, flags.follow ?? true);
     // A connection that is being made would keep the process for seconds.
     process.exit(0);
   }
@@ -96,7 +103,7 @@ function filterOf({ observer, action, entityType, outcome }: TailFlags): TailFil
   return { observer: observer ?? null, action: action ?? null, entityType: entityType ?? null, outcome: outcome ?? null };
 }
 
-async function follow(follower: Follower, { stream }: Settings, interruption: Interruption): Promise<void> {
+async function follow(follower: Follower, { stream }: Settings, interruption: Interruption, on: boolean): Promise<void> {
   const leader = new LeaderWatch(follower, stream);
   let wait = 0;
   let began = false;
@@ -104,10 +111,11 @@ async function follow(follower: Follower, { stream }: Settings, interruption: In
     try {
       const more = await Promise.race([follower.look(), interruption.happened]);
       if (interruption.interrupted) break;
-      if (wait > 0) say('the database answers again; nothing was missed');
+      if (wait > 0) say('the database answers again');
       wait = 0;
       began = true;
       await leader.look();
+      if (more !== true && !on) return;
       if (more !== true) await interruption.sleep(LOOK_EVERY);
     } catch (error) {
       // At the beginning it is a mistake that a person mends.

@@ -1,11 +1,20 @@
 import { z } from 'zod';
 import type { Audit } from '../../../src/audit/verify';
+import type { PreviewResult } from '../../../src/cli/dry-run/preview-run';
+import type { TestRun } from '../../../src/cli/dry-run/test-run';
 import type { UnaccountedDelivery } from '../../../src/audit/unaccounted.sql';
 import type { RecordedVersion } from '../../../src/checkpoint/config-period.sql';
 import type { ObserverDescription, SettingDescription } from '../../../src/config/describe';
 import type { Problem } from '../../../src/config/problems';
 import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../../src/delivery/dead-letters.sql';
 import type { EndpointState } from '../../../src/delivery/endpoint-state';
+import type { ListenerStatus } from '../../../src/delivery/status-detail.sql';
+import type { Detailed } from '../../../src/cli/status/detail';
+import type { InstanceState } from '../../../src/cli/status/live';
+import type { TailEntry } from '../../../src/delivery/tail.sql';
+import type { ShownDelivery } from '../../../src/dry-run/renderer';
+import type { SearchResult } from '../../../src/explain/search';
+import type { Place, RecordedReset, StoredCheckpoint } from '../../../src/checkpoint/checkpoint-reset.sql';
 import type { HeldLane } from '../../../src/delivery/lane-repair.sql';
 import type { StreamStatus } from '../../../src/delivery/status.sql';
 import type { Finding } from '../../../src/doctor/finding';
@@ -59,7 +68,7 @@ const listener = z.strictObject({
   inFlight: count,
   endpoints: z.array(endpoint),
 });
-export const status: z.ZodType<StreamStatus> = z.strictObject({
+const statusFields = {
   stream: text,
   leader: z.strictObject({ holder: text, epoch: count, since: time, alive: z.boolean() }).nullable(),
   listeners: z.array(listener),
@@ -71,7 +80,8 @@ export const status: z.ZodType<StreamStatus> = z.strictObject({
   gone: z.array(z.strictObject({ endpoint: text, since: time })),
   audit: auditWord,
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
-}); // prettier-ignore
+}; // prettier-ignore
+export const status: z.ZodType<StreamStatus> = z.strictObject(statusFields);
 
 const finding: z.ZodType<Finding> = z.strictObject({
   check: text,
@@ -90,7 +100,7 @@ const attempt = z.strictObject({
 }); // prettier-ignore
 const explainedDelivery = z.strictObject({
   id: z.uuid(), action: text, type: maybe,
-  state: z.enum(['delivered', 'skipped', 'dead', 'discarded', 'logged', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'forgotten', 'unaccounted']),
+  state: z.enum(['delivered', 'skipped', 'dead', 'discarded', 'logged', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'forgotten', 'unaccounted', 'shadow', 'passed over']),
   why: text, nextTryAt: time.nullable(), attempts: z.array(attempt),
 }); // prettier-ignore
 const explainedObserver = z.strictObject({
@@ -103,8 +113,119 @@ const event = z.strictObject({
   cause: maybe, data: z.json(), before: z.json(),
 }); // prettier-ignore
 const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({
-  changeNumber: count, event: event.nullable(), state: z.enum(['processed', 'waiting', 'quarantined', 'ignored', 'history']), why: text,
+  changeNumber: count, event: event.nullable(), state: z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']), why: text,
   version: count.nullable(), observers: z.array(explainedObserver), notes: z.array(text),
+}); // prettier-ignore
+
+const headers = z.array(z.tuple([text, text]));
+const content: z.ZodType<NonNullable<ShownDelivery['content']>> = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('http'), method: text, url: text, headers, body: maybe }),
+  z.strictObject({
+    type: z.literal('email'), messageId: text, from: text, to: z.array(text), cc: z.array(text), bcc: z.array(text), replyTo: maybe, subject: text,
+    text: maybe, html: maybe,
+  }),
+  z.strictObject({
+    type: z.literal('search'), operation: z.enum(['index', 'update', 'delete']), index: text, id: text, routing: maybe, version: count, document: maybe,
+  }),
+  z.strictObject({
+    type: z.literal('cache'), delete: z.array(text), deleteMatching: z.array(text),
+    set: z.strictObject({ key: text, value: maybe, ttl: count.nullable() }).nullable(),
+  }),
+  z.strictObject({ type: z.literal('nats'), subject: text, headers, body: text }),
+  z.strictObject({ type: z.literal('redis stream'), stream: text, fields: headers }),
+  z.strictObject({ type: z.literal('database'), function: text, argument: text }),
+  z.strictObject({ type: z.literal('log'), level: text, message: text, fields: z.record(z.string(), text) }),
+  z.strictObject({ type: z.literal('custom'), handler: text, rendered: z.unknown() }),
+]); // prettier-ignore
+const shown: z.ZodType<ShownDelivery> = z.strictObject({
+  action: text,
+  type: z.enum(['webhook', 'slack', 'email', 'sms', 'push', 'search', 'cache', 'database', 'publish', 'log', 'custom']),
+  endpoint: text, content: content.nullable(), payload: z.strictObject({ bytes: count, sha256: text }).nullable(), missing: z.array(text),
+  fromLookups: z.array(text), notes: z.array(text), problem: maybe,
+}); // prettier-ignore
+const lookup = z.strictObject({
+  name: text, state: z.enum(['not asked', 'nothing to ask', 'found', 'nothing found', 'failed']), url: maybe, found: z.json(), why: maybe,
+}); // prettier-ignore
+const mode = z.enum(['live', 'shadow']);
+const trial = z.strictObject({
+  name: text, mode,
+  verdict: z.enum(['matched', 'other entity', 'other kind', 'condition not met', 'no answer', 'undecided', 'lookup failed']),
+  why: text, condition: condition.nullable(), lookups: z.array(lookup), deliveries: z.array(shown),
+}); // prettier-ignore
+const sent = z.strictObject({
+  observer: text, action: text, id: z.uuid(), ok: z.boolean(), status: count.nullable(), error: maybe, message: maybe, response: maybe,
+}); // prettier-ignore
+const testRun: z.ZodType<Omit<TestRun, 'event'>> = z.strictObject({
+  event, observers: z.array(trial), notes: z.array(text), sent: z.array(sent).nullable(),
+}); // prettier-ignore
+const testSample = z.strictObject({
+  entity: z.union([text, z.strictObject({ type: text, key: text })]), key: text.optional(), kind, data: z.json(), before: z.json(), tenant: maybe.optional(),
+}); // prettier-ignore
+
+const examples = { count, events: z.array(z.uuid()) };
+const trouble = z.strictObject({ ...examples, action: text, what: text });
+const preview: z.ZodType<PreviewResult> = z.strictObject({
+  file: text, version: count.nullable(), notes: z.array(text), events: count, unreadable: count, from: time.nullable(), to: time.nullable(),
+  observers: z.array(z.strictObject({
+    name: text, is: z.enum(['new', 'kept', 'removed']), mode, matched: count, noAnswer: z.strictObject({ ...examples, error: maybe }), undecided: count,
+    loops: count,
+    difference: z.strictObject({ newlyMatched: z.strictObject(examples), noLongerMatched: z.strictObject(examples), unknown: count }).nullable(),
+    lookups: z.array(text), deliveries: count, failing: z.array(trouble), missing: z.array(trouble),
+    hottest: z.array(z.strictObject({ key: text, count, atMost: count })),
+    sample: z.strictObject({ event: z.uuid(), entity: text, deliveries: z.array(shown) }).nullable(),
+  })),
+  endpoints: z.array(z.strictObject({
+    endpoint: text, deliveries: count, perHour: z.number(), busiestHour: z.strictObject({ from: time, deliveries: count }),
+    rateLimit: z.strictObject({ count, per: count }).nullable(), peak: z.strictObject({ from: time, span: count, deliveries: count }), overLimit: z.boolean(),
+  })),
+}); // prettier-ignore
+
+const tailed: z.ZodType<TailEntry> = z.strictObject({
+  kind: z.enum(['event', 'attempt', 'dead letter', 'quarantine']), at: time, change: count, event: maybe, entityType: maybe, entityKey: maybe, operation: maybe,
+  observer: maybe, action: maybe, attempt: count.nullable(),
+  outcome: z.enum(['succeeded', 'retry', 'dead', 'skipped', 'quarantined', 'discarded']).nullable(), error: maybe, message: maybe,
+  status: count.nullable(), durationMs: z.number().nullable(), configVersion: count.nullable(),
+}); // prettier-ignore
+const found: z.ZodType<SearchResult> = z.strictObject({
+  found: z.array(z.strictObject({
+    change: count, event: z.uuid(), entityType: text, entityKey: maybe, kind: text, written: time,
+    foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])), excerpt: maybe,
+  })),
+  ended: z.enum(['limit', 'time', 'end']), looked: count, reached: z.strictObject({ change: count, written: time }).nullable(), note: text,
+}); // prettier-ignore
+
+const place = { previous: text, target: maybe, after: count };
+const checkpoint: z.ZodType<StoredCheckpoint> = z.strictObject({
+  ...place, state: z.enum(['sound', 'foreign', 'ahead']), epoch: count, movedAt: time, systemIdentifier: text,
+}); // prettier-ignore
+const recordedReset: z.ZodType<RecordedReset> = z.strictObject({
+  at: time, by: text, reason: maybe, asked: text, foreign: z.boolean(), skipped: count, readAgain: count,
+}); // prettier-ignore
+const checkpointShown: z.ZodType<Place> = z.strictObject({
+  stream: text, checkpoint: checkpoint.nullable(), systemIdentifier: text, now: text, leader: maybe, resets: z.array(recordedReset),
+}); // prettier-ignore
+const reset = z.strictObject({
+  performed: z.boolean(), stream: text, to: text, state: z.enum(['none', 'sound', 'foreign', 'ahead']), skipped: count, readAgain: count, onRecord: count,
+  forgotten: count, from: checkpoint.nullable(), cursor: z.strictObject(place),
+}); // prettier-ignore
+
+const counts = { queued: count, running: count, retrying: count, waiting: count, parked: count, paused: count };
+const instance: z.ZodType<InstanceState> = z.strictObject({
+  source: z.enum(['live', 'heartbeat']), age: z.number(), inFlight: count, breakers: z.record(z.string(), z.enum(['half-open', 'open'])).nullable(),
+}); // prettier-ignore
+const listenerFields = {
+  id: text, stream: text, host: text, pid: count, version: text, address: maybe, startedAt: time, heartbeatAgeSeconds: z.number(), alive: z.boolean(),
+  leads: z.boolean(), epoch: count.nullable(), inFlight: count, endpoints: z.array(endpoint),
+}; // prettier-ignore
+const listenerStatus: z.ZodType<ListenerStatus> = z.strictObject(listenerFields);
+const detail: z.ZodType<Detailed> = z.strictObject({
+  observers: z.array(z.strictObject({ observer: text, ...counts, dead: count })), endpoints: z.array(z.strictObject({ endpoint: text, ...counts, dead: count })),
+  listeners: z.array(listenerStatus),
+  dead: z.array(z.strictObject({ kind: z.enum(['delivery', 'quarantine']), error: text, count, oldest: time })),
+  transactions: z.array(z.strictObject({
+    pid: count.nullable(), user: text, application: text, state: text, transactionSeconds: z.number(), querySeconds: z.number().nullable(),
+  })),
+  leading: instance.nullable(),
 }); // prettier-ignore
 
 const latency = z.strictObject({ count, p50: z.number(), p99: z.number() });
@@ -192,10 +313,16 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'capture plan': z.array(capturePlan),
   'capture list': z.array(z.strictObject(captureFields)),
   'capture check': z.strictObject({ current: z.boolean(), differences: z.array(capturePlan) }),
-  status,
+  status: z.union([status, z.strictObject({ ...statusFields, detail }), z.strictObject({ ...listenerFields, state: instance.nullable() })]),
   doctor: z.array(finding),
   'debug-event': z.union([explained, z.array(explained)]),
   metrics: z.union([metrics, series, z.array(z.strictObject({ name: text, meaning: text }))]),
+  'test-event': z.union([testRun, testSample]),
+  'config preview': preview,
+  tail: tailed,
+  search: found,
+  'checkpoint show': checkpointShown,
+  'checkpoint reset': reset,
   'audit verify': audit,
   'audit list': z.strictObject({ audit: auditWord, unaccounted: z.array(missing) }),
   'audit dismiss': z.strictObject({ dismissed: count }),
