@@ -9,6 +9,7 @@ import { UNTRACED, type Tracing } from './actions/tracing';
 import { AppModule } from './app.module';
 import { BackgroundAudit, type BackgroundAuditOptions } from './audit/background-audit';
 import { readApiTokens } from './config/api-tokens';
+import { reachableAddress } from './bound-address';
 import type { LoadedConfiguration, ObserversSource } from './config/load';
 import type { Settings } from './config/settings';
 import { collectorOf } from './config/settings/telemetry';
@@ -196,5 +197,5 @@ async function listen(
 
 function addressOf(app: NestExpressApplication): string {
   const bound = app.getHttpServer().address() as AddressInfo | null;
-  return bound === null ? '' : bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+  return bound === null ? '' : reachableAddress(bound);
 }

@@ -1,7 +1,14 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { chartSchema } from './chart-schema';
 import { jsonSchema } from './schema/observers-file';
 import { envExample } from './settings/resolve';
 
 /** `npm run schema`: writes what is made from the tables into the package's folder. A test checks that it is current. */
 writeFileSync('observers.schema.json', jsonSchema());
 writeFileSync('.env.example', envExample());
+
+const CHART_SCHEMA = 'deploy/helm/fraiseql-observers/values.schema.json';
+writeFileSync(CHART_SCHEMA, chartSchema(readFileSync(CHART_SCHEMA, 'utf8')));
+// Helm reads nothing outside the chart's folder.
+copyFileSync('deploy/prometheus/rules.yaml', 'deploy/helm/fraiseql-observers/files/rules.yaml');
+copyFileSync('deploy/grafana/dashboard.json', 'deploy/helm/fraiseql-observers/files/dashboard.json');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RateLimit } from '../../event/definitions';
-import { parseRate } from '../units';
+import { parseRate, RATE } from '../units';
 import type { Setting } from './kinds';
 
 /** What a token allows; `write` implies `read`. */
@@ -33,6 +33,7 @@ export function hashOf(token: string): Buffer {
 
 export const apiTokens: Setting<readonly ApiToken[] | null> = {
   variable: 'OBSERVERS_API_TOKENS',
+  secret: true,
   description: 'who may use the API: read:TOKEN,write:TOKEN; without any it answers only to this machine',
   default: null,
   parse: (value) => {
@@ -53,6 +54,7 @@ export const apiTokensFile: Setting<string | null> = {
 
 export const apiRate: Setting<RateLimit> = {
   variable: 'OBSERVERS_API_RATE',
+  shape: { type: 'string', pattern: RATE.source },
   description: 'requests to the API that one address may make; probes and /metrics are not counted',
   default: '50/s',
   parse: (value) => {

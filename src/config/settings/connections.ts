@@ -4,6 +4,7 @@ import { asIs, withoutPasswords, type Setting } from './kinds';
 
 export const databaseUrl: Setting<string | null> = {
   variable: 'DATABASE_URL',
+  secret: true,
   description: 'PostgreSQL (14 or later) to work on; without it an embedded one runs in the data folder, for trying out',
   default: null,
   parse: (value) =>
@@ -13,6 +14,7 @@ export const databaseUrl: Setting<string | null> = {
 
 export const redisUrl: Setting<string | null> = {
   variable: 'REDIS_URL',
+  secret: true,
   description: 'server for cache actions and Redis streams: redis://user:password@host:6379/0 (rediss:// with TLS); a cluster is noticed',
   default: null,
   parse: (value) =>
@@ -22,6 +24,7 @@ export const redisUrl: Setting<string | null> = {
 
 export const natsUrl: Setting<string | null> = {
   variable: 'NATS_URL',
+  secret: true,
   description: 'servers for publish actions, with commas between: nats://user:password@host:4222 (tls:// with TLS), or nats://token@host',
   default: null,
   parse: (value) =>
@@ -44,6 +47,7 @@ function withoutSecrets(server: string): string {
 
 export const smtpUrl: Setting<string | null> = {
   variable: 'SMTP_URL',
+  secret: true,
   description: 'server for email actions: smtp://user:password@host:587 (STARTTLS where it is offered) or smtps://…:465',
   default: null,
   parse: (value) =>
@@ -61,6 +65,7 @@ export const mailFrom: Setting<string | null> = {
 
 export const smsUrl: Setting<string | null> = {
   variable: 'OBSERVERS_SMS_URL',
+  secret: true,
   description:
     'provider for sms actions: https://ACCOUNT:TOKEN@api.twilio.com, or with an API key https://KEY:SECRET@api.twilio.com/ACCOUNT',
   default: null,
@@ -93,6 +98,7 @@ export const fcmUrl: Setting<string> = {
 
 export const vapidPrivateKey: Setting<string | null> = {
   variable: 'OBSERVERS_VAPID_PRIVATE_KEY',
+  secret: true,
   description: 'private key for push actions to browsers (Web Push), base64url; make one with: npx web-push generate-vapid-keys',
   default: null,
   parse: (value) => (/^[\w-]{43}$/.test(value) ? { value } : { expected: 'a key of 32 bytes in base64url' }),
@@ -120,6 +126,7 @@ export const smsFrom: Setting<string | null> = {
 
 export const elasticsearchUrl: Setting<readonly string[] | null> = {
   variable: 'ELASTICSEARCH_URL',
+  secret: true,
   description: 'server for search actions: https://user:password@host:9200; several nodes of one cluster are separated by commas',
   default: null,
   parse: (value) => {
@@ -149,6 +156,7 @@ function userOf(node: string): string {
 
 export const elasticsearchApiKey: Setting<string | null> = {
   variable: 'OBSERVERS_ELASTICSEARCH_API_KEY',
+  secret: true,
   description: 'API key for search actions, encoded as Elasticsearch gives it out; instead of user and password in ELASTICSEARCH_URL',
   default: null,
   parse: (value) => (/^[\w+/-]{16,}={0,2}$/.test(value) ? { value } : { expected: 'an API key in base64, the "encoded" one' }),

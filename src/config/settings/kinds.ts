@@ -1,5 +1,5 @@
 import { didYouMean } from '../problems';
-import { formatDuration, parseDuration, parseSize } from '../units';
+import { DURATION, formatDuration, parseDuration, parseSize, SIZE } from '../units';
 
 export interface Setting<T> {
   readonly variable: string;
@@ -11,6 +11,10 @@ export interface Setting<T> {
   readonly parse: (text: string) => { readonly value: T } | { readonly expected: string };
   /** What may be shown of it. */
   show(value: T): string;
+  /** It holds a password, a key or a token: never in plain values of a deployment. */
+  readonly secret?: true;
+  /** As JSON Schema, where the value is more than a text. */
+  readonly shape?: Readonly<Record<string, unknown>>;
 }
 
 export const asIs = (value: unknown): string => String(value);
@@ -23,7 +27,7 @@ export function whole(variable: string, fallback: number, least: number, most: n
   const expected = `a whole number from ${least} to ${most}`;
   const parse = (value: string): { value: number } | { expected: string } =>
     /^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most ? { value: Number(value) } : { expected };
-  return { variable, description, default: String(fallback), parse, show: asIs };
+  return { variable, description, default: String(fallback), parse, show: asIs, shape: { type: 'integer', minimum: least, maximum: most } };
 }
 
 /** The upper bounds are not only sense: a timer of more than 24.8 days runs out at once. */
@@ -39,7 +43,7 @@ export function duration(
       ? { value: milliseconds }
       : { expected: `a duration from ${least} to ${most}, such as ${fallback}` };
   };
-  return { variable, description, default: fallback, parse, show: formatDuration };
+  return { variable, description, default: fallback, parse, show: formatDuration, shape: { type: 'string', pattern: DURATION.source } };
 }
 
 export function size(variable: string, fallback: string, description: string): Setting<number> {
@@ -48,13 +52,20 @@ export function size(variable: string, fallback: string, description: string): S
     const bytes = parseSize(value);
     return bytes !== null && bytes > 0 ? { value: bytes } : { expected };
   };
-  return { variable, description, default: fallback, parse, show: (value) => `${value} B` };
+  return {
+    variable,
+    description,
+    default: fallback,
+    parse,
+    show: (value) => `${value} B`,
+    shape: { type: 'string', pattern: SIZE.source },
+  };
 }
 
 export function flag(variable: string, fallback: boolean, description: string): Setting<boolean> {
   const parse = (value: string): { value: boolean } | { expected: string } =>
     value === 'true' || value === 'false' ? { value: value === 'true' } : { expected: 'true or false' };
-  return { variable, description, default: String(fallback), parse, show: asIs };
+  return { variable, description, default: String(fallback), parse, show: asIs, shape: { type: 'boolean' } };
 }
 
 export function oneOf<const T extends string>(variable: string, fallback: T, words: readonly T[], description: string): Setting<T> {
@@ -62,7 +73,7 @@ export function oneOf<const T extends string>(variable: string, fallback: T, wor
     const found = words.find((word) => word === value);
     return found === undefined ? { expected: `one of ${words.join(', ')}${didYouMean(value, words)}` } : { value: found };
   };
-  return { variable, description, default: fallback, parse, show: asIs };
+  return { variable, description, default: fallback, parse, show: asIs, shape: { enum: words } };
 }
 
 /** By the rules of URLs, not by a pattern: a password may hold `@` and `:`. */

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chartSchema } from '../../../src/config/chart-schema';
 import { jsonSchema } from '../../../src/config/schema/observers-file';
+import { SETTINGS } from '../../../src/config/settings';
+import type { Setting } from '../../../src/config/settings/kinds';
 import { envExample } from '../../../src/config/settings/resolve';
 
 const ROOT = join(__dirname, '../../..');
@@ -12,3 +15,38 @@ test('observers.schema.json is current (npm run schema)', () => {
 test('.env.example is current (npm run schema)', () => {
   expect(readFileSync(join(ROOT, '.env.example'), 'utf8')).toBe(envExample());
 });
+
+const CHART = join(ROOT, 'deploy/helm/fraiseql-observers');
+
+test("the settings in the chart's values.schema.json are current (npm run schema)", () => {
+  const text = readFileSync(join(CHART, 'values.schema.json'), 'utf8');
+  expect(text).toBe(chartSchema(text));
+});
+
+test.each([
+  ['rules.yaml', 'prometheus/rules.yaml'],
+  ['dashboard.json', 'grafana/dashboard.json'],
+])("the chart's copy of %s is current (npm run schema)", (copy, original) => {
+  expect(readFileSync(join(CHART, 'files', copy), 'utf8')).toBe(readFileSync(join(ROOT, 'deploy', original), 'utf8'));
+});
+
+/** In the forms that settings take. */
+const CANARIES = [
+  ...['postgres', 'redis', 'nats', 'smtp', 'https'].map((scheme) => `${scheme}://user:CANARY-password@host.example`),
+  'read:CANARY-password-of-the-API',
+  'CANARY'.padEnd(43, 'x'),
+  'CANARY'.padEnd(20, 'x'),
+];
+/** Any text is one of these, and none of them holds a secret. */
+const NAMES = ['OBSERVERS_DATA_DIR', 'OBSERVERS_HOST', 'OBSERVERS_STREAM', 'OBSERVERS_MODULES', 'OBSERVERS_MAIL_FROM', 'OBSERVERS_FCM_CREDENTIALS', 'OBSERVERS_ELASTICSEARCH_CA_FILE', 'OBSERVERS_SMS_FROM', 'OBSERVERS_VAPID_SUBJECT', 'OBSERVERS_API_TOKENS_FILE']; // prettier-ignore
+
+test.each(Object.values(SETTINGS).map((setting: Setting<unknown>) => [setting.variable, setting] as const))(
+  'the table knows whether %s is a secret: what it would hide is one, and what it takes and shows is none',
+  (variable, setting) => {
+    const taken = CANARIES.map((canary) => [canary, setting.parse(canary)] as const).flatMap(([canary, parsed]) => ('value' in parsed ? [{ canary, shown: setting.show(parsed.value as never) }] : [])); // prettier-ignore
+    if (setting.secret === true) {
+      expect(taken.length).toBeGreaterThan(0);
+      for (const { shown } of taken) expect(shown).not.toContain('CANARY');
+    } else if (!NAMES.includes(variable)) expect(taken).toEqual([]);
+  },
+);

@@ -1,0 +1,261 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { loadSettings } from '../../../src/config/load';
+import { parseDuration } from '../../../src/config/units';
+import { CHART, HELM, helm, refusal, render, valuesFile, type Manifest } from '../../support/helm';
+import { typeProblems } from '../../support/manifest-types';
+import { describeWith } from '../../support/missing-server';
+
+const ALL = ['minimal', 'everything', 'existing'];
+
+interface Container {
+  readonly args: string[];
+  readonly env: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  readonly ports?: { name: string; containerPort: number }[];
+  readonly volumeMounts?: { name: string; mountPath: string; subPath?: string }[];
+}
+interface PodTemplate {
+  readonly metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
+  readonly spec: {
+    readonly containers: Container[];
+    readonly initContainers?: Container[];
+    readonly volumes?: { name: string; configMap?: { name: string }; secret?: { secretName: string } }[];
+    readonly terminationGracePeriodSeconds: number;
+    readonly enableServiceLinks: boolean;
+  };
+}
+type Labels = Record<string, string>;
+
+function one<T>(manifests: readonly Manifest[], kind: string): T {
+  const found = manifests.filter((manifest) => manifest.kind === kind);
+  expect(found).toHaveLength(1);
+  return found[0]!.spec as T;
+}
+const templateOf = (manifests: readonly Manifest[], kind = 'Deployment'): PodTemplate => one<{ template: PodTemplate }>(manifests, kind).template; // prettier-ignore
+const containersOf = (manifests: readonly Manifest[]): Container[] =>
+  manifests
+    .filter(({ kind }) => kind === 'Deployment' || kind === 'Job')
+    .flatMap(({ spec }) => (spec as { template: PodTemplate }).template.spec)
+    .flatMap(({ containers, initContainers = [] }) => [...initContainers, ...containers]);
+const selects = (selector: Labels, labels: Labels): boolean => Object.entries(selector).every(([name, value]) => labels[name] === value);
+
+describeWith(HELM, () => {
+  test.each(ALL)('helm lint --strict finds nothing with the values %s', async (values) => {
+    expect(await helm('lint', '--strict', '--quiet', CHART, '--values', valuesFile(values))).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  test('what is rendered has only fields that Kubernetes knows, of the right type; and a wrong one would be noticed', async () => {
+    const manifests = (await Promise.all(ALL.map((values) => render(values)))).flat();
+    expect(typeProblems(manifests)).toEqual([]);
+    expect(new Set(manifests.map(({ kind }) => kind)).size).toBe(9);
+    const deployment = manifests.find(({ kind }) => kind === 'Deployment')!;
+    for (const wrong of [{ replica: 2 }, { replicas: '2' }, { selector: undefined }])
+      expect(typeProblems([{ ...deployment, spec: { ...(deployment.spec as object), ...wrong } }])).toHaveLength(1);
+  });
+
+  test.each(ALL)('with the values %s, selectors select the pods of the service and not those of the migration', async (values) => {
+    const manifests = await render(values);
+    const pod = templateOf(manifests).metadata.labels;
+    const migration = manifests.some(({ kind }) => kind === 'Job') ? templateOf(manifests, 'Job').metadata.labels : {};
+    const service = manifests.find(({ kind }) => kind === 'Service')!;
+    const selectors = manifests.flatMap(({ kind, spec }) => {
+      if (kind === 'Service') return [(spec as { selector: Labels }).selector];
+      return ['Deployment', 'PodDisruptionBudget'].includes(kind) ? [(spec as { selector: { matchLabels: Labels } }).selector.matchLabels] : []; // prettier-ignore
+    });
+    expect(selectors.length).toBeGreaterThanOrEqual(2);
+    for (const selector of selectors) {
+      expect(selects(selector, pod)).toBe(true);
+      expect(selects(selector, migration)).toBe(false);
+    }
+    for (const { kind, spec } of manifests) {
+      if (kind === 'NetworkPolicy') expect(selects((spec as { podSelector: { matchLabels: Labels } }).podSelector.matchLabels, { ...pod, ...migration })).toBe(true); // prettier-ignore
+      if (kind === 'ServiceMonitor') expect(selects((spec as { selector: { matchLabels: Labels } }).selector.matchLabels, service.metadata.labels)).toBe(true); // prettier-ignore
+    }
+  });
+
+  test.each(ALL)(
+    'with the values %s, the service accepts every variable, and those that are secret come out of Secrets',
+    async (values) => {
+      const containers = containersOf(await render(values));
+      expect(containers.length).toBeGreaterThan(0);
+      for (const { env, args } of containers) {
+        expect(new Set(env.map(({ name }) => name)).size).toBe(env.length);
+        const filled = Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value : SECRETS[name]]));
+        expect(filled['DATABASE_URL']).toBe(SECRETS['DATABASE_URL']);
+        const settings = loadSettings({ env: { ...filled, OBSERVERS_CONFIG: undefined } });
+        if (args[0] === 'start') expect(settings.host).toBe(values === 'everything' ? '::' : '0.0.0.0');
+      }
+    },
+  );
+
+  test('numbers, words that YAML reads otherwise, and the text of the observers file come through as they are written', async () => {
+    const manifests = await render('everything');
+    const env = Object.fromEntries(templateOf(manifests).spec.containers[0]!.env.map(({ name, value }) => [name, value]));
+    expect(env).toMatchObject({ OBSERVERS_MAX_IN_FLIGHT: '100000', PORT_OF_SHOP: '8080', NO: 'no' });
+    const [file] = manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'orders');
+    const given = (parse(readFileSync(valuesFile('everything'), 'utf8')) as { observersFile: string }).observersFile;
+    expect(file!.data).toEqual({ 'observers.yaml': given });
+    const dashboard = manifests.find(({ metadata }) => metadata.name === 'orders-dashboard')!.data!['fraiseql-observers.json']!;
+    expect(JSON.parse(dashboard)).toEqual(JSON.parse(readFileSync(join(CHART, '../../grafana/dashboard.json'), 'utf8')));
+    expect(one(manifests, 'PrometheusRule')).toEqual(parse(readFileSync(join(CHART, '../../prometheus/rules.yaml'), 'utf8')));
+  });
+
+  test.each(ALL)('with the values %s, every volume is mounted as a folder, and a stop has the time it may take', async (values) => {
+    const { spec } = templateOf(await render(values));
+    const [{ volumeMounts = [], env } = { env: [] }] = spec.containers;
+    expect(volumeMounts.map(({ name }) => name).sort()).toEqual(spec.volumes!.map(({ name }) => name).sort());
+    expect(volumeMounts.some(({ subPath }) => subPath !== undefined)).toBe(false);
+    const stop = parseDuration(env.find(({ name }) => name === 'OBSERVERS_SHUTDOWN_TIMEOUT')!.value!)!;
+    expect(spec.terminationGracePeriodSeconds * 1_000).toBeGreaterThanOrEqual(stop + 10_000);
+    expect(spec.enableServiceLinks).toBe(false);
+  });
+
+  test('reload: restart makes new pods for another observers file, reload: watch none', async () => {
+    const podsOf = async (reload: string, text: string): Promise<PodTemplate> =>
+      templateOf(await render('minimal', '--set', `reload=${reload}`, '--set-file', `observersFile=${fileWith(text)}`));
+    expect(await podsOf('watch', 'version: 1\n')).toEqual(await podsOf('watch', 'version: 1 # another\n'));
+    expect(await podsOf('restart', 'version: 1\n')).not.toEqual(await podsOf('restart', 'version: 1 # another\n'));
+    const watching = async (reload: string): Promise<string | undefined> =>
+      (await podsOf(reload, 'version: 1\n')).spec.containers[0]!.env.find(({ name }) => name === 'OBSERVERS_WATCH')?.value;
+    expect([await watching('watch'), await watching('restart')]).toEqual(['true', 'false']);
+  });
+
+  test('the network policy opens the port of the probes and metrics, and DNS beside what is named', async () => {
+    const manifests = await render('everything');
+    const ports = templateOf(manifests).spec.containers[0]!.ports!.map(({ name }) => name);
+    const { ingress, egress } = one<{ ingress: { ports: { port: string }[] }[]; egress: { ports?: { port: number }[] }[] }>(manifests, 'NetworkPolicy'); // prettier-ignore
+    expect(ingress.flatMap((rule) => rule.ports.map(({ port }) => port))).toEqual(ports);
+    expect(egress.map((rule) => rule.ports?.map(({ port }) => port))).toEqual([[53, 53], [5432], [443]]);
+    const open = one<{ ingress: { from?: unknown }[]; egress: unknown[] }>(await render('existing'), 'NetworkPolicy');
+    expect(open.ingress.map(({ from }) => from)).toEqual([undefined]);
+    expect(open.egress).toEqual([{}]);
+  });
+
+  test('capture: apply brings the triggers to the file of this release before the pods come, with the role that owns the schemas', async () => {
+    const manifests = await render('everything');
+    const { spec } = templateOf(manifests, 'Job');
+    expect([...spec.initContainers!, ...spec.containers].map(({ args }) => args)).toEqual([['migrate'], ['capture', 'apply', '--yes']]);
+    const urls = [...spec.initContainers!, ...spec.containers].map(({ env }) => env.find(({ name }) => name === 'DATABASE_URL')?.valueFrom?.secretKeyRef.name); // prettier-ignore
+    expect(urls).toEqual(['observers-owner', 'observers-owner']);
+    const file = manifests.find(({ metadata }) => metadata.name === spec.volumes![0]!.configMap!.name)!;
+    // Hooks of one kind run by weight: the file first.
+    expect(file.metadata.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade', 'helm.sh/hook-weight': '-1' });
+    expect(templateOf(await render('minimal'), 'Job').spec.containers.map(({ args }) => args)).toEqual([['migrate']]);
+    expect(templateOf(await render('existing')).spec.containers[0]!.args).toEqual(['start', '--strict']);
+  });
+
+  test.each([
+    ['what is not built yet: roles', ['roles.reader.replicas=1'], /additional properties 'roles' not allowed/],
+    ['what is not built yet: autoscaling', ['autoscaling.enabled=true'], /additional properties 'autoscaling' not allowed/],
+    ['what is not built yet: KEDA', ['keda.enabled=true'], /additional properties 'keda' not allowed/],
+    ['what is not built yet: partitions', ['partitions=4'], /additional properties 'partitions' not allowed/],
+    ['a value with a spelling mistake, within another', ['image.tga=1'], /\/image.*'tga' not allowed/],
+    ['a setting that there is not', ['settings.OBSERVERS_MAX_INFLIGHT=5'], /'OBSERVERS_MAX_INFLIGHT' not allowed/],
+    ['a setting out of its range', ['settings.OBSERVERS_MAX_IN_FLIGHT=0'], /minimum: got 0, want 1/],
+    ['a duration without a unit', ['settings.OBSERVERS_RETENTION=7'], /OBSERVERS_RETENTION/],
+    ['a setting that the chart makes itself', ['settings.OBSERVERS_PORT=1'], /'OBSERVERS_PORT' not allowed/],
+    ['a password as a plain setting', ['settings.OBSERVERS_SMS_URL=https://a:CANARY-1@x'], /'OBSERVERS_SMS_URL' not allowed/],
+    ['a password as a plain variable', ['env.DATABASE_URL=postgres://x'], /invalid propertyName 'DATABASE_URL'/],
+    ['a setting among the plain variables', ['env.OBSERVERS_WATCH=true'], /invalid propertyName 'OBSERVERS_WATCH'/],
+    ['a secret with its value', ['secretEnv.TOKEN=CANARY-2'], /\/secretEnv\/TOKEN.*got string, want object/],
+    ['a variable that stands twice', ['env.TOKEN=word', 'secretEnv.TOKEN.name=a', 'secretEnv.TOKEN.key=b'], /TOKEN stands in env and in secretEnv/], // prettier-ignore
+    ['no database', ['secretEnv=null'], /secretEnv/],
+    ['no observers file', ['observersFile='], /no observers file: --set-file/],
+    ['two observers files', ['existingConfigMap=mine'], /give one of them/],
+    ['a restart for a file that the chart does not see', ['observersFile=', 'existingConfigMap=mine', 'reload=restart'], /Use reload: watch/], // prettier-ignore
+    ['triggers to be applied by no job', ['capture=apply', 'migration.enabled=false'], /set migration.enabled/],
+    ['a mount over the observers file', ['mounts[0].path=/config/tls', 'mounts[0].secret=tls'], /\/mounts\/0\/path/],
+    ['a mount of nothing', ['mounts[0].path=/tls'], /\/mounts\/0/],
+    ['labels that selectors need', ['podLabels.app\\.kubernetes\\.io/component=x'], /podLabels/],
+    ['root', ['uid=0'], /\/uid/],
+  ])('refused: %s', async (_what, sets, complaint) => {
+    expect(await refusal('minimal', ...sets.flatMap((set) => ['--set', set]))).toMatch(complaint);
+  });
+
+  test('the values that docs/kubernetes.md shows are taken, and its commands are about what is rendered', async () => {
+    const page = readFileSync(join(CHART, '../../../docs/kubernetes.md'), 'utf8');
+    const [, values = 'none'] = /```yaml\n([^]*?)```/.exec(page) ?? [];
+    const manifests = await render('minimal', '--values', fileWith(values));
+    expect(manifests).toHaveLength(11);
+    expect(typeProblems(manifests)).toEqual([]);
+    const named = [...page.matchAll(/(deploy|job)\/(shop-[a-z-]+)/g)].map(([, kind, name]) => `${kind} ${name}`);
+    const rendered = manifests.map(({ kind, metadata }) => `${kind === 'Deployment' ? 'deploy' : kind.toLowerCase()} ${metadata.name}`);
+    expect(named.length).toBeGreaterThan(3);
+    expect(rendered).toEqual(expect.arrayContaining(named));
+  });
+
+  test('it can be part of another chart, which may have global values', async () => {
+    expect(await refusal('minimal', '--set', 'global.domain=x')).toBe('');
+  });
+
+  test('what is printed after an install names commands that there are', async () => {
+    const { out, err } = await helm('install', 'shop', CHART, '--dry-run=client', '--values', valuesFile('minimal'));
+    expect(err).not.toMatch(/error/i);
+    const commands = [...out.split('NOTES:')[1]!.matchAll(/-- fraiseql-observers ([a-z]+)/g)].map(([, command]) => command!);
+    expect(commands.length).toBeGreaterThan(1);
+    for (const command of commands) expect(existsSync(join(CHART, `../../../src/cli/${command}.command.ts`))).toBe(true);
+  });
+});
+
+/** As an administrator would fill the Secrets in. */
+const SECRETS: Readonly<Record<string, string>> = {
+  DATABASE_URL: 'postgres://u:CANARY-db@db/shop',
+  REDIS_URL: 'redis://u:CANARY-redis@redis/0',
+  OBSERVERS_VAPID_PRIVATE_KEY: Buffer.alloc(32, 1).toString('base64url'),
+  BILLING_TOKEN: 'CANARY-token',
+};
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly definitions?: Readonly<Record<string, Schema>>;
+}
+const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as Schema;
+
+test('the schema of the values is strict in every place', () => {
+  const open: string[] = [];
+  const look = (at: unknown, path: string): void => {
+    if (typeof at !== 'object' || at === null) return;
+    const { type, additionalProperties, properties } = at as Schema;
+    // Maps from names to one kind of value, global, and the empty default of migration.databaseUrl are the only other objects.
+    if (type === 'object' && additionalProperties === undefined && !('maxProperties' in at) && path !== '/properties/global')
+      open.push(path);
+    if (properties !== undefined && additionalProperties !== false) open.push(path);
+    for (const [key, value] of Object.entries(at)) look(value, `${path}/${key}`);
+  };
+  look(schema, '');
+  expect(open).toEqual([]);
+});
+
+test('values.yaml names every value that the schema has, and the templates read every one', () => {
+  const templates = readdirSync(join(CHART, 'templates')).map((name) => readFileSync(join(CHART, 'templates', name), 'utf8')).join('\n'); // prettier-ignore
+  const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as Record<string, unknown>;
+  const properties = Object.fromEntries(Object.entries(schema.properties!).filter(([name]) => name !== 'global'));
+  expect(Object.keys(values).sort()).toEqual(Object.keys(properties).sort());
+  for (const [name, property] of Object.entries(properties)) {
+    expect(templates).toContain(`.Values.${name}`);
+    if (property.properties === undefined || name === 'resources') continue;
+    expect(Object.keys(values[name] as object).sort()).toEqual(Object.keys(property.properties).sort());
+    for (const inner of Object.keys(property.properties)) expect(templates).toMatch(new RegExp(`(\\.Values\\.${name})?\\.${inner}\\b`));
+  }
+});
+
+test('the chart has the version of the package, and its README names what is not built yet', () => {
+  const { version } = JSON.parse(readFileSync(join(CHART, '../../../package.json'), 'utf8')) as { version: string };
+  expect(parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'))).toMatchObject({ version, appVersion: version });
+  const page = readFileSync(join(CHART, 'README.md'), 'utf8');
+  for (const later of ['roles', 'autoscaling', 'KEDA', 'partitions']) expect(page).toContain(later);
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'observers-chart-'));
+let files = 0;
+afterAll(() => rmSync(folder, { recursive: true }));
+function fileWith(text: string): string {
+  const path = join(folder, `${++files}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
