@@ -35,7 +35,8 @@ COPY --from=build /app/bin bin
 COPY package.json observers.schema.json LICENSE ./
 # The observers file lies here: docker run -v ./observers.yaml:/config/observers.yaml. Nothing is ever written, here or elsewhere.
 WORKDIR /config
-USER 10001:10001
+# The user node of the base image; by its number, so that Kubernetes can see that it is not root.
+USER 1000:1000
 EXPOSE 8700
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OBSERVERS_PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
