@@ -1,4 +1,4 @@
-import { asIs, oneOf, type Setting } from './kinds';
+import { asIs, oneOf, withoutPasswords, type Setting } from './kinds';
 
 // Names, values and their meaning are those of the OpenTelemetry specification.
 
@@ -7,13 +7,10 @@ const endpoint = (variable: string, description: string): Setting<string | null>
   description,
   default: null,
   parse: (value) =>
-    /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).password === ''
-      ? { value }
-      : {
-          expected:
-            'a URL such as http://localhost:4318 (OTLP over HTTP), without a password: what the collector asks for goes into OTEL_EXPORTER_OTLP_HEADERS',
-        },
-  show: (value) => value ?? '',
+    /^https?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'a URL such as http://localhost:4318 (OTLP over HTTP)' },
+  show: (value) => (value === null ? '' : withoutPasswords(value)),
+  // One with a password comes out of a Secret.
+  shape: { type: 'string', pattern: '^https?://[^@]+$' },
 });
 
 type Pairs = Readonly<Record<string, string>>;
@@ -57,6 +54,7 @@ export const otelSdkDisabled: Setting<boolean> = {
   default: 'false',
   parse: (value) => (/^(true|false)$/i.test(value) ? { value: value.toLowerCase() === 'true' } : { expected: 'true or false' }),
   show: asIs,
+  shape: { type: 'boolean' },
 };
 
 export const otelTracesExporter = oneOf('OTEL_TRACES_EXPORTER', 'otlp', ['otlp', 'none'], 'none: no traces; otlp: to the collector, when one is named'); // prettier-ignore
@@ -65,8 +63,8 @@ export const otlpEndpoint = endpoint('OTEL_EXPORTER_OTLP_ENDPOINT', 'collector t
 export const otlpTracesEndpoint = endpoint('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'the whole URL that traces are sent to; stronger than OTEL_EXPORTER_OTLP_ENDPOINT'); // prettier-ignore
 
 const hidden = (): string => '***';
-export const otlpHeaders = { ...pairs('OTEL_EXPORTER_OTLP_HEADERS', 'headers for the collector: name=value, several with commas between', hidden), secret: true } as const; // prettier-ignore
-export const otlpTracesHeaders = { ...pairs('OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'headers for traces alone; those of the same name are stronger than OTEL_EXPORTER_OTLP_HEADERS', hidden), secret: true } as const; // prettier-ignore
+export const otlpHeaders = { ...pairs('OTEL_EXPORTER_OTLP_HEADERS', 'headers for the collector: name=value, several with commas between', hidden), secret: true as const }; // prettier-ignore
+export const otlpTracesHeaders = { ...pairs('OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'headers for traces alone; those of the same name are stronger than OTEL_EXPORTER_OTLP_HEADERS', hidden), secret: true as const }; // prettier-ignore
 
 export const otlpProtocol = protocol(
   'OTEL_EXPORTER_OTLP_PROTOCOL',
@@ -100,6 +98,7 @@ export const otelTracesSamplerArg: Setting<number | null> = {
       ? { value: Number(value) }
       : { expected: 'a number from 0 to 1, such as 0.25' },
   show: (value) => (value === null ? '' : String(value)),
+  shape: { type: 'number', minimum: 0, maximum: 1 },
 };
 
 /** Where traces are sent; null: none are made. */

@@ -93,7 +93,13 @@ describeWith(HELM, () => {
   test('numbers, words that YAML reads otherwise, and the text of the observers file come through as they are written', async () => {
     const manifests = await render('everything');
     const env = Object.fromEntries(templateOf(manifests).spec.containers[0]!.env.map(({ name, value }) => [name, value]));
-    expect(env).toMatchObject({ OBSERVERS_MAX_IN_FLIGHT: '100000', PORT_OF_SHOP: '8080', NO: 'no' });
+    expect(env).toMatchObject({
+      OBSERVERS_MAX_IN_FLIGHT: '100000',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
+      OTEL_SDK_DISABLED: 'true',
+      PORT_OF_SHOP: '8080',
+      NO: 'no',
+    });
     const [file] = manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'orders');
     const given = (parse(readFileSync(valuesFile('everything'), 'utf8')) as { observersFile: string }).observersFile;
     expect(file!.data).toEqual({ 'observers.yaml': given });
@@ -161,6 +167,7 @@ describeWith(HELM, () => {
     ['a setting among the plain variables', ['env.OBSERVERS_WATCH=true'], /invalid propertyName 'OBSERVERS_WATCH'/],
     ['a secret with its value', ['secretEnv.TOKEN=CANARY-2'], /\/secretEnv\/TOKEN.*got string, want object/],
     ['a variable that stands twice', ['env.TOKEN=word', 'secretEnv.TOKEN.name=a', 'secretEnv.TOKEN.key=b'], /TOKEN stands in env and in secretEnv/], // prettier-ignore
+    ['a setting that stands twice', ['settings.OTEL_SERVICE_NAME=a', 'env.OTEL_SERVICE_NAME=b'], /OTEL_SERVICE_NAME stands in settings and in env/], // prettier-ignore
     ['no database', ['secretEnv=null'], /secretEnv/],
     ['no observers file', ['observersFile='], /no observers file: --set-file/],
     ['two observers files', ['existingConfigMap=mine'], /give one of them/],

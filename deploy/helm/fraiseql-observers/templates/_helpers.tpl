@@ -47,7 +47,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "observers.env" -}}
 {{- range $name, $value := .Values.settings }}
 {{- /* Helm reads numbers as floating point, and would write 1000000 as 1e+06. */}}
-- { name: {{ $name | quote }}, value: {{ kindIs "float64" $value | ternary (int64 $value) $value | toString | quote }} }
+{{- $whole := and (kindIs "float64" $value) (eq (float64 $value) (float64 (int64 $value))) }}
+- { name: {{ $name | quote }}, value: {{ $whole | ternary (int64 $value) $value | toString | quote }} }
 {{- end }}
 {{- range $name, $value := .Values.env }}
 - { name: {{ $name | quote }}, value: {{ $value | quote }} }
@@ -121,9 +122,10 @@ resources: {{- toYaml .Values.resources | nindent 2 }}
 {{- if and .Values.existingConfigMap (eq .Values.reload "restart") }}
 {{- fail "reload: restart works with observersFile only: the chart does not see when a ConfigMap of yours changes. Use reload: watch" }}
 {{- end }}
-{{- range $name, $value := .Values.env }}
-{{- if hasKey $.Values.secretEnv $name }}
-{{- fail (printf "%s stands in env and in secretEnv" $name) }}
+{{- range $name := concat (keys .Values.env) (keys .Values.secretEnv) (keys .Values.settings) }}
+{{- $places := list (hasKey $.Values.settings $name | ternary "settings" "") (hasKey $.Values.env $name | ternary "env" "") (hasKey $.Values.secretEnv $name | ternary "secretEnv" "") | compact }}
+{{- if gt (len $places) 1 }}
+{{- fail (printf "%s stands in %s" $name (join " and in " $places)) }}
 {{- end }}
 {{- end }}
 {{- if and (eq .Values.capture "apply") (not .Values.migration.enabled) }}
