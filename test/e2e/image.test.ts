@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { validate } from 'dockerfile-utils';
+import { request } from 'undici';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { HELM, render, type Manifest } from '../support/helm';
 import { buildImage, DOCKERFILE, type Image } from '../support/image';
@@ -164,7 +165,8 @@ observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hoo
       Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? secrets[`${valueFrom?.secretKeyRef.name}/${valueFrom?.secretKeyRef.key}`] ?? 'no such Secret'])); // prettier-ignore
     const url = ({ ports }: Container, path: string): string => `http://127.0.0.1:${ports[0]!.containerPort}${path}`;
     const status = (container: Container, { httpGet }: Probe): Promise<number> =>
-      fetch(url(container, httpGet.path)).then((answer) => answer.status, () => 0); // prettier-ignore
+      // As the kubelet asks: by a connection of its own, never by one that the service has closed meanwhile.
+      request(url(container, httpGet.path), { reset: true }).then(async ({ statusCode, body }) => body.dump().then(() => statusCode), () => 0); // prettier-ignore
     const started = (container: Container) => eventually(() => status(container, container.startupProbe), (code) => code === 200, 30_000); // prettier-ignore
     let generation = 0;
     /** As the kubelet puts a ConfigMap into a folder: a link to a folder of its own, which is exchanged for another at once. */

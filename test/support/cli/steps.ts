@@ -70,7 +70,7 @@ export const STEPS: readonly Step[] = [
   { command: 'status', args: ['--listener', '{listener}'] },
   { command: 'status', args: ['--listener', '{listener}'], json: true },
   { command: 'status', args: ['--listener', 'nobody'], code: 5 },
-  { command: 'tail', args: ['-n', '8', '--no-follow'], says: 'Without `--no-follow` it goes on until Ctrl-C.' },
+  { command: 'tail', args: ['-n', '6', '--no-follow', '--observer', 'notify'], says: 'Without `--no-follow` it goes on until Ctrl-C.' },
   { command: 'tail', args: ['-n', '2', '--no-follow', '--outcome', 'succeeded'], json: true, says: 'An object a line.' },
   { command: 'search', args: ['shipped'] },
   { command: 'search', args: ['150.50', '--entity-key', '2'], json: true },
