@@ -8,7 +8,7 @@ import { countByObserver } from './delivery/observer-counts.sql';
 import type { ObserverDefinition } from './event/definitions';
 import { settleDrift, type DriftOptions } from './listener/capture/drift';
 import type { StreamService } from './listener/stream.service';
-import type { StreamConfiguration } from './listener/term';
+import type { StreamConfiguration } from './listener/term-parts';
 
 /** What a reload came to. */
 export interface Reloaded {

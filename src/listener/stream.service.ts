@@ -5,7 +5,8 @@ import type { BreakerState } from '../delivery/endpoint-state';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
 import { ListenConnection } from './listen-connection';
-import { Term, type StreamConfiguration, type TermDependencies } from './term';
+import { Term } from './term';
+import type { StreamConfiguration, TermDependencies } from './term-parts';
 
 const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;
