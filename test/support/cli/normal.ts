@@ -47,9 +47,13 @@ const RULES: readonly (readonly [RegExp, string])[] = [
     /"(durationMs|ageSeconds|checkpointAgeSeconds|heartbeatAgeSeconds|age|seconds|p50|p99|perSecond|triesPerSecond|probeIn)": -?[\d.e-]+/g,
     '"$1": 0.5',
   ],
+  [/"durationMs":[\d.e-]+/g, '"durationMs":0.5'],
+  // Times lose their last zeros.
+  [/\b\d+ bytes\b/g, '304 bytes'],
+  [/"bytes": \d+/g, '"bytes": 304'],
   [/\bPostgreSQL \d+(\.\d+)?/g, 'PostgreSQL 18.4'],
   [/\b\d+(\.\d+)? ms\b/g, '12 ms'],
-  [/\b\d+(\.\d+)? s\b/g, '3 s'],
+  [/\b\d+(\.\d+)? (s|min)\b/g, '3 s'],
   [/\b\d+(\.\d+)?\/s now/g, '2/s now'],
   [/\b\d{3,}:\d{3,}:[\d,]*(?=["\s]|$)/g, '820:820:'],
 ];
