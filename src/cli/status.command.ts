@@ -111,10 +111,10 @@ function describe(status: StreamStatus): [string, string][] {
     ...(parked + waiting === 0
       ? []
       : [
-          ['parked', `${parked === 0 ? '0' : colors.red(String(parked))}, ${waiting} wait behind heads of their lanes   (lanes list)`] as [
-            string,
-            string,
-          ],
+          [
+            'parked',
+            `${parked === 0 ? '0' : colors.red(String(parked))}, ${waiting} ${waiting === 1 ? 'waits' : 'wait'} behind heads of their lanes   (lanes list)`,
+          ] as [string, string],
         ]),
     ...status.pausedObservers.map(({ observer, since, by }): [string, string] => [
       'paused',

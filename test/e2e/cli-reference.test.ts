@@ -32,8 +32,9 @@ beforeAll(async () => {
   story = await Story.begin(database);
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
   write('observers.yaml', story.file);
-  write('next.yaml', story.file.replace('total < 100', 'total < 50'));
+  write('next.yaml', story.file.replace('total < 100', 'total < 160'));
   write('two.yaml', story.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
+  write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
   write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
   await database.query('create table customers (id int primary key, name text)');
 }, 60_000);
@@ -76,7 +77,7 @@ test('every command is called in the reference, or says why not', () => {
 });
 
 test('docs/cli.md is what the commands really print, and their JSON is what its schema says (UPDATE_DOCS=1 writes it)', async () => {
-  const normal = new Normal(new Map([[folder, '/srv/shop'], [story.receiver.url, 'http://127.0.0.1:9000'], [new URL(database.url).pathname.slice(1), 'shop'], [`"${VERSION}"`, '"1.0.0"']])); // prettier-ignore
+  const normal = new Normal(new Map([[folder, '/srv/shop'], [story.receiver.url, 'http://127.0.0.1:9000'], [new URL(database.url).pathname.slice(1), 'shop'], [`"${VERSION}"`, '"1.0.0"'], [`@${VERSION}`, '@1.0.0'], [`version ${VERSION}`, 'version 1.0.0'], [` ${VERSION} `, ' 1.0.0 ']])); // prettier-ignore
   const helps = new Map<string, string>();
   for (let i = 0; i < commands.length; i += 4) {
     const four = commands.slice(i, i + 4).map(async (command) => [command, (await call([...command.split(' '), '--help'])).out] as const);

@@ -19,6 +19,11 @@ export function deliveryLines({ action, type, content, payload, missing, fromLoo
   ];
 }
 
+/** Between a body and what follows stands an empty line; behind the last one it would stand twice. */
+export function withoutLastGap(lines: readonly string[]): readonly string[] {
+  return lines.at(-1)?.trim() === '' ? lines.slice(0, -1) : lines;
+}
+
 function unique(names: readonly string[]): string {
   return [...new Set(names)].join(', ');
 }

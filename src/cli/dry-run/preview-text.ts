@@ -3,7 +3,7 @@ import type { EndpointPreview, Examples, ObserverPreview } from '../../dry-run/r
 import { shortTime } from '../dlq/item';
 import { field } from '../explain/explanation-text';
 import { colors, counted, print, printTable } from '../output';
-import { deliveryLines } from './content-text';
+import { deliveryLines, withoutLastGap } from './content-text';
 import type { PreviewResult } from './preview-run';
 
 /** What a configuration would have made of the stored events, for people. */
@@ -38,7 +38,7 @@ function observerLines(one: ObserverPreview): string[] {
   for (const { action, what: value, ...rest } of missing) lines.push(colors.yellow(`${rest.count} without ${value}, in ${action}${examples(rest)}`)); // prettier-ignore
   if (lookups.length > 0) lines.push(colors.dim(`look-ups are not asked: what ${lookups.join(', ')} would give is not known`));
   if (hottest.length > 0) lines.push(`most deliveries: ${hottest.map(({ key, count, atMost }) => `${key} ${count === atMost ? count : `${count} to ${atMost}`}`).join(', ')}`); // prettier-ignore
-  const shown = sample === null ? [] : [colors.dim(`sample: event ${sample.event}, ${sample.entity}`), ...sample.deliveries.flatMap(deliveryLines)]; // prettier-ignore
+  const shown = sample === null ? [] : [colors.dim(`sample: event ${sample.event}, ${sample.entity}`), ...withoutLastGap(sample.deliveries.flatMap(deliveryLines))]; // prettier-ignore
   return ['', `${colors.bold(name)}${what}${shadow}`, ...[...lines, ...shown].map((line) => (line.trim() === '' ? '' : `    ${line}`))];
 }
 

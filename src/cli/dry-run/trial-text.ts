@@ -1,7 +1,7 @@
 import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
 import { conditionLines, markOf } from '../explain/explanation-text';
 import { colors, cut } from '../output';
-import { deliveryLines } from './content-text';
+import { deliveryLines, withoutLastGap } from './content-text';
 
 /** What one observer makes of an event, for people. */
 export function trialLines({ name, mode, verdict, why, condition, lookups, deliveries }: ObserverTrial): string[] {
@@ -11,7 +11,7 @@ export function trialLines({ name, mode, verdict, why, condition, lookups, deliv
     `${markOf(verdict)} ${colors.bold(name)}${shadow}: ${why}`,
     ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
     ...lookups.map((lookup) => `    ${lookupLine(lookup)}`),
-    ...deliveries.flatMap(deliveryLines).map((line) => (line === '' ? '' : `    ${line}`)),
+    ...withoutLastGap(deliveries.flatMap(deliveryLines)).map((line) => (line === '' ? '' : `    ${line}`)),
   ];
 }
 

@@ -4,7 +4,7 @@ import type { DeliveryState } from '../../explain/delivery-state';
 import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
 import { shortTime } from '../dlq/item';
 import type { ShownDelivery } from '../../dry-run/renderer';
-import { deliveryLines as contentLines } from '../dry-run/content-text';
+import { deliveryLines as contentLines, withoutLastGap } from '../dry-run/content-text';
 import type { Renderings } from '../dry-run/render-explained';
 import { colors, cut, printTable } from '../output';
 
@@ -42,9 +42,9 @@ function observerLines({ name, verdict, why, condition, deliveries }: ObserverEx
   return [
     `${markOf(verdict)} ${colors.bold(name)}: ${why}`,
     ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
-    ...deliveries
-      .flatMap((one) => [...deliveryLines(one), ...renderingLines(renderings?.get(`${name}/${one.action}`))])
-      .map((line) => `    ${line}`),
+    ...withoutLastGap(
+      deliveries.flatMap((one) => [...deliveryLines(one), ...renderingLines(renderings?.get(`${name}/${one.action}`))]),
+    ).map((line) => `    ${line}`),
   ];
 }
 

@@ -56,7 +56,7 @@ export class TailCommand extends ObserversCommand {
     return value;
   }
 
-  @Option({ flags: '--outcome <outcome>', description: 'only these outcomes', choices: [...TAIL_OUTCOMES] })
+  @Option({ flags: '--outcome <outcome>', description: 'only this outcome', choices: [...TAIL_OUTCOMES] })
   parseOutcome(value: string): string {
     return value;
   }

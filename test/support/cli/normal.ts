@@ -40,17 +40,18 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\bprocess( +)\d+ on/g, 'process$14711 on'],
   [/\b[\da-f]{64}\b/g, 'a8ae278dad6a5217c6bd7e1a1c8c6c1a3f3b6e0d7c3a0b8f2f4f5b7c9d0e1f23'],
   [/sha256 [\da-f]{16}…/g, 'sha256 a8ae278dad6a5217…'],
+  // PostgreSQL leaves the last zeros of a time's microseconds out, in what is sent too.
+  // The minutes and hours of a preview begin with the clock's: a story that crosses one has smaller peaks.
+  [/\b\d+( in 1m)? \((?=2026-01-31 10:00:00\))/g, '3$1 ('],
+  [/\b\d+ bytes(?=, sha256)/g, '257 bytes'],
+  [/"bytes": \d+/g, '"bytes": 257'],
   [/127\.0\.0\.1:\d+/g, '127.0.0.1:8700'],
   [/\bshop-1:\d+:[\da-f]{6}/g, 'shop-1:4711:a1b2c3'],
   [/\bpid \d+/g, 'pid 4711'],
   [
-    /"(durationMs|ageSeconds|checkpointAgeSeconds|heartbeatAgeSeconds|age|seconds|p50|p99|perSecond|triesPerSecond|probeIn)": -?[\d.e-]+/g,
-    '"$1": 0.5',
+    /"(durationMs|ageSeconds|checkpointAgeSeconds|heartbeatAgeSeconds|age|seconds|p50|p99|perSecond|triesPerSecond|probeIn)":( ?)-?[\d.e-]+/g,
+    '"$1":$20.5',
   ],
-  [/"durationMs":[\d.e-]+/g, '"durationMs":0.5'],
-  // Times lose their last zeros.
-  [/\b\d+ bytes\b/g, '304 bytes'],
-  [/"bytes": \d+/g, '"bytes": 304'],
   [/\bPostgreSQL \d+(\.\d+)?/g, 'PostgreSQL 18.4'],
   [/\b\d+(\.\d+)? ms\b/g, '12 ms'],
   [/\b\d+(\.\d+)? (s|min)\b/g, '3 s'],

@@ -10,8 +10,8 @@ export interface Shown {
 
 const HEAD = `# Commands
 
-Every output on this page is a real one: \`test/e2e/cli-reference.test.ts\` runs all commands on one small shop, and compares. Ids, times, ports and durations are made
-alike from run to run.
+Every output on this page is a real one: \`test/e2e/cli-reference.test.ts\` runs all commands on one small shop, and compares. Ids, times, ports, durations, sizes and
+peaks are made alike from run to run.
 
 Commands that only look work with the service running or stopped; what only the service could know is said to be unknown. All take \`--config FILE\`,
 \`--format text|json\` and \`--verbose\`. What \`--format json\` gives is described by [cli.schema.json](cli.schema.json), a definition a command; every field is always there

@@ -30,6 +30,7 @@ export const NOT_CALLED: Readonly<Record<string, string>> = {
  * when it knows `--format json`.
  */
 export const STEPS: readonly Step[] = [
+  { command: 'start', args: ['--log-level', 'loud'], code: 2, says: 'What is wrong with a setting is said before anything begins.' },
   { command: 'init', args: ['new.yaml'] },
   { command: 'init', args: ['new.yaml'], code: 1, says: 'It never writes over a file.' },
   { command: 'validate-config' },
@@ -46,7 +47,7 @@ export const STEPS: readonly Step[] = [
   {
     command: 'config preview',
     args: ['--config', 'next.yaml', '--since', '1h'],
-    lines: 60,
+    lines: 100,
     says: 'What a new file would have done with what happened.',
   },
   { command: 'config preview', args: ['--config', 'next.yaml', '--since', '1h'], json: true, lines: 60 },
@@ -57,7 +58,7 @@ export const STEPS: readonly Step[] = [
   { command: 'capture plan', args: ['--config', 'two.yaml'], json: true, lines: 14 },
   { command: 'capture check' },
   { command: 'capture check', args: ['--config', 'two.yaml'], code: 4 },
-  { command: 'capture check', args: ['--config', 'two.yaml'], json: true, code: 4, lines: 14 },
+  { command: 'capture check', args: ['--config', 'two.yaml'], json: true, code: 4, lines: 11 },
   { command: 'capture apply', args: ['--config', 'two.yaml', '--yes'] },
   { command: 'capture list' },
   { command: 'capture list', json: true },
@@ -71,13 +72,20 @@ export const STEPS: readonly Step[] = [
   { command: 'status', args: ['--listener', '{listener}'], json: true },
   { command: 'status', args: ['--listener', 'nobody'], code: 5 },
   { command: 'tail', args: ['-n', '6', '--no-follow', '--observer', 'notify'], says: 'Without `--no-follow` it goes on until Ctrl-C.' },
+  { command: 'tail', args: ['--no-follow', '--outcome', 'dead'], says: 'What has failed for good.' },
   { command: 'tail', args: ['-n', '2', '--no-follow', '--outcome', 'succeeded'], json: true, says: 'An object a line.' },
   { command: 'search', args: ['shipped'] },
   { command: 'search', args: ['150.50', '--entity-key', '2'], json: true },
   { command: 'completion', args: ['bash'], lines: 8, says: 'To use it: `source <(fraiseql-observers completion bash)`.' },
-  { command: 'test-event', args: ['--sample'], says: 'A sample to begin with.' },
-  { command: 'test-event', args: ['--sample'], json: true },
-  { command: 'test-event', args: ['--event-id', '2', '--observer', 'notify'], lines: 40, says: 'Nothing is sent.' },
+  { command: 'test-event', args: ['--sample'], says: 'An event to begin with; written to a file, it is asked about as it is or changed.' },
+  { command: 'test-event', args: ['--sample'], json: true, lines: 4 },
+  { command: 'test-event', args: ['--file', 'event.json'], says: 'What all observers would make of it. Nothing is sent.', lines: 60 },
+  {
+    command: 'test-event',
+    args: ['--event-id', '2', '--observer', 'notify'],
+    lines: 40,
+    says: 'The same of an event that is stored, and one observer.',
+  },
   { command: 'test-event', args: ['--event-id', '2', '--observer', 'books'], json: true, lines: 90 },
   {
     command: 'test-event',

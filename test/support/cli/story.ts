@@ -52,6 +52,7 @@ export class Story {
     );
     await eventually(() => this.database.query('select from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
     await this.database.query("insert into orders values (4, 'new', 200)");
+    await this.settled(5);
     await this.database.query("insert into orders values (5, 'new', 300)");
     await this.settled(6);
     await this.parked(3);
