@@ -31,8 +31,13 @@ afterEach(async () => {
 });
 
 const start = async (): Promise<void> => {
-  service = await startTestService(database.url, { file: FILE, env: { HOOK: 'https://receiver.example/hook' } });
+  service = await startTestService(database.url, {
+    file: FILE,
+    env: { HOOK: 'https://receiver.example/hook', OBSERVERS_AUDIT_INTERVAL: '100ms' },
+  });
   await untilLeading(service.stream);
+  // Before its first round the audit has nothing to say.
+  await eventually(() => database.query('select from observers.audit where complete_at is not null'), (rows) => rows.length === 1); // prettier-ignore
 };
 const examine = async (): Promise<{ code: number; findings: Finding[] }> => {
   const { code, out, err } = await program.run(['doctor', '--format', 'json']);

@@ -39,7 +39,7 @@ interface Tried {
 
 const start = async (url: string, endpoint: Partial<EndpointDefinition> = {}, retry = TWO_TRIES): Promise<void> => {
   stream = await startStream(database.url, [
-    observerOf('bad', endpointOf(url, { timeout: 300, ...endpoint }), { retry }),
+    observerOf('bad', endpointOf(url, { timeout: 1_000, ...endpoint }), { retry }),
     observerOf('good', endpointOf(`${good.url}/good`)),
   ]);
 };
