@@ -43,6 +43,7 @@ export class Story {
   /** One by one, so that everything has its place. */
   private async happens(): Promise<void> {
     await this.database.query("insert into orders values (1, 'new', 40)");
+    await this.settled(1);
     await this.database.query("insert into orders values (2, 'new', 150.50)");
     await this.settled(2);
     await this.database.query("update orders set status = 'shipped' where id = 2");
