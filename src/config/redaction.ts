@@ -10,7 +10,7 @@ export interface FilledText {
 }
 
 /** A value this long is no word that stands elsewhere by chance: it is taken out wherever it stands. A shorter one where it came from. */
-const TELLING_LENGTH = 8;
+export const TELLING_LENGTH = 8;
 /** A reference within a tag goes through filters: what becomes of it cannot be recognised. */
 const WITHIN_TAG = /\{[{%](?:(?![}%]\})[\s\S])*\$\{/;
 

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type Scalar } from 'yaml'; // prettier-ignore
 import { messageOf } from '../event/errors';
 import { ConfigurationError, type Problem } from './problems';
-import type { FilledText } from './redaction';
+import { TELLING_LENGTH, type FilledText } from './redaction';
 import { resolveReferences } from './references';
 import { offsetInScalar } from './scalar-position';
 
@@ -12,8 +12,6 @@ const LARGEST = 4 * 1024 * 1024;
 /** Each alias is looked up by a walk through the file, and may stand for a tree of others: more than a person writes is an attack. */
 const MOST_ALIASES = 1_000;
 const LARGEST_EXPANSION = 10_000;
-/** A value this long is no word of our messages: it is hidden wherever it stands. A shorter one is hidden where it is quoted. */
-const TELLING_LENGTH = 8;
 
 type PathStep = string | number;
 
