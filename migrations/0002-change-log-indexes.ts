@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Why: the snapshot cursor, "history of one entity" and "this event" are each one index look-up.
+ * Why: the snapshot cursor is one index look-up. Every writer pays for each index of the log, so there is no other (see 0015).
  *
  * Built concurrently and outside a transaction: on an adopted table with millions of rows a plain CREATE INDEX would stop the users'
  * writes for its whole duration. What an interrupted build leaves behind is invalid, and is dropped first.
@@ -30,7 +30,4 @@ export class ChangeLogIndexes0002 implements MigrationInterface {
 export const CHANGE_LOG_INDEXES = {
   tb_entity_change_log_xid:
     'create index concurrently tb_entity_change_log_xid on core.tb_entity_change_log (change_xid, pk_entity_change_log)',
-  tb_entity_change_log_entity:
-    'create index concurrently tb_entity_change_log_entity on core.tb_entity_change_log (object_type, object_key, pk_entity_change_log)',
-  tb_entity_change_log_id: 'create unique index concurrently tb_entity_change_log_id on core.tb_entity_change_log (id)',
 } as const;

@@ -12,12 +12,25 @@ async function plans(flags: GlobalOptions): Promise<CapturePlan[]> {
   return withDatabase(settings, (client) => planCapture(client, file.definition.captures));
 }
 
+/** What cannot be captured as the file says does not keep the others from it. */
+function refuseImpossible(all: readonly CapturePlan[]): void {
+  const impossible = all.filter(({ state }) => state === 'impossible');
+  for (const { table, reasons } of impossible) print(`${colors.red(table)}: ${reasons.join('; ')}`);
+  if (impossible.length > 0) process.exitCode = ExitCode.configuration;
+}
+
 @SubCommand({ name: 'plan', description: 'show the SQL that capture apply would run; changes nothing' })
 class CapturePlanCommand extends ObserversCommand {
   protected readonly examples = [['the SQL, to be looked at', 'capture plan']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const all = await plans(flags);
+    const { checkConditions, planCapture } = await import('../listener/capture/capture');
+    const { settings, file } = await configurationOf(flags);
+    const all = await withDatabase(settings, async (client) => {
+      await checkConditions(client, file.definition.captures);
+      return planCapture(client, file.definition.captures);
+    });
+    if (all.some(({ state }) => state === 'impossible')) process.exitCode = ExitCode.configuration;
     if (flags.format === 'json') return printJson(all);
     for (const { table, state, reasons, sql } of all) {
       print(`-- ${table}: ${state}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`);
@@ -39,12 +52,15 @@ class CaptureApplyCommand extends ObserversCommand {
   }
 
   async run(_args: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
-    const { applyCapture, planCapture } = await import('../listener/capture/capture');
+    const { applyCapture, checkConditions, planCapture } = await import('../listener/capture/capture');
     const { settings, file } = await configurationOf(flags);
     await withDatabase(settings, async (client) => {
+      await checkConditions(client, file.definition.captures);
       const all = await planCapture(client, file.definition.captures);
+      refuseImpossible(all);
       const open = all.filter(({ sql }) => sql.length > 0);
-      if (open.length === 0) return print('nothing to do: the triggers are as the observers file says');
+      if (open.length === 0)
+        return process.exitCode === undefined ? print('nothing to do: the triggers are as the observers file says') : undefined;
       for (const { table, reasons } of open) print(`${table}: ${reasons.join('; ')}`);
       await confirm(`Create or replace the capture triggers of ${open.map(({ table }) => table).join(', ')}?`, flags.yes ?? false);
       await applyCapture(client, open);
@@ -64,13 +80,13 @@ class CaptureListCommand extends ObserversCommand {
   }
 }
 
-@SubCommand({ name: 'check', description: 'exit 4 when a trigger is missing, disabled or of another version' })
+@SubCommand({ name: 'check', description: 'exit 4 when a table is not captured as the observers file says' })
 class CaptureCheckCommand extends ObserversCommand {
   protected readonly examples = [['in a deployment: fail when the triggers differ from the file', 'capture check']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const all = await plans(flags);
-    const open = all.filter(({ state }) => state === 'missing' || state === 'drifted');
+    const open = all.filter(({ state }) => state !== 'current' && state !== 'unwanted');
     if (flags.format === 'json') printJson({ current: open.length === 0, differences: open });
     else if (open.length === 0) print(colors.green('the triggers are as the observers file says'));
     else {

@@ -1,3 +1,4 @@
+import { changedColumns } from '../../src/event/changed-columns';
 import { applyCapture, planCapture, planRemoval } from '../../src/listener/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -16,7 +17,15 @@ interface Change {
   readonly extra: Record<string, unknown> | null;
 }
 
-const changes = (): Promise<Change[]> =>
+/** As an event has them: where both images are there, readers compare these. */
+const changes = async (): Promise<Change[]> =>
+  (await stored()).map((change) => ({
+    ...change,
+    changed:
+      change.changed ?? (change.verb === 'UPDATE' && change.data && change.before ? changedColumns(change.before, change.data) : null),
+  }));
+
+const stored = (): Promise<Change[]> =>
   database.query<never>(`select object_key as key, modification_type as verb, object_data::text as data, object_data_before::text as before,
     updated_fields as changed, extra_metadata as extra from core.tb_entity_change_log order by pk_entity_change_log`);
 
@@ -173,7 +182,7 @@ test("the user's write succeeds when the image cannot be made, and the change is
   await database.capture('public.t');
   await database.query("insert into t values (1, 'x', 'x')");
   const [change] = await changes();
-  expect(change).toMatchObject({ key: '1', verb: 'INSERT', data: null });
+  expect(change).toMatchObject({ key: '1', verb: 'INSERT', data: '{"id":1,"v":"x","b":null}' });
   expect(change!.extra!['capture_error']).toContain('this cast always fails');
   expect(await database.query('select id from t')).toEqual([{ id: 1 }]);
 });
@@ -221,30 +230,36 @@ test('removal ends the capture and leaves nothing behind but the log', async () 
   for (const statement of await planRemoval(database.client, 'public.t')) await database.query(statement);
   await database.query('insert into t values (2)');
   expect(await brief()).toEqual(['INSERT 1']);
-  expect(await database.query("select 1 from pg_proc where proname like 'capture%' and pronamespace = 'observers'::regnamespace")).toEqual(
-    [],
-  );
+  expect(
+    await database.query("select 1 from pg_proc where proname ~ '^capture_public_t_[0-9a-f]{8}' and pronamespace = 'observers'::regnamespace"),
+  ).toEqual([]);
+  expect(await database.query("select 1 from pg_trigger where tgname like '%observers_capture%'")).toEqual([]);
 });
 
 test.each([
   ['public.nowhere', {}, /there is no such table/],
   ['public.v', {}, /not an ordinary or partitioned table/],
   ['public.nokey', {}, /no primary key/],
-  ['public.t', { exclude: ['colour'] }, /no column "colour"/],
+  ['public.t', { exclude: ['colour'] }, /no column colour: its columns are id, a/],
   ['public.t', { tenant: 'a' }, /tenants are uuid/],
-])('capture of %s %j is refused, saying why', async (table, options, message) => {
+])('capture of %s %j is impossible, saying why, and the others can be captured', async (table, options, message) => {
   await database.query('create table t (id int primary key, a int); create view v as select 1; create table nokey (a int)');
-  await expect(planCapture(database.client, [captureOf(table, options)])).rejects.toThrow(message);
+  await database.query('create table fine (id int primary key)');
+  const [refused, other] = await planCapture(database.client, [captureOf(table, options), captureOf('public.fine')]);
+  expect(refused).toMatchObject({ state: 'impossible', reasons: [expect.stringMatching(message) as string], sql: [] });
+  expect(other!.state).toBe('missing');
 });
 
-test('a role without ownership is told who owns the table', async () => {
-  await database.query('create table t (id int primary key)');
+test('a role that owns nothing compares all the same, and is told what apply needs', async () => {
+  await database.query('create table t (id int primary key); create table u (id int primary key)');
+  await database.capture('public.u');
   await database.query(
     'do $$ begin create role observers_test_stranger; exception when duplicate_object then null; end $$; grant usage on schema observers to observers_test_stranger; grant select on all tables in schema observers to observers_test_stranger; set role observers_test_stranger',
   );
-  await expect(planCapture(database.client, [captureOf('public.t')])).rejects.toMatchObject({
-    message: expect.stringContaining('only its owner may add triggers') as string,
-    remedy: expect.stringContaining('Run as postgres') as string,
+  const plans = await planCapture(database.client, [captureOf('public.t'), captureOf('public.u')]);
+  expect(plans.map(({ state }) => state)).toEqual(['missing', 'current']);
+  await expect(applyCapture(database.client, plans)).rejects.toMatchObject({
+    message: expect.stringContaining('needs a role that owns the tables') as string,
   });
   await database.query('reset role');
 });

@@ -1,161 +1,219 @@
 import type { ClientBase } from 'pg';
+import { quoteIdentifier, quoteLiteral } from '../../database/names';
 import type { CaptureDefinition } from '../../event/definitions';
-import { ExitCode, OperatorError } from '../../event/errors';
-import { captureSql, dropSql, TRIGGERS } from './capture-sql';
-import { readRecords, readTable, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
+import { ExitCode, messageOf, OperatorError } from '../../event/errors';
+import { captureSql, ENABLE, type CaptureSql } from './capture-sql';
+import { readRecords, readTables, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
+import { differences } from './differences';
+import { ownerOf, ownedBy, type CaptureOwner } from './owner';
+import { problemWith } from './problem';
+import { whenFunction } from './when-sql';
 
-/** `current`: nothing to do. `missing`: not captured yet. `drifted`: captured otherwise than asked. `unwanted`: captured, and no longer asked for. */
-export type CaptureState = 'current' | 'missing' | 'drifted' | 'unwanted';
+/**
+ * `current`: nothing to do. `missing`: not captured yet. `drifted`: captured otherwise than asked. `unwanted`: captured, and no longer
+ * asked for. `impossible`: the table, or something that the file says of it, does not exist.
+ */
+export type CaptureState = 'current' | 'missing' | 'drifted' | 'unwanted' | 'impossible';
 
 /** What stands between the observers file and the database for one table. */
 export interface CapturePlan {
-  /** As the observers file names it. */
+  /** Quoted and schema-qualified where it exists, otherwise as the observers file names it. */
   readonly table: string;
   readonly entity: string | null;
   readonly state: CaptureState;
   /** One sentence per difference; empty when current. */
   readonly reasons: readonly string[];
-  /** Statements that repair it, in order; empty when current, and for tables that are merely no longer asked for. */
+  /** Statements that repair it, in order; empty when current, when it is impossible, and for tables that are no longer asked for. */
   readonly sql: readonly string[];
 }
 
-/**
- * Compares the `capture:` section with the triggers in the database. Changes nothing.
- *
- * @throws OperatorError when a table or column does not exist, or a table has no usable key
- */
+/** Compares the `capture:` section with the triggers in the database. Changes nothing, and needs no ownership. */
 export async function planCapture(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<CapturePlan[]> {
   const [triggers, records] = [await readTriggers(client), await readRecords(client)];
+  const tables = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
+  const owner = await ownerOf(client);
   const plans: CapturePlan[] = [];
-  const wanted = new Set<string>();
-  for (const capture of captures) {
-    const table = await tableFor(client, capture);
-    wanted.add(table.name);
-    const record = records.find(({ relation }) => relation === table.name);
-    plans.push(planOne(capture, table, triggers, record));
-  }
-  for (const { relation, options } of records) {
-    if (wanted.has(relation)) continue;
-    const entity = (options as { entity?: string }).entity ?? null;
-    const reason = `captured, but not in the observers file; to end it: capture remove ${relation}`;
-    plans.push({ table: relation, entity, state: 'unwanted', reasons: [reason], sql: [] });
+  for (const [index, capture] of captures.entries()) plans.push(planOne(capture, tables[index] ?? null, { triggers, records, owner }));
+  const wanted = new Set(tables.flatMap((table) => (table === null ? [] : [table.oid])));
+  const named = new Set(plans.map(({ table }) => table));
+  for (const record of records) {
+    if ((record.relationOid !== null && wanted.has(record.relationOid)) || named.has(record.relation)) continue;
+    const entity = (record.options as { entity?: string }).entity ?? null;
+    const gone = record.nowCalled === null;
+    const reason = `${gone ? 'the table is gone' : 'captured, but not in the observers file'}; to end it: capture remove ${record.nowCalled ?? record.relation}`;
+    plans.push({ table: record.nowCalled ?? record.relation, entity, state: 'unwanted', reasons: [reason], sql: [] });
   }
   return plans;
 }
 
-/** Runs the plans' statements in one transaction: all tables or none. */
-export async function applyCapture(client: ClientBase, plans: readonly CapturePlan[]): Promise<void> {
-  await client.query('begin');
-  try {
-    // Triggers need a brief exclusive lock; behind a long transaction we give up rather than make every other query of the table queue.
-    await client.query("set local lock_timeout = '5s'");
-    for (const statement of plans.flatMap(({ sql }) => sql)) await client.query(statement);
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    if ((error as { code?: string }).code === '55P03') {
-      throw new OperatorError(
-        'a table is locked by another transaction, and nothing was changed',
-        'Run it again when that transaction has ended.',
-        ExitCode.error,
-        {
-          cause: error,
-        },
-      );
-    }
-    throw error;
-  }
+interface Installed {
+  readonly triggers: readonly InstalledTrigger[];
+  readonly records: readonly CaptureRecord[];
+  readonly owner: CaptureOwner;
 }
 
-/** Statements that end the capture of a table; what is already in the log stays. @throws OperatorError when it is not captured */
-export async function planRemoval(client: ClientBase, name: string): Promise<string[]> {
-  const table = await readTable(client, name);
-  const relation = table?.name ?? name;
-  const records = await readRecords(client);
-  if (!records.some((record) => record.relation === relation)) {
-    const known = records.map((record) => record.relation).join(', ') || 'none';
-    throw new OperatorError(`${relation} is not captured`, `Captured tables: ${known}.`, ExitCode.notFound);
+function planOne(capture: CaptureDefinition, table: TableInfo | null, installed: Installed): CapturePlan {
+  const problem = problemWith(capture, table);
+  if (table === null || problem !== null) {
+    const record = installed.records.find(({ relation }) => relation === capture.table);
+    const renamed = table === null && record?.nowCalled != null ? `; the one that was captured is called ${record.nowCalled} now` : '';
+    return { table: table?.name ?? capture.table, entity: capture.entity, state: 'impossible', reasons: [`${problem}${renamed}`], sql: [] };
   }
-  const drops = table ? dropSql(table.relations, table.name) : dropSql([], relation);
-  return [...drops, `delete from observers.captured_table where relation = ${literal(relation)}`];
-}
-
-async function tableFor(client: ClientBase, capture: CaptureDefinition): Promise<TableInfo> {
-  const table = await readTable(client, capture.table);
-  const refuse = (message: string, remedy: string): OperatorError =>
-    new OperatorError(`capture of ${capture.table}: ${message}`, remedy, ExitCode.configuration);
-  if (!table) throw refuse('there is no such table', 'Correct the name under capture: (schema.table), or create the table first.');
-  if (!['r', 'p'].includes(table.kind))
-    throw refuse(
-      'it is not an ordinary or partitioned table',
-      'Views and foreign tables cannot be captured; capture the tables behind them.',
-    );
-  if (!table.mayAlter)
-    throw refuse(`only its owner may add triggers`, `Run as ${table.owner}, or: grant ${table.owner} to the role of DATABASE_URL.`);
-  const columns = new Map(table.columns.map((column) => [column.name, column]));
-  const named = [capture.key ?? [], capture.include ?? [], capture.exclude, Object.keys(capture.mask), capture.tenant ?? []].flat();
-  for (const name of named) {
-    if (!columns.has(name)) throw refuse(`it has no column "${name}"`, `Its columns are ${[...columns.keys()].join(', ')}.`);
-  }
-  if ((capture.key ?? table.primaryKey).length === 0) {
-    throw refuse('it has no primary key', 'Name the columns that identify a row: key: [column, …].');
-  }
-  if (capture.tenant !== null && columns.get(capture.tenant)?.type !== 'uuid') {
-    throw refuse(
-      `the tenant column "${capture.tenant}" is ${columns.get(capture.tenant)?.type}, and tenants are uuid`,
-      'Leave tenant out; the column is in the data all the same.',
-    );
-  }
-  return table;
-}
-
-function planOne(
-  capture: CaptureDefinition,
-  table: TableInfo,
-  triggers: readonly InstalledTrigger[],
-  record: CaptureRecord | undefined,
-): CapturePlan {
-  const { fingerprint, createFunction, functionName, createTriggers } = captureSql(capture, table);
-  const reasons = differences(table, fingerprint, triggers, record);
-  const recordSql = `insert into observers.captured_table (relation, options, fingerprint, columns)
-values (${literal(table.name)}, ${literal(JSON.stringify(capture))}, '${fingerprint}', array[${table.columns.map(({ name }) => literal(name)).join(', ')}])
-on conflict (relation) do update set options = excluded.options, fingerprint = excluded.fingerprint, columns = excluded.columns, applied_at = clock_timestamp()`;
-  const sql = [createFunction, `revoke all on function ${functionName}() from public`, ...createTriggers, recordSql];
+  const { owner } = installed;
+  const made = captureSql(capture, table, owner.sequence ?? '');
+  const record = installed.records.find(({ relationOid, relation }) => relationOid === table.oid || relation === table.name);
+  const ours = triggersAround(table, record, installed.triggers);
+  const reasons = differences({ table, made, record, triggers: ours, owner });
   return {
     table: table.name,
     entity: capture.entity,
     state: reasons.length === 0 ? 'current' : record === undefined ? 'missing' : 'drifted',
     reasons,
-    sql: reasons.length === 0 ? [] : sql,
+    sql: reasons.length === 0 ? [] : statements(capture, table, { made, record, triggers: ours, owner }),
   };
 }
 
-function differences(
-  table: TableInfo,
-  fingerprint: string,
-  triggers: readonly InstalledTrigger[],
-  record: CaptureRecord | undefined,
-): string[] {
-  if (!record) return ['not captured'];
-  const reasons: string[] = [];
-  const now = table.columns.map(({ name }) => name);
-  const added = now.filter((name) => !record.columns.includes(name));
-  const gone = record.columns.filter((name) => !now.includes(name));
-  if (added.length > 0) reasons.push(`columns added since: ${added.join(', ')}`);
-  if (gone.length > 0) reasons.push(`columns gone since: ${gone.join(', ')}`);
-  if (record.fingerprint !== fingerprint && reasons.length === 0)
-    reasons.push('the options or the generated SQL differ from what was applied');
-  for (const relation of table.relations) {
-    for (const name of Object.keys(TRIGGERS)) {
-      const trigger = triggers.find((candidate) => candidate.relation === relation && candidate.trigger === name);
-      if (!trigger) reasons.push(`${relation} has no trigger ${name}`);
-      else if (trigger.enabled !== 'A') reasons.push(`${name} on ${relation} is not ENABLE ALWAYS: writes go by unseen`);
-      else if (trigger.fingerprint !== record.fingerprint) reasons.push(`${name} on ${relation} is of another version`);
-    }
-  }
-  return reasons;
+/** Those on its relations, and those that its functions serve elsewhere: a partition that was detached, the table under an earlier name. */
+function triggersAround(table: TableInfo, record: CaptureRecord | undefined, triggers: readonly InstalledTrigger[]): InstalledTrigger[] {
+  const relations = new Set(table.relations.map(({ oid }) => oid));
+  return triggers.filter((trigger) => relations.has(trigger.relationOid) || serves(trigger, record?.functions ?? null));
 }
 
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+function serves(trigger: InstalledTrigger, functions: string | null): boolean {
+  return functions !== null && trigger.function.replaceAll('"', '').startsWith(`observers.${functions}_`);
 }
+
+interface Making {
+  readonly made: CaptureSql;
+  readonly record: CaptureRecord | undefined;
+  readonly triggers: readonly InstalledTrigger[];
+  readonly owner: CaptureOwner;
+}
+
+function statements(capture: CaptureDefinition, table: TableInfo, { made, record, triggers, owner }: Making): string[] {
+  const removed = removal(record, triggers, made.functions);
+  const recordSql = `insert into observers.captured_table (relation, relid, functions, options, fingerprint, columns)
+values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${quoteLiteral(made.functions)}, ${quoteLiteral(JSON.stringify(capture))}, '${made.fingerprint}', array[${table.columns.map(({ name }) => quoteLiteral(name)).join(', ')}])`;
+  return [
+    ...removed,
+    ...(made.createWhen === null ? [] : [made.createWhen]),
+    ...made.createFunctions,
+    ...ownedBy(owner, made.functionNames),
+    ...table.relations.flatMap((relation) =>
+      made
+        .triggersOf(relation)
+        .flatMap(({ name, enabled, create }) => [
+          create,
+          ...(enabled === 'O' ? [] : [`alter table ${relation.name} ${ENABLE[enabled]} trigger ${quoteIdentifier(name)}`]),
+        ]),
+    ),
+    recordSql,
+  ];
+}
+
+/** Everything of an earlier `capture apply`. Functions by their beginning: an earlier version of this program had others. */
+function removal(record: CaptureRecord | undefined, triggers: readonly InstalledTrigger[], functions: string): string[] {
+  const beginnings = new Set([functions, record?.functions ?? functions]);
+  const known = new Set(
+    triggers.map((trigger) => trigger.function).filter((name) => !/^observers\."?capture_(truncate_)?mark"?$/.test(name)),
+  );
+  return [
+    ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
+    ...[...known].map((name) => `drop function if exists ${name}()`),
+    ...[...beginnings].map((beginning) => `drop function if exists observers.${quoteIdentifier(`${beginning}_when`)}`),
+    ...(record === undefined ? [] : [`delete from observers.captured_table where relation = ${quoteLiteral(record.relation)}`]),
+  ];
+}
+
+/** Runs the plans' statements in one transaction: all tables or none. @throws OperatorError where PostgreSQL refuses, saying what to do */
+export async function applyCapture(client: ClientBase, plans: readonly CapturePlan[]): Promise<void> {
+  const all = plans.flatMap(({ sql }) => sql);
+  if (all.length === 0) return;
+  await client.query('begin');
+  try {
+    // Triggers need a brief exclusive lock; behind a long transaction we give up rather than make every other query of the table queue.
+    await client.query("set local lock_timeout = '5s'");
+    // Conditions are understood as this role understands them; everything else is qualified.
+    await client.query('set local search_path to default');
+    for (const statement of all) await client.query(statement);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw refusal(error);
+  }
+}
+
+function refusal(error: unknown): unknown {
+  const { code } = error as { code?: string };
+  if (code === '55P03') {
+    return new OperatorError(
+      'a table is locked by another transaction, and nothing was changed',
+      'Run it again when that transaction has ended.',
+      ExitCode.error,
+      { cause: error },
+    );
+  }
+  if (code === '42501') {
+    return new OperatorError(
+      `capture apply needs a role that owns the tables and may create functions in the schema observers: ${messageOf(error)}`,
+      'Run it as the owner of the tables; it needs nothing else: grant usage, create on schema observers, and insert, update, delete on observers.captured_table.',
+      ExitCode.configuration,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+/**
+ * Has the database parse the conditions of these captures, as whoever applies them. Changes nothing.
+ *
+ * @throws OperatorError with what the database says of one that it cannot read
+ */
+export async function checkConditions(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<void> {
+  const conditional = captures.filter(({ when }) => when !== null);
+  const tables = await readTables(
+    client,
+    conditional.map(({ table }) => table),
+  );
+  for (const [index, capture] of conditional.entries()) {
+    const table = tables[index];
+    if (table == null || capture.when === null) continue;
+    await client.query('begin');
+    try {
+      await client.query('set local search_path to default');
+      for (const statement of whenFunction('check', capture.when, table).check) await client.query(statement);
+    } catch (error) {
+      throw new OperatorError(
+        `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
+        `Correct when: (${capture.when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
+        ExitCode.configuration,
+        { cause: error },
+      );
+    } finally {
+      await client.query('rollback').catch(() => undefined);
+    }
+  }
+}
+
+/** Statements that end the capture of a table; what is already in the log stays. @throws OperatorError when it is not captured */
+export async function planRemoval(client: ClientBase, name: string): Promise<string[]> {
+  const [records, triggers, [table]] = [await readRecords(client), await readTriggers(client), await readTables(client, [name])];
+  const record = records.find(({ relation, relationOid }) =>
+    table ? relationOid === table.oid || relation === table.name : relation === name,
+  );
+  if (record === undefined) {
+    const known = records.map(({ nowCalled, relation }) => nowCalled ?? relation).join(', ') || 'none';
+    throw new OperatorError(`${table?.name ?? name} is not captured`, `Captured tables: ${known}.`, ExitCode.notFound);
+  }
+  const relations = new Set(table?.relations.map(({ oid }) => oid) ?? []);
+  const ours = triggers.filter((trigger) => relations.has(trigger.relationOid) || serves(trigger, record.functions));
+  const functions = record.functions ?? '';
+  const { rows } = await client.query<{ name: string }>(FUNCTIONS, [functions]);
+  const known = new Set(ours.map((trigger) => trigger.function));
+  const rest = rows.filter(({ name: made }) => !known.has(made)).map(({ name: made }) => `drop function if exists ${made}()`);
+  return [...removal(record, ours, functions), ...rest];
+}
+
+const FUNCTIONS = `
+  select format('observers.%I', proname) as name from pg_proc
+  where pronamespace = 'observers'::regnamespace and $1 <> '' and starts_with(proname::text, $1 || '_') and prorettype = 'trigger'::regtype`;

@@ -1,106 +1,159 @@
 import type { ClientBase } from 'pg';
+import { parseName, quoteName } from '../../database/names';
 
 export interface ColumnInfo {
+  /** pg_attribute.attnum: what a column keeps when it is renamed. */
+  readonly number: number;
   readonly name: string;
   /** Built-in type's name, or the type's text. */
   readonly type: string;
-  /** Whether `=` means that the text is the same, so that the cheap comparison may be used. */
-  readonly plainEquality: boolean;
+  /** Of the type, qualified: for the declaration of a function's parameter. */
+  readonly sqlType: string;
+  /** The type whose text stands in the image: of a domain its base, of an array its element; `enum`. */
+  readonly writtenAs: string;
+  /** Of a virtual generated column, what computes it, every name qualified: it is null in the rows that triggers see. */
+  readonly virtual: string | null;
+}
+
+/** The table, or one of the partitions below it. */
+export interface RelationInfo {
+  readonly oid: number;
+  /** Quoted and schema-qualified, ready for SQL and for people. */
+  readonly name: string;
+  readonly isRoot: boolean;
+  /** By name: the numbers of the columns, which differ between partitions. */
+  readonly numbers: Readonly<Record<string, number>>;
 }
 
 /** A table as the catalogue has it. */
 export interface TableInfo {
   readonly oid: number;
-  /** Quoted and schema-qualified, ready for SQL. */
-  readonly relation: string;
-  /** Unquoted, as the observers file names it. */
+  /** Quoted and schema-qualified, ready for SQL and for people. */
   readonly name: string;
+  readonly kind: string;
   readonly columns: readonly ColumnInfo[];
   readonly primaryKey: readonly string[];
-  /** The table and all partitions below it, quoted: a parent's statement trigger misses direct writes to a partition. */
-  readonly relations: readonly string[];
+  /** The table and all partitions below it: a parent's statement trigger misses direct writes to a partition. */
+  readonly relations: readonly RelationInfo[];
+  /** Triggers of others, and foreign keys that act, write within a statement: then marks keep the order. */
+  readonly hasTriggers: boolean;
+  readonly hasBeforeRowTriggers: boolean;
+  /** Filled by a logical subscription, whose worker fires no statement triggers. */
+  readonly isSubscribed: boolean;
   readonly owner: string;
   readonly mayAlter: boolean;
 }
 
-// Values of these types are equal exactly when their text is. numeric is not among them (1.0 = 1.00), nor float (-0 = 0).
-const PLAIN_EQUALITY = ['bool', 'int2', 'int4', 'int8', 'uuid', 'date', 'timestamp', 'timestamptz', 'text', 'varchar', 'oid'];
+// Constraint triggers that check and write nothing.
+const CHECKS = ['RI_FKey_check_ins', 'RI_FKey_check_upd', 'RI_FKey_noaction_del', 'RI_FKey_noaction_upd', 'RI_FKey_restrict_del', 'RI_FKey_restrict_upd', 'unique_key_recheck']; // prettier-ignore
 
-const TABLE = `
-  select c.oid::int8::float8 as oid, c.oid::regclass::text as short, format('%I.%I', n.nspname, c.relname) as relation,
-         n.nspname || '.' || c.relname as name, c.relkind as kind, pg_get_userbyid(c.relowner) as owner,
-         pg_has_role(c.relowner, 'USAGE') as may_alter,
-         array(select a.attname::text from pg_index i cross join unnest(i.indkey) with ordinality k(attnum, n)
-               join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
-               where i.indrelid = c.oid and i.indisprimary order by k.n) as primary_key,
-         array(select format('%I.%I', pn.nspname, p.relname) from pg_partition_tree(c.oid) t
-               join pg_class p on p.oid = t.relid join pg_namespace pn on pn.oid = p.relnamespace
-               where t.relid <> c.oid order by 1) as partitions
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`;
+// One query for all tables: the leader asks each minute. Of tgtype 1 is FOR EACH ROW, 2 BEFORE, 28 insert, delete and update.
+const TABLES = `
+  with wanted as (
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as w(schema, name, folded_schema, folded_name, i)
+  ), found as (
+    select w.i, coalesce(
+      (select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = w.schema::name and c.relname = w.name::name),
+      (select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = w.folded_schema::name and c.relname = w.folded_name::name)
+    ) as oid from wanted w
+  ), relation as (
+    select f.i, f.oid as root, r.oid, r.oid = f.oid as is_root from found f
+    cross join lateral (select f.oid union select t.relid from pg_partition_tree(f.oid) t) r(oid) where f.oid is not null
+  ), foreign_trigger as (
+    select r.i, (t.tgtype & 3) = 3 and not t.tgisinternal as before_row from relation r
+    join pg_trigger t on t.tgrelid = r.oid and t.tgenabled <> 'D' and (t.tgtype & 28) <> 0
+    join pg_proc p on p.oid = t.tgfoid
+    where p.pronamespace is distinct from to_regnamespace('observers') and not (t.tgisinternal and p.proname = any ($5::text[]))
+  )
+  select f.i::int, c.oid::int8::float8 as oid, format('%I.%I', n.nspname, c.relname) as name, c.relkind::text as kind,
+    pg_get_userbyid(c.relowner)::text as owner, pg_has_role(c.relowner, 'USAGE') as "mayAlter",
+    array(select a.attname::text from pg_index i cross join unnest(i.indkey) with ordinality k(attnum, n)
+          join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+          where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
+    (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
+        'sqlType', format_type(a.atttypid, null), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+        'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum), '[]')
+     from pg_attribute a join pg_type t on t.oid = a.atttypid
+     left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype and b.typtype = 'b' left join pg_type e on t.typtype = 'b' and t.typlen = -1 and e.oid = t.typelem
+     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+    (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root,
+        'numbers', (select coalesce(json_object_agg(a.attname, a.attnum), '{}') from pg_attribute a
+                    where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
+     from relation r join pg_class rc on rc.oid = r.oid join pg_namespace rn on rn.oid = rc.relnamespace where r.i = f.i) as relations,
+    exists (select from foreign_trigger t where t.i = f.i) as "hasTriggers",
+    exists (select from foreign_trigger t where t.i = f.i and t.before_row) as "hasBeforeRowTriggers",
+    exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed"
+  from found f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace order by f.i`;
 
-const COLUMNS = `
-  select a.attname::text as name, t.typname::text as type,
-         t.typname = any ($2::text[]) and coalesce(l.collisdeterministic, true) as "plainEquality"
-  from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_collation l on l.oid = a.attcollation
-  where a.attrelid = $1::float8::int8::oid and a.attnum > 0 and not a.attisdropped order by a.attnum`;
-
-/** @returns null when there is no such table. */
-export async function readTable(client: ClientBase, table: string): Promise<(TableInfo & { kind: string }) | null> {
-  const { rows } = await client.query<{
-    oid: number;
-    relation: string;
-    name: string;
-    kind: string;
-    owner: string;
-    may_alter: boolean;
-    primary_key: string[];
-    partitions: string[];
-  }>(TABLE, [table]);
-  const found = rows[0];
-  if (!found) return null;
-  const { rows: columns } = await client.query<ColumnInfo>(COLUMNS, [found.oid, PLAIN_EQUALITY]);
-  return {
-    oid: found.oid,
-    relation: found.relation,
-    name: found.name,
-    kind: found.kind,
-    columns,
-    primaryKey: found.primary_key,
-    relations: [found.relation, ...found.partitions],
-    owner: found.owner,
-    mayAlter: found.may_alter,
-  };
+/** In the order of the names; null where there is no such table. @throws OperatorError for what is no name of a table */
+export async function readTables(client: ClientBase, names: readonly string[]): Promise<(TableInfo | null)[]> {
+  const parsed = names.map(parseName);
+  const { rows } = await client.query<TableInfo & { i: number }>(TABLES, [
+    parsed.map(({ schema }) => schema),
+    parsed.map(({ table }) => table),
+    parsed.map(({ folded }) => folded?.schema ?? null),
+    parsed.map(({ folded }) => folded?.table ?? null),
+    CHECKS,
+  ]);
+  const found = new Map(rows.map((row) => [row.i, row]));
+  return names.map((_, index) => found.get(index + 1) ?? null);
 }
 
 export interface InstalledTrigger {
+  /** Quoted. */
   readonly relation: string;
+  readonly relationOid: number;
   readonly trigger: string;
-  /** `A` is ENABLE ALWAYS; anything else is a write that may go by unseen. */
+  /** pg_trigger.tgenabled: A is ALWAYS, O origin, R replica, D disabled. */
   readonly enabled: string;
   readonly fingerprint: string;
+  /** Quoted, schema-qualified. */
+  readonly function: string;
+  readonly owner: string;
+  /** The owner's rights are everybody's who owns a captured table. */
+  readonly ownerIsSuperuser: boolean;
 }
 
+// Clones of a row trigger on partitions belong to their parent's.
 const TRIGGERS = `
-  select format('%I.%I', n.nspname, c.relname) as relation, t.tgname::text as trigger, t.tgenabled::text as enabled,
-         split_part(encode(t.tgargs, 'escape'), '\\000', 1) as fingerprint
+  select format('%I.%I', n.nspname, c.relname) as relation, c.oid::int8::float8 as "relationOid", t.tgname::text as trigger,
+         t.tgenabled::text as enabled, split_part(encode(t.tgargs, 'escape'), '\\000', 1) as fingerprint,
+         format('observers.%I', p.proname) as function, r.rolname::text as owner, r.rolsuper and p.prosecdef as "ownerIsSuperuser"
   from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-  where not t.tgisinternal and t.tgname like 'observers\\_capture\\_%'`;
+  join pg_proc p on p.oid = t.tgfoid and p.pronamespace = to_regnamespace('observers') join pg_roles r on r.oid = p.proowner
+  where not t.tgisinternal and t.tgparentid = 0 and t.tgname like '%observers\\_capture\\_%'`;
 
 export async function readTriggers(client: ClientBase): Promise<InstalledTrigger[]> {
   const { rows } = await client.query<InstalledTrigger>(TRIGGERS);
   return rows;
 }
 
+/** What was applied. */
 export interface CaptureRecord {
+  /** The table's name when it was applied, quoted. */
   readonly relation: string;
+  readonly relationOid: number | null;
+  /** How the table that was captured is called today; null when it is gone. */
+  readonly nowCalled: string | null;
+  /** What the names of its functions begin with. */
+  readonly functions: string | null;
   readonly options: unknown;
   readonly fingerprint: string;
   readonly columns: readonly string[];
 }
 
+const RECORDS = `
+  select r.relation, r.relid::int8::float8 as "relationOid", format('%I.%I', n.nspname, c.relname) as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
+  from observers.captured_table r left join pg_class c on c.oid = r.relid left join pg_namespace n on n.oid = c.relnamespace order by r.relation`;
+
 export async function readRecords(client: ClientBase): Promise<CaptureRecord[]> {
-  const { rows } = await client.query<CaptureRecord>(
-    'select relation, options, fingerprint, columns from observers.captured_table order by relation',
-  );
-  return rows;
+  const { rows } = await client.query<CaptureRecord & { relation: string }>(RECORDS);
+  return rows.map((row) => ({ ...row, nowCalled: row.relationOid === null || row.nowCalled === '.' ? null : row.nowCalled }));
+}
+
+/** As the records have it. */
+export function printedName(text: string): string {
+  const { schema, table } = parseName(text);
+  return quoteName(schema, table);
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { connect } from '../../database/postgres';
 import type { CaptureDefinition } from '../../event/definitions';
 import { ExitCode, OperatorError } from '../../event/errors';
-import { applyCapture, planCapture } from './capture';
+import { applyCapture, checkConditions, planCapture } from './capture';
 
 export interface DriftOptions {
   readonly logger: Logger;
@@ -19,7 +19,10 @@ export async function settleDrift(url: string, captures: readonly CaptureDefinit
   try {
     const plans = await planCapture(client, captures);
     const open = plans.filter(({ state }) => state !== 'current');
-    if (apply) await applyCapture(client, plans);
+    if (apply) {
+      await checkConditions(client, captures);
+      await applyCapture(client, plans);
+    }
     for (const { table, state, reasons, sql } of open) {
       if (apply && sql.length > 0) logger.info({ table, was: state }, 'capture applied');
       else
@@ -30,12 +33,12 @@ export async function settleDrift(url: string, captures: readonly CaptureDefinit
             : 'capture differs from the observers file',
         );
     }
-    const unmet = apply ? [] : open.filter(({ sql }) => sql.length > 0);
+    const unmet = open.filter(({ state, sql }) => state === 'impossible' || (!apply && sql.length > 0));
     if (strict && unmet.length > 0) {
       const tables = unmet.map(({ table }) => table).join(', ');
       throw new OperatorError(
-        `the triggers of ${tables} differ from the observers file`,
-        'Run: fraiseql-observers capture apply',
+        `the capture of ${tables} differs from the observers file`,
+        'Run: fraiseql-observers capture apply, and see what capture check says.',
         ExitCode.configuration,
       );
     }

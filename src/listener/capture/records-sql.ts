@@ -1,0 +1,118 @@
+import { quoteLiteral } from '../../database/names';
+import type { CaptureDefinition } from '../../event/definitions';
+import type { TableInfo } from './catalog';
+import { fromRow, valueRow, type RowName, type RowSql } from './row-sql';
+
+export type Operation = 'insert' | 'update' | 'delete';
+export const OPERATIONS: readonly Operation[] = ['insert', 'update', 'delete'];
+
+/** What the functions of one table are made of. */
+export interface FunctionParts {
+  readonly capture: CaptureDefinition;
+  readonly table: TableInfo;
+  readonly row: RowSql;
+  /** Eight hexadecimal digits: of the names of settings in which its triggers keep the order of nested statements. */
+  readonly tag: string;
+  /** The function that is the capture's `when`, and its arguments; null without one. */
+  readonly when: { readonly name: string; readonly columns: readonly string[] } | null;
+  /** Of the log's numbers, as a literal. */
+  readonly sequence: string;
+  readonly pins: readonly string[];
+}
+
+export const TRACE = `case when pg_catalog.current_setting('observers.traceparent', true) operator(pg_catalog.<>) ''
+      or pg_catalog.current_setting('observers.cause', true) operator(pg_catalog.<>) '' then observers.trace_context() end`;
+
+/** A value to be recorded: the log's column, the variable that holds it meanwhile, and its expression. */
+export interface Field {
+  readonly column: string;
+  readonly variable: string;
+  readonly type: string;
+  readonly expression: string;
+}
+
+export interface Rows {
+  readonly before: RowName | null;
+  readonly after: RowName | null;
+}
+
+export function fieldsOf(parts: FunctionParts, operation: Operation, { before, after }: Rows, key?: string): Field[] {
+  const { row, capture } = parts;
+  const subject = (after ?? before)!;
+  const field = (column: string, type: string, expression: string | null): Field[] =>
+    expression === null ? [] : [{ column, type, expression, variable: `"$${column}"` }];
+  return [
+    ...field('object_key', 'text', key ?? row.keyOf(subject)),
+    ...field('object_id', 'uuid', row.hasUuidKey ? row.uuidKeyOf(subject) : null),
+    ...field('object_data', 'json', after === null ? null : row.imageOf(after)),
+    ...field('object_data_before', 'json', before === null || (operation === 'update' && !capture.before) ? null : row.imageOf(before)),
+    ...field('updated_fields', 'text[]', before === null || after === null ? null : row.changedBetween(before, after)),
+    ...field('tenant_id', 'uuid', row.tenantOf(subject)),
+  ];
+}
+
+export function insertInto(fields: readonly Field[]): string {
+  return `insert into core.tb_entity_change_log (object_type, modification_type, ${fields.map(({ column }) => column).join(', ')}, trace_context)`;
+}
+
+export function head(parts: FunctionParts, operation: Operation): string {
+  return `${quoteLiteral(parts.capture.entity)}, '${operation.toUpperCase()}'`;
+}
+
+export function kept({ when }: FunctionParts, row: RowName): string {
+  return when === null ? '' : ` where ${when.name}(${when.columns.map((name) => row.column(name)).join(', ')})`;
+}
+
+/** Of a statement that changed one row, as most do: where the values come from. It has no answer, or too many, otherwise. */
+export function single(parts: FunctionParts, operation: Operation): { fields: Field[]; from: string } {
+  const [before, after] = [fromRow('$o'), fromRow('$n')];
+  switch (operation) {
+    case 'insert':
+      return { fields: fieldsOf(parts, operation, { before: null, after }), from: `from new_rows "$n"${kept(parts, after)}` };
+    case 'delete':
+      return { fields: fieldsOf(parts, operation, { before, after: null }), from: `from old_rows "$o"${kept(parts, before)}` };
+    case 'update': {
+      const [was, is] = [parts.row.keyOf(before), parts.row.keyOf(after)];
+      const key = `case when (${was}) operator(pg_catalog.=) (${is}) then ${is} else observers.key_changed() end`;
+      return { fields: fieldsOf(parts, operation, { before, after }, key), from: `from new_rows "$n", old_rows "$o"${kept(parts, after)}` };
+    }
+  }
+}
+
+/** Of any number of rows: one INSERT ... SELECT. */
+export function many(parts: FunctionParts, operation: Operation): string {
+  const select = (verb: Operation, rows: Rows, columns: readonly Field[], from: string): string => {
+    const own = new Map(fieldsOf(parts, verb, rows).map(({ column, expression }) => [column, expression]));
+    const values = columns.map(({ column, type }) => own.get(column) ?? `null::pg_catalog.${type}`);
+    return `select ${head(parts, verb)}, ${values.join(', ')}, ${TRACE}\n  ${from}`;
+  };
+  const [before, after] = operation === 'update' ? [valueRow('"$p".old'), valueRow('"$p".new')] : [fromRow('$o'), fromRow('$n')];
+  const rows: Rows = { before: operation === 'insert' ? null : before, after: operation === 'delete' ? null : after };
+  const fields = fieldsOf(parts, operation, rows);
+  if (operation === 'insert') return `${insertInto(fields)}\n${select('insert', rows, fields, `from new_rows "$n"${kept(parts, after)}`)};`;
+  if (operation === 'delete')
+    return `${insertInto(fields)}\n${select('delete', rows, fields, `from old_rows "$o"${kept(parts, before)}`)};`;
+  const differs = `(${parts.row.keyOf(before)}) operator(pg_catalog.<>) (${parts.row.keyOf(after)})`;
+  // A changed key is a delete of the old and an insert of the new one, deletes first, so that a chain of them ends well.
+  const all = [
+    ...fields,
+    ...fieldsOf(parts, 'delete', { before, after: null }).filter(({ column }) => !fields.some((field) => field.column === column)),
+  ];
+  return `with "$pairs" as materialized (${pairs(parts)})
+${insertInto(all)}
+${select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${differs}`)}
+union all
+${select('update', { before, after }, all, `from "$pairs" "$p" where not (${differs})`)}
+union all
+${select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${differs}`)};`;
+}
+
+// A whole row: its name would mean a column that is called so, and no column is called this.
+const WHOLE = '"$a row, by fraiseql-observers"';
+
+// Old and new rows pair by position: both transition tables are filled by the same call for each row, and no other pairing survives a
+// changed key, or a key that is not unique.
+function pairs(parts: FunctionParts): string {
+  const numbered = (table: string): string => `(select ${WHOLE} as r, pg_catalog.row_number() over () as i from ${table} ${WHOLE})`;
+  return `select o.r as old, n.r as new from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i${kept(parts, valueRow('n.r'))}`;
+}

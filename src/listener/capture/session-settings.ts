@@ -1,0 +1,38 @@
+import type { ColumnInfo } from './catalog';
+
+// Their text is the same whatever the session has set.
+const INDIFFERENT = new Set(
+  'bool int2 int4 int8 numeric text varchar bpchar name uuid json jsonb date time timestamp oid inet cidr macaddr macaddr8 bit varbit tsvector enum'.split(
+    ' ',
+  ),
+);
+
+const PINS = {
+  timezone: "set timezone = 'UTC'",
+  datestyle: "set datestyle = 'ISO'",
+  intervalstyle: "set intervalstyle = 'postgres'",
+  bytea_output: "set bytea_output = 'hex'",
+  extra_float_digits: 'set extra_float_digits = 1',
+} as const;
+
+const PINS_OF: Readonly<Record<string, readonly (keyof typeof PINS)[]>> = {
+  timestamptz: ['timezone'],
+  timetz: [],
+  interval: ['intervalstyle'],
+  bytea: ['bytea_output'],
+  float4: ['extra_float_digits'],
+  float8: ['extra_float_digits'],
+};
+
+/**
+ * The settings that a capture function pins, for what is recorded must not depend on the writer's session. Each costs a writer some 5 us,
+ * so only those that matter to the types of the table; a type that is not known here may hold any other.
+ */
+export function pinsFor(columns: readonly ColumnInfo[]): string[] {
+  const pins = new Set<keyof typeof PINS>();
+  for (const { writtenAs } of columns) {
+    if (INDIFFERENT.has(writtenAs)) continue;
+    for (const pin of PINS_OF[writtenAs] ?? (Object.keys(PINS) as (keyof typeof PINS)[])) pins.add(pin);
+  }
+  return Object.entries(PINS).flatMap(([name, pin]) => (pins.has(name as keyof typeof PINS) ? [pin] : []));
+}
