@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'nest-commander';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { shellWord } from '../event/shell-word';
 import { ObserversCommand } from './command';
 import { print } from './output';
 
@@ -21,8 +22,9 @@ export class InitCommand extends ObserversCommand {
       const message = exists ? `${file} exists already, and is left as it is` : `${file} cannot be written: ${messageOf(error)}`;
       throw new OperatorError(message, 'Name another file: fraiseql-observers init FILE', ExitCode.error, { cause: error });
     }
+    const word = shellWord(file);
     print(
-      `wrote ${file}\n\nNext:\n  fraiseql-observers validate-config ${file}\n  fraiseql-observers capture plan --config ${file}\n  fraiseql-observers start --apply --config ${file}`,
+      `wrote ${file}\n\nNext:\n  fraiseql-observers validate-config ${word}\n  fraiseql-observers capture plan --config ${word}\n  fraiseql-observers start --apply --config ${word}`,
     );
   }
 }

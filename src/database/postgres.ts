@@ -85,7 +85,7 @@ export function connectionError(url: string, error: unknown): OperatorError {
   const message = messageOf(error);
   // The driver's own complaints have no code.
   const known = CONNECTION_REMEDIES[code] ?? DRIVER_REMEDIES.find(([pattern]) => pattern.test(message))?.[1];
-  const remedy = (known ?? 'Check DATABASE_URL and that the server is reachable.').replace('{where}', where);
+  const remedy = (known ?? 'Check DATABASE_URL and that the server is reachable.').replace('{where}', () => where);
   return new OperatorError(`cannot connect to PostgreSQL at ${where}: ${message}`, remedy, ExitCode.connection, { cause: error });
 }
 

@@ -3,10 +3,12 @@ import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
 import type { Settings } from '../config/settings';
 import { missingGrants } from '../database/grants';
 import { listMigrations } from '../database/migrator';
+import { quoteLiteral } from '../database/names';
 import { readStatus, unaccountedOf, type StreamStatus } from '../delivery/status.sql';
 import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/moment';
+import { shellWord } from '../event/shell-word';
 import { planCapture } from '../listener/capture/capture';
 import { ok, problem, unknown, warning, type Finding } from './finding';
 import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
@@ -68,7 +70,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
       ];
     return open.map(({ table, state, reasons, sql }) => {
       const message = `${table}: ${reasons.join('; ')}`;
-      if (state === 'unwanted') return warning('capture', message, `fraiseql-observers capture remove ${table}`);
+      if (state === 'unwanted') return warning('capture', message, `fraiseql-observers capture remove ${shellWord(table)}`);
       return problem('capture', message, sql.length === 0 ? 'see: fraiseql-observers capture check' : 'fraiseql-observers capture apply');
     });
   },
@@ -87,8 +89,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
         ? ok('leader', `${leader.holder} leads, ${listeners.filter(({ alive }) => alive).length} alive`)
         : problem('leader', `no service leads stream "${settings.stream}"`, 'fraiseql-observers start'),
       lagFinding(checkpointAgeSeconds, lag),
-      ...gone.map(({ endpoint }) => warning('endpoint', `${endpoint} has answered 410 and is asked no more`, `fraiseql-observers dlq list --endpoint ${endpoint}, then dlq retry ID`)), // prettier-ignore
-      ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${observer}`)), // prettier-ignore
+      ...gone.map(({ endpoint }) => warning('endpoint', `${endpoint} has answered 410 and is asked no more`, `fraiseql-observers dlq list --endpoint ${shellWord(endpoint)}, then dlq retry ID`)), // prettier-ignore
+      ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${shellWord(observer)}`)), // prettier-ignore
     ];
   },
   audit: async ({ client, settings }) => {
@@ -176,12 +178,12 @@ function describeHoldup({ kind, name, user, seconds, query }: Holdup): Finding {
         `select pg_terminate_backend(${name})`,
       );
     case 'prepared':
-      return warning('transactions', `the prepared transaction "${name}" (${user}) is open ${age}`, `commit prepared '${name}', or rollback prepared '${name}'`); // prettier-ignore
+      return warning('transactions', `the prepared transaction "${name}" (${user}) is open ${age}`, `commit prepared ${quoteLiteral(name)}, or rollback prepared ${quoteLiteral(name)}`); // prettier-ignore
     case 'slot':
       return warning(
         'transactions',
         `the replication slot ${name} is not used, and keeps dead rows`,
-        `select pg_drop_replication_slot('${name}')`,
+        `select pg_drop_replication_slot(${quoteLiteral(name)})`,
       );
   }
 }

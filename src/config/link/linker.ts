@@ -7,6 +7,7 @@ import type {
   RetryPolicy,
 } from '../../event/definitions';
 import { EVENT_KINDS } from '../../event/entity-event';
+import { parseTableName } from '../../event/table-name';
 import { Complaints, type Path } from '../complaints';
 import { linkAction } from './actions';
 import type { LinkContext } from './context';
@@ -51,7 +52,8 @@ export class Linker {
   link(content: ObserversFileShape): ObserversDefinition {
     const { endpoints } = this.context;
     const captures = (content.capture ?? []).map((capture, i) => this.capture(capture, ['capture', i]));
-    this.says.unique(captures.map(({ table }) => table), (i) => ['capture', i, 'table'], 'table'); // prettier-ignore
+    const tables = captures.map(({ table }) => JSON.stringify(parseTableName(table) ?? table));
+    this.says.unique(tables.map((table) => captures[tables.indexOf(table)]?.table ?? table), (i) => ['capture', i, 'table'], 'table'); // prettier-ignore
     for (const [name, endpoint] of Object.entries(content.endpoints ?? {})) {
       // A slash would make it the name that an action's own url gets.
       if (!NAME.test(name)) this.says.problems.push(this.says.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
@@ -96,7 +98,7 @@ export class Linker {
       this.says.complain([...path, 'columns'], 'include and exclude together contradict each other; give one of them');
     return {
       table: shape.table,
-      entity: shape.entity ?? (shape.table.split('.')[1] as string),
+      entity: shape.entity ?? parseTableName(shape.table)?.table ?? shape.table,
       key: shape.key ?? null,
       before: shape.before ?? true,
       tenant: shape.tenant ?? null,

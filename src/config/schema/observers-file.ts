@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { action } from './actions';
 import { cached, column, delay, destinationFields, endpointFields, headers, name, url, period } from './parts';
 import { fileKey, SETTINGS } from '../settings';
+import { TABLE_NAME, TABLE_NAME_EXPECTED } from '../../event/table-name';
 
 const kind = z.enum(['insert', 'update', 'delete', 'custom']);
 
 const capture = z.strictObject({
   table: z
     .string()
-    .regex(/^[^.\s]+\.[^.\s]+$/, 'expected schema.table, such as public.orders')
-    .describe('schema.table'),
+    .regex(TABLE_NAME, TABLE_NAME_EXPECTED)
+    .describe('schema.table; a part with blanks, dots, quotes or capitals stands in double quotes: public."Order items"'),
   entity: z.string().min(1).optional().describe("the entity's name for observers; default: the table's name"),
   key: z.array(column).min(1).optional().describe('the columns that identify a row; default: the primary key'),
   before: z.boolean().optional().describe('record the row as it was before an update; default true'),

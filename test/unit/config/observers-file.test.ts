@@ -52,7 +52,7 @@ observers:
 `;
   expect(places(problemsOf(text))).toEqual([
     '2:1 colour: unknown key "colour"',
-    '4:14 capture[0].table: expected schema.table, such as public.orders',
+    '4:14 capture[0].table: expected schema.table, such as public.orders or public."a name with blanks"',
     '6:19 endpoints.billing.url: expected a URL that begins with http:// or https://',
     '6:39 endpoints.billing.timeout: expected a duration such as 250ms, 10s, 5m, 1h or 3d',
     '6:66 endpoints.billing.signing.secrets[0]: expected whsec_ and base64; make one with: echo whsec_$(openssl rand -base64 32)',
@@ -139,6 +139,8 @@ test.each([
   [capture('table: public.orders, columns: { mask: { a: hide } }'), /one of hash, drop/],
   [capture('table: public.orders, tennant: x'), /did you mean "tenant"/],
   ['version: 1\ncapture:\n  - { table: public.a }\n  - { table: public.a }', /another table "public.a"/],
+  [`version: 1\ncapture:\n  - { table: public.a }\n  - { table: '"public"."a"' }\n`, /another table "public.a"/],
+  [capture('table: public.my table'), /such as public.orders or public."a name with blanks"/],
   ['version: 1\nmode: shadow', /^unknown key "mode"/],
   ['version: 1\nsettings: { watch: maybe }', /true or false/],
   ['version: 1\nsettings: { port: 99999 }', /whole number from 0 to 65535/],
@@ -231,6 +233,15 @@ test('the file that init writes is valid as it stands', () => {
   const { file } = load(INIT_FILE);
   expect(file.warnings).toEqual([]);
   expect(file.definition.observers[0]).toMatchObject({ name: 'order-shipped', entities: ['Order'], kinds: ['update'] });
+});
+
+test.each([
+  ['public."Order items"', 'Order items'],
+  ['"a.b"."say ""$&"" $$"', 'say "$&" $$'],
+  ['public.Users', 'Users'],
+])('a table of any name may be captured: %s', (table, entity) => {
+  const { definition } = load(`version: 1\ncapture: [{ table: ${JSON.stringify(table)} }]\n`).file;
+  expect(definition.captures).toMatchObject([{ table, entity }]);
 });
 
 test('an entity that nobody captures is a warning that names the nearest', () => {
