@@ -1,5 +1,6 @@
-import { Client, Pool, type ClientBase, type ClientConfig } from 'pg';
+import { Pool, type Client, type ClientBase, type ClientConfig } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { AnyEncodingClient } from './any-encoding';
 
 const APPLICATION = 'fraiseql-observers';
 
@@ -24,7 +25,8 @@ export function createPool(
   // pg-pool waits for the promise before it hands the connection out; its types do not say so.
   const limit = statementTimeout === null ? '' : `; set statement_timeout = ${statementTimeout}`;
   const onConnect = ((client: ClientBase) => prepareSession(client, limit)) as (client: ClientBase) => void;
-  const pool = new Pool({ ...connection(url, role), max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT, onConnect });
+  const session = { ...connection(url, role), Client: AnyEncodingClient, query_timeout: ANSWER_TIMEOUT, onConnect };
+  const pool = new Pool({ ...session, max: size, idleTimeoutMillis: 30_000 });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;
@@ -44,7 +46,7 @@ const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
  * @param mustAnswer for short statements: one that does not answer within seconds fails, and the connection counts as lost
  */
 export async function connect(url: string, role: string, mustAnswer = false): Promise<Client> {
-  const client = new Client({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
+  const client = new AnyEncodingClient({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -35,7 +35,7 @@ export interface Holdup {
 
 const HOLDUPS = `
   select 'transaction' as kind, pid::text as name, usename::text as user, extract(epoch from clock_timestamp() - xact_start)::float8 as seconds,
-         left(regexp_replace(query, '\\s+', ' ', 'g'), 80) as query
+         left(regexp_replace(case when getdatabaseencoding() = 'UTF8' then query else regexp_replace(query, '[^\\x01-\\x7f]', '?', 'g') end, '\\s+', ' ', 'g'), 80) as query
   from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and xact_start < clock_timestamp() - $1::float8 * interval '1 ms'
   union all
   select 'prepared', gid, owner::text, extract(epoch from clock_timestamp() - prepared)::float8, null
