@@ -17,6 +17,8 @@ type Values = readonly unknown[];
  * database cannot hold finds nothing.
  */
 export class AnyEncodingClient extends Client {
+  /** As the server says it: `18.4`, `15.20 (Debian 15.20-0+deb12u1)`; empty until it is connected to. */
+  serverVersion = '';
   private repertoire: Map<string, boolean> | null = null;
   /** Queries that wait until the encoding is known better; those behind them keep their place. */
   private waiting: Promise<unknown> | null = null;
@@ -25,6 +27,7 @@ export class AnyEncodingClient extends Client {
     super(config);
     const { connection } = this as unknown as { connection: NodeJS.EventEmitter };
     connection.on('parameterStatus', ({ parameterName, parameterValue }: Record<string, string>) => {
+      if (parameterName === 'server_version') this.serverVersion = parameterValue ?? '';
       if (parameterName === 'server_encoding' && parameterValue !== undefined) this.repertoire = repertoireOf(parameterValue);
     });
     const send = this.query.bind(this) as Send;

@@ -3,13 +3,14 @@ import { readConfigVersion } from '../../src/database/config-version.sql';
 import { connect, createPool } from '../../src/database/postgres';
 import { listDeadLetters, showDeadLetter } from '../../src/delivery/dead-letters.sql';
 import { readRecent } from '../../src/delivery/tail.sql';
+import { examine } from '../../src/doctor/examine';
 import { explainChanges } from '../../src/explain/read';
 import { searchPage } from '../../src/explain/search.sql';
 import { listEvents } from '../../src/explain/stored-events.sql';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { createTestDatabase, urlFor, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { endpointOf, eventually, observerOf, startStream } from '../support/stream';
+import { defaultSettings, endpointOf, eventually, observerOf, startStream } from '../support/stream';
 
 const NO_FILTER = {
   observer: null,
@@ -41,6 +42,20 @@ describe.each(ENCODINGS)('a database of encoding %s', (encoding, has, lacks) => 
 
   test('is migrated, for no SQL of ours holds what it lacks', async () => {
     expect(await database.query('select count(*)::int as count from observers.migration')).not.toEqual([{ count: 0 }]);
+  });
+
+  test('is told by the doctor, with what follows', async () => {
+    const findings = await examine({ client: database.client, url: database.url, settings: defaultSettings(), captures: [] });
+    expect(findings.find(({ check }) => check === 'encoding')).toMatchObject(
+      encoding === 'SQL_ASCII'
+        ? {
+            state: 'warning',
+            message: expect.stringContaining('goes into quarantine') as string,
+            repair: expect.stringContaining('encoding UTF8') as string,
+          }
+        : { state: 'ok', message: expect.stringContaining(`${encoding}: converted to UTF-8`) as string },
+    );
+    expect(findings.filter(({ state }) => state === 'unknown').map(({ check }) => check)).toEqual(['lag', 'audit']);
   });
 
   test('keeps what it can hold, and the escapes of the rest, wherever a text is a parameter', async () => {
@@ -214,4 +229,18 @@ observers:
     await service.stop();
     expect(await readVersions(database.client, 'main')).toHaveLength(1);
   });
+});
+
+test('an encoding that PostgreSQL cannot convert is refused by name', async () => {
+  const database = await createTestDatabase();
+  try {
+    await database.query("create database mule_internal encoding 'MULE_INTERNAL' lc_collate 'C' lc_ctype 'C' template template0");
+    await expect(connect(urlFor('mule_internal'), 'test')).rejects.toMatchObject({
+      message: expect.stringContaining('conversion between UTF8 and MULE_INTERNAL is not supported') as string,
+      remedy: expect.stringContaining('Move to a database of encoding UTF8') as string,
+    });
+  } finally {
+    await database.query('drop database if exists mule_internal');
+    await database.drop();
+  }
 });
