@@ -2,6 +2,21 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 // Few rules, each of which has caught a defect: promises that float, cases that are forgotten, files that hide two things.
+const NOT_ASCII = '/[^\\x00-\\x7F]/';
+const ASCII_SQL =
+  'SQL that reaches the server is ASCII, its comments too: a database that is not UTF-8 refuses other characters. Pass texts as parameters.';
+const asciiWithin = (place) =>
+  [`Literal[value=${NOT_ASCII}]`, `TemplateElement[value.raw=${NOT_ASCII}]`].map((text) => ({
+    selector: `${place}${text}`,
+    message: ASCII_SQL,
+  }));
+const REPLACEMENT = {
+  // A name called $& is a name: only functions and texts that stand there are no pattern.
+  selector:
+    'CallExpression[callee.property.name=/^replace(All)?$/] > :not(Literal, ArrowFunctionExpression, FunctionExpression, TemplateLiteral[expressions.length=0]).arguments:nth-child(2)',
+  message: 'In a replacement $&, $1 and $$ mean something else: give a function, () => text.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/', 'types/', 'examples/', 'node_modules/', '.observers/', 'coverage/', '*.cjs', '*.mjs', '*.js'] },
   eslint.configs.recommended,
@@ -26,11 +41,16 @@ export default tseslint.config(
     rules: {
       'max-lines': ['error', 300],
       'max-lines-per-function': ['error', 60],
+      'no-restricted-syntax': ['error', REPLACEMENT, ...asciiWithin("CallExpression[callee.property.name='query'] ")],
       'no-restricted-properties': [
         'error',
         { object: 'process', property: 'env', message: 'Settings are read in src/config; commands pass process.env to it.' },
       ],
     },
+  },
+  {
+    files: ['migrations/**/*.ts', 'src/**/*.sql.ts', 'src/**/*-sql.ts'],
+    rules: { 'no-restricted-syntax': ['error', REPLACEMENT, ...asciiWithin('')] },
   },
   {
     // The only places that hand the environment on.

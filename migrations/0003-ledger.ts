@@ -44,7 +44,7 @@ const STATEMENTS = [
   `create table if not exists observers.config_version (
      id         integer generated always as identity primary key,
      hash       text not null unique,
-     -- As the file has it, secrets left as \${…}.
+     -- As the file has it, secrets left as references.
      source     text not null,
      loaded_by  text not null,
      created_at timestamptz not null default clock_timestamp()
@@ -88,7 +88,7 @@ const STATEMENTS = [
      stream          text not null,
      endpoint        text not null,
      lane            text not null,
-     -- queued → running → gone; running → retrying → running; running → queued when its process died
+     -- queued, running, gone; from running to retrying and back; from running to queued when its process died
      state           text not null,
      attempt         integer not null,
      first_attempt_at timestamptz,

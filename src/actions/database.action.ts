@@ -1,3 +1,4 @@
+import { parseName, quoteName } from '../database/names';
 import { isRetryable } from '../database/postgres';
 import { causeOf } from '../event/cause';
 import { passedOn, type Delivery } from '../event/delivery';
@@ -26,7 +27,7 @@ class PreparedCall implements PreparedAction {
   ) {
     this.timeout = definition.timeout;
     // The type of the argument is the function's: json, jsonb or text.
-    this.text = `select ${definition.function.split('.').map(quoted).join('.')}($1)`;
+    this.text = `select ${functionName(definition.function)}($1)`;
   }
 
   async run(delivery: Delivery, id: string): Promise<Outcome> {
@@ -54,8 +55,10 @@ class PreparedCall implements PreparedAction {
   }
 }
 
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+/** Written as a table is, and always exactly as it is written: functions are not looked for in lower case. */
+function functionName(text: string): string {
+  const { schema, table } = parseName(text);
+  return quoteName(schema, table);
 }
 
 const CANCELED = '57014';

@@ -14,7 +14,7 @@ export interface UnaccountedDelivery extends UnaccountedKey {
 
 const LIST = `
   select u.change_number::float8 as "changeNumber", u.observer, u.action, u.config_version as version, to_json(u.found_at) #>> '{}' as "foundAt",
-         l.id as event, l.object_type as "entityType", coalesce(l.object_key, l.object_id::text) as "entityKey"
+         l.id as event, observers.shown(l.object_type) as "entityType", observers.shown(coalesce(l.object_key, l.object_id::text)) as "entityKey"
   from observers.unaccounted u left join core.tb_entity_change_log l on l.pk_entity_change_log = u.change_number
   where u.stream = $1 and u.dismissed_at is null order by u.change_number, u.observer, u.action limit $2`;
 

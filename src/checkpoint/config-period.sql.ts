@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { sourceOf } from '../database/config-version.sql';
 import type { Cursor } from './cursor';
 
 /** SQL: the version that the stream was led with last; null before the first. */
@@ -68,7 +69,7 @@ const VERSIONS = `
 /** Newest first. */
 export async function readVersions(client: ClientBase, stream: string): Promise<RecordedVersion[]> {
   const { rows } = await client.query<RecordedVersion>(VERSIONS, [stream]);
-  return rows;
+  return rows.map((row) => ({ ...row, source: sourceOf(row.source) }));
 }
 
 /** The version that the stream was led with last, or that one when nobody has led it yet. */
@@ -82,5 +83,5 @@ export async function currentConfiguration(
     [stream, otherwise],
   );
   if (rows[0] === undefined) throw new Error('the version that runs is not on record');
-  return rows[0];
+  return { ...rows[0], source: sourceOf(rows[0].source) };
 }

@@ -33,7 +33,9 @@ class CapturePlanCommand extends ObserversCommand {
     if (all.some(({ state }) => state === 'impossible')) process.exitCode = ExitCode.configuration;
     if (flags.format === 'json') return printJson(all);
     for (const { table, state, reasons, sql } of all) {
-      print(`-- ${table}: ${state}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`);
+      const what = `${table}: ${state}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`;
+      // A name may hold a line break, behind which a comment would be SQL.
+      print(`-- ${what.replace(/\s+/g, ' ')}`);
       if (sql.length > 0) print(`${sql.join(';\n')};\n`);
     }
   }

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
+import { inPlainWords } from '../database/plain-words';
 import { ExitCode, OperatorError } from '../event/errors';
 import { loadInputOf, type GlobalOptions } from './command';
 
@@ -18,13 +19,6 @@ export async function withDatabase<T>(settings: Settings, work: (client: Client)
   } finally {
     await client.end();
   }
-}
-
-/** A table or schema of ours that is missing has one repair. */
-export function inPlainWords(error: unknown): unknown {
-  const { code } = error as { code?: string };
-  if (code !== '42P01' && code !== '3F000') return error;
-  return new OperatorError('the database is not prepared yet', 'Run: fraiseql-observers migrate', ExitCode.connection, { cause: error });
 }
 
 export async function databaseUrl(settings: Settings): Promise<string> {

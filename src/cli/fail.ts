@@ -1,11 +1,13 @@
 import { createColors } from 'picocolors';
+import { inPlainWords } from '../database/plain-words';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 
 /**
  * Ends a command: what is wrong and what to do on stderr, the exit code by its kind. A stack is shown for our own mistakes, and with
  * --verbose, which is looked for here because flags may be what is wrong.
  */
-export function fail(error: unknown): never {
+export function fail(thrown: unknown): never {
+  const error = inPlainWords(thrown);
   const colors = createColors(process.stderr.isTTY);
   // commander has printed its own usage errors, and exits 0 for --help and --version by throwing too.
   const { code, exitCode } = error as { code?: unknown; exitCode?: unknown };

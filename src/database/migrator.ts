@@ -14,9 +14,11 @@ import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { LeanCapture0015 } from '../../migrations/0015-lean-capture';
 import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
+import { Encodings0023 } from '../../migrations/0023-encodings';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
-import { connect } from './postgres';
+import { inPlainWords } from './plain-words';
+import { connect, prepareSession } from './postgres';
 
 /** In the order in which they run. */
 const MIGRATIONS = [
@@ -33,6 +35,7 @@ const MIGRATIONS = [
   BackgroundAudit0014,
   LeanCapture0015,
   CaptureFunctions0016,
+  Encodings0023,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
@@ -80,6 +83,7 @@ export async function runMigrations(url: string): Promise<string[]> {
       migrationsTableName: 'observers.migration',
       migrationsTransactionMode: 'each',
       applicationName: 'fraiseql-observers migrate',
+      extra: { onConnect: prepareSession },
       logger: SILENT,
     });
     try {
@@ -136,7 +140,19 @@ async function explainFailure(client: Client, error: unknown): Promise<Error> {
       { cause: error },
     );
   }
-  return error instanceof Error ? error : new Error(messageOf(error));
+  if (error instanceof OperatorError) return error;
+  const known = inPlainWords(error);
+  const remedy = known instanceof OperatorError ? known.remedy : null;
+  const message = known instanceof Error ? known.message : messageOf(known);
+  const applied = await appliedMigrations(client).catch(() => null);
+  const failed = applied === null ? undefined : KNOWN.find((name) => !applied.has(name));
+  return new OperatorError(
+    failed === undefined ? message : `the migration ${failed} cannot run: ${message}`,
+    remedy ??
+      'Mend what PostgreSQL says there, then run: fraiseql-observers migrate. What was applied before it stays, and is not run again.',
+    ExitCode.connection,
+    { cause: error },
+  );
 }
 
 async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {

@@ -1,5 +1,7 @@
-import { Client, Pool, type ClientBase, type ClientConfig } from 'pg';
+import { Pool, type Client, type ClientBase, type ClientConfig } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { AnyEncodingClient } from './any-encoding';
+import { sessionSettings } from './session-settings';
 
 const APPLICATION = 'fraiseql-observers';
 
@@ -24,18 +26,25 @@ export function createPool(
   // pg-pool waits for the promise before it hands the connection out; its types do not say so.
   const limit = statementTimeout === null ? '' : `; set statement_timeout = ${statementTimeout}`;
   const onConnect = ((client: ClientBase) => prepareSession(client, limit)) as (client: ClientBase) => void;
-  const pool = new Pool({ ...connection(url, role), max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT, onConnect });
+  const session = { ...connection(url, role), Client: AnyEncodingClient, query_timeout: ANSWER_TIMEOUT, onConnect };
+  const pool = new Pool({ ...session, max: size, idleTimeoutMillis: 30_000 });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;
 }
 
-async function prepareSession(client: ClientBase, more: string): Promise<void> {
+/** What a connection needs before it is used. @param more statements, for this one */
+export async function prepareSession(client: ClientBase, more = ''): Promise<void> {
   client.on('error', () => undefined);
-  await client.query(SESSION + more);
+  await client.query(session(client) + more);
 }
 
 const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
+
+function session(client: ClientBase): string {
+  const settings = Object.entries(sessionSettings(client instanceof AnyEncodingClient ? client.serverVersion : ''));
+  return `${SESSION}; select ${settings.map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`).join(', ')}`;
+}
 
 /**
  * A connection of its own, for reading the log or for LISTEN. TCP keep-alive finds a peer that vanished without a word.
@@ -44,11 +53,11 @@ const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
  * @param mustAnswer for short statements: one that does not answer within seconds fails, and the connection counts as lost
  */
 export async function connect(url: string, role: string, mustAnswer = false): Promise<Client> {
-  const client = new Client({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
+  const client = new AnyEncodingClient({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query(SESSION);
+    await client.query(session(client));
   } catch (error) {
     await client.end().catch(() => undefined);
     throw connectionError(url, error);
@@ -100,6 +109,10 @@ const CONNECTION_REMEDIES: Readonly<Record<string, string>> = {
 };
 
 const DRIVER_REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [
+    /conversion between UTF8 and \w+ is not supported/,
+    'PostgreSQL cannot convert the encoding of this database to UTF-8, so that nothing of it can be read. Move to a database of encoding UTF8: createdb --encoding=UTF8 --template=template0, pg_dump, psql.',
+  ],
   [
     /password must be a string|no password/i,
     'The server asks for a password. Put the password in DATABASE_URL: postgres://user:password@…',

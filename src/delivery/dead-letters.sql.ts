@@ -33,7 +33,7 @@ export interface DeadLetterFilter {
 
 const QUARANTINED = `
   select l.id, 'quarantine' as kind, q.change_number, null::text as observer, null::text as action, null::text as endpoint,
-         l.object_type as entity_type, coalesce(l.object_key, l.object_id::text) as entity_key, q.reason as error, q.message, null::smallint as status,
+         observers.shown(l.object_type) as entity_type, observers.shown(coalesce(l.object_key, l.object_id::text)) as entity_key, q.reason as error, q.message, null::smallint as status,
          0 as attempts, q.created_at as died_at, q.changed_xid, q.resolved_at, q.resolution
   from observers.quarantine q join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number`;
 
@@ -118,7 +118,8 @@ export interface DeadLetterDetails extends DeadLetterItem {
 }
 
 const SHOW = `
-  select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution, l.object_data as data,
+  select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution,
+         case when observers.readable(l.object_data::text) then l.object_data end as data,
          (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'outcome', a.outcome, 'error', a.error, 'message', a.message, 'status', a.status,
                                                      'durationMs', a.duration_ms, 'at', a.finished_at) order by a.finished_at), '[]')
           from observers.attempt a where a.change_number = i."changeNumber" and a.observer = i.observer and a.action = i.action) as tries,

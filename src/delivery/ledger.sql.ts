@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { AttemptRecord, DeliveryKey, Group } from './records';
+import { storable } from './storable';
 
 export interface Fence {
   readonly stream: string;
@@ -167,11 +168,6 @@ function failureColumns({ attempts, pending, ended, deadLetters, redriven, quara
 
 function keys(records: readonly DeliveryKey[]): unknown[] {
   return [records.map((r) => r.changeNumber), records.map((r) => r.observer), records.map((r) => r.action)];
-}
-
-/** What came from a receiver may hold U+0000 or half a surrogate pair, which PostgreSQL's text cannot; it must not stop the ledger. */
-function storable(text: string | null): string | null {
-  return text === null ? null : text.replaceAll('\0', '\uFFFD').toWellFormed();
 }
 
 const RECORDED = `

@@ -35,9 +35,9 @@ export const ENTRY_COLUMNS = {
 
 const OF_CHANGE = {
   event: 'l.id',
-  entityType: 'l.object_type',
-  entityKey: 'coalesce(l.object_key, l.object_id::text)',
-  operation: 'lower(l.modification_type)',
+  entityType: 'observers.shown(l.object_type)',
+  entityKey: 'observers.shown(coalesce(l.object_key, l.object_id::text))',
+  operation: 'observers.shown(lower(l.modification_type))',
 };
 
 const EVENTS: TailSource = {

@@ -10,6 +10,7 @@ import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/moment';
 import { shellWord } from '../event/shell-word';
 import { planCapture } from '../listener/capture/capture';
+import { encodingFinding, readOnlyFindings } from './database-findings';
 import { ok, problem, unknown, warning, type Finding } from './finding';
 import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
 
@@ -119,7 +120,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 };
 
-function serverFindings({ version, database, isStandby, synchronousCommit }: ServerFacts): Finding[] {
+function serverFindings(server: ServerFacts): Finding[] {
+  const { version, database, isStandby, synchronousCommit } = server;
   return [
     isStandby
       ? problem(
@@ -135,6 +137,8 @@ function serverFindings({ version, database, isStandby, synchronousCommit }: Ser
           'alter role … set synchronous_commit = on',
         )
       : ok('durability', `synchronous_commit is ${synchronousCommit}`),
+    encodingFinding(server.encoding),
+    ...readOnlyFindings(server),
   ];
 }
 

@@ -10,12 +10,18 @@ export interface ServerFacts {
   readonly now: number;
   readonly isStandby: boolean;
   readonly synchronousCommit: string;
+  /** As PostgreSQL names it. */
+  readonly encoding: string;
+  /** Where `default_transaction_read_only` was switched on, as pg_settings names it; null where it is off. */
+  readonly readOnlyBy: string | null;
+  readonly role: string;
 }
 
 const SERVER = `
   select current_setting('server_version') as version, current_database() as database, pg_backend_pid() as pid,
          (extract(epoch from clock_timestamp()) * 1000)::float8 as now, pg_is_in_recovery() as "isStandby",
-         current_setting('synchronous_commit') as "synchronousCommit"`;
+         current_setting('synchronous_commit') as "synchronousCommit", getdatabaseencoding()::text as encoding, current_user::text as role,
+         (select source from pg_settings where name = 'default_transaction_read_only' and setting = 'on') as "readOnlyBy"`;
 
 export async function readServer(client: Client): Promise<ServerFacts> {
   const { rows } = await client.query<ServerFacts>(SERVER);
@@ -35,7 +41,7 @@ export interface Holdup {
 
 const HOLDUPS = `
   select 'transaction' as kind, pid::text as name, usename::text as user, extract(epoch from clock_timestamp() - xact_start)::float8 as seconds,
-         left(regexp_replace(query, '\\s+', ' ', 'g'), 80) as query
+         left(regexp_replace(case when getdatabaseencoding() = 'UTF8' then query else regexp_replace(query, '[^\\x01-\\x7f]', '?', 'g') end, '\\s+', ' ', 'g'), 80) as query
   from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and xact_start < clock_timestamp() - $1::float8 * interval '1 ms'
   union all
   select 'prepared', gid, owner::text, extract(epoch from clock_timestamp() - prepared)::float8, null

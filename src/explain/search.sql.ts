@@ -48,7 +48,9 @@ const PAGE = `
       union all select l.change, q.reason, q.message from page l join observers.quarantine q on q.change_number = l.change) e
     group by change
   ), words as (
-    select number, word, patterns from jsonb_to_recordset($3::jsonb) as w(number int, word text, patterns text[])
+    select number, word, array_agg(pattern) as patterns
+    from unnest($3::text[]) with ordinality as w(word, number) join unnest($8::int[], $9::text[]) as p(number, pattern) using (number)
+    group by number, word
   ), hits as (
     select l.change, f.found_in, f.first from page l left join errors e on e.change = l.change
     cross join lateral (
@@ -70,12 +72,15 @@ const PAGE = `
       select text from (values (1, l.object_data::text), (2, l.object_data_before::text), (3, e.text)) as t(number, text)
       where strpos(lower(text), lower(h.first)) > 0 order by number limit 1) t on true
   )
-  select p.looked, p.reached, s.change::float8 as change, s.id as event, s.object_type as "entityType", s.object_key as "entityKey",
-         lower(s.modification_type) as kind, to_json(s.created_at) #>> '{}' as written, s.found_in as "foundIn",
-         case when s.at > 31 then '…' else '' end || substr(s.text, greatest(1, s.at - 30), s.long + 60) as excerpt
+  select p.looked, p.reached, s.change::float8 as change, s.id as event, observers.shown(s.object_type) as "entityType", observers.shown(s.object_key) as "entityKey",
+         observers.shown(lower(s.modification_type)) as kind, to_json(s.created_at) #>> '{}' as written, s.found_in as "foundIn",
+         s.at > 31 as cut, observers.shown(substr(s.text, greatest(1, s.at - 30), s.long + 60)) as excerpt
   from (select count(*)::int as looked,
                (select json_build_object('change', change, 'written', created_at) from page order by change limit 1) as reached from page) p
   left join shown s on true order by s.change desc`;
+
+/** An ellipsis, where the text goes on before what is shown. */
+const BEFORE = String.fromCharCode(0x2026);
 
 /** A word's spellings, as patterns of ILIKE. */
 function patternsOf(word: string): string[] {
@@ -85,7 +90,7 @@ function patternsOf(word: string): string[] {
   return spellings.map((spelling) => `%${spelling.replace(/[\\%_]/g, '\\$&')}%`);
 }
 
-type Row = FoundEvent & Pick<SearchPage, 'looked' | 'reached'>;
+type Row = FoundEvent & Pick<SearchPage, 'looked' | 'reached'> & { readonly cut: boolean | null };
 
 /** Looks at the next `rows` changes below `below`. @param words each must be found; a text that holds them, in any case */
 export async function searchPage(
@@ -95,13 +100,16 @@ export async function searchPage(
   below: number,
   rows: number,
 ): Promise<SearchPage> {
-  const asked = words.map((word, number) => ({ number, word, patterns: patternsOf(word) }));
-  const { rows: found } = await client.query<Row>(PAGE, [below, rows, JSON.stringify(asked), entityType, entityKey, kind, since]);
+  // Not as JSON: a character that the database's encoding lacks is an error in it, and as a text merely not found.
+  const patterns = words.flatMap((word, i) => patternsOf(word).map((pattern) => ({ number: i + 1, pattern })));
+  const asked = [patterns.map(({ number }) => number), patterns.map(({ pattern }) => pattern)];
+  const { rows: found } = await client.query<Row>(PAGE, [below, rows, words, entityType, entityKey, kind, since, ...asked]);
   const { looked = 0, reached = null } = found[0] ?? {};
   const hits = found.filter(({ change }) => (change as number | null) !== null);
   return { found: hits.map(foundOf), looked, reached: looked < rows ? null : reached };
 }
 
-function foundOf({ change, event, entityType, entityKey, kind, written, foundIn, excerpt }: Row): FoundEvent {
-  return { change, event, entityType, entityKey, kind, written, foundIn, excerpt };
+function foundOf({ change, event, entityType, entityKey, kind, written, foundIn, excerpt, cut }: Row): FoundEvent {
+  const text = cut === true ? `${BEFORE}${excerpt}` : excerpt;
+  return { change, event, entityType, entityKey, kind, written, foundIn, excerpt: text };
 }

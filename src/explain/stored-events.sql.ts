@@ -19,8 +19,8 @@ export interface StoredEvent {
 
 // The two keys are asked for apart from one another, so that the index on the first serves those who capture by triggers.
 const LIST = `
-  select l.pk_entity_change_log::float8 as "changeNumber", l.id::text, l.object_type as "entityType",
-    coalesce(l.object_key, l.object_id::text, '') as "entityKey", lower(l.modification_type) as kind, l.tenant_id as tenant,
+  select l.pk_entity_change_log::float8 as "changeNumber", l.id::text, observers.shown(l.object_type) as "entityType",
+    observers.shown(coalesce(l.object_key, l.object_id::text, '')) as "entityKey", observers.shown(lower(l.modification_type)) as kind, l.tenant_id as tenant,
     to_json(l.created_at) #>> '{}' as timestamp,
     case when l.change_xid is null then 'history' when l.modification_type in ('NOOP', 'READ') then 'ignored'
          when exists (select from observers.quarantine q where q.change_number = l.pk_entity_change_log and q.stream = $1 and q.resolved_at is null)

@@ -21,11 +21,13 @@ export type ChangeRow = readonly [
   bytes: string | null,
   /** Not null from the row on for which the page had no room. */
   beyond: string | null,
+  /** Columns whose text cannot be converted to UTF-8: then nothing of the row is but its number, id and time. */
+  unreadable: string | null,
   /** Of the page, on its first row. */
   target?: Snapshot,
   floor?: string,
 ];
-const [BEYOND, TARGET, FLOOR_NUMBER] = [15, 16, 17];
+const [BEYOND, TARGET, FLOOR_NUMBER] = [15, 17, 18];
 
 export interface Page {
   readonly rows: readonly ChangeRow[];
@@ -57,15 +59,38 @@ const IMAGES = `
          coalesce(pg_column_size(object_data), 0) + coalesce(pg_column_size(object_data_before), 0) as stored
   from core.tb_entity_change_log`;
 
+/** What a row says in words, by the column that it says it in. */
+const TEXTS = {
+  object_type: 'p.object_type',
+  object_key: 'p.object_key',
+  modification_type: 'p.modification_type',
+  object_data: 'case when fits and within then p.object_data::text end',
+  object_data_before: 'case when fits and within then p.object_data_before::text end',
+  updated_fields: 'to_json(p.updated_fields)::text',
+  traceparent: "p.trace_context ->> 'traceparent'",
+  tracestate: "p.trace_context ->> 'tracestate'",
+  cause: "p.trace_context ->> 'cause'",
+  capture_error: "p.extra_metadata ->> 'capture_error'",
+} as const;
+
+const said = (column: keyof typeof TEXTS): string => `case when unreadable is null then ${TEXTS[column]} end`;
+
 const OUTPUT = `
-  p.pk_entity_change_log, p.id, p.object_type, p.object_key, p.modification_type,
-  case when readable and within then p.object_data::text end, case when readable and within then p.object_data_before::text end,
-  to_json(p.updated_fields)::text, p.tenant_id, p.created_at at time zone 'UTC',
-  p.trace_context ->> 'traceparent', p.trace_context ->> 'tracestate', p.trace_context ->> 'cause',
-  p.extra_metadata ->> 'capture_error', case when not readable then bytes end, case when not within then 'beyond' end`;
+  p.pk_entity_change_log, p.id, ${said('object_type')}, ${said('object_key')}, ${said('modification_type')}, ${said('object_data')},
+  ${said('object_data_before')}, ${said('updated_fields')}, p.tenant_id, p.created_at at time zone 'UTC', ${said('traceparent')},
+  ${said('tracestate')}, ${said('cause')}, ${said('capture_error')}, case when not fits then bytes end, case when not within then 'beyond' end, unreadable`;
+
+// A text that cannot be converted to UTF-8 fails the whole statement, and the stream would stand still for good: such rows are told by
+// their columns instead. Where the database is UTF-8 there are none, and it is not asked. \`offset 0\`: once a row, not once a column.
+const CHECKED = `
+  select p.*, case when getdatabaseencoding() = 'UTF8' or observers.readable(concat_ws(' ', ${Object.values(TEXTS).join(', ')})) then null
+    else concat_ws(', ', ${Object.entries(TEXTS)
+      .map(([column, text]) => `case when not observers.readable(${text}) then '${column}' end`)
+      .join(', ')}) end as unreadable
+  from sized p offset 0`;
 
 const SIZED = `
-  select q.*, bytes <= $4 as readable, row_number() over numbered = 1 as first,
+  select q.*, bytes <= $4 as fits, row_number() over numbered = 1 as first,
          row_number() over numbered = 1 or sum(least(bytes, $4)) over numbered <= $3 as within
   from (select q.*, case when stored > 40000
           then coalesce(octet_length(object_data::text), 0)::bigint + coalesce(octet_length(object_data_before::text), 0)
@@ -103,12 +128,12 @@ const FLOOR = `
 const OPEN = `
   with floor as materialized (select (${FLOOR}) as number), head as materialized (select pg_current_snapshot() as target),
     page as materialized (${WINDOW('')}), sized as (${SIZED})
-  select ${OUTPUT}, ${once('h.target')}, ${once('(select number from floor)')} from head h left join sized p on true order by p.pk_entity_change_log`;
+  select ${OUTPUT}, ${once('h.target')}, ${once('(select number from floor)')} from head h left join (${CHECKED}) p on true order by p.pk_entity_change_log`;
 
 // The floor looks at every new row of the window, 2 ms with a backlog of 40,000: once a window, not once a page.
 const CONTINUE = `
   with floor as materialized (select coalesce($7::bigint, (${FLOOR})) as number), page as materialized (${WINDOW('and pg_visible_in_snapshot(change_xid, $6::pg_snapshot)')}), sized as (${SIZED})
-  select ${OUTPUT}, ${once('$6::text')}, ${once('(select number from floor)')} from sized p order by p.pk_entity_change_log`;
+  select ${OUTPUT}, ${once('$6::text')}, ${once('(select number from floor)')} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
 /**
  * Reads the next page after the cursor. Runs alone in its transaction, at READ COMMITTED, or its snapshot would be an older one.
@@ -163,12 +188,12 @@ async function byNumber(
 
 const BY_NUMBER = `
   with page as materialized (${IMAGES} where pk_entity_change_log = any ($1::bigint[]) limit $2), sized as (${SIZED})
-  select ${OUTPUT} from sized p order by p.pk_entity_change_log`;
+  select ${OUTPUT} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
 const STORED = `
   with page as materialized (${IMAGES} where pk_entity_change_log > $1 and pk_entity_change_log <= $5 and change_xid is not null
       and created_at >= $6 order by pk_entity_change_log limit $2), sized as (${SIZED})
-  select ${OUTPUT} from sized p order by p.pk_entity_change_log`;
+  select ${OUTPUT} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
 /** Of the changes that are stored, in the order of their numbers. Those from before this product watched a table are left out. */
 export interface StoredRange {

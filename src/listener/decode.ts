@@ -28,9 +28,13 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
 export function decode(row: ChangeRow, maxBytes: number): Decoded {
   const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, tracestate, cause, captureError, bytes] =
     row;
+  const unreadable = row[16];
   const changeNumber = Number(number);
   const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
 
+  if (unreadable !== null) {
+    return quarantined('undecodable', `${unreadable}: the bytes there are no characters that can be converted to UTF-8 (doctor says more)`);
+  }
   const kind = Object.hasOwn(KINDS, verb) ? KINDS[verb] : undefined;
   if (kind === undefined)
     return quarantined('unknown_verb', `modification_type is "${verb.slice(0, 80)}"; known are ${Object.keys(KINDS).join(', ')}`);

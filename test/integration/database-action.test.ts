@@ -45,6 +45,16 @@ test.each(['jsonb', 'json', 'text'])('a function that takes %s is called with th
   expect(attempts).toEqual([{ outcome: 'succeeded', attempt: 1 }]);
 });
 
+test('a function of any name is called, written as it is printed', async () => {
+  await database.query('create schema "My Shop"');
+  await database.query(
+    `create function "My Shop"."say ""$&"" $1.now"(event jsonb) returns void language plpgsql as $$ begin ${INSERT}; end $$`,
+  );
+  await start({ function: '"My Shop"."say ""$&"" $1.now"' });
+  await database.query("insert into orders values (7, 'a')");
+  expect(await eventually(done, (rows) => rows.length === 1)).toEqual([{ key: '7', note: 'a' }]); // prettier-ignore
+});
+
 test('what raises is rolled back and tried again; what it did the first time is not there', async () => {
   await database.query('create sequence tries');
   await define(`${INSERT}; if nextval('public.tries') < 3 then raise 'not yet'; end if`);
@@ -90,7 +100,7 @@ test('a stop in the middle of a call undoes it, and the next start does it once'
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
   stream = await startStream(database.url, [observer], { settings: { shutdownTimeout: 100 } });
   await database.query("insert into orders values (1, 'a')");
-  await eventually(() => database.query("select from pg_stat_activity where query like '%\"handle\"(%' and state = 'active' and pid <> pg_backend_pid() and datname = current_database()"), (rows) => rows.length > 0); // prettier-ignore
+  await eventually(() => database.query("select from pg_stat_activity where query like '%public.handle(%' and state = 'active' and pid <> pg_backend_pid() and datname = current_database()"), (rows) => rows.length > 0); // prettier-ignore
   await stream.stop();
   expect(await done()).toEqual([]);
   await database.query("set observers.mute = 'on'; insert into orders values (99, ''); set observers.mute = 'off'");

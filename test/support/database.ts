@@ -17,13 +17,22 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function createTestDatabase({ migrate = true } = {}): Promise<TestDatabase> {
+export interface TestDatabaseOptions {
+  readonly migrate?: boolean;
+  /** Another than the server's own. */
+  readonly encoding?: string | null;
+}
+
+export async function createTestDatabase({ migrate = true, encoding = null }: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const name = `observers_test_${randomBytes(6).toString('hex')}`;
   await onServer(async (server) => {
+    if (encoding !== null)
+      return void (await server.query(`create database ${name} encoding '${encoding}' lc_collate 'C' lc_ctype 'C' template template0`));
     if (migrate) await ensureTemplate(server);
     await server.query(`create database ${name}${migrate ? ` template ${TEMPLATE}` : ''}`);
   });
   const url = urlFor(name);
+  if (encoding !== null && migrate) await runMigrations(url);
   const client = await connect(url, 'test');
   return {
     url,

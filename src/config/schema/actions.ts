@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TABLE_NAME } from '../../event/table-name';
 import { batchWindow, delay, destinationFields, endpointFields, headers, name, period, timeout, url } from './parts';
 
 const common = { name: name.optional().describe('default: the type'), execution: z.literal('inline').optional() };
@@ -112,7 +113,7 @@ const database = z.strictObject({
   type: z.literal('database'),
   function: z
     .string()
-    .regex(/^[^.\s"]+\.[^.\s"]+$/, 'expected schema.function, such as public.on_order')
+    .regex(TABLE_NAME, 'expected schema.function, such as public.on_order or public."a name with blanks"')
     .describe('schema.function in the database of the service; it takes the envelope as its one argument (json, jsonb or text)'),
   timeout: timeout.optional().describe('of the call; default 10s'),
 });

@@ -49,7 +49,7 @@ function firstOf(take: (pattern: RegExp) => string | undefined): [TokenKind, str
 
 function unquote(written: string): string {
   const quote = written.charAt(0);
-  return written.slice(1, -1).replaceAll(quote + quote, quote);
+  return written.slice(1, -1).replaceAll(quote + quote, () => quote);
 }
 
 function unexpectedCharacter(source: string, at: number): ConditionSyntaxError {

@@ -144,8 +144,9 @@ function checkTimeLiteral(node: Node, parse: (value: Value) => number, fail: Fai
   try {
     parse(node.literal);
   } catch (error) {
+    const { literal } = node;
     // Of a literal the author may see the text; of a row's value nobody does.
-    fail(node, messageOf(error).replace(/^text/, `'${node.literal}'`));
+    fail(node, messageOf(error).replace(/^text/, () => `'${literal}'`));
   }
 }
 

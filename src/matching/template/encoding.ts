@@ -25,7 +25,7 @@ export function slackSafe(text: string): string {
 export function headerSafe(text: string): string {
   // eslint-disable-next-line no-control-regex -- these are what is refused
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new TemplateRenderError('a header value holds a line break or another control character');
-  return text.toWellFormed().replace(/[^\t\x20-\x7e]+/g, encodeURIComponent);
+  return text.toWellFormed().replace(/[^\t\x20-\x7e]+/g, (other) => encodeURIComponent(other));
 }
 
 /** In a pattern of Redis a value stands for itself. Without a value the pattern would be of many more keys than are meant. */

@@ -1,0 +1,7 @@
+/**
+ * What came from a receiver may hold U+0000 or half a surrogate pair, which PostgreSQL's text cannot; it must not stop the ledger.
+ * What only some encodings of databases lack is the connection's business.
+ */
+export function storable(text: string | null): string | null {
+  return text === null ? null : text.replaceAll('\0', '\uFFFD').toWellFormed();
+}
