@@ -42,38 +42,36 @@ function inOrder(problems: ReadonlyMap<string, Problem>): Problem[] {
 }
 
 function objectionTo(
-  { name, use }: ColumnMention,
+  mention: ColumnMention,
   { entities }: MentioningObserver,
   captures: readonly CaptureDefinition[],
   tables: ColumnsByTable,
 ): string | null {
+  const { name, use } = mention;
   const its = captures.filter(({ entity }) => entities === '*' || entities.includes(entity));
   const covered = entities === '*' ? its.length > 0 : entities.every((entity) => its.some((capture) => capture.entity === entity));
   // A table that is not there is told where it is captured.
   if (!covered || its.some(({ table }) => tables.get(table) == null)) return null;
   const having = its.filter(({ table }) => tables.get(table)?.includes(name));
-  if (having.length === 0) return unknownTo(name, entities, its, tables);
+  if (having.length === 0) return unknownTo(mention, entities, its, tables);
   const hidden = having.map((capture) => hiddenBy(capture, name, use));
   const [first] = hidden;
   return hidden.every((why) => why !== null) ? `"${name}" is not in the change log: ${first}` : null;
 }
 
 function unknownTo(
-  name: string,
+  { name, use }: ColumnMention,
   entities: readonly string[] | '*',
   captures: readonly CaptureDefinition[],
   tables: ColumnsByTable,
 ): string {
-  const known = captures.flatMap((capture) => visibleIn(capture, tables.get(capture.table) ?? []));
-  const nearest = didYouMean(name, known);
+  const visible = (capture: CaptureDefinition): string[] =>
+    (tables.get(capture.table) ?? []).filter((column) => hiddenBy(capture, column, use) === null);
+  const nearest = didYouMean(name, captures.flatMap(visible));
   if (entities === '*') return `no captured table has a column "${name}"${nearest}`;
   return entities.length === 1
     ? `${entities[0]} has no column "${name}"${nearest}`
     : `none of ${entities.join(', ')} has a column "${name}"${nearest}`;
-}
-
-function visibleIn(capture: CaptureDefinition, columns: readonly string[]): string[] {
-  return columns.filter((name) => hiddenBy(capture, name, 'value') === null);
 }
 
 /** Null: observers see it. */

@@ -1,4 +1,5 @@
 import {
+  AssignTag,
   CaptureTag,
   Context,
   Liquid,
@@ -8,6 +9,7 @@ import {
   type FilterImplOptions,
   type Scope,
   type Template as LiquidNode,
+  type Value,
 } from 'liquidjs';
 import Big from 'big.js';
 import type { EntityEvent } from '../../event/entity-event';
@@ -70,6 +72,14 @@ class Capture extends CaptureTag {
   }
 }
 
+/** Liquid's own is never strict: what it assigns from nowhere would be null afterwards, which is a value. */
+class Assign extends AssignTag {
+  override *render(rendering: Context): Generator<unknown, void> {
+    const { key, value } = this as unknown as { readonly key: string; readonly value: Value };
+    (rendering.bottom() as Record<string, unknown>)[key] = yield value.value(rendering, false);
+  }
+}
+
 /**
  * @param encode applied to each output
  * @param jsonIsRaw whether what `| json` gives is written as it is
@@ -91,6 +101,7 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
   });
   for (const tag of NOT_OFFERED) delete liquid.tags[tag];
   liquid.registerTag('capture', Capture);
+  liquid.registerTag('assign', Assign);
   // `raw` would switch the encoding off, which is what makes injection impossible.
   delete liquid.filters['raw'];
   for (const [name, filter] of Object.entries(liquid.filters))
