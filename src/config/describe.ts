@@ -52,7 +52,12 @@ export function describeObservers({ observers, redaction }: ObserversDefinition)
   }));
 }
 
-function describeKinds({ kinds, columns, ignoreUnchanged }: Pick<ObserverDefinition, 'kinds' | 'columns' | 'ignoreUnchanged'>): string {
+/** `insert, update of status`. */
+export function describeKinds({
+  kinds,
+  columns,
+  ignoreUnchanged,
+}: Pick<ObserverDefinition, 'kinds' | 'columns' | 'ignoreUnchanged'>): string {
   const which = columns !== null ? ` of ${columns.join(' or ')}` : ignoreUnchanged ? '' : ' (also one that changes nothing)';
   return kinds.map((kind) => (kind === 'update' ? `update${which}` : kind)).join(', ');
 }

@@ -351,6 +351,8 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
       name: text,
       entities: text,
       kinds: z.array(kind),
+      columns: z.array(text).nullable(),
+      ignoreUnchanged: z.boolean(),
       when: maybe,
       paused: paused.nullable(),
       pending: count,
