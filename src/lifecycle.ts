@@ -8,6 +8,7 @@ import type { CustomActions } from './actions/custom/custom-actions';
 import { UNTRACED, type Tracing } from './actions/tracing';
 import { AppModule } from './app.module';
 import { BackgroundAudit, type BackgroundAuditOptions } from './audit/background-audit';
+import { warningsOf } from './file-warnings';
 import { readApiTokens } from './config/api-tokens';
 import { reachableAddress } from './bound-address';
 import type { LoadedConfiguration, ObserversSource } from './config/load';
@@ -94,6 +95,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   const loadedBy = `${process.env['USER'] ?? 'start'}@${VERSION}`;
   const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
   await settleDrift(url, file.definition.captures, options);
+  for (const warning of await warningsOf(url, file)) logger.warn(warning);
   const tracing = await tracingOf(settings, logger);
   stops.push(() => tracing.stop());
 

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Pool } from 'pg';
+import { warningsOf } from './file-warnings';
 import type { LoadedConfiguration, ObserversFile, ObserversSource } from './config/load';
-import { describeFailure, describeProblem } from './config/problems';
+import { describeFailure } from './config/problems';
 import { SETTINGS, type SettingName, type Settings } from './config/settings';
 import { recordConfigVersion } from './database/config-version.sql';
 import { countByObserver } from './delivery/observer-counts.sql';
@@ -96,7 +97,7 @@ export class Reloader {
     const previous = this.version;
     const difference = differenceOf(this.configuration.file.definition.observers, file.definition.observers);
     const notes = [
-      ...file.warnings.map(describeProblem),
+      ...(await warningsOf(url, file)),
       ...settingNotes(this.configuration.settings, next.settings),
       ...(await this.orphanNotes(difference.removed)),
     ];

@@ -75,7 +75,7 @@ export class BatchedRequest implements PreparedAction {
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
     if (this.sender.closing.aborted) return Promise.resolve(INTERRUPTED);
-    const body = this.bodyOf(new Fill(delivery.event));
+    const body = this.bodyOf(new Fill(delivery));
     return new Promise((resolve, reject) => {
       const item = { id, delivery, body, resolve, reject };
       if (this.alone.delete(id)) this.queue({ items: [item], bytes: body.length + 2, timer: null });
@@ -86,7 +86,7 @@ export class BatchedRequest implements PreparedAction {
 
   /** As it goes when nothing gathers with it. */
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     const item = { id, delivery, body: this.bodyOf(fill) };
     const request = this.request([item], item.body.length + 2);
     const note = `up to ${this.batch.max} deliveries go in one request; this is it alone, and its webhook-id that of the batch`;

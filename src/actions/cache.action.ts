@@ -43,18 +43,18 @@ class PreparedCache implements PreparedAction {
     this.value = set === null ? null : new PreparedValue(set);
   }
 
-  run({ event }: Delivery): Promise<Outcome> {
-    const { keys, patterns, entry } = this.change(new Fill(event));
+  run(delivery: Delivery): Promise<Outcome> {
+    const { keys, patterns, entry } = this.change(new Fill(delivery));
     return this.redis.use(this.timeout, async (redis) => {
       await removeKeys(redis, keys);
       for (const node of patterns.length === 0 ? [] : nodesOf(redis)) await removeMatching(node, patterns);
-      const written = entry === null || (await write(redis, entry, event.changeNumber));
+      const written = entry === null || (await write(redis, entry, delivery.event.changeNumber));
       return written ? SUCCEEDED : { ...SUCCEEDED, skipped: 'a newer change has set the key' };
     });
   }
 
-  render({ event }: Delivery): Rendering {
-    const fill = new Fill(event);
+  render(delivery: Delivery): Rendering {
+    const fill = new Fill(delivery);
     const { keys, patterns, entry } = this.change(fill);
     const note = entry === null ? [] : ['the key is left alone when a newer change has set it'];
     return renderingOf({ type: 'cache', delete: keys, deleteMatching: patterns, set: entry }, fill, note);

@@ -47,11 +47,11 @@ class PreparedEmail implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    return this.mailer.send(this.mail(delivery, id, new Fill(delivery.event)), this.timeout);
+    return this.mailer.send(this.mail(delivery, id, new Fill(delivery)), this.timeout);
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     const { test, replyTo = null, text = null, html = null, ...mail } = this.mail(delivery, id, fill);
     return renderingOf({ type: 'email', ...mail, replyTo, text, html }, fill, test ? ['with the header Observers-Test: true'] : []);
   }

@@ -1,3 +1,4 @@
+import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import type { Template } from '../matching/template/template';
 
@@ -8,11 +9,17 @@ export class Fill {
   /** As they are written in the templates: `customer.email`. */
   missing = NOTHING;
 
-  constructor(readonly event: EntityEvent) {}
+  readonly event: EntityEvent;
+  private readonly strict: boolean;
+
+  constructor({ event, observer }: Pick<Delivery, 'event' | 'observer'>) {
+    this.event = event;
+    this.strict = observer.strictTemplates;
+  }
 
   /** @throws TemplateRenderError */
   text(template: Template): string {
-    const { text, missing } = template.render(this.event);
+    const { text, missing } = template.render(this.event, this.strict);
     if (missing.length > 0) this.missing = [...this.missing, ...missing];
     return text;
   }

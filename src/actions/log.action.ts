@@ -27,13 +27,13 @@ class PreparedLog implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { message, fields } = this.line(id, new Fill(delivery.event));
+    const { message, fields } = this.line(id, new Fill(delivery));
     this.logger[this.definition.level](fields, message);
     return Promise.resolve({ ok: true, status: null });
   }
 
-  render({ event }: Delivery, id: string): Rendering {
-    const fill = new Fill(event);
+  render(delivery: Delivery, id: string): Rendering {
+    const fill = new Fill(delivery);
     return renderingOf({ type: 'log', level: this.definition.level, ...this.line(id, fill) }, fill);
   }
 

@@ -43,11 +43,11 @@ class PreparedMessage implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    return this.nats.publish(this.message(delivery, id, new Fill(delivery.event)), this.timeout);
+    return this.nats.publish(this.message(delivery, id, new Fill(delivery)), this.timeout);
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     const { subject, headers, body } = this.message(delivery, id, fill);
     // What the client makes of the id.
     return renderingOf({ type: 'nats', subject, headers: [['Nats-Msg-Id', id], ...headers], body }, fill);
@@ -78,7 +78,7 @@ class PreparedEntry implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { stream, fields } = this.entry(delivery, id, new Fill(delivery.event));
+    const { stream, fields } = this.entry(delivery, id, new Fill(delivery));
     return this.redis.use(this.timeout, async (redis) => {
       await redis.xadd(stream, ...this.trim, '*', ...fields.flat());
       return { ok: true, status: null };
@@ -86,7 +86,7 @@ class PreparedEntry implements PreparedAction {
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     return renderingOf({ type: 'redis stream', ...this.entry(delivery, id, fill) }, fill);
   }
 

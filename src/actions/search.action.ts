@@ -36,14 +36,14 @@ class PreparedSearch implements PreparedAction {
     this.document = document === null ? null : compileBody(document, true);
   }
 
-  async run({ event }: Delivery): Promise<Outcome> {
-    const change = this.changeOf(new Fill(event));
+  async run(delivery: Delivery): Promise<Outcome> {
+    const change = this.changeOf(new Fill(delivery));
     const writer = await this.connection.writer();
     return writer.write(change, this.timeout);
   }
 
-  render({ event }: Delivery): Rendering {
-    const fill = new Fill(event);
+  render(delivery: Delivery): Rendering {
+    const fill = new Fill(delivery);
     const change = this.changeOf(fill);
     const document = change.operation === 'delete' ? null : change.document;
     const note = change.operation === 'update' ? ['it is merged into what is stored'] : [];

@@ -99,12 +99,12 @@ class PreparedSms implements PreparedAction {
   }
 
   async run(delivery: Delivery): Promise<Outcome> {
-    const outcome = await this.sender.send(this.request(delivery, new Fill(delivery.event)));
+    const outcome = await this.sender.send(this.request(delivery, new Fill(delivery)));
     return outcome.ok ? outcome : explained(outcome);
   }
 
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     return renderingOf(httpContent(this.account.endpoint, this.request(delivery, fill), WITHHELD), fill);
   }
 

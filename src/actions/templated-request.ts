@@ -41,11 +41,11 @@ export class TemplatedRequest implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    return this.sender.send(this.request(delivery, id, new Fill(delivery.event)));
+    return this.sender.send(this.request(delivery, id, new Fill(delivery)));
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     return renderingOf(httpContent(this.template.endpoint.url, this.request(delivery, id, fill)), fill);
   }
 

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { EntityEvent } from '../event/entity-event';
 import type { ReadVersion } from '../explain/versions';
 import type { Decoded } from '../listener/decode';
-import type { Judgement } from '../matching/matcher';
+import { isRefusal, type Judgement } from '../matching/matcher';
 import { accountedFor, type AccountedState } from './audit.sql';
 
 /** A version that could be read. */
@@ -40,7 +40,7 @@ function keyOf(change: number, observer: string, action: string): string {
  */
 export function isAskedFor({ observer, verdict, usesClock }: Judgement, { definition }: Basis): 'yes' | 'no' | 'clock' | 'outside' {
   if (definition.varying.has(observer.name)) return 'outside';
-  if (verdict === 'other entity' || verdict === 'other kind') return 'no';
+  if (isRefusal(verdict)) return 'no';
   // Each delivery decides for itself, by look-ups, and leaves a record whatever it decides.
   if (verdict === 'undecided') return 'yes';
   if (usesClock) return 'clock';

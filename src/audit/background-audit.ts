@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
+import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import type { ObserversDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
@@ -37,7 +38,7 @@ export interface BackgroundAuditOptions {
   readonly pool: Pool;
   readonly logger: Logger;
   readonly settings: Settings;
-  readonly definitionOf: (text: string) => ObserversDefinition;
+  readonly definitionOf: (version: VersionText) => ObserversDefinition;
 }
 
 type Finished = NonNullable<Awaited<ReturnType<typeof readFinished>>>;

@@ -19,11 +19,23 @@ function refuseImpossible(all: readonly CapturePlan[]): void {
   if (impossible.length > 0) process.exitCode = ExitCode.configuration;
 }
 
+/** What the file names and the database does not have: a comment within the SQL, and beside it where that is JSON. */
+async function tellColumns(flags: GlobalOptions): Promise<void> {
+  const { describeProblem } = await import('../config/problems');
+  const { examineColumns } = await import('../doctor/column-names');
+  const { settings, file } = await configurationOf(flags);
+  const { errors, warnings } = await withDatabase(settings, (client) => examineColumns(client, file));
+  const tell = flags.format === 'json' ? (line: string) => void process.stderr.write(`${line}\n`) : (line: string) => print(`-- ${line}`);
+  for (const problem of errors) tell(`error ${describeProblem(problem)}`);
+  for (const problem of [...file.warnings, ...warnings]) tell(`warning ${describeProblem(problem)}`);
+}
+
 @SubCommand({ name: 'plan', description: 'show the SQL that capture apply would run; changes nothing' })
 class CapturePlanCommand extends ObserversCommand {
   protected readonly examples = [['the SQL, to be looked at', 'capture plan']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
+    await tellColumns(flags);
     const { checkConditions, planCapture } = await import('../listener/capture/capture');
     const { settings, file } = await configurationOf(flags);
     const all = await withDatabase(settings, async (client) => {

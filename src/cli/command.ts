@@ -1,6 +1,7 @@
 import { CommandRunner, Help, Option } from 'nest-commander';
 import type { CustomActions } from '../actions/custom/custom-actions';
 import type { LoadedConfiguration, LoadInput } from '../config/load';
+import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import { ExitCode, OperatorError } from '../event/errors';
 import type { ObserversDefinition } from '../event/definitions';
@@ -98,9 +99,12 @@ export async function runnableConfigurationOf(
   }
 }
 
-/** Reads texts of the observers file (null: the file as it is) to look at them: secrets need not be at hand. What it gives throws ConfigurationError. */
-export async function definitionReader(options: GlobalOptions, settings: Settings): Promise<(text: string | null) => ObserversDefinition> {
+/** Reads versions of the observers file (null: the file as it is) to look at them: secrets need not be at hand. What it gives throws ConfigurationError. */
+export async function definitionReader(
+  options: GlobalOptions,
+  settings: Settings,
+): Promise<(version: VersionText | null) => ObserversDefinition> {
   const { readDefinition } = await import('../config/load');
   const input = loadInputOf(options);
-  return (text) => readDefinition(input, settings, text);
+  return (version) => readDefinition(input, settings, version);
 }

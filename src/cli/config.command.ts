@@ -1,4 +1,5 @@
 import { Command, SubCommand } from 'nest-commander';
+import type { Rules } from '../config/rules';
 import type { RecordedVersion } from '../checkpoint/config-period.sql';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, loadInputOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
@@ -59,33 +60,52 @@ export class ConfigDiffCommand extends ObserversCommand {
     const same = old.source === next.source;
     const patch = same ? '' : createTwoFilesPatch(old.name, next.name, old.source, next.source, undefined, undefined, { context: 3 });
     if (flags.format === 'json') return printJson({ from: old.name, to: next.name, same, patch });
-    if (same) return print(`${old.name} and ${next.name} are the same`);
+    if (same) {
+      print(`${old.name} and ${next.name} are the same`);
+      const [before, after] = [await rulesOf(flags, old), await rulesOf(flags, next)];
+      if (before !== after) print(`by defaults of different releases: ${describeRules(before)} in ${old.name}, ${describeRules(after)} in ${next.name}`); // prettier-ignore
+      return;
+    }
     for (const line of patch.split('\n').slice(1)) print(coloured(line));
   }
 }
 
+/** By what rules a version was read; null where a newer release recorded it. */
+async function rulesOf(flags: GlobalOptions, { version }: Side): Promise<Rules | null> {
+  const { CURRENT_RULES } = await import('../config/rules');
+  const { readConfigVersion } = await import('../database/config-version.sql');
+  if (version === null) return CURRENT_RULES;
+  return (await onDatabase(flags, (client) => readConfigVersion(client, version)))?.rules ?? null;
+}
+
+function describeRules(rules: Rules | null): string {
+  return rules === null ? 'others, of a newer release,' : `ignore_unchanged: ${rules.ignoreUnchanged}`;
+}
+
 interface Side {
   readonly name: string;
+  /** Null: the file as it is. */
+  readonly version: number | null;
   readonly source: string;
 }
 
 async function fileOf(flags: GlobalOptions): Promise<Side> {
   const { readObserversText } = await import('../config/load');
   const { path, text } = readObserversText(loadInputOf(flags));
-  return { name: path, source: text };
+  return { name: path, version: null, source: text };
 }
 
 function currentOf(versions: readonly RecordedVersion[]): Side {
   const found = versions.find(({ current }) => current);
   if (found === undefined) throw new OperatorError('no service has led this stream yet, so there is no version to compare with', 'Start one: fraiseql-observers start', ExitCode.notFound); // prettier-ignore
-  return { name: `version ${found.version}`, source: found.source };
+  return { name: `version ${found.version}`, version: found.version, source: found.source };
 }
 
 function versionOf(versions: readonly RecordedVersion[], text: string): Side {
   const found = versions.find(({ version }) => String(version) === text);
   if (found === undefined)
     throw new OperatorError(`there is no version ${text}`, 'What there is: fraiseql-observers config history', ExitCode.notFound);
-  return { name: `version ${found.version}`, source: found.source };
+  return { name: `version ${found.version}`, version: found.version, source: found.source };
 }
 
 function coloured(line: string): string {

@@ -44,22 +44,20 @@ class ObserversListCommand extends ObserversCommand {
       });
     });
     if (flags.format === 'json') return printJson(listed);
+    const { describeKinds } = await import('../config/describe');
     printTable(
       ['observer', 'entity', 'on', 'when', 'state', 'pending', 'dead'],
-      listed.map(({ name, entities, kinds, when, paused, pending, dead }) => [
-        name, entities, kinds.join(', '), cut(when ?? 'always', 50), paused === null ? 'running' : colors.yellow(shown(paused)), pending, dead,
+      listed.map(({ name, entities, when, paused, pending, dead, ...narrowing }) => [
+        name, entities, describeKinds(narrowing), cut(when ?? 'always', 50), paused === null ? 'running' : colors.yellow(shown(paused)), pending, dead,
       ]), // prettier-ignore
     );
   }
 }
 
-function described({ name, entities, kinds, when }: ObserverDefinition): {
-  name: string;
-  entities: string;
-  kinds: readonly string[];
-  when: string | null;
-} {
-  return { name, entities: entities === '*' ? '*' : entities.join(', '), kinds, when };
+type Described = Pick<ObserverDefinition, 'name' | 'kinds' | 'columns' | 'ignoreUnchanged' | 'when'> & { readonly entities: string };
+
+function described({ name, entities, kinds, columns, ignoreUnchanged, when }: ObserverDefinition): Described {
+  return { name, entities: entities === '*' ? '*' : entities.join(', '), kinds, columns, ignoreUnchanged, when };
 }
 
 function shown({ since, by, reason }: PausedObserver): string {

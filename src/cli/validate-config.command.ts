@@ -1,13 +1,22 @@
 import { Command, Option } from 'nest-commander';
+import type { ColumnFindings } from '../config/column-check';
+import type { LoadedConfiguration } from '../config/load';
+import type { Problem } from '../config/problems';
 import { ExitCode } from '../event/errors';
 import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
 import { colors, print, printJson } from './output';
+
+interface ValidateFlags extends GlobalOptions {
+  readonly detailed?: boolean;
+  readonly database?: boolean;
+}
 
 @Command({ name: 'validate-config', arguments: '[file]', description: 'check an observers file: every problem at once, with its place' })
 export class ValidateConfigCommand extends ObserversCommand {
   protected readonly examples = [
     ['the file that the service would take', 'validate-config'],
     ['another one, and what it comes to', 'validate-config staging.yaml --detailed'],
+    ['beside the columns of the database', 'validate-config --database'],
   ] as const;
 
   @Option({ flags: '--detailed', description: 'say what each observer will do' })
@@ -15,18 +24,26 @@ export class ValidateConfigCommand extends ObserversCommand {
     return true;
   }
 
-  async run([file]: string[], flags: GlobalOptions & { detailed?: boolean }): Promise<void> {
+  @Option({ flags: '--database', description: 'also whether the database has the columns that the file names' })
+  parseDatabase(): boolean {
+    return true;
+  }
+
+  async run([file]: string[], flags: ValidateFlags): Promise<void> {
     const { ConfigurationError } = await import('../config/problems');
     const { describeObservers } = await import('../config/describe');
     const json = flags.format === 'json';
     try {
-      const { file: loaded } = await configurationOf(file === undefined ? flags : { ...flags, config: file });
-      const observers = describeObservers(loaded.definition);
-      if (json) return printJson({ valid: true, problems: loaded.warnings, ...(flags.detailed ? { observers } : {}) });
-      for (const warning of loaded.warnings)
-        print(`${colors.yellow('warning')} ${warning.file}:${warning.line}:${warning.column} ${warning.path}: ${warning.message}`);
+      const configuration = await configurationOf(file === undefined ? flags : { ...flags, config: file });
+      const { definition, warnings: own } = configuration.file;
+      const { errors, warnings: more } = flags.database === true ? await columnsOf(configuration) : { errors: [], warnings: [] };
+      const warnings = [...own, ...more].sort((a, b) => a.line - b.line || a.column - b.column);
+      if (!json) for (const warning of warnings) print(warningLine(warning));
+      if (errors.length > 0) throw new ConfigurationError(errors);
+      const observers = describeObservers(definition);
+      if (json) return printJson({ valid: true, problems: warnings, ...(flags.detailed ? { observers } : {}) });
       print(
-        `${colors.green('valid')}: ${observers.length} observer${observers.length === 1 ? '' : 's'}, ${loaded.definition.captures.length} captured tables`,
+        `${colors.green('valid')}: ${observers.length} observer${observers.length === 1 ? '' : 's'}, ${definition.captures.length} captured tables`,
       );
       if (flags.detailed) for (const line of observers.flatMap((observer) => ['', ...lines(observer)])) print(line);
     } catch (error) {
@@ -35,6 +52,16 @@ export class ValidateConfigCommand extends ObserversCommand {
       process.exitCode = ExitCode.configuration;
     }
   }
+}
+
+async function columnsOf({ settings, file }: LoadedConfiguration): Promise<ColumnFindings> {
+  const { withDatabase } = await import('./database');
+  const { examineColumns } = await import('../doctor/column-names');
+  return withDatabase(settings, (client) => examineColumns(client, file));
+}
+
+function warningLine({ file, line, column, path, message }: Problem): string {
+  return `${colors.yellow('warning')} ${file}:${line}:${column} ${path}: ${message}`;
 }
 
 function lines(observer: object): string[] {

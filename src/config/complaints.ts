@@ -1,5 +1,7 @@
 import { compileCondition, ConditionSyntaxError } from '../matching/condition/condition';
+import type { NamedColumn } from '../matching/path';
 import { TemplateError, type Template } from '../matching/template/template';
+import { MentionCollector } from './column-mentions';
 import { didYouMean, type Problem } from './problems';
 import type { ConfigSource } from './source';
 
@@ -9,6 +11,7 @@ export type Path = readonly (string | number)[];
 export class Complaints {
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
+  readonly mentions = new MentionCollector();
   /** Of the observer that is being linked; null elsewhere, where no look-up may stand. */
   lookups: { readonly listed: ReadonlySet<string>; readonly known: readonly string[]; readonly used: Set<string> } | null = null;
 
@@ -16,19 +19,38 @@ export class Complaints {
 
   condition(path: Path, source: string): void {
     try {
-      this.checkLookups(path, compileCondition(source).lookups);
+      const { lookups, columns } = compileCondition(source);
+      this.checkLookups(path, lookups);
+      this.mention(path, columns, false);
     } catch (error) {
       if (!(error instanceof ConditionSyntaxError)) throw error;
       this.problems.push(this.source.problemWithin(path, error.message, error.line, error.column));
     }
   }
 
-  template(path: Path, compile: () => Pick<Template, 'lookups'>): void {
+  template(path: Path, compile: () => Pick<Template, 'lookups' | 'columns'>): void {
     try {
-      this.checkLookups(path, compile().lookups);
+      const { lookups, columns } = compile();
+      this.checkLookups(path, lookups);
+      this.mention(path, columns, true);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       this.problems.push(this.source.problemWithin(path, error.message, error.line, error.column));
+    }
+  }
+
+  /** A text that is checked already, and is compiled once more for what lies between its parts. */
+  whole(path: Path, compile: () => unknown): void {
+    this.template(path, () => {
+      compile();
+      return { lookups: [], columns: [] };
+    });
+  }
+
+  private mention(path: Path, columns: readonly NamedColumn[], template: boolean): void {
+    for (const { name, use, line, column } of columns) {
+      const tell = (message: string): Problem => this.source.wordProblem(path, name, message, line, column);
+      this.mentions.note({ name, use, template, tell });
     }
   }
 

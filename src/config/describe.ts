@@ -1,4 +1,11 @@
-import type { ActionDefinition, CacheActionDefinition, EndpointDefinition, ObserversDefinition, RetryPolicy } from '../event/definitions';
+import type {
+  ActionDefinition,
+  CacheActionDefinition,
+  EndpointDefinition,
+  ObserverDefinition,
+  ObserversDefinition,
+  RetryPolicy,
+} from '../event/definitions';
 import type { LoadedConfiguration } from './load';
 import { CONFIG_VARIABLE, SETTINGS, type SettingName } from './settings';
 import type { Setting } from './settings/kinds';
@@ -32,10 +39,10 @@ export interface ObserverDescription {
 
 /** In words, without anything that may be secret: of a URL only the host. */
 export function describeObservers({ observers, redaction }: ObserversDefinition): ObserverDescription[] {
-  return observers.map(({ name, mode, entities, kinds, when, actions, retry, onFailure, ordering }) => ({
+  return observers.map(({ name, mode, entities, when, actions, retry, onFailure, ordering, ...narrowing }) => ({
     name,
     entities: entities === '*' ? 'all' : entities.join(', '),
-    on: kinds.join(', '),
+    on: redaction.text(describeKinds(narrowing), narrowing.columns ?? []),
     when: when === null ? 'always' : redaction.text(when, [when]),
     actions: actions.map(describeAction),
     retry:
@@ -43,6 +50,16 @@ export function describeObservers({ observers, redaction }: ObserversDefinition)
         ? 'nothing is sent: it is in shadow'
         : `${describeRetry(retry)}; then ${ordering === 'strict' ? 'its lane is parked' : FATES[onFailure]}`,
   }));
+}
+
+/** `insert, update of status`. */
+export function describeKinds({
+  kinds,
+  columns,
+  ignoreUnchanged,
+}: Pick<ObserverDefinition, 'kinds' | 'columns' | 'ignoreUnchanged'>): string {
+  const which = columns !== null ? ` of ${columns.join(' or ')}` : ignoreUnchanged ? '' : ' (also one that changes nothing)';
+  return kinds.map((kind) => (kind === 'update' ? `update${which}` : kind)).join(', ');
 }
 
 const FATES = { dlq: 'the dead letter queue', log: 'a line in the log', alert: 'the dead letter queue and an alert' } as const;

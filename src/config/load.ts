@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
+import type { ColumnMentions } from './column-mentions';
 import type { CustomActionTypes } from './custom-action-types';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
+import { CURRENT_RULES, type Rules, type VersionText } from './rules';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, type Settings } from './settings';
 import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
@@ -24,6 +26,8 @@ export interface ObserversFile {
   readonly origin: Origin;
   readonly definition: ObserversDefinition;
   readonly warnings: readonly Problem[];
+  /** The columns that it names, for the database to know them. */
+  readonly columns: ColumnMentions;
   /** As the file has it, references unresolved: what may be stored. */
   readonly source: { readonly text: string; readonly hash: string };
   /** References that could not be filled in; always empty where they had to be. */
@@ -35,17 +39,17 @@ export interface LoadedConfiguration {
   readonly origins: Origins;
   readonly file: ObserversFile;
   /**
-   * The observers of an older text of the file, references filled in from the environment of today.
+   * The observers of an older version of the file, references filled in from the environment of today.
    *
    * @throws ConfigurationError when it can no longer be loaded
    */
-  readonly observersOf: (text: string) => readonly ObserverDefinition[];
+  readonly observersOf: (version: VersionText) => readonly ObserverDefinition[];
   /**
-   * An older text of the file, to look at and never to deliver by.
+   * An older version of the file, to look at and never to deliver by.
    *
    * @throws ConfigurationError when it is nothing of ours
    */
-  readonly definitionOf: (text: string) => ObserversDefinition;
+  readonly definitionOf: (version: VersionText) => ObserversDefinition;
 }
 
 /** The observers file and its settings, to be read again and again. */
@@ -80,12 +84,13 @@ function load({ env, configFile, flags = {}, custom = NO_TYPES }: LoadInput, loo
   const { path, origin } = configPath({ env, configFile });
   const source = ConfigSource.read(path, env);
   const { settings, origins, problems } = resolveSettings({ flags, env, fromFile: settingsIn(source) });
-  const { definition, warnings } = linkWhole(source, settings, problems, custom, loosely);
-  const observersOf = (text: string): readonly ObserverDefinition[] =>
-    linkWhole(ConfigSource.of(path, text, env), settings, [], custom).definition.observers;
-  const definitionOf = (text: string): ObserversDefinition => definitionIn(ConfigSource.of(path, text, env), settings, custom);
+  const { definition, warnings, columns } = linkWhole(source, settings, problems, custom, { loosely });
+  const observersOf = ({ text, rules }: VersionText): readonly ObserverDefinition[] =>
+    linkWhole(ConfigSource.of(path, text, env), settings, [], custom, { rules: requireRules(rules, path) }).definition.observers;
+  const definitionOf = ({ text, rules }: VersionText): ObserversDefinition =>
+    definitionIn(ConfigSource.of(path, text, env), settings, custom, requireRules(rules, path));
   const { text, hash, unresolved } = source;
-  const file = { path, origin, definition, warnings, source: { text, hash }, unresolved };
+  const file = { path, origin, definition, warnings, columns, source: { text, hash }, unresolved };
   return { settings, origins, file, observersOf, definitionOf };
 }
 
@@ -94,16 +99,16 @@ function linkWhole(
   settings: Settings,
   problems: readonly Problem[],
   custom: CustomActionTypes,
-  loosely = false,
-): Pick<ObserversFile, 'definition' | 'warnings'> {
+  { loosely = false, rules = CURRENT_RULES }: { readonly loosely?: boolean; readonly rules?: Rules },
+): Pick<ObserversFile, 'definition' | 'warnings' | 'columns'> {
   const shape = validateShape(source);
-  const linker = new Linker(source, settings, custom);
+  const linker = new Linker(source, settings, custom, rules);
   const definition = shape.content === null ? null : linker.link(shape.content);
   const known = [...problems, ...shape.problems, ...linker.problems].filter((problem) => !source.isUnresolved(problem));
   const needed = loosely ? source.unresolved.filter(({ path }) => path.startsWith('settings.')) : source.unresolved;
   const all = [...needed, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.length > 0 || definition === null) throw new ConfigurationError(all);
-  return { definition, warnings: linker.warnings };
+  return { definition, warnings: linker.warnings, columns: linker.columns };
 }
 
 /**
@@ -123,7 +128,7 @@ export function loadSettings({ env, configFile, flags = {} }: LoadInput): Settin
 }
 
 /**
- * A text of the file (null: the file as it is) to look at, never to deliver by: what does not resolve here (a secret that only the service has)
+ * A version of the file (null: the file as it is) to look at, never to deliver by: what does not resolve here (a secret that only the service has)
  * is left open.
  *
  * @throws ConfigurationError when there is no such file, or it is not YAML, or nothing of ours
@@ -131,16 +136,24 @@ export function loadSettings({ env, configFile, flags = {} }: LoadInput): Settin
 export function readDefinition(
   { env, configFile, custom = NO_TYPES }: LoadInput,
   settings: Settings,
-  text: string | null,
+  version: VersionText | null,
 ): ObserversDefinition {
   const { path } = configPath({ env, configFile });
-  return definitionIn(text === null ? ConfigSource.read(path, env) : ConfigSource.of(path, text, env), settings, custom);
+  if (version === null) return definitionIn(ConfigSource.read(path, env), settings, custom, CURRENT_RULES);
+  return definitionIn(ConfigSource.of(path, version.text, env), settings, custom, requireRules(version.rules, path));
 }
 
-function definitionIn(source: ConfigSource, settings: Settings, custom: CustomActionTypes): ObserversDefinition {
+/** @throws ConfigurationError where a newer release recorded the version: its defaults are not known here */
+function requireRules(rules: Rules | null, file: string): Rules {
+  if (rules !== null) return rules;
+  const message = 'this version was recorded by a newer release, whose defaults are not known here; use that release';
+  throw new ConfigurationError([{ file, line: 0, column: 0, path: '', message }]);
+}
+
+function definitionIn(source: ConfigSource, settings: Settings, custom: CustomActionTypes, rules: Rules): ObserversDefinition {
   const { content, problems } = validateShape(source);
   if (content === null) throw new ConfigurationError(problems);
-  return new Linker(source, settings, custom).link(content);
+  return new Linker(source, settings, custom, rules).link(content);
 }
 
 /** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */

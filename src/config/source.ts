@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type Scalar } from 'yaml'; // prettier-ignore
@@ -6,6 +5,7 @@ import { messageOf } from '../event/errors';
 import { ConfigurationError, type Problem } from './problems';
 import { TELLING_LENGTH, type FilledText } from './redaction';
 import { resolveReferences } from './references';
+import { hashOfVersion } from './rules';
 import { offsetInScalar } from './scalar-position';
 
 const LARGEST = 4 * 1024 * 1024;
@@ -17,6 +17,7 @@ type PathStep = string | number;
 
 /** An observers file as it stands: its text, its values with references resolved, and where each of them is. */
 export class ConfigSource {
+  /** Under which it goes on record. */
   readonly hash: string;
   /** References that could not be resolved. The rest of the file can still be checked; what stands there cannot. */
   readonly unresolved: Problem[] = [];
@@ -35,7 +36,7 @@ export class ConfigSource {
     readonly text: string,
     private readonly env: Readonly<Record<string, string | undefined>>,
   ) {
-    this.hash = createHash('sha256').update(text).digest('hex');
+    this.hash = hashOfVersion(text);
     this.document = parseDocument(text, { lineCounter: this.lines, version: '1.2', uniqueKeys: true, prettyErrors: false });
     const syntax = this.syntaxProblems();
     const broken = syntax.length > 0 ? syntax : this.structureProblems();
@@ -110,6 +111,16 @@ export class ConfigSource {
     const [start = 0, end] = node.range ?? [];
     const offset = offsetInScalar(this.text.slice(start, end), String(node.value), node.type, line, column);
     return this.at(start + (offset ?? 0), pathText(path), message);
+  }
+
+  /** The same of one word in a text. Where it came out of a reference, what is said about it is withheld: it is a piece of the value. */
+  wordProblem(path: readonly PathStep[], word: string, message: string, line: number, column: number): Problem {
+    const { node } = this.locate(path);
+    const written = isScalar(node) ? this.written.get(node) : undefined;
+    if (written === undefined) return this.problemWithin(path, message, line, column);
+    if (written.outside.length === 0 || written.raw.includes(word)) return this.problem(path, message);
+    const withheld = `with ${written.outside.join(', ')} filled in, this text names a column that is not there; it is not shown, for it is a piece of the value`;
+    return this.problem(path, withheld);
   }
 
   /** How a value is written in the file, for messages: references stay references. */

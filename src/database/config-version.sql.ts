@@ -1,8 +1,10 @@
 import type { Client, Pool } from 'pg';
+import { versionText, type VersionText } from '../config/rules';
 
 /**
  * Records a loaded configuration, once per content; attempts name it.
  *
+ * @param hash of the text, and of the rules by which it is read (`hashOfVersion`)
  * @param source the file's text, secrets left as `${…}`
  * @returns its version number
  */
@@ -19,10 +21,12 @@ export async function recordConfigVersion(pool: Pool, hash: string, source: stri
   return rows[0]?.id ?? recordConfigVersion(pool, hash, source, loadedBy);
 }
 
-/** @returns the text of a version as it was loaded, or null when there is no such version */
-export async function readConfigVersion(pool: Client | Pool, id: number): Promise<string | null> {
-  const { rows } = await pool.query<{ source: string }>('select source from observers.config_version where id = $1', [id]);
-  return rows[0] === undefined ? null : sourceOf(rows[0].source);
+/** @returns a version as it was loaded, or null when there is no such version */
+export async function readConfigVersion(pool: Client | Pool, id: number): Promise<VersionText | null> {
+  const { rows } = await pool.query<{ source: string; hash: string }>('select source, hash from observers.config_version where id = $1', [
+    id,
+  ]);
+  return rows[0] === undefined ? null : versionText(sourceOf(rows[0].source), rows[0].hash);
 }
 
 /** No observers file begins so: it is a mapping. */

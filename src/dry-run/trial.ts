@@ -3,7 +3,7 @@ import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import { messageOf } from '../event/errors';
 import type { JsonValue } from '../event/json-document';
-import { reasonOf } from '../explain/explain';
+import { asksCondition, reasonOf } from '../explain/explain';
 import type { Lookups } from '../lookups/lookups';
 import type { Explanation } from '../matching/condition/condition';
 import type { Judgement, Matcher } from '../matching/matcher';
@@ -66,11 +66,11 @@ async function trialOf(judgement: Judgement, event: EntityEvent, options: TrialO
   const reached = judgement.verdict === 'matched' || judgement.verdict === 'undecided';
   const { lookups, enriched, failure } = reached ? await lookUp(event, observer, options) : { lookups: [], enriched: event, failure: null };
   const decided = failure === null ? decide(judgement, enriched, options) : { verdict: 'lookup failed' as const, why: failure };
-  const inScope = judgement.verdict !== 'other entity' && judgement.verdict !== 'other kind';
-  const condition = inScope ? options.matcher.explain(observer.name, enriched, options.now) : null;
+  const condition = asksCondition(judgement, event) ? options.matcher.explain(observer.name, enriched, options.now) : null;
   const sends = decided.verdict === 'matched' || decided.verdict === 'undecided';
   const deliveries = sends ? observer.actions.map((action) => firstTry({ event: enriched, observer, action }, options.testId())) : [];
-  const hidden = options.redaction.all({ ...decided, condition }, observer.when === null ? [] : [observer.when]);
+  const sources = [...(observer.when === null ? [] : [observer.when]), ...(observer.columns ?? [])];
+  const hidden = options.redaction.all({ ...decided, condition }, sources);
   const shown = deliveries.map((delivery) => options.renderer.render(delivery));
   return { shown: { name: observer.name, mode: observer.mode, ...hidden, lookups, deliveries: shown }, deliveries };
 }

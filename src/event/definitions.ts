@@ -46,10 +46,16 @@ export interface ObserverDefinition {
   /** Entity types, or `*` for all. */
   readonly entities: readonly string[] | '*';
   readonly kinds: readonly EventKind[];
+  /** Of updates only those that changed one of these; null: whatever they changed. */
+  readonly columns: readonly string[] | null;
+  /** Whether updates that changed nothing are passed by. */
+  readonly ignoreUnchanged: boolean;
   /** Source of the condition; null matches every event of these entities and kinds. */
   readonly when: string | null;
   /** What its condition and its actions may use as `lookups.NAME`. */
   readonly lookups: readonly LookupDefinition[];
+  /** Whether a path of its actions' templates that leads nowhere fails the delivery. */
+  readonly strictTemplates: boolean;
   /** `strict`: whatever fails holds up what comes after it of the same entity. */
   readonly ordering: 'none' | 'strict';
   readonly dedup: DedupPolicy | null;

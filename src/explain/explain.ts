@@ -1,9 +1,10 @@
-import type { CaptureDefinition, ObserversDefinition } from '../event/definitions';
+import type { CaptureDefinition, ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { deliveryId } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import type { Decoded } from '../listener/decode';
 import type { Explanation } from '../matching/condition/condition';
-import type { Judgement, Matcher } from '../matching/matcher';
+import { changedAmong } from '../matching/changes';
+import { isRefusal, type Judgement, type Matcher } from '../matching/matcher';
 import { recordsOf, stateOf, whyPassedOver, type DeliveryRecords, type StateOfDelivery } from './delivery-state';
 import type { AttemptFact, ChangeFacts, StreamFacts } from './facts.sql';
 
@@ -58,13 +59,15 @@ export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFact
   const decidedAt = momentOfDecision(event, facts);
   const judgements = basis.by?.matcher.judgeAll(event, decidedAt.milliseconds) ?? [];
   const observers = judgements.map((judgement) => {
-    const reached = judgement.verdict !== 'other entity' && judgement.verdict !== 'other kind';
-    const condition = reached ? (basis.by?.matcher.explain(judgement.observer.name, event, decidedAt.milliseconds) ?? null) : null;
+    const condition = asksCondition(judgement, event)
+      ? (basis.by?.matcher.explain(judgement.observer.name, event, decidedAt.milliseconds) ?? null)
+      : null;
     const explained = explainObserver(judgement, condition, event, facts, stream);
-    const { when } = judgement.observer;
+    const { when, columns } = judgement.observer;
     // A condition may hold what came out of a reference.
     const shown = { why: explained.why, condition: explained.condition };
-    return { ...explained, ...(when === null ? {} : basis.by?.definition.redaction.all(shown, [when])) };
+    const sources = [...(when === null ? [] : [when]), ...(columns ?? [])];
+    return { ...explained, ...(sources.length === 0 ? {} : basis.by?.definition.redaction.all(shown, sources)) };
   });
   const notes = [...basis.notes, ...captureNotes(event, basis.by?.definition.captures ?? []), ...causeNotes(event)];
   if (
@@ -124,7 +127,7 @@ function explainObserver(
 }
 
 function whyOf(judgement: Judgement, event: EntityEvent, deliveries: readonly DeliveryExplanation[]): string {
-  const negative = ['other entity', 'other kind', 'condition not met'].includes(judgement.verdict);
+  const negative = isRefusal(judgement.verdict) || judgement.verdict === 'condition not met';
   const although = negative && deliveries.length > 0 ? '; what is on record was sent all the same, by another version or a replay' : '';
   return `${reasonOf(judgement, event)}${although}`;
 }
@@ -133,17 +136,42 @@ function whyOf(judgement: Judgement, event: EntityEvent, deliveries: readonly De
 export function reasonOf({ observer, verdict, error }: Judgement, event: EntityEvent): string {
   switch (verdict) {
     case 'matched':
-      return observer.when === null ? 'every event of this entity and kind matches' : 'the condition is met';
+      return whyMatched(observer, event);
     case 'other entity':
       return `it is for ${observer.entities === '*' ? 'all' : observer.entities.join(', ')}, and this is ${event.entityType}`;
     case 'other kind':
       return `it is for ${observer.kinds.join(', ')}, and this is ${event.kind}`;
+    case 'nothing changed':
+      return 'nothing changed; ignore_unchanged';
+    case 'other columns':
+      return `columns: none of ${(observer.columns ?? []).join(', ')} changed${event.changed?.length ? `; changed: ${event.changed.join(', ')}` : ''}`;
     case 'condition not met':
       return 'the condition is not met';
     case 'no answer':
       return `the condition has no answer: ${error}`;
     case 'undecided':
       return 'the condition takes what is looked up: each delivery decided for itself';
+  }
+}
+
+function whyMatched({ when, columns }: ObserverDefinition, event: EntityEvent): string {
+  const condition = when === null ? null : 'the condition is met';
+  if (columns === null || event.kind !== 'update') return condition ?? 'every event of this entity and kind matches';
+  return [`columns: ${changedAmong(columns, event).join(', ')} changed`, ...(condition === null ? [] : [condition])].join('; ');
+}
+
+/** Whether an observer's condition has a say about the event, or would have. */
+export function asksCondition({ verdict, observer }: Judgement, event: EntityEvent): boolean {
+  return !isRefusal(verdict) && !(verdict === 'no answer' && isUnknown(observer, event));
+}
+
+/** It is not known what changed, and so the condition was not asked. */
+function isUnknown({ columns }: ObserverDefinition, event: EntityEvent): boolean {
+  try {
+    if (columns !== null && event.kind === 'update') changedAmong(columns, event);
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Client, Pool } from 'pg';
+import type { VersionText } from '../config/rules';
 import type { ObserversDefinition } from '../event/definitions';
 import { readChanges } from '../listener/change-log.sql';
 import { decode } from '../listener/decode';
@@ -13,8 +14,8 @@ export interface ExplainOptions {
   readonly maxEventSize: number;
   /** By the version that leads now, instead of the one that decided. */
   readonly current: boolean;
-  /** Reads a text of the observers file; throws ConfigurationError when it cannot. */
-  readonly definitionOf: (text: string) => ObserversDefinition;
+  /** Reads a version of the observers file; throws ConfigurationError when it cannot. */
+  readonly definitionOf: (version: VersionText) => ObserversDefinition;
 }
 
 /** Explains these changes, in the order of their numbers; those that are no longer stored are left out. */

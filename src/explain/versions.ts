@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Client, Pool } from 'pg';
 import { describeFailure } from '../config/problems';
+import type { VersionText } from '../config/rules';
 import { readConfigVersion } from '../database/config-version.sql';
 import type { ObserversDefinition } from '../event/definitions';
 import { Matcher } from '../matching/matcher';
@@ -17,10 +18,10 @@ const MOST = 10;
 export class Versions {
   private readonly read = new LRUCache<number, Promise<ReadVersion>>({ max: MOST });
 
-  /** @param definitionOf reads a text of the observers file; throws ConfigurationError when it cannot */
+  /** @param definitionOf reads a version of the observers file; throws ConfigurationError when it cannot */
   constructor(
     private readonly client: Client | Pool,
-    private readonly definitionOf: (text: string) => ObserversDefinition,
+    private readonly definitionOf: (version: VersionText) => ObserversDefinition,
   ) {}
 
   of(version: number): Promise<ReadVersion> {

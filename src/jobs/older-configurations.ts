@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { ActionRunner } from '../actions/action-runner';
 import { describeFailure } from '../config/problems';
+import type { VersionText } from '../config/rules';
 import { readConfigVersion } from '../database/config-version.sql';
 import type { ObserverDefinition } from '../event/definitions';
 import { Matcher } from '../matching/matcher';
@@ -19,7 +20,7 @@ export class OlderConfigurations {
   constructor(
     private readonly pool: Pool,
     private readonly runner: ActionRunner,
-    private readonly observersOf: (text: string) => readonly ObserverDefinition[],
+    private readonly observersOf: (version: VersionText) => readonly ObserverDefinition[],
   ) {}
 
   /** Loads these versions; afterwards `get` knows them. */
@@ -35,7 +36,7 @@ export class OlderConfigurations {
     return this.loaded.get(version) ?? { problem: 'it is not loaded' };
   }
 
-  private prepare(text: string): LoadedVersion {
+  private prepare(text: VersionText): LoadedVersion {
     try {
       const observers = this.observersOf(text);
       this.runner.prepareAll(observers);

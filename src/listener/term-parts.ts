@@ -5,6 +5,7 @@ import type { CustomActions } from '../actions/custom/custom-actions';
 import type { Tracing } from '../actions/tracing';
 import type { Cursor } from '../checkpoint/cursor';
 import { Progress } from '../checkpoint/progress';
+import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import { MemoryDedup } from '../delivery/dedup';
 import { PostgresDedup } from '../delivery/dedup.sql';
@@ -49,8 +50,8 @@ export interface TermDependencies {
   readonly logger: Logger;
   readonly settings: Settings;
   readonly configuration: StreamConfiguration;
-  /** The observers of an older version's text. */
-  readonly observersOf: (text: string) => readonly ObserverDefinition[];
+  /** The observers of an older version. */
+  readonly observersOf: (version: VersionText) => readonly ObserverDefinition[];
   readonly custom: CustomActions;
   readonly tracing: Tracing;
   readonly holder: string;

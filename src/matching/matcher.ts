@@ -1,6 +1,7 @@
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
 import type { EntityEvent, EventKind } from '../event/entity-event';
 import { messageOf } from '../event/errors';
+import { changedAmong, changedNothing } from './changes';
 import { compileCondition, type Condition, type Explanation, type Scope } from './condition/condition';
 
 /** What an observer made of an event. */
@@ -14,11 +15,20 @@ export type MatchResult =
 export interface Judgement {
   readonly observer: ObserverDefinition;
   /** `undecided`: the condition takes look-ups, which each delivery makes for itself. */
-  readonly verdict: 'matched' | 'other entity' | 'other kind' | 'condition not met' | 'no answer' | 'undecided';
+  readonly verdict: 'matched' | Refusal | 'condition not met' | 'no answer' | 'undecided';
   /** Why there is no answer; null otherwise. */
   readonly error: string | null;
   /** Whether the condition's answer may be another one at another time. */
   readonly usesClock: boolean;
+}
+
+/** Why an observer's condition was not even asked. `nothing changed`: see `ignore_unchanged`; `other columns`: see `columns`. */
+export type Refusal = 'other entity' | 'other kind' | 'nothing changed' | 'other columns';
+
+const REFUSALS: readonly string[] = ['other entity', 'other kind', 'nothing changed', 'other columns'] satisfies Refusal[];
+
+export function isRefusal(verdict: string): verdict is Refusal {
+  return REFUSALS.includes(verdict);
 }
 
 interface Candidate {
@@ -128,15 +138,26 @@ export class Matcher {
   }
 }
 
-function judge({ observer, condition }: Candidate, scope: Scope): MatchResult {
-  // One that names look-ups is decided by each delivery, when it has them.
-  if (condition === null || condition.lookups.length > 0) return { observer, matched: true };
+function judge(candidate: Candidate, scope: Scope): MatchResult {
+  const { observer } = candidate;
   try {
-    return condition.matches(scope) ? { observer, matched: true } : { observer, matched: false };
+    return { observer, matched: gateOf(candidate, scope) === null && isMet(candidate, scope) };
   } catch (error) {
     // Whatever it is (a row whose JSON does not parse, one nested too deep): it concerns this row, and must not stop the others.
     return { observer, matched: null, error: messageOf(error) };
   }
+}
+
+/** What keeps an update from an observer of its entity and kind; null: nothing does. @throws EvaluationError where nobody can tell */
+function gateOf({ observer: { columns, ignoreUnchanged } }: Candidate, { event }: Scope): Refusal | null {
+  if (event.kind !== 'update') return null;
+  if (ignoreUnchanged && changedNothing(event)) return 'nothing changed';
+  return columns != null && changedAmong(columns, event).length === 0 ? 'other columns' : null;
+}
+
+/** A condition that names look-ups is decided by each delivery, when it has them. @throws EvaluationError when it has no answer */
+function isMet({ condition }: Candidate, scope: Scope): boolean {
+  return condition === null || condition.lookups.length > 0 || condition.matches(scope);
 }
 
 function judgementOf(candidate: Candidate, scope: Scope): Judgement {
@@ -148,8 +169,12 @@ function verdictOf(candidate: Candidate, scope: Scope): Pick<Judgement, 'verdict
   const { entityType, kind } = scope.event;
   if (observer.entities !== '*' && !observer.entities.includes(entityType)) return { verdict: 'other entity', error: null };
   if (!observer.kinds.includes(kind)) return { verdict: 'other kind', error: null };
-  if (condition !== null && condition.lookups.length > 0) return { verdict: 'undecided', error: null };
-  const result = judge(candidate, scope);
-  if (result.matched === null) return { verdict: 'no answer', error: result.error };
-  return { verdict: result.matched ? 'matched' : 'condition not met', error: null };
+  try {
+    const gate = gateOf(candidate, scope);
+    if (gate !== null) return { verdict: gate, error: null };
+    if (condition !== null && condition.lookups.length > 0) return { verdict: 'undecided', error: null };
+    return { verdict: isMet(candidate, scope) ? 'matched' : 'condition not met', error: null };
+  } catch (error) {
+    return { verdict: 'no answer', error: messageOf(error) };
+  }
 }

@@ -33,6 +33,22 @@ export class UnknownPathError extends Error {
   override readonly name = 'UnknownPathError';
 }
 
+/** A column of the row that a condition or a template names. */
+export interface NamedColumn {
+  readonly name: string;
+  /** `change`: only whether it has changed is asked, which is known of a masked column too. */
+  readonly use: 'value' | 'change';
+  /** Where the path begins in the source; 1-based. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The column that a path names, in the row or in the row as it was; null for paths that lie elsewhere. */
+export function columnOf([first, second]: readonly unknown[]): string | null {
+  const name = first === 'data' || first === 'before' ? second : (PATH_ROOTS as readonly unknown[]).includes(first) ? null : first;
+  return typeof name === 'string' ? name : null;
+}
+
 export type PathReader = (event: EntityEvent) => Found;
 
 /**

@@ -83,7 +83,7 @@ class PreparedFcm implements PreparedAction {
   }
 
   async run(delivery: Delivery): Promise<Outcome> {
-    const request = this.request(delivery, new Fill(delivery.event));
+    const request = this.request(delivery, new Fill(delivery));
     const [first, token] = await this.send(request);
     // A token may be revoked before its time; a second refusal is final.
     if (first.ok || first.status !== 401 || codeOf(first) === 'THIRD_PARTY_AUTH_ERROR') return explained(first);
@@ -93,7 +93,7 @@ class PreparedFcm implements PreparedAction {
   }
 
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     const request = withToken(this.request(delivery, fill), '');
     return renderingOf(httpContent(this.url, request, { authorization: '(a token of the service account, fetched when sent)' }), fill);
   }

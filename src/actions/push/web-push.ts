@@ -77,7 +77,7 @@ class PreparedWebPush implements PreparedAction {
   }
 
   run(delivery: Delivery): Promise<Outcome> {
-    return this.send(this.encrypted(this.message(new Fill(delivery.event))), [
+    return this.send(this.encrypted(this.message(new Fill(delivery))), [
       ...traceHeaders(passedOn(delivery)).flat(),
       ...(delivery.test === undefined ? [] : TEST_HEADER),
     ]);
@@ -85,7 +85,7 @@ class PreparedWebPush implements PreparedAction {
 
   /** The message as the browser will read it: encrypted it is another one each time. */
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery.event);
+    const fill = new Fill(delivery);
     const { subscription, body } = this.message(fill);
     const { urgency, ttl } = this.options;
     const headers: Header[] = [

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import type { LoadedConfiguration } from '../../config/load';
+import { versionText } from '../../config/rules';
 import { currentConfiguration } from '../../checkpoint/config-period.sql';
 import type { ObserverDefinition, ObserversDefinition } from '../../event/definitions';
 
@@ -65,7 +66,8 @@ export class ApiContext {
     const { configuration, configVersion } = this.options;
     const { version, hash, source } = await currentConfiguration(this.pool, this.stream, configVersion);
     if (this.last?.version !== version) {
-      this.last = { definition: configuration.definitionOf(source), version, hash, observers: () => configuration.observersOf(source) };
+      const recorded = versionText(source, hash);
+      this.last = { definition: configuration.definitionOf(recorded), version, hash, observers: () => configuration.observersOf(recorded) };
     }
     return this.last;
   }

@@ -29,13 +29,15 @@ export class ObserversController {
     const { redaction } = definition;
     return {
       configVersion: version,
-      observers: definition.observers.map(({ name, kinds, when, ordering, actions: own }, i) => {
+      observers: definition.observers.map(({ name, kinds, columns, ignoreUnchanged, when, ordering, actions: own }, i) => {
         const { entities = '', actions = [], retry = '' } = described[i] ?? {};
         const { pending = 0, dead = 0 } = counts.get(name) ?? {};
         return {
           name,
           entities,
           kinds: [...kinds],
+          columns: columns === null ? null : redaction.all([...columns], columns),
+          ignoreUnchanged,
           when: when === null ? null : redaction.text(when, [when]),
           ordering,
           actions: redaction.all([...actions], textsIn(own)),

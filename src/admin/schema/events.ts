@@ -93,7 +93,7 @@ export const EVENT: z.ZodType<EventExplanationJson> = named(
     observers: z.array(
       z.strictObject({
         name: z.string(),
-        verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'not in this configuration']),
+        verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not in this configuration']),
         why: z.string(),
         condition: CONDITION.nullable().describe('null where it was not asked, and where it holds values from outside the file'),
         deliveries: z.array(DELIVERY),

@@ -19,6 +19,8 @@ export const OBSERVERS = named(
         name: z.string(),
         entities: z.string(),
         kinds: z.array(z.enum(EVENT_KINDS as [EventKind, ...EventKind[]])),
+        columns: z.array(z.string()).nullable().describe('of updates only those that changed one of these; null: whatever they changed'),
+        ignoreUnchanged: z.boolean().describe('whether updates that change nothing are passed by'),
         when: z.string().nullable().describe('as the file has it; null: always'),
         ordering: z.enum(['none', 'strict']),
         actions: z.array(z.string()).describe('in words; of a URL only the host'),

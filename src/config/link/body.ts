@@ -1,5 +1,5 @@
 import type { BodyTemplate } from '../../event/definitions';
-import { compileTemplate, type Template } from '../../matching/template/template';
+import { compileTemplate, hasTags, type Template } from '../../matching/template/template';
 import type { Complaints, Path } from '../complaints';
 
 /** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
@@ -8,8 +8,12 @@ export function checkBody(says: Complaints, body: BodyTemplate, compileWhole: ()
   const visit = (part: unknown, at: Path): void => {
     if (typeof part === 'string') says.template(at, () => compileTemplate(part, 'text'));
     else if (Array.isArray(part)) part.forEach((entry, i) => visit(entry, [...at, i]));
-    else if (typeof part === 'object' && part !== null) for (const [key, entry] of Object.entries(part)) visit(entry, [...at, key]);
+    else if (typeof part === 'object' && part !== null)
+      for (const [key, entry] of Object.entries(part)) {
+        if (hasTags(key)) says.template(at, () => compileTemplate(key, 'text'));
+        visit(entry, [...at, key]);
+      }
   };
   visit(body, path);
-  if (says.problems.length === before) says.template(path, compileWhole);
+  if (says.problems.length === before) says.whole(path, compileWhole);
 }

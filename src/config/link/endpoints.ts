@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import { DEFAULT_BREAKER, type BreakerPolicy, type EndpointDefinition, type EndpointLimits } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
+import { AddressPolicy } from '../address-policy';
 import { addressProblem, headerProblem, proxyProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
 import type { Complaints, Path } from '../complaints';
 import { didYouMean } from '../problems';
@@ -29,6 +31,7 @@ export class EndpointLinker {
 
   define(name: string, shape: Destination, path: Path): EndpointDefinition {
     const url = shape.url ?? '';
+    this.warnAboutAddress(name, url, shape.allow_addresses ?? [], [...path, 'url']);
     this.says.check([...path, 'url'], urlProblem(url));
     this.says.template([...path, 'url'], () => compileTemplate(url, 'url'));
     this.headers(shape.headers ?? {}, [...path, 'headers']);
@@ -73,10 +76,22 @@ export class EndpointLinker {
         this.says.complain([...path, key], `${key} belongs to the endpoint "${name}", for all actions that use it`);
     }
     const found = this.named.get(name);
+    this.says.mentions.uses(endpointOwner(name));
     if (found !== undefined) return found;
     const known = [...this.named.keys()];
     this.says.complain([...path, 'endpoint'], `there is no endpoint "${name}"${didYouMean(name, known)}`);
     return NOWHERE;
+  }
+
+  /** It would be refused on each delivery. Names are looked up then; an address is known now. */
+  private warnAboutAddress(name: string, url: string, allow: readonly string[], path: Path): void {
+    const host = literalHost(url);
+    if (host === null || allow.some((entry) => addressProblem(entry) !== null)) return;
+    const policy = new AddressPolicy(allow, name);
+    const address = isIP(host) ? host : LOOPBACK;
+    if (policy.allows(address, host)) return;
+    const { message } = policy.refusal(address, host);
+    this.says.warnings.push(this.says.source.problem(path, `every delivery will be refused: ${message}`));
   }
 
   headers(headers: Readonly<Record<string, string>>, path: Path): void {
@@ -88,6 +103,21 @@ export class EndpointLinker {
     const repeated = repeatedHeader(Object.keys(headers));
     if (repeated !== null) this.says.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);
   }
+}
+
+/** The owner of what stands in a named endpoint's texts. */
+export function endpointOwner(name: string): string {
+  return `endpoint ${name}`;
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** The host of a URL when it is an address, or a name for this machine (RFC 6761); null otherwise. */
+function literalHost(url: string): string | null {
+  const origin = /^https?:\/\/[^/?#{]+/i.exec(url)?.[0] ?? '';
+  if (!URL.canParse(origin)) return null;
+  const host = new URL(origin).hostname.replace(/^\[|\]$/g, '');
+  return isIP(host) || /(^|\.)localhost\.?$/.test(host) ? host : null;
 }
 
 /** Stands in for an endpoint that there is not; the problem is on record. */

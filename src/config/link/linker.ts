@@ -2,20 +2,23 @@ import type {
   ActionDefinition,
   CaptureDefinition,
   DedupPolicy,
+  EndpointDefinition,
   ObserverDefinition,
   ObserversDefinition,
   RetryPolicy,
 } from '../../event/definitions';
-import { EVENT_KINDS } from '../../event/entity-event';
+import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
 import { parseTableName } from '../../event/table-name';
+import { observerOwner, type CapturedColumn, type ColumnMentions } from '../column-mentions';
 import { Complaints, type Path } from '../complaints';
 import { linkAction } from './actions';
 import type { LinkContext } from './context';
 import type { CustomActionTypes } from '../custom-action-types';
-import { EndpointLinker } from './endpoints';
+import { EndpointLinker, endpointOwner } from './endpoints';
 import { LookupLinker } from './lookups';
 import { didYouMean, type Problem } from '../problems';
 import { Redaction } from '../redaction';
+import type { Rules } from '../rules';
 import type { CaptureShape, ObserverShape, ObserversFileShape } from '../schema/observers-file';
 import { NAME, NAME_EXPECTED } from '../schema/parts';
 import type { Settings } from '../settings';
@@ -33,8 +36,17 @@ export class Linker {
   private readonly says: Complaints;
   private readonly context: LinkContext;
   private readonly lookups: LookupLinker;
+  private readonly captured: CapturedColumn[] = [];
+  private readonly tables: { readonly table: string; readonly tell: (message: string) => Problem }[] = [];
+  private linked: readonly ObserverDefinition[] = [];
 
-  constructor(source: ConfigSource, settings: Settings, custom: CustomActionTypes) {
+  /** @param rules those of the release that recorded the text */
+  constructor(
+    source: ConfigSource,
+    settings: Settings,
+    custom: CustomActionTypes,
+    private readonly rules: Rules,
+  ) {
     this.says = new Complaints(source);
     const endpoints = new EndpointLinker(this.says);
     this.context = { says: this.says, settings, endpoints, custom };
@@ -49,6 +61,11 @@ export class Linker {
     return this.says.warnings;
   }
 
+  /** What `link` has found. */
+  get columns(): ColumnMentions {
+    return { mentions: this.says.mentions.mentions(this.linked), captured: this.captured, tables: this.tables };
+  }
+
   link(content: ObserversFileShape): ObserversDefinition {
     const { endpoints } = this.context;
     const captures = (content.capture ?? []).map((capture, i) => this.capture(capture, ['capture', i]));
@@ -57,12 +74,17 @@ export class Linker {
     for (const [name, endpoint] of Object.entries(content.endpoints ?? {})) {
       // A slash would make it the name that an action's own url gets.
       if (!NAME.test(name)) this.says.problems.push(this.says.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
-      endpoints.named.set(name, endpoints.define(name, endpoint, ['endpoints', name]));
+      const define = (): EndpointDefinition => endpoints.define(name, endpoint, ['endpoints', name]);
+      endpoints.named.set(name, this.says.mentions.within(endpointOwner(name), define));
     }
     this.lookups.define(content.lookups ?? {});
+    const strict = content.strict_templates ?? false;
     const observers = (content.observers ?? []).map((observer, i) =>
-      this.lookups.within(observer.lookups ?? [], ['observers', i, 'lookups'], () => this.observer(observer, ['observers', i])),
+      this.says.mentions.within(observerOwner(i), () =>
+        this.lookups.within(observer.lookups ?? [], ['observers', i, 'lookups'], () => this.observer(observer, strict, ['observers', i])),
+      ),
     );
+    this.linked = observers;
     this.says.unique(observers.map(({ name }) => name), (i) => ['observers', i, 'name'], 'observer'); // prettier-ignore
     const alerts = content.alerts === undefined ? null : endpoints.of(content.alerts, 'alerts', ['alerts']);
     if (alerts !== null && [alerts.url, ...Object.values(alerts.headers)].some((text) => hasTags(text)))
@@ -82,13 +104,14 @@ export class Linker {
   private varying(observers: readonly ObserverDefinition[]): ReadonlySet<string> {
     const { source } = this.says;
     const varies = ({ actions }: ObserverDefinition, i: number): boolean =>
-      ['name', 'entity', 'on', 'when'].some((key) => source.hasReferences(['observers', i, key])) ||
+      ['name', 'entity', 'on', 'columns', 'ignore_unchanged', 'when'].some((key) => source.hasReferences(['observers', i, key])) ||
       actions.some((_action, j) => ['name', 'type'].some((key) => source.hasReferences(['observers', i, 'actions', j, key])));
     return new Set(observers.filter(varies).map(({ name }) => name));
   }
 
   private capture(shape: CaptureShape, path: Path): CaptureDefinition {
     const { include = null, exclude = [], mask = {} } = shape.columns ?? {};
+    this.mentionCaptured(shape, path);
     for (const key of shape.key ?? []) {
       if (exclude.includes(key) || Object.hasOwn(mask, key) || (include !== null && !include.includes(key))) {
         this.says.complain([...path, 'key'], `the key column "${key}" must be visible: it is how the entity is told`);
@@ -110,7 +133,38 @@ export class Linker {
     };
   }
 
-  private observer(shape: ObserverShape, path: Path): Omit<ObserverDefinition, 'lookups'> {
+  private mentionCaptured({ table, key = [], tenant, columns = {} }: CaptureShape, path: Path): void {
+    const { source } = this.says;
+    this.tables.push({ table, tell: (message) => source.problem([...path, 'table'], message) });
+    const list = (names: readonly string[], at: Path): [string, Path][] => names.map((name, i) => [name, [...at, i]]);
+    const { include = [], exclude = [], mask = {} } = columns;
+    const named: [string, Path][] = [
+      ...list(key, [...path, 'key']),
+      ...(tenant === undefined ? [] : [[tenant, [...path, 'tenant']] satisfies [string, Path]]),
+      ...list(include, [...path, 'columns', 'include']),
+      ...list(exclude, [...path, 'columns', 'exclude']),
+    ];
+    for (const [name, at] of named) this.captured.push({ table, name, tell: (message) => source.problem(at, message) });
+    for (const name of Object.keys(mask))
+      this.captured.push({ table, name, tell: (message) => source.keyProblem([...path, 'columns', 'mask'], name, message) });
+  }
+
+  private columnsOf(columns: readonly string[], kinds: readonly EventKind[], path: Path): readonly string[] {
+    this.says.unique(columns, (i) => [...path, i], 'column');
+    if (!kinds.includes('update'))
+      this.says.warnings.push(this.says.source.problem(path, 'columns narrows updates, and this observer is not for updates'));
+    columns.forEach((name, i) =>
+      this.says.mentions.note({
+        name,
+        use: 'change',
+        template: false,
+        tell: (message) => this.says.source.problem([...path, i], message),
+      }),
+    );
+    return columns;
+  }
+
+  private observer(shape: ObserverShape, strictTemplates: boolean, path: Path): Omit<ObserverDefinition, 'lookups'> {
     const entities = typeof shape.entity === 'string' ? [shape.entity] : shape.entity;
     if (entities.includes('*') && entities.length > 1) this.says.complain([...path, 'entity'], '"*" means all entities, and stands alone');
     const { when = null } = shape;
@@ -125,7 +179,10 @@ export class Linker {
       mode: shape.mode ?? 'live',
       entities: entities.includes('*') ? '*' : entities,
       kinds,
+      columns: shape.columns === undefined ? null : this.columnsOf(shape.columns, kinds, [...path, 'columns']),
+      ignoreUnchanged: shape.ignore_unchanged ?? this.rules.ignoreUnchanged,
       when,
+      strictTemplates: shape.strict_templates ?? strictTemplates,
       ordering: shape.ordering ?? 'none',
       dedup: shape.dedup === undefined ? null : this.dedup(shape.dedup, actions, [...path, 'dedup']),
       onFailure: shape.on_failure ?? 'dlq',

@@ -8,6 +8,10 @@ import type { EndpointLinker } from './endpoints';
 
 const DEFAULT = { ttl: '1m', stale_for: '0ms', timeout: '2s' } as const;
 
+function lookupOwner(name: string): string {
+  return `lookup ${name}`;
+}
+
 /** Those under `lookups:`, and which of them an observer uses. */
 export class LookupLinker {
   private readonly named = new Map<string, LookupDefinition>();
@@ -21,7 +25,9 @@ export class LookupLinker {
     for (const [name, shape] of Object.entries(shapes)) {
       if (!NAME.test(name)) this.says.problems.push(this.says.source.keyProblem(['lookups'], name, NAME_EXPECTED));
       const { ttl = DEFAULT.ttl, stale_for: staleFor = DEFAULT.stale_for, timeout = DEFAULT.timeout, ...destination } = shape;
-      const endpoint = this.endpoints.define(`lookup ${name}`, { ...destination, timeout, circuit_breaker: 'off' }, ['lookups', name]);
+      const endpoint = this.says.mentions.within(lookupOwner(name), () =>
+        this.endpoints.define(`lookup ${name}`, { ...destination, timeout, circuit_breaker: 'off' }, ['lookups', name]),
+      );
       this.named.set(name, { name, endpoint, ttl: durationOf(ttl), staleFor: durationOf(staleFor) });
     }
   }
@@ -36,6 +42,7 @@ export class LookupLinker {
       return found ?? [];
     });
     const used = new Set<string>();
+    for (const name of names) this.says.mentions.uses(lookupOwner(name));
     this.says.lookups = { listed: new Set(names), known, used };
     const linked = link();
     this.says.lookups = null;

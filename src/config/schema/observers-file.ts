@@ -88,8 +88,11 @@ const observer = z.strictObject({
     .union([kind, z.array(kind).min(1)])
     .optional()
     .describe('default: all'),
+  columns: z.array(column).min(1).optional().describe('of updates only those that changed one of these; other kinds are not narrowed'),
+  ignore_unchanged: z.boolean().optional().describe('updates that change nothing match no observer; default true'),
   when: z.string().optional().describe('a condition; default: every event'),
   lookups: z.array(name).min(1).optional().describe('names under lookups: that the condition and the actions use'),
+  strict_templates: z.boolean().optional().describe("default: the file's"),
   ordering: z
     .enum(['none', 'strict'])
     .optional()
@@ -122,6 +125,10 @@ export const OBSERVERS_FILE = z.strictObject({
   endpoints: z.record(z.string(), endpoint).optional(),
   alerts: alerts.optional(),
   lookups: z.record(z.string(), lookup).optional(),
+  strict_templates: z
+    .boolean()
+    .optional()
+    .describe('of all observers: a path that leads nowhere fails the delivery, and validate-config --database refuses it; default false'),
   observers: z.array(observer).optional(),
 });
 

@@ -1,6 +1,6 @@
 import { stringifyExactJson } from '../../event/json-document';
-import { MISSING } from '../path';
-import { EvaluationError } from './errors';
+import { columnOf, MISSING, type NamedColumn } from '../path';
+import { EvaluationError, placeOf } from './errors';
 import type { Node, Scope } from './node';
 import { Parser } from './parser';
 import { Duration, Instant, toTruth, UNKNOWN, type Value } from './values';
@@ -25,6 +25,8 @@ export interface Condition {
   readonly source: string;
   /** The look-ups that it names. */
   readonly lookups: readonly string[];
+  /** The columns that it names. */
+  readonly columns: readonly NamedColumn[];
   /** Whether its answer may be another one at another time. */
   readonly usesClock: boolean;
   /** True exactly when the event matches. @throws EvaluationError when there is no answer */
@@ -41,6 +43,7 @@ export function compileCondition(source: string): Condition {
   return {
     source,
     lookups: [...new Set(lookupsOf(root))],
+    columns: columnsIn(root).map(({ start, ...named }) => ({ ...named, ...placeOf(source, start) })),
     usesClock: readsClock(root),
     matches: (scope) => toTruth(root.evaluate(scope)) === true,
     evaluate: (scope) => verdict(root, scope),
@@ -50,6 +53,15 @@ export function compileCondition(source: string): Condition {
 
 function lookupsOf(node: Node): string[] {
   return [...(node.lookup == null ? [] : [node.lookup]), ...node.children.flatMap(lookupsOf)];
+}
+
+function columnsIn({ steps, names, start, children }: Node): { name: string; use: NamedColumn['use']; start: number }[] {
+  const path = steps === undefined ? null : columnOf(steps);
+  return [
+    ...(path === null ? [] : [{ name: path, use: 'value' as const, start }]),
+    ...(names == null ? [] : [{ name: names.column, use: names.use, start: names.start }]),
+    ...children.flatMap(columnsIn),
+  ];
 }
 
 function readsClock(node: Node): boolean {

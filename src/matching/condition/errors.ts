@@ -9,11 +9,17 @@ export class ConditionSyntaxError extends Error {
 
   constructor(source: string, start: number, end: number, message: string) {
     super(message);
-    const before = source.slice(0, start).split('\n');
-    this.line = before.length;
-    this.column = (before.at(-1)?.length ?? 0) + 1;
+    const { line, column } = placeOf(source, start);
+    this.line = line;
+    this.column = column;
     this.length = Math.max(1, end - start);
   }
+}
+
+/** 1-based. */
+export function placeOf(source: string, start: number): { readonly line: number; readonly column: number } {
+  const before = source.slice(0, start).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 /** A condition that has no answer for this event: it dead-letters the delivery and never counts as false. */

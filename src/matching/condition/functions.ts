@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../event/json-document';
 import { messageOf } from '../../event/errors';
-import { compilePath, descend, documentValue, lookupOf, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
+import { columnOf, compilePath, descend, documentValue, lookupOf, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
 import { EvaluationError } from './errors';
 import type { Node, NodeType, Scope } from './node';
 import { made, shown, type Fail } from './operators';
@@ -32,7 +32,7 @@ const FUNCTIONS: Readonly<Record<string, FunctionDefinition>> = {
   FIELD_CHANGED: { arguments: 1, compile: (call) => change(call, fieldOf(call, 0), null, null) },
   FIELD_CHANGED_TO: { arguments: 2, compile: (call) => change(call, fieldOf(call, 0), null, argument(call, 1)) },
   FIELD_CHANGED_FROM: { arguments: 2, compile: (call) => change(call, fieldOf(call, 0), argument(call, 1), null) },
-  STATUS_CHANGED_TO: { arguments: 1, compile: (call) => change(call, ['status'], null, argument(call, 0)) },
+  STATUS_CHANGED_TO: { arguments: 1, compile: (call) => change(call, ['status'], null, argument(call, 0), call.start) },
   NOW: { arguments: 0, compile: (call) => ({ ...yielding('time', call, [], ({ now }) => new Instant(now)), clock: true }) },
   AGE: { arguments: 1, compile: age },
 };
@@ -96,7 +96,10 @@ function matches(call: Call): Node {
 
 function hasField(call: Call): Node {
   const read = readerOf(call);
-  return { ...yielding('truth', call, [], ({ event }) => read(event) !== MISSING), lookup: lookupOf(stepsOf(call, 0)) };
+  const steps = stepsOf(call, 0);
+  const column = columnOf(steps);
+  const names = column === null ? null : { column, use: 'value' as const, start: argument(call, 0).start };
+  return { ...yielding('truth', call, [], ({ event }) => read(event) !== MISSING), lookup: lookupOf(steps), names };
 }
 
 function readerOf(call: Call): PathReader {
@@ -120,7 +123,13 @@ function age(call: Call): Node {
  * Only an update changes a field: for an insert, a delete or a custom event the answer is false. An update that carries no
  * before-image has no answer, and saying "false" would hide that: it is an error.
  */
-function change(call: Call, steps: readonly (string | number)[], from: Node | null, to: Node | null): Node {
+function change(
+  call: Call,
+  steps: readonly (string | number)[],
+  from: Node | null,
+  to: Node | null,
+  start = argument(call, 0).start,
+): Node {
   const name = steps.join('.');
   const evaluate = (scope: Scope): Value => {
     const { event } = scope;
@@ -136,7 +145,9 @@ function change(call: Call, steps: readonly (string | number)[], from: Node | nu
     if (before !== MISSING && after !== MISSING && sameJson(before, after)) return false;
     return fits(before, from, scope) && fits(after, to, scope);
   };
-  return { ...yielding('truth', call, shown([from, to].filter((node) => node !== null)), evaluate), path: name };
+  const use = from === null && to === null ? 'change' : 'value';
+  const names = { column: String(steps[0]), use, start } as const;
+  return { ...yielding('truth', call, shown([from, to].filter((node) => node !== null)), evaluate), path: name, names };
 }
 
 function fits(value: Value, wanted: Node | null, scope: Scope): boolean {

@@ -1,4 +1,5 @@
 import type { EntityEvent } from '../../event/entity-event';
+import type { NamedColumn } from '../path';
 import type { Value } from './values';
 
 /** What a condition is evaluated against. */
@@ -26,6 +27,8 @@ export interface Node {
   readonly path: string | null;
   /** The steps of a path; undefined otherwise. */
   readonly steps?: readonly (string | number)[];
+  /** The column that the node itself names, where that is no path: the argument of a function. */
+  readonly names?: { readonly column: string; readonly use: NamedColumn['use']; readonly start: number } | null;
   /** The look-up that the node itself reads. */
   readonly lookup?: string | null;
   /** Whether the node itself reads the clock. */

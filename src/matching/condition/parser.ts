@@ -4,7 +4,7 @@ import { ConditionSyntaxError } from './errors';
 import { compileFunction, isFunctionName } from './functions';
 import { tokenize, type Token } from './lexer';
 import type { Node, NodeType } from './node';
-import { arithmeticNode, comparison, conjunction, disjunction, membership, like, negation, nullTest, truth } from './operators';
+import { arithmeticNode, comparison, conjunction, disjunction, membership, like, negation, nullTest, shown, truth } from './operators';
 
 export const MAX_BYTES = 4_096;
 export const MAX_NESTING = 64;
@@ -127,7 +127,7 @@ export class Parser {
   private negative(minus: Token): Node {
     const operand = this.expression(SIGN_OPERAND);
     const zero = literal(minus, 'number', 0);
-    return { ...arithmeticNode('-', zero, operand, this.fail), start: minus.start, children: operand.children };
+    return { ...arithmeticNode('-', zero, operand, this.fail), start: minus.start, children: shown([operand]) };
   }
 
   private name(token: Token): Node {

@@ -1,4 +1,5 @@
 import {
+  AssignTag,
   CaptureTag,
   Context,
   Liquid,
@@ -8,12 +9,13 @@ import {
   type FilterImplOptions,
   type Scope,
   type Template as LiquidNode,
+  type Value,
 } from 'liquidjs';
 import Big from 'big.js';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
 import { stringifyExactJson, type JsonValue } from '../../event/json-document';
-import { compilePath, lookupOf, PATH_ROOTS, UnknownPathError } from '../path';
+import { columnOf, compilePath, lookupOf, PATH_ROOTS, UnknownPathError, type NamedColumn } from '../path';
 import { TemplateError } from './errors';
 
 /**
@@ -30,8 +32,8 @@ export class Rendering extends Context {
   /** Captures that are open. What they collect becomes a value, which is encoded where that is output. */
   captures = 0;
 
-  constructor(liquid: Liquid, scope: object, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
-    super(scope, liquid.options, { sync: true }, { ...limits, liquid });
+  constructor(liquid: Liquid, scope: object, strict: boolean, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
+    super(scope, liquid.options, { sync: true, strictVariables: strict }, { ...limits, liquid });
   }
 
   /** @param source the output or tag with its braces */
@@ -47,7 +49,10 @@ export class Rendering extends Context {
   }
 
   override spawn(scope: object = {}): Context {
-    return new Rendering(this.liquid as Liquid, scope, { memoryLimit: this.memoryLimit, renderLimit: this.renderLimit });
+    return new Rendering(this.liquid as Liquid, scope, this.strictVariables, {
+      memoryLimit: this.memoryLimit,
+      renderLimit: this.renderLimit,
+    });
   }
 }
 
@@ -67,6 +72,14 @@ class Capture extends CaptureTag {
   }
 }
 
+/** Liquid's own is never strict: what it assigns from nowhere would be null afterwards, which is a value. */
+class Assign extends AssignTag {
+  override *render(rendering: Context): Generator<unknown, void> {
+    const { key, value } = this as unknown as { readonly key: string; readonly value: Value };
+    (rendering.bottom() as Record<string, unknown>)[key] = yield value.value(rendering, false);
+  }
+}
+
 /**
  * @param encode applied to each output
  * @param jsonIsRaw whether what `| json` gives is written as it is
@@ -76,6 +89,8 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
     ...LIMITS,
     ownPropertyOnly: true,
     strictFilters: true,
+    // Where variables are strict: {% if %} may ask whether something is there, and {{ | default }} is for what is not.
+    lenientIf: true,
     // An in-memory file system without files: templates come from the observers file and from nowhere else.
     templates: {},
     outputEscape(this: { readonly context: Rendering; readonly token: { getText(): string } }, value: unknown) {
@@ -86,6 +101,7 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
   });
   for (const tag of NOT_OFFERED) delete liquid.tags[tag];
   liquid.registerTag('capture', Capture);
+  liquid.registerTag('assign', Assign);
   // `raw` would switch the encoding off, which is what makes injection impossible.
   delete liquid.filters['raw'];
   for (const [name, filter] of Object.entries(liquid.filters))
@@ -110,18 +126,33 @@ function textOf(value: unknown): string {
   return stringifyExactJson(value as JsonValue);
 }
 
-/** @param lookups gets the names of the look-ups that it uses @throws TemplateError */
-export function parseLiquid(liquid: Liquid, source: string, lookups: Set<string>): LiquidNode[] {
+/** What a template takes from an event and its observer. */
+export class Uses {
+  readonly lookups = new Set<string>();
+  readonly columns: NamedColumn[] = [];
+
+  /** @param path without what is only known when it is rendered @throws UnknownPathError */
+  add(path: readonly (string | number)[], { row, col }: { readonly row: number; readonly col: number }): void {
+    if ((PATH_ROOTS as readonly unknown[]).includes(path[0])) compilePath(path);
+    const lookup = lookupOf(path);
+    if (lookup !== null) this.lookups.add(lookup);
+    const name = columnOf(path);
+    if (name !== null && !isOfLiquid(path)) this.columns.push({ name, use: 'value', line: row, column: col });
+  }
+}
+
+/** `data.size` is how many columns there are, and `offset: continue` where the last loop ended. */
+function isOfLiquid([first, second]: readonly (string | number)[]): boolean {
+  return (second === 'size' && (first === 'data' || first === 'before')) || (first === 'continue' && second === undefined);
+}
+
+/** @param uses gets what it takes @throws TemplateError */
+export function parseLiquid(liquid: Liquid, source: string, uses: Uses): LiquidNode[] {
   try {
     const nodes = liquid.parse(source);
     nameOutputs(nodes);
-    for (const [root, ...rest] of liquid.globalVariableSegmentsSync(nodes)) {
-      if (!(PATH_ROOTS as readonly unknown[]).includes(root)) continue;
-      const steps = [String(root), ...rest.filter((step) => typeof step === 'string' || typeof step === 'number')];
-      compilePath(steps);
-      const lookup = lookupOf(steps);
-      if (lookup !== null) lookups.add(lookup);
-    }
+    const { globals } = liquid.analyzeSync(nodes, { partials: false });
+    for (const { segments, location } of Object.values(globals).flat()) uses.add(knownSteps(segments), location);
     return nodes;
   } catch (error) {
     if (error instanceof UnknownPathError) throw new TemplateError(error.message, ...positionOf(source, error.message));
@@ -132,6 +163,13 @@ export function parseLiquid(liquid: Liquid, source: string, lookups: Set<string>
     // Its limits are reported as plain errors.
     throw new TemplateError(messageOf(error), 1, 1);
   }
+}
+
+/** `data[key].total` names no column before it is rendered. */
+function knownSteps(segments: readonly unknown[]): (string | number)[] {
+  const known = (step: unknown): step is string | number => typeof step === 'string' || typeof step === 'number';
+  const end = segments.findIndex((step) => !known(step));
+  return (end === -1 ? segments : segments.slice(0, end)).filter(known);
 }
 
 /** Liquid's own last filter of an output, which escapes it, does not know whose it is. */
@@ -165,7 +203,8 @@ export function scopeOf(event: EntityEvent): object {
     data,
     before: event.before?.value ?? null,
     entity: { type: entityType, key: entityKey },
-    lookups: event.lookups ?? {},
+    // Null where nothing was asked: strict templates do not take that for a path that leads nowhere.
+    lookups: event.lookups,
     event: {
       id: event.id,
       kind,

@@ -1,10 +1,11 @@
-import { LiquidError, type Liquid } from 'liquidjs';
+import { LiquidError, UndefinedVariableError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
 import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
-import { createLiquid, firstLine, parseLiquid, Rendering, scopeOf } from './liquid';
+import type { NamedColumn } from '../path';
+import { createLiquid, firstLine, parseLiquid, Rendering, scopeOf, Uses } from './liquid';
 
 export { TemplateError, TemplateRenderError } from './errors';
 
@@ -21,8 +22,13 @@ export interface Rendered {
 export interface Template {
   /** The look-ups that it names. */
   readonly lookups: readonly string[];
-  /** @throws TemplateRenderError when a value does not fit the target */
-  render(event: EntityEvent): Rendered;
+  /** The columns that it names. */
+  readonly columns: readonly NamedColumn[];
+  /**
+   * @param strict whether a path that leads nowhere is refused; a column that is null has a value
+   * @throws TemplateRenderError when a value does not fit the target
+   */
+  render(event: EntityEvent, strict?: boolean): Rendered;
 }
 
 /** Writes one text of a template within a rendering. */
@@ -45,9 +51,9 @@ const SLACK = createLiquid(slackSafe, false);
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
   if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : source);
-  const lookups = new Set<string>();
-  const write = writer(ENGINES[target], source, lookups);
-  return rendering(ENGINES[target], target === 'header' ? (context) => headerSafe(write(context)) : write, lookups);
+  const uses = new Uses();
+  const write = writer(ENGINES[target], source, uses);
+  return rendering(ENGINES[target], target === 'header' ? (context) => headerSafe(write(context)) : write, uses);
 }
 
 /**
@@ -79,15 +85,15 @@ export function compileSlackMessage(message: Readonly<Record<string, unknown>>):
 }
 
 function structure(liquid: Liquid, body: unknown): Template {
-  const lookups = new Set<string>();
-  return rendering(liquid, structureWriter(liquid, body, lookups), lookups);
+  const uses = new Uses();
+  return rendering(liquid, structureWriter(liquid, body, uses), uses);
 }
 
 function checked(template: Template): Template {
   return {
-    lookups: template.lookups,
-    render(event) {
-      const rendered = template.render(event);
+    ...template,
+    render(event, strict) {
+      const rendered = template.render(event, strict);
       // Without the parser's own words: they quote the payload.
       if (!isJson(rendered.text)) throw new TemplateRenderError('the body is not JSON once it is rendered');
       return rendered;
@@ -98,14 +104,14 @@ function checked(template: Template): Template {
 const WHOLE_JSON_OUTPUT = /^\s*\{\{[^{}]*\|\s*json\s*-?\}\}\s*$/;
 
 /** Each string is rendered as plain text and becomes a JSON string as a whole, so that literals, values and captures are encoded once. */
-function structureWriter(liquid: Liquid, part: unknown, lookups: Set<string>): Writer {
+function structureWriter(liquid: Liquid, part: unknown, uses: Uses): Writer {
   if (Array.isArray(part)) {
-    const items = part.map((item) => structureWriter(liquid, item, lookups));
+    const items = part.map((item) => structureWriter(liquid, item, uses));
     return (context) => `[${items.map((write) => write(context)).join(',')}]`;
   }
   if (typeof part === 'object' && part !== null) {
     const members = Object.entries(part).map(
-      ([key, member]) => [stringWriter(liquid, key, lookups), structureWriter(liquid, member, lookups)] as const,
+      ([key, member]) => [stringWriter(liquid, key, uses), structureWriter(liquid, member, uses)] as const,
     );
     return (context) => `{${members.map(([key, member]) => `${key(context)}:${member(context)}`).join(',')}}`;
   }
@@ -113,17 +119,17 @@ function structureWriter(liquid: Liquid, part: unknown, lookups: Set<string>): W
     const text = JSON.stringify(part);
     return () => text;
   }
-  return WHOLE_JSON_OUTPUT.test(part) ? writer(liquid, part, lookups) : stringWriter(liquid, part, lookups);
+  return WHOLE_JSON_OUTPUT.test(part) ? writer(liquid, part, uses) : stringWriter(liquid, part, uses);
 }
 
-function stringWriter(liquid: Liquid, source: string, lookups: Set<string>): Writer {
-  const write = writer(liquid, source, lookups);
+function stringWriter(liquid: Liquid, source: string, uses: Uses): Writer {
+  const write = writer(liquid, source, uses);
   return (context) => JSON.stringify(write(context));
 }
 
-function writer(liquid: Liquid, source: string, lookups: Set<string>): Writer {
+function writer(liquid: Liquid, source: string, uses: Uses): Writer {
   if (!hasTags(source)) return () => source;
-  const nodes = parseLiquid(liquid, source, lookups);
+  const nodes = parseLiquid(liquid, source, uses);
   return (context) => {
     // A stray {% break %} ends its own text, not the next one of a structure.
     context.breakCalled = context.continueCalled = false;
@@ -131,23 +137,31 @@ function writer(liquid: Liquid, source: string, lookups: Set<string>): Writer {
   };
 }
 
-function rendering(liquid: Liquid, write: Writer, lookups: ReadonlySet<string>): Template {
+function rendering(liquid: Liquid, write: Writer, uses: Uses): Template {
   return {
-    lookups: [...lookups],
-    render(event) {
+    lookups: [...uses.lookups],
+    columns: uses.columns,
+    render(event, strict = false) {
       try {
-        const context = new Rendering(liquid, scopeOf(event));
+        const context = new Rendering(liquid, scopeOf(event), strict);
         return { text: write(context), missing: context.missing };
       } catch (error) {
-        throw new TemplateRenderError(error instanceof LiquidError ? firstLine(error) : messageOf(error), { cause: error });
+        throw new TemplateRenderError(error instanceof LiquidError ? reasonOf(error) : messageOf(error), { cause: error });
       }
     },
   };
 }
 
+function reasonOf(error: LiquidError): string {
+  const reason = firstLine(error);
+  return error instanceof UndefinedVariableError
+    ? `strict_templates: the event has no ${reason.replace(/^undefined variable: /, '')}`
+    : reason;
+}
+
 function constant(text: string): Template {
   const rendered = { text, missing: [] };
-  return { lookups: [], render: () => rendered };
+  return { lookups: [], columns: [], render: () => rendered };
 }
 
 function literalHeader(source: string): string {

@@ -105,7 +105,7 @@ const explainedDelivery = z.strictObject({
 }); // prettier-ignore
 const explainedObserver = z.strictObject({
   name: text,
-  verdict: z.enum(['matched', 'other entity', 'other kind', 'condition not met', 'no answer', 'undecided', 'not in this configuration']),
+  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'condition not met', 'no answer', 'undecided', 'not in this configuration']),
   why: text, condition: condition.nullable(), deliveries: z.array(explainedDelivery),
 }); // prettier-ignore
 const event = z.strictObject({
@@ -149,7 +149,7 @@ const lookup = z.strictObject({
 const mode = z.enum(['live', 'shadow']);
 const trial = z.strictObject({
   name: text, mode,
-  verdict: z.enum(['matched', 'other entity', 'other kind', 'condition not met', 'no answer', 'undecided', 'lookup failed']),
+  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'condition not met', 'no answer', 'undecided', 'lookup failed']),
   why: text, condition: condition.nullable(), lookups: z.array(lookup), deliveries: z.array(shown),
 }); // prettier-ignore
 const sent = z.strictObject({
@@ -351,6 +351,8 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
       name: text,
       entities: text,
       kinds: z.array(kind),
+      columns: z.array(text).nullable(),
+      ignoreUnchanged: z.boolean(),
       when: maybe,
       paused: paused.nullable(),
       pending: count,
