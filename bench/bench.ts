@@ -4,16 +4,13 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { startEmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
 import { measureLookups } from './lookups';
+import { checkCapture, reportCapture } from './capture-report';
 import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
+import { median, perSecond, ratio } from './statistics';
 
 // Each measurement runs the hand-written loop and the service in turn, and only their ratio means much: the machines that run this
 // are shared. BENCH_SECONDS shortens or lengthens the timed parts; `npm run bench -- drain writers` measures only those.
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
-
-/** The middle one: a machine that others use has bad moments. */
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
-}
 
 async function rounds<T>(measure: () => Promise<T>): Promise<T[]> {
   const results: T[] = [];
@@ -142,20 +139,17 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   },
 };
 
-function perSecond(value: number): string {
-  return `${Math.round(value).toLocaleString('en')}/s`;
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
-function ratio(value: number): string {
-  return value.toFixed(2);
+function machine(): string {
+  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GB, Node ${process.version}`;
 }
 
 function report(rows: readonly Row[]): string {
-  const [cpu] = cpus();
-  const node = process.version;
-  const machine = `${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GB, Node ${node}, PostgreSQL 18, everything on one machine`;
   const table = rows.map(line).join('\n');
-  return `Measured ${new Date().toISOString().slice(0, 10)} with \`npm run bench\` on ${machine}; medians of ${ROUNDS} rounds of ${SECONDS} s, baseline and service in turn.
+  return `Measured ${today()} with \`npm run bench\` on ${machine()}, PostgreSQL 18, everything on one machine; medians of ${ROUNDS} rounds of ${SECONDS} s, baseline and service in turn.
 
 | | bare loop | service | ratio | goal |
 |---|---|---|---|---|
@@ -180,6 +174,7 @@ async function measure(bench: Bench, names: readonly string[]): Promise<Row[]> {
 
 async function main(): Promise<void> {
   const chosen = process.argv.slice(2);
+  if (chosen[0] === 'capture') return capture(chosen.slice(1));
   const folder = mkdtempSync(join(tmpdir(), 'observers-bench-'));
   const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, 'data'),
@@ -189,17 +184,34 @@ async function main(): Promise<void> {
     const rows = await measure(new Bench(folder, postgres), chosen.length > 0 ? chosen : Object.keys(MEASUREMENTS));
     if (chosen.length > 0) return;
     const text = report(rows);
-    const page = join(process.cwd(), 'docs/performance.md');
-    const written = readFileSync(page, 'utf8').replace(
-      /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/,
-      (_all, open: string, close: string) => `${open}\n${text}\n${close}`,
-    );
-    writeFileSync(page, await format(written, { ...(await resolveConfig(page)), filepath: page }));
+    await writeSection('bench', text);
     process.stdout.write(`\n${text}\n`);
   } finally {
     await postgres.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** `capture [version …] [--check | --write]`: measures on 18, or on the versions named. */
+async function capture(args: readonly string[]): Promise<void> {
+  if (args.includes('--check')) {
+    process.exitCode = (await checkCapture()) ? 0 : 1;
+    return;
+  }
+  const versions = args.filter((argument) => argument !== '--write').map(Number);
+  const table = await reportCapture(versions.length > 0 ? versions : [18]);
+  if (args.includes('--write'))
+    await writeSection('bench capture', `Measured ${today()} with \`npm run bench -- capture\` on ${machine()}.\n\n${table}\n`);
+}
+
+/** Replaces what stands between two comments of docs/performance.md. */
+async function writeSection(name: string, text: string): Promise<void> {
+  const page = join(process.cwd(), 'docs/performance.md');
+  const written = readFileSync(page, 'utf8').replace(
+    new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`),
+    (_all, open: string, close: string) => `${open}\n${text}\n${close}`,
+  );
+  writeFileSync(page, await format(written, { ...(await resolveConfig(page)), filepath: page }));
 }
 
 void main();
