@@ -11,6 +11,7 @@ import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
 import { loadSettings, readDefinition } from '../../src/config/load';
 import { Versions } from '../../src/explain/versions';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
+import { testedPostgres } from '../support/postgres-version';
 import { eventually, SECRET } from '../support/stream';
 import { compare, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
@@ -115,7 +116,7 @@ class Chaos {
   }
 
   async setUp(): Promise<void> {
-    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data') });
+    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), ...testedPostgres() });
     this.receiver = await startReceiver((request, response) => this.answer(request, response));
     this.writeFile();
     const client = await connect(this.postgres.url, 'chaos');
@@ -264,7 +265,7 @@ class Chaos {
   private async killPostgres(): Promise<void> {
     process.kill(this.postgres.pid, 'SIGKILL');
     await sleep(300);
-    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port });
+    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port, ...testedPostgres() });
     const before = this.receiver.requests.length;
     const at = performance.now();
     await this.receiver.waitFor(before + 1, 30_000);

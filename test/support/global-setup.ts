@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
+import { testedPostgres } from './postgres-version';
 
-/** One PostgreSQL for the whole run; TEST_DATABASE_URL names another server (and version) to run the suite against. */
+/** One PostgreSQL for the whole run: ours, the version that TEST_POSTGRES_VERSION names, or the server that TEST_DATABASE_URL does. */
 export default async function globalSetup(): Promise<void> {
   if (process.env['TEST_DATABASE_URL']) {
     process.env['TEST_POSTGRES_URL'] = process.env['TEST_DATABASE_URL'];
@@ -11,7 +12,7 @@ export default async function globalSetup(): Promise<void> {
   }
   const dataDir = mkdtempSync(join(tmpdir(), 'observers-test-'));
   const settings = { fsync: 'off', max_connections: '200', max_prepared_transactions: '20' };
-  const postgres = await startEmbeddedPostgres({ dataDir, settings });
+  const postgres = await startEmbeddedPostgres({ dataDir, settings, ...testedPostgres() });
   process.env['TEST_POSTGRES_URL'] = postgres.url;
   // Jest keeps globalThis from the set-up to the tear-down, and modules not.
   Object.assign(globalThis, {

@@ -22,8 +22,8 @@ export interface EmbeddedPostgresOptions {
   readonly port?: number;
   /** Further lines of configuration, for tests. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The folder of a dependency that has a PostgreSQL of its own, to test and measure other versions than ours. */
-  readonly binariesOf?: string;
+  /** The package to run instead of ours, to test and measure other versions. */
+  readonly package?: string;
   /** False: as root, use the user `nobody` rather than a user namespace. */
   readonly allowNamespaces?: boolean;
 }
@@ -47,7 +47,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const running = await adopt(places);
   if (running !== null) return owned(running, places);
 
-  const native = embeddedBinaries(options.binariesOf);
+  const native = embeddedBinaries(options.package);
   prepareFolder(places);
   await clearStale(places.pgdata);
   const runner = unprivilegedRunner(native, places.pgdata, options.allowNamespaces);
