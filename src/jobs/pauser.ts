@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
-import { holdPaused, readPausedNames, releaseResumed, type Moved } from '../delivery/pauses.sql';
+import { holdPaused, readPausedNames, releaseResumed } from '../delivery/pauses.sql';
 import type { Clock } from '../event/clock';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { CurrentConfiguration } from '../pipeline/current-configuration';
@@ -36,7 +36,7 @@ export class Pauser {
     }
     if (resumed.length > 0) await this.resume(paused, resumed);
     // Also what was promoted, replayed or taken over since the last look.
-    if (paused.length > 0) this.moved(await holdPaused(this.pool, this.stream, paused), -1);
+    if (paused.length > 0) await holdPaused(this.pool, this.stream, paused);
   }
 
   /**
@@ -45,25 +45,20 @@ export class Pauser {
    */
   private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
     const endpoints = new Set(this.configuration.matcher.actionsOf(resumed).map(endpointNameOf));
-    const gates = [...endpoints].flatMap((name) => this.dispatcher.gates.get(name) ?? []);
-    for (const gate of gates) gate.backlog++;
+    this.queued(endpoints);
     try {
       this.pauses.set(paused);
       await this.ledger.settle();
-      this.moved(await releaseResumed(this.pool, this.stream, paused), 1);
+      this.queued(await releaseResumed(this.pool, this.stream, paused));
     } catch (error) {
       // Looked at again: they are paused until they are released.
       this.pauses.set([...paused, ...resumed]);
       throw error;
-    } finally {
-      for (const gate of gates) gate.backlog--;
     }
   }
 
-  private moved(queued: Moved, sign: 1 | -1): void {
-    for (const { endpoint, queued: count } of queued) {
-      const gate = this.dispatcher.gates.get(endpoint);
-      if (gate !== undefined) gate.backlog = Math.max(0, gate.backlog + sign * count);
-    }
+  /** No claim finds them drained meanwhile: none is made beside this. */
+  private queued(endpoints: Iterable<string>): void {
+    for (const endpoint of endpoints) this.dispatcher.gates.get(endpoint)?.queued();
   }
 }
