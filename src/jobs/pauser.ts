@@ -13,6 +13,8 @@ const LOOK_EVERY = 200;
 /** Brings what people pause and resume into effect. Called by the delivery worker between its claims, hence never beside one. */
 export class Pauser {
   private lookedAt = -Infinity;
+  /** Of paused observers rows are to be put aside, once the ledger's group of this number is committed; null: there is no need. */
+  private holdBehind: number | null = null;
 
   constructor(
     private readonly pool: Pool,
@@ -25,7 +27,14 @@ export class Pauser {
   ) {}
 
   async look(): Promise<void> {
-    if (this.clock.monotonic() - this.lookedAt < LOOK_EVERY) return;
+    if (this.clock.monotonic() - this.lookedAt >= LOOK_EVERY) await this.compare();
+    // What was handed over as queued and is not committed yet would be left in the queue, before those that were put aside.
+    if (this.holdBehind === null || this.ledger.committed < this.holdBehind) return;
+    await holdPaused(this.pool, this.stream, this.pauses.all);
+    this.holdBehind = null;
+  }
+
+  private async compare(): Promise<void> {
     this.lookedAt = this.clock.monotonic();
     const paused = await readPausedNames(this.pool, this.stream);
     const resumed = this.pauses.all.filter((name) => !paused.includes(name));
@@ -33,10 +42,11 @@ export class Pauser {
     if (added.length > 0) {
       this.pauses.set([...this.pauses.all, ...added]);
       this.dispatcher.handOverPaused();
+      this.holdBehind = this.ledger.newest;
     }
     if (resumed.length > 0) await this.resume(paused, resumed);
     // Also what was promoted, replayed or taken over since the last look.
-    if (paused.length > 0) await holdPaused(this.pool, this.stream, paused);
+    if (paused.length > 0) this.holdBehind ??= this.ledger.newest;
   }
 
   /**
