@@ -30,7 +30,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const BUDGET = 2_000;
+const BUDGET = 1_200;
 
 async function start(ordering: string, env: Record<string, string> = {}): Promise<void> {
   writeFileSync(

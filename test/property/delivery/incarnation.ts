@@ -86,11 +86,15 @@ export class Incarnation {
     return this.parts.reader['step'](this.reader);
   }
 
-  /** A round of the worker begins, or the one that is under way goes on by one statement. */
-  async work(): Promise<void> {
-    this.round ??= this.parts.worker['round']().finally(() => (this.round = null));
-    this.round.catch(() => undefined);
-    await this.worker.step();
+  /** A round of the worker begins, or the one that is under way goes on. */
+  async work(halves: number): Promise<void> {
+    if (this.round === null) {
+      this.round = this.parts.worker['round']()
+        .catch(() => undefined)
+        .finally(() => (this.round = null));
+      await this.worker.settled();
+    }
+    await this.worker.step(halves);
   }
 
   handOverSlow(): void {
@@ -109,7 +113,7 @@ export class Incarnation {
   async letGo(): Promise<void> {
     this.ledger.release();
     this.worker.release();
-    await this.round?.catch(() => undefined);
+    await this.round;
   }
 
   drain(): Promise<void> {

@@ -18,10 +18,12 @@ export class Turnstile {
     return answer;
   }
 
-  /** Lets one through, and waits until PostgreSQL has answered. */
-  async step(): Promise<void> {
-    this.held.shift()?.();
-    await this.settled();
+  /** Lets so many through, one after the other, each when PostgreSQL has answered the one before. */
+  async step(count: number): Promise<void> {
+    for (let i = 0; i < count && this.held.length > 0; i++) {
+      this.held.shift()?.();
+      await this.settled();
+    }
   }
 
   async settled(): Promise<void> {
