@@ -30,7 +30,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const BUDGET = 1_200;
+const BUDGET = 4_000;
 
 async function start(ordering: string, env: Record<string, string> = {}): Promise<void> {
   writeFileSync(
