@@ -42,7 +42,7 @@ observers: [{ name: all, entity: Order, ordering: ${ordering}, actions: [{ type:
   );
   service = startServiceProcess(folder, { DATABASE_URL: database.url, OBSERVERS_INLINE_BUDGET: `${BUDGET}ms`, ...env });
   const { log } = service;
-  await eventually(() => Promise.resolve(log.some(({ msg }) => msg === 'leading')), Boolean);
+  await eventually(() => Promise.resolve(log.some(({ msg }) => msg === 'leading')), Boolean, 60_000);
 }
 
 const said = ({ body }: Received): string => {
