@@ -22,5 +22,5 @@ test('fifty kills of the service and ten of PostgreSQL: 0 lost, 0 phantom, 0 out
   expect(calls).toEqual({ missing: 0, repeated: 0 });
   expect(audit).toMatchObject({ changes: policies['plain']?.committed, unaccounted: 0 });
   expect(background).toEqual({ unaccounted: 0 });
-  expect(sorted.at(-1)).toBeLessThan(5_000);
+  expect(sorted.at(-1)).toBeLessThan(15_000);
 }, 900_000);

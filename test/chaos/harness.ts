@@ -30,6 +30,8 @@ export interface ChaosOptions {
   readonly spinners: number;
 }
 
+/** Transactions for each kill, after which writers take their time. */
+const PLENTY = 300;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
 const INLINE_BUDGET = 300;
 
@@ -103,7 +105,7 @@ class Chaos {
     // The capture triggers come with the service's start; nothing is written before they are there.
     await eventually(() => this.triggers(), (count) => count >= 4, 30_000); // prettier-ignore
     await this.rememberAlarms();
-    this.writers = startWriters(this.postgres.url, this.random);
+    this.writers = startWriters(this.postgres.url, this.random, PLENTY * (this.options.serviceKills + this.options.postgresKills));
   }
 
   async rage(): Promise<void> {
