@@ -143,3 +143,12 @@ export function isRetryable(error: unknown): boolean {
   // pg reports a dropped socket as a bare Error, and Node as ECONNRESET and the like.
   return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
 }
+
+// Of these PostgreSQL itself ends a session, perhaps between a commit and its answer.
+const SESSION_ENDED = /^(08|57P)/;
+
+/** Whether PostgreSQL said no, so that a statement has done nothing. Of all other failures that is not known. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !SESSION_ENDED.test(code);
+}
