@@ -14,7 +14,8 @@ import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
-import { connect } from './postgres';
+import { withMigrationLock } from './migration-lock';
+import { connect, pinnedPool } from './postgres';
 
 /** In the order in which they run. */
 const MIGRATIONS = [
@@ -32,8 +33,6 @@ const MIGRATIONS = [
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
-// Two instances that start together: the second waits for the first and then finds nothing to do.
-const MIGRATION_LOCK = "pg_advisory_lock(hashtext('fraiseql-observers migrations'))";
 
 /** TypeORM prints failures to the console, whatever it is told; ours are thrown. */
 const SILENT: Logger = {
@@ -61,34 +60,39 @@ export async function listMigrations(url: string): Promise<MigrationState[]> {
 /**
  * Applies what is pending, one transaction each, and can be run again at any time.
  *
+ * @param options.patience milliseconds to wait for another migration
  * @returns the names of those it applied
- * @throws OperatorError when the server is too old, the schema is newer than this program, or a grant is missing (and says which)
+ * @throws OperatorError when the server is too old, the schema is newer than this program, another one runs, or a grant is missing (and says which)
  */
-export async function runMigrations(url: string): Promise<string[]> {
+export async function runMigrations(url: string, { patience }: { readonly patience?: number } = {}): Promise<string[]> {
   return withClient(url, async (client) => {
     if ((await appliedMigrations(client)).size === KNOWN.length) return [];
-    await client.query(`select ${MIGRATION_LOCK}`);
-    const pending = await appliedMigrations(client);
-    const source = new DataSource({
-      type: 'postgres',
-      url,
-      migrations: MIGRATIONS,
-      migrationsTableName: 'observers.migration',
-      migrationsTransactionMode: 'each',
-      applicationName: 'fraiseql-observers migrate',
-      logger: SILENT,
-    });
-    try {
-      // Not "if not exists": that asks for CREATE on the database even when the schema is there.
-      const { rowCount } = await client.query("select where to_regnamespace('observers') is null");
-      if (rowCount === 1) await client.query('create schema observers');
-      await source.initialize();
-      await source.runMigrations();
-    } finally {
-      if (source.isInitialized) await source.destroy();
-    }
-    return KNOWN.filter((name) => !pending.has(name));
+    return withMigrationLock(url, () => applyPending(url, client), patience);
   });
+}
+
+async function applyPending(url: string, client: Client): Promise<string[]> {
+  const before = await appliedMigrations(client);
+  const source = new DataSource({
+    type: 'postgres',
+    url,
+    migrations: MIGRATIONS,
+    migrationsTableName: 'observers.migration',
+    migrationsTransactionMode: 'each',
+    applicationName: 'fraiseql-observers migrate',
+    extra: pinnedPool(),
+    logger: SILENT,
+  });
+  try {
+    // Not "if not exists": that asks for CREATE on the database even when the schema is there.
+    const { rowCount } = await client.query("select where to_regnamespace('observers') is null");
+    if (rowCount === 1) await client.query('create schema observers');
+    await source.initialize();
+    await source.runMigrations();
+  } finally {
+    if (source.isInitialized) await source.destroy();
+  }
+  return KNOWN.filter((name) => !before.has(name));
 }
 
 /** Names of the applied migrations, after checking that this program can work with them. */

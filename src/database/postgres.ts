@@ -1,5 +1,6 @@
-import { Client, Pool, type ClientBase, type ClientConfig } from 'pg';
+import { Pool, type Client, type ClientBase, type ClientConfig, type PoolConfig } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { PinnedClient, type SessionSettings } from './pinned-client';
 
 const APPLICATION = 'fraiseql-observers';
 
@@ -11,8 +12,7 @@ const ANSWER_TIMEOUT = 8_000;
 const GOODBYE_TIMEOUT = 500;
 
 /**
- * A pool for short statements. Sessions are pinned to UTC and ISO dates, for their text is read; JIT is off because our
- * statements take microseconds and compiling one takes a tenth of a second.
+ * A pool for short statements, whose sessions are pinned (see PinnedClient).
  *
  * @param options.statementTimeout milliseconds after which PostgreSQL itself gives a statement up
  */
@@ -21,21 +21,23 @@ export function createPool(
   size: number,
   { role = '', statementTimeout = null }: { readonly role?: string; readonly statementTimeout?: number | null } = {},
 ): Pool {
-  // pg-pool waits for the promise before it hands the connection out; its types do not say so.
-  const limit = statementTimeout === null ? '' : `; set statement_timeout = ${statementTimeout}`;
-  const onConnect = ((client: ClientBase) => prepareSession(client, limit)) as (client: ClientBase) => void;
-  const pool = new Pool({ ...connection(url, role), max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT, onConnect });
+  const more: SessionSettings = statementTimeout === null ? {} : { statement_timeout: String(statementTimeout) };
+  const limits = { max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT };
+  const pool = new Pool({ ...connection(url, role), ...limits, ...pinnedPool(more) });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;
 }
 
-async function prepareSession(client: ClientBase, more: string): Promise<void> {
-  client.on('error', () => undefined);
-  await client.query(SESSION + more);
+/** What makes the connections of a pool of the driver's pinned ones. */
+export function pinnedPool(more: SessionSettings = {}): Pick<PoolConfig, 'Client' | 'onConnect'> {
+  // pg-pool waits for the promise before it hands the connection out; its types do not say so.
+  const onConnect = (async (client: ClientBase) => {
+    client.on('error', () => undefined);
+    await (client as PinnedClient).pin(more);
+  }) as (client: ClientBase) => void;
+  return { Client: PinnedClient, onConnect };
 }
-
-const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
 
 /**
  * A connection of its own, for reading the log or for LISTEN. TCP keep-alive finds a peer that vanished without a word.
@@ -44,11 +46,11 @@ const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
  * @param mustAnswer for short statements: one that does not answer within seconds fails, and the connection counts as lost
  */
 export async function connect(url: string, role: string, mustAnswer = false): Promise<Client> {
-  const client = new Client({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
+  const client = new PinnedClient({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query(SESSION);
+    await client.pin();
   } catch (error) {
     await client.end().catch(() => undefined);
     throw connectionError(url, error);

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { connect } from '../../src/database/postgres';
+import { connectAsApplication } from '../support/database';
 
 const WRITERS = 8;
 const ACCOUNTS = 200;
@@ -18,7 +18,7 @@ export function startWriters(url: string, random: () => number): Writers {
     let client: Client | null = null;
     while (!stopping) {
       try {
-        client ??= await connect(url, 'chaos writer');
+        client ??= await connectAsApplication(url, 'chaos writer');
         await transaction(client, random);
       } catch {
         // PostgreSQL was killed, or two writers met: on with another connection.

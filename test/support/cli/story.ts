@@ -15,18 +15,19 @@ export class Story {
     private service: Service,
   ) {}
 
-  static async begin(database: TestDatabase): Promise<Story> {
+  /** @param url of the service; by default the test's own */
+  static async begin(database: TestDatabase, url = database.url): Promise<Story> {
     const receiver = await startReceiver(answer);
     await database.query('create table orders (id int primary key, status text not null, total numeric(10, 2) not null)');
     const file = fileFor(receiver.url);
-    const service = await Story.start(database, file);
+    const service = await Story.start(url, file);
     const story = new Story(database, receiver, file, service);
     await story.happens();
     return story;
   }
 
-  private static async start(database: TestDatabase, file: string): Promise<Service> {
-    const service = await startTestService(database.url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
+  private static async start(url: string, file: string): Promise<Service> {
+    const service = await startTestService(url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
     await untilLeading(service.stream);
     return service;
   }
