@@ -12,6 +12,7 @@ import { ConfigPeriods0008 } from '../../migrations/0008-config-periods';
 import { PausedObservers0009 } from '../../migrations/0009-paused-observers';
 import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
+import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
 import { withMigrationLock } from './migration-lock';
@@ -30,6 +31,7 @@ const MIGRATIONS = [
   PausedObservers0009,
   CheckpointResets0012,
   BackgroundAudit0014,
+  ForcedChanges0020,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;

@@ -4,10 +4,11 @@ import type { Cursor, Snapshot } from '../checkpoint/cursor';
 /** One row of the change log as the decoder takes it; every field is PostgreSQL's text, or null. */
 export type ChangeRow = readonly [
   changeNumber: string,
-  id: string,
-  objectType: string,
+  id: string | null,
+  /** Null, as the two below and the images are, when the row is too large to be read. */
+  objectType: string | null,
   objectKey: string | null,
-  modificationType: string,
+  modificationType: string | null,
   data: string | null,
   before: string | null,
   changed: string | null,
@@ -17,7 +18,7 @@ export type ChangeRow = readonly [
   tracestate: string | null,
   cause: string | null,
   captureError: string | null,
-  /** Of the images, when they are too large to be read. */
+  /** Of the row, when it is too large to be read. */
   bytes: string | null,
   /** Not null from the row on for which the page had no room. */
   beyond: string | null,
@@ -48,27 +49,38 @@ export interface PageLimits {
 /** What a window's further pages know from its first. */
 export type Floor = Page['floor'];
 
+// Whatever a producer may fill counts: a name of 1 GB is as much as an image of 1 GB.
+const STORED_SIZE = ['object_data', 'object_data_before', 'object_type', 'object_key', 'modification_type', 'updated_fields', 'trace_context', 'extra_metadata']
+  .map((column) => `coalesce(pg_column_size(${column}), 0)`)
+  .join(' + '); // prettier-ignore
+const TEXT_SIZE = [
+  ...['object_data', 'object_data_before', 'trace_context', 'extra_metadata'].map((column) => `observers.text_size(${column})`),
+  ...['object_type', 'object_key', 'modification_type', "array_to_string(updated_fields, ',')"].map((column) => `octet_length(${column})`),
+].map((size) => `coalesce(${size}, 0)`).join(' + '); // prettier-ignore
+
 // The images are fetched for rows that fit the page's budget. pg_column_size reads the length of a compressed or out-of-line value
 // without fetching it, so that a 100 MB row costs a look at its header; only suspicious ones are measured exactly (compression
 // reaches 1:250 at the very best: 40 kB may be 10 MB).
 const IMAGES = `
   select pk_entity_change_log, id, object_type, coalesce(object_key, object_id::text) as object_key, modification_type,
          object_data, object_data_before, updated_fields, tenant_id, created_at, trace_context, extra_metadata,
-         coalesce(pg_column_size(object_data), 0) + coalesce(pg_column_size(object_data_before), 0) as stored
+         ${STORED_SIZE} as stored
   from core.tb_entity_change_log`;
 
+const read = (expression: string): string => `case when readable and within then ${expression} end`;
+
 const OUTPUT = `
-  p.pk_entity_change_log, p.id, p.object_type, p.object_key, p.modification_type,
-  case when readable and within then p.object_data::text end, case when readable and within then p.object_data_before::text end,
-  to_json(p.updated_fields)::text, p.tenant_id, p.created_at at time zone 'UTC',
-  p.trace_context ->> 'traceparent', p.trace_context ->> 'tracestate', p.trace_context ->> 'cause',
-  p.extra_metadata ->> 'capture_error', case when not readable then bytes end, case when not within then 'beyond' end`;
+  p.pk_entity_change_log, p.id, ${read('p.object_type')}, ${read('p.object_key')}, ${read('p.modification_type')},
+  ${read('p.object_data::text')}, ${read('p.object_data_before::text')},
+  ${read('to_json(p.updated_fields)::text')}, p.tenant_id, p.created_at at time zone 'UTC',
+  ${read("p.trace_context ->> 'traceparent'")}, ${read("p.trace_context ->> 'tracestate'")}, ${read("p.trace_context ->> 'cause'")},
+  ${read("p.extra_metadata ->> 'capture_error'")}, case when not readable then bytes end, case when not within then 'beyond' end`;
 
 const SIZED = `
   select q.*, bytes <= $4 as readable, row_number() over numbered = 1 as first,
          row_number() over numbered = 1 or sum(least(bytes, $4)) over numbered <= $3 as within
   from (select q.*, case when stored > 40000
-          then coalesce(octet_length(object_data::text), 0)::bigint + coalesce(octet_length(object_data_before::text), 0)
+          then ${TEXT_SIZE}
           else stored end as bytes
         from page q offset 0) q
   window numbered as (order by pk_entity_change_log rows unbounded preceding)`;

@@ -6,7 +6,7 @@ import { connect, destroySocket, disconnect } from '../database/postgres';
 import { messageOf } from '../event/errors';
 
 const CHANNEL = 'fraiseql_observers';
-// The key of migration 0001's wake_listener(): "observers" is asleep while it is held exclusively.
+// The key in migration 0020's force_change(): "observers" is asleep while it is held exclusively.
 const LOCK = '1868718693, 1';
 const PING_EVERY = 4_000;
 /** A peer that does not answer a ping for so long is gone, whatever its socket says. */
