@@ -13,10 +13,12 @@ import { PausedObservers0009 } from '../../migrations/0009-paused-observers';
 import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
-import { ExitCode, messageOf, OperatorError } from '../event/errors';
-import { missingGrants } from './grants';
+import { AttemptPartitions0021 } from '../../migrations/0021-attempt-partitions';
+import { ExitCode, OperatorError } from '../event/errors';
+import { explainMigrationRefusal, NOT_ALLOWED } from './grants';
 import { withMigrationLock } from './migration-lock';
 import { connect, pinnedPool } from './postgres';
+import { renewGrants } from './roles/plan';
 
 /** In the order in which they run. */
 const MIGRATIONS = [
@@ -32,6 +34,7 @@ const MIGRATIONS = [
   CheckpointResets0012,
   BackgroundAudit0014,
   ForcedChanges0020,
+  AttemptPartitions0021,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
@@ -91,6 +94,8 @@ async function applyPending(url: string, client: Client): Promise<string[]> {
     if (rowCount === 1) await client.query('create schema observers');
     await source.initialize();
     await source.runMigrations();
+    // Of tables that it made.
+    await renewGrants(client);
   } finally {
     if (source.isInitialized) await source.destroy();
   }
@@ -126,27 +131,12 @@ export function requireSupported(version: number, text: string): void {
   );
 }
 
-async function explainFailure(client: Client, error: unknown): Promise<Error> {
-  if ((error as { code?: string }).code === '42501') {
-    const { role, grants } = await missingGrants(client);
-    return new OperatorError(
-      `the role ${role} may not prepare the database: ${messageOf(error)}`,
-      grants.length > 0
-        ? `Run as an administrator: ${grants.join('; ')}`
-        : 'Run it as the role that owns the schemas core and observers and what is in them.',
-      ExitCode.connection,
-      { cause: error },
-    );
-  }
-  return error instanceof Error ? error : new Error(messageOf(error));
-}
-
 async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connect(url, 'migrate');
   try {
     return await work(client);
   } catch (error) {
-    throw await explainFailure(client, error);
+    throw (error as { code?: string }).code === NOT_ALLOWED ? await explainMigrationRefusal(client, error) : error;
   } finally {
     await client.end();
   }
