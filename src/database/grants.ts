@@ -43,6 +43,12 @@ export async function explainMigrationRefusal(client: ClientBase, error: unknown
   return new OperatorError(message, await migrationRemedy(client, facts), ExitCode.connection, { cause: error });
 }
 
+/** @throws OperatorError when another role owns tables that are to be changed */
+export async function requireOwnership(client: ClientBase): Promise<void> {
+  const { owners } = await readFacts(client);
+  if (owners.length > 0) throw await explainMigrationRefusal(client, new Error('must be owner of the tables that are to be changed'));
+}
+
 async function migrationRemedy(client: ClientBase, facts: Facts): Promise<string> {
   const { database, may_create_schemas, closed_schemas, missing_schemas, owners, migrated } = facts;
   const role = client.escapeIdentifier(facts.role);

@@ -15,7 +15,7 @@ import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
 import { AttemptPartitions0021 } from '../../migrations/0021-attempt-partitions';
 import { ExitCode, OperatorError } from '../event/errors';
-import { explainMigrationRefusal, NOT_ALLOWED } from './grants';
+import { explainMigrationRefusal, NOT_ALLOWED, requireOwnership } from './grants';
 import { withMigrationLock } from './migration-lock';
 import { connect, pinnedPool } from './postgres';
 import { renewGrants } from './roles/plan';
@@ -77,6 +77,8 @@ export async function runMigrations(url: string, { patience }: { readonly patien
 }
 
 async function applyPending(url: string, client: Client): Promise<string[]> {
+  // Before anything is made that would belong to the wrong role.
+  await requireOwnership(client);
   const before = await appliedMigrations(client);
   const source = new DataSource({
     type: 'postgres',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import { applyCapture, planCapture } from '../../src/listener/capture/capture';
@@ -21,6 +22,20 @@ const PAGE = join(__dirname, '../../docs/roles.md');
 
 let database: TestDatabase;
 let folder: string;
+
+// A server of its own, which has no role of ours yet.
+let postgres: EmbeddedPostgres;
+const shared = process.env['TEST_POSTGRES_URL'];
+
+beforeAll(async () => {
+  postgres = await startEmbeddedPostgres({ dataDir: mkdtempSync(join(tmpdir(), 'observers-roles-server-')), settings: { fsync: 'off' } });
+  process.env['TEST_POSTGRES_URL'] = postgres.url;
+}, 60_000);
+
+afterAll(async () => {
+  process.env['TEST_POSTGRES_URL'] = shared;
+  await postgres.stop();
+});
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'observers-roles-'));
