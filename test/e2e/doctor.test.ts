@@ -1,7 +1,6 @@
-import { connect } from '../../src/database/postgres';
 import type { Finding } from '../../src/doctor/finding';
 import type { Service } from '../../src/lifecycle';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
@@ -147,7 +146,7 @@ test('a role that only reads is told what it lacks, and the rest is looked at', 
 
 test('a transaction that was left open is named with its pid and the statement that ends it', async () => {
   const { readHoldups } = await import('../../src/doctor/server.sql');
-  const idle = await connect(database.url, 'test');
+  const idle = await connectAsApplication(database.url, 'test');
   await idle.query('begin');
   await idle.query("select 'left open'");
   const { rows } = await idle.query<{ pid: number }>('select pg_backend_pid() as pid');
