@@ -100,7 +100,9 @@ test('dead rows and an invalid index are told with their statements; a migration
   await database.query('analyze observers.paused_observer');
   await database.query("update pg_index set indisvalid = false where indexrelid = 'core.tb_entity_change_log_id'::regclass");
   await database.query("delete from observers.migration where name like 'PausedObservers%'");
-  const found = await eventually(examine, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning')); // prettier-ignore
+  // PostgreSQL 14 keeps what a session counted until the next statement of that session.
+  const examineNext = (): ReturnType<typeof examine> => database.query('select').then(examine);
+  const found = await eventually(examineNext, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning')); // prettier-ignore
   expect(about(found.findings, 'bloat')).toMatchObject([{ repair: 'vacuum (analyze) observers.paused_observer' }]);
   expect(about(found.findings, 'indexes')).toMatchObject([
     { state: 'problem', repair: 'reindex index concurrently core.tb_entity_change_log_id' },
