@@ -31,7 +31,7 @@ export interface ChaosOptions {
 }
 
 /** Transactions for each kill, after which writers take their time. */
-const PLENTY = 300;
+const PLENTY = 100;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
 const INLINE_BUDGET = 300;
 
