@@ -263,7 +263,7 @@ class Chaos {
     const before = this.receiver.requests.length;
     const at = performance.now();
     this.startService();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
@@ -274,7 +274,7 @@ class Chaos {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port });
     const before = this.receiver.requests.length;
     const at = performance.now();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
