@@ -32,7 +32,7 @@ export interface ChaosOptions {
 }
 
 /** Transactions for each kill, after which writers take their time. */
-const PLENTY = 300;
+const PLENTY = 100;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
 const INLINE_BUDGET = 300;
 
@@ -264,7 +264,7 @@ class Chaos {
     const before = this.receiver.requests.length;
     const at = performance.now();
     this.startService();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
@@ -275,7 +275,7 @@ class Chaos {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port, ...testedPostgres() });
     const before = this.receiver.requests.length;
     const at = performance.now();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
