@@ -13,10 +13,9 @@ export async function createAttemptPartitions(client: ClientBase | Pool): Promis
 
 /** Drops whole days of attempts that are older than the retention. @returns the names of the dropped partitions */
 export async function dropOldAttempts(client: ClientBase | Pool, retention: number): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    "select observers.drop_attempt_partitions($1::float8 * interval '1 ms') as name",
-    [retention],
-  );
+  const { rows } = await client.query<{ name: string }>("select observers.drop_attempt_partitions($1::float8 * interval '1 ms') as name", [
+    retention,
+  ]);
   return rows.map(({ name }) => name);
 }
 
