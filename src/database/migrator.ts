@@ -14,6 +14,7 @@ import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { LeanCapture0015 } from '../../migrations/0015-lean-capture';
 import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
+import { CaptureDrift0017 } from '../../migrations/0017-capture-drift';
 import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
 import { AttemptPartitions0021 } from '../../migrations/0021-attempt-partitions';
 import { Encodings0023 } from '../../migrations/0023-encodings';
@@ -39,6 +40,7 @@ const MIGRATIONS = [
   BackgroundAudit0014,
   LeanCapture0015,
   CaptureFunctions0016,
+  CaptureDrift0017,
   ForcedChanges0020,
   AttemptPartitions0021,
   Encodings0023,

@@ -170,27 +170,35 @@ function refusal(error: unknown): unknown {
  * @throws OperatorError with what the database says of one that it cannot read
  */
 export async function checkConditions(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<void> {
-  const conditional = captures.filter(({ when }) => when !== null);
-  const tables = await readTables(
-    client,
-    conditional.map(({ table }) => table),
-  );
-  for (const [index, capture] of conditional.entries()) {
-    const table = tables[index];
-    if (table == null || capture.when === null) continue;
-    await client.query('begin');
-    try {
-      for (const text of whenFunction('check', capture.when, table).check) await client.query(alongPath('callers', { text }));
-    } catch (error) {
-      throw new OperatorError(
-        `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
-        `Correct when: (${capture.when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
-        ExitCode.configuration,
-        { cause: error },
-      );
-    } finally {
-      await client.query('rollback').catch(() => undefined);
-    }
+  const found = (await unreadableConditions(client, captures)).find((error) => error !== null);
+  if (found !== undefined) throw found;
+}
+
+/** As many as captures, in their order: what the database says of the condition; null where it reads it, or there is none. */
+export async function unreadableConditions(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<(OperatorError | null)[]> {
+  const tables = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
+  const errors: (OperatorError | null)[] = [];
+  for (const [index, { when }] of captures.entries()) {
+    const table = tables[index] ?? null;
+    errors.push(when === null || table === null ? null : await unreadable(client, when, table));
+  }
+  return errors;
+}
+
+async function unreadable(client: ClientBase, when: string, table: TableInfo): Promise<OperatorError | null> {
+  await client.query('begin');
+  try {
+    for (const text of whenFunction('check', when, table).check) await client.query(alongPath('callers', { text }));
+    return null;
+  } catch (error) {
+    return new OperatorError(
+      `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
+      `Correct when: (${when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
+      ExitCode.configuration,
+      { cause: error },
+    );
+  } finally {
+    await client.query('rollback').catch(() => undefined);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { CaptureSql } from './capture-sql';
+import { ROW_TRIGGER, type CaptureSql } from './capture-sql';
 import type { CaptureRecord, InstalledTrigger, TableInfo } from './catalog';
 import type { CaptureOwner } from './owner';
 
@@ -55,9 +55,23 @@ function ofTheColumns(table: TableInfo, record: CaptureRecord): string[] {
 function ofTheTriggers({ table, made, record, triggers }: Comparison): string[] {
   const reasons: string[] = [];
   for (const relation of table.relations) {
-    for (const { name, enabled } of made.triggersOf(relation)) {
-      const trigger = triggers.find((candidate) => candidate.relationOid === relation.oid && candidate.trigger === name);
-      if (!trigger) reasons.push(`${relation.name} has no trigger ${name}`);
+    const expected = made.triggersOf(relation);
+    const on = new Map(triggers.filter(({ relationOid }) => relationOid === relation.oid).map((trigger) => [trigger.trigger, trigger]));
+    if (on.size === 0) {
+      const unseen = relation.isRoot ? 'what is written to it' : 'what is written to it directly';
+      reasons.push(`${relation.name} has no trigger of the capture: ${unseen} goes by unseen`);
+      continue;
+    }
+    if (expected.some(({ name }) => name === ROW_TRIGGER) && !on.has(ROW_TRIGGER)) {
+      reasons.push(`${relation.name} is filled by a logical subscription, which fires no statement trigger: what it writes goes by unseen`);
+      continue;
+    }
+    for (const { name, enabled } of expected) {
+      const trigger = on.get(name);
+      if (!trigger)
+        reasons.push(
+          `${relation.name} has no trigger ${name}${isVersioned(name) ? '' : ', which keeps the order beside triggers of others'}`,
+        );
       else if (trigger.enabled !== enabled) reasons.push(`${name} on ${relation.name} is not ${STATE[enabled]}: writes go by unseen`);
       else if (isVersioned(name) && trigger.fingerprint !== record?.fingerprint)
         reasons.push(`${name} on ${relation.name} is of another version`);

@@ -1,5 +1,4 @@
 import { quoteIdentifier } from '../../database/names';
-import { ExitCode, OperatorError } from '../../event/errors';
 import type { TableInfo } from './catalog';
 
 /** A capture's `when`, as a function of the columns that it names. */
@@ -20,14 +19,7 @@ const MOST_COLUMNS = 100;
  * types. What a column is called later, or which path a writer has, changes nothing. It is inlined where it is called.
  */
 export function whenFunction(functions: string, when: string, table: TableInfo): WhenFunction {
-  const columns = table.columns.filter(({ name }) => mentions(when, name));
-  if (columns.length > MOST_COLUMNS) {
-    throw new OperatorError(
-      `capture of ${table.name}: its condition names ${columns.length} columns`,
-      `Name ${MOST_COLUMNS} at the most under when:.`,
-      ExitCode.configuration,
-    );
-  }
+  const columns = columnsOf(when, table);
   const parameters = columns.map(({ name, sqlType }) => `${quoteIdentifier(name)} ${sqlType}`).join(', ');
   const name = `observers.${quoteIdentifier(`${functions}_when`)}`;
   // On lines of its own: it may end in a comment.
@@ -42,6 +34,16 @@ export function whenFunction(functions: string, when: string, table: TableInfo):
       `create or replace ${declared('pg_temp.observers_check_when')} return case when\n${when}\nthen true else false end`,
     ],
   };
+}
+
+/** More than a function can have parameters: what to do about it. */
+export function tooManyColumns(when: string, table: TableInfo): string | null {
+  const { length } = columnsOf(when, table);
+  return length <= MOST_COLUMNS ? null : `its condition names ${length} columns: name ${MOST_COLUMNS} at the most under when:`;
+}
+
+function columnsOf(when: string, table: TableInfo): TableInfo['columns'] {
+  return table.columns.filter(({ name }) => mentions(when, name));
 }
 
 /** Whether a name occurs; one in a text or a comment too, which makes one parameter too many and no harm. */

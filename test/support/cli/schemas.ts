@@ -7,6 +7,7 @@ import type { RecordedVersion } from '../../../src/checkpoint/config-period.sql'
 import type { ObserverDescription, SettingDescription } from '../../../src/config/describe';
 import type { Problem } from '../../../src/config/problems';
 import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../../src/delivery/dead-letters.sql';
+import type { CaptureDrift } from '../../../src/delivery/capture-drift';
 import type { EndpointState } from '../../../src/delivery/endpoint-state';
 import type { ListenerStatus } from '../../../src/delivery/status-detail.sql';
 import type { Detailed } from '../../../src/cli/status/detail';
@@ -56,7 +57,12 @@ const version: z.ZodType<RecordedVersion> = z.strictObject({
   ledFrom: time.nullable(),
   current: z.boolean(),
 });
-const captureFields = { table: text, entity: maybe, state: z.enum(['current', 'missing', 'drifted', 'unwanted']), reasons: z.array(text) };
+const captureFields = {
+  table: text,
+  entity: maybe,
+  state: z.enum(['current', 'missing', 'drifted', 'unwanted', 'impossible']),
+  reasons: z.array(text),
+};
 const capturePlan: z.ZodType<CapturePlan> = z.strictObject({ ...captureFields, sql: z.array(text) });
 const rolesPlan: z.ZodType<RolesPlan> = z.strictObject({
   sql: z.array(text),
@@ -75,6 +81,7 @@ const listener = z.strictObject({
   inFlight: count,
   endpoints: z.array(endpoint),
 });
+const captureDrift: z.ZodType<CaptureDrift> = z.strictObject({ table: text, entity: maybe, state: z.enum(['missing', 'drifted', 'unwanted', 'impossible']), reasons: z.array(text), since: time }); // prettier-ignore
 const statusFields = {
   stream: text,
   leader: z.strictObject({ holder: text, epoch: count, since: time, alive: z.boolean() }).nullable(),
@@ -85,6 +92,7 @@ const statusFields = {
   pausedObservers: z.array(z.strictObject({ observer: text, since: time, by: text })),
   dead: count, quarantined: count,
   gone: z.array(z.strictObject({ endpoint: text, since: time })),
+  captureDrift: z.array(captureDrift).nullable(),
   audit: auditWord,
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
 }; // prettier-ignore
