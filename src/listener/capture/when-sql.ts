@@ -6,8 +6,10 @@ import type { TableInfo } from './catalog';
 export interface WhenFunction {
   /** Quoted, schema-qualified. */
   readonly name: string;
+  /** The same for arguments that are texts: for the long way, where the columns may have other types by now. */
+  readonly ofTexts: string;
   readonly columns: readonly string[];
-  readonly create: string;
+  readonly create: readonly string[];
   /** Statements that the database refuses when the condition is none; they change nothing that lasts. */
   readonly check: readonly string[];
 }
@@ -30,12 +32,18 @@ export function whenFunction(functions: string, when: string, table: TableInfo):
   }
   const parameters = columns.map(({ name, sqlType }) => `${quoteIdentifier(name)} ${sqlType}`).join(', ');
   const name = `observers.${quoteIdentifier(`${functions}_when`)}`;
+  const ofTexts = `observers.${quoteIdentifier(`${functions}_when_text`)}`;
+  const cast = columns.map(({ sqlType }, index) => `($${index + 1})::${sqlType}`).join(', ');
   // On lines of its own: it may end in a comment.
   const declared = (as: string): string => `function ${as}(${parameters}) returns pg_catalog.bool language sql`;
   return {
     name,
+    ofTexts,
     columns: columns.map((column) => column.name),
-    create: `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+    create: [
+      `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+      `create function ${ofTexts}(${columns.map(() => 'pg_catalog.text').join(', ')}) returns pg_catalog.bool language sql return ${name}(${cast})`,
+    ],
     check: [
       // In WHERE neither aggregates nor sets may stand, and it must be boolean.
       `create or replace ${declared('pg_temp.observers_check_when')} begin atomic select true where (\n${when}\n); end`,
