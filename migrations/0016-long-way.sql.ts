@@ -15,10 +15,10 @@ exception when duplicate_object then null;
 end $$`;
 
 /** A function that answers with an error where another would raise it. Cancellation and deadlock are the user's own and go through. */
-const guarded = (declaration: string, body: string, declare = ''): string => `
+const guarded = (declaration: string, body: string): string => `
 create or replace function observers.${declaration} returns observers.captured language plpgsql as $$
 declare
-  result observers.captured;${declare}
+  result observers.captured;
 begin
   ${body}
   return result;
@@ -43,30 +43,20 @@ const COMPUTED = guarded(
 
 const KEY = guarded(
   'captured_key(parts observers.captured[])',
-  `result.failure := (select 'key: ' || p.failure from unnest(parts) p where p.failure is not null limit 1);
-  if cardinality(parts) = 1 then
-    result.value := parts[1].value;
+  `if cardinality(parts) = 1 then
+    result := parts[1];
   else
-    result.value := (select '[' || string_agg(coalesce(p.value, 'null'), ', ' order by p.i) || ']' from unnest(parts) with ordinality p(value, failure, i));
-  end if;`,
+    select '[' || string_agg(coalesce(p.value, 'null'), ', ' order by p.i) || ']', (array_agg(p.failure) filter (where p.failure is not null))[1]
+      into result from unnest(parts) with ordinality p(value, failure, i);
+  end if;
+  result.failure := 'key: ' || result.failure;`,
 );
 
 const IMAGE = guarded(
   'captured_image(names text[], parts observers.captured[])',
-  `result.failure := (select p.name || ': ' || p.failure from unnest(names, parts) p(name, value, failure) where p.failure is not null limit 1);
-  result.value := (select '{' || coalesce(string_agg(to_json(p.name)::text || ':' || coalesce(p.value, 'null'), ',' order by p.i), '') || '}'
-    from unnest(names, parts) with ordinality p(name, value, failure, i));`,
-);
-
-/** Whether the condition holds: 'true', anything else, or an error. It takes the columns as texts, for their types may have changed. */
-const KEPT = guarded(
-  'captured_when(condition text, parts observers.captured[])',
-  `result.failure := (select p.failure from unnest(parts) p where p.failure is not null limit 1);
-  if result.failure is not null then return result; end if;
-  execute format('select %s(%s)', condition, (select string_agg(format('$1[%s]', i), ', ') from generate_series(1, cardinality(parts)) i))
-    into kept using array(select p.value from unnest(parts) with ordinality p(value, failure, i) order by p.i);
-  result.value := kept::text;`,
-  '\n  kept boolean;',
+  `select '{' || coalesce(string_agg(to_json(p.name)::text || ':' || coalesce(p.value, 'null'), ',' order by p.i), '') || '}',
+      (array_agg(p.name || ': ' || p.failure) filter (where p.failure is not null))[1]
+    into result from unnest(names, parts) with ordinality p(name, value, failure, i);`,
 );
 
 const UUID = `
@@ -186,7 +176,7 @@ begin
     image := 'observers.captured_image(array[' || (plan ->> 'names') || ']::text[], array[' || (plan ->> 'image') || ']::observers.captured[])';
   end if;
   if definition ->> 'function' is not null then
-    kept := 'observers.captured_when(' || replace(quote_literal(definition ->> 'function'), '%', '%%') || ', array[' || (plan ->> 'when') || ']::observers.captured[])';
+    kept := replace(definition ->> 'function', '%', '%%') || '(array[' || (plan ->> 'when') || ']::observers.captured[])';
   end if;
   -- Where both images are whole, readers compare them.
   if (hides or not before) and numbered then changed := 'array_remove(array[' || (plan ->> 'changed') || ']::text[], null)'; end if;
@@ -237,4 +227,4 @@ insert into core.tb_entity_change_log (object_type, modification_type, object_ke
   from unnest(branches) with ordinality b(verb, side, filter, i)
 $$`;
 
-export const LONG_WAY = [CAPTURED, ...VALUES, COMPUTED, KEY, IMAGE, KEPT, UUID, ERROR, RESTORE, SETTLE, BRANCH, INSERT, STATEMENT];
+export const LONG_WAY = [CAPTURED, ...VALUES, COMPUTED, KEY, IMAGE, UUID, ERROR, RESTORE, SETTLE, BRANCH, INSERT, STATEMENT];

@@ -85,7 +85,7 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
     hash: masked('hash'),
     drop: masked('drop'),
     hides: row.hides,
-    function: when?.ofTexts ?? null,
+    function: when?.guarded ?? null,
     when: columns(when?.columns ?? []),
     before: capture.before,
     strict: capture.strict,

@@ -121,7 +121,7 @@ function removal(record: CaptureRecord | undefined, triggers: readonly Installed
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
     ...[...known].map((name) => `drop function if exists ${name}()`),
     ...[...beginnings].flatMap((beginning) =>
-      ['when_text', 'when'].map((what) => `drop function if exists observers.${quoteIdentifier(`${beginning}_${what}`)}`),
+      ['when_row', 'when_text', 'when'].map((what) => `drop function if exists observers.${quoteIdentifier(`${beginning}_${what}`)}`),
     ),
     ...(record === undefined ? [] : [`delete from observers.captured_table where relation = ${quoteLiteral(record.relation)}`]),
   ];

@@ -14,7 +14,7 @@ export interface FunctionParts {
   /** Eight hexadecimal digits: of the names of settings in which its triggers keep the order of nested statements. */
   readonly tag: string;
   /** The function that is the capture's `when`, and its arguments; null without one. */
-  readonly when: { readonly name: string; readonly ofTexts: string; readonly columns: readonly string[] } | null;
+  readonly when: { readonly name: string; readonly guarded: string; readonly columns: readonly string[] } | null;
   /** Of the log's numbers, as a literal. */
   readonly sequence: string;
   readonly pins: readonly string[];
