@@ -231,7 +231,9 @@ test('removal ends the capture and leaves nothing behind but the log', async () 
   await database.query('insert into t values (2)');
   expect(await brief()).toEqual(['INSERT 1']);
   expect(
-    await database.query("select 1 from pg_proc where proname ~ '^capture_public_t_[0-9a-f]{8}' and pronamespace = 'observers'::regnamespace"),
+    await database.query(
+      "select 1 from pg_proc where proname ~ '^capture_public_t_[0-9a-f]{8}' and pronamespace = 'observers'::regnamespace",
+    ),
   ).toEqual([]);
   expect(await database.query("select 1 from pg_trigger where tgname like '%observers_capture%'")).toEqual([]);
 });

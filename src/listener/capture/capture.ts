@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { quoteIdentifier, quoteLiteral } from '../../database/names';
+import { alongPath } from '../../database/pinned-client';
 import type { CaptureDefinition } from '../../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { captureSql, ENABLE, type CaptureSql } from './capture-sql';
@@ -136,8 +137,7 @@ export async function applyCapture(client: ClientBase, plans: readonly CapturePl
     // Triggers need a brief exclusive lock; behind a long transaction we give up rather than make every other query of the table queue.
     await client.query("set local lock_timeout = '5s'");
     // Conditions are understood as this role understands them; everything else is qualified.
-    await client.query('set local search_path to default');
-    for (const statement of all) await client.query(statement);
+    for (const text of all) await client.query(alongPath('callers', { text }));
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
@@ -182,8 +182,7 @@ export async function checkConditions(client: ClientBase, captures: readonly Cap
     if (table == null || capture.when === null) continue;
     await client.query('begin');
     try {
-      await client.query('set local search_path to default');
-      for (const statement of whenFunction('check', capture.when, table).check) await client.query(statement);
+      for (const text of whenFunction('check', capture.when, table).check) await client.query(alongPath('callers', { text }));
     } catch (error) {
       throw new OperatorError(
         `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
