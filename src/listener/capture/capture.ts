@@ -97,7 +97,7 @@ function statements(capture: CaptureDefinition, table: TableInfo, { made, record
 values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${quoteLiteral(made.functions)}, ${quoteLiteral(JSON.stringify(capture))}, '${made.fingerprint}', array[${table.columns.map(({ name }) => quoteLiteral(name)).join(', ')}])`;
   return [
     ...removed,
-    ...(made.createWhen === null ? [] : [made.createWhen]),
+    ...made.createWhen,
     ...made.createFunctions,
     ...ownedBy(owner, made.functionNames),
     ...table.relations.flatMap((relation) =>
@@ -121,7 +121,9 @@ function removal(record: CaptureRecord | undefined, triggers: readonly Installed
   return [
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
     ...[...known].map((name) => `drop function if exists ${name}()`),
-    ...[...beginnings].map((beginning) => `drop function if exists observers.${quoteIdentifier(`${beginning}_when`)}`),
+    ...[...beginnings].flatMap((beginning) =>
+      ['when_row', 'when_text', 'when'].map((what) => `drop function if exists observers.${quoteIdentifier(`${beginning}_${what}`)}`),
+    ),
     ...(record === undefined ? [] : [`delete from observers.captured_table where relation = ${quoteLiteral(record.relation)}`]),
   ];
 }
