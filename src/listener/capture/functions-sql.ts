@@ -189,15 +189,16 @@ ${guard}  if ${OPERATIONS.map(branch).join('\n  elsif ')}
 end $capture$`;
 }
 
-/** TRUNCATE of a partitioned table fires on each partition too: it is one change. See truncateMark. */
+/** TRUNCATE of a partitioned table fires on each partition too: it is one change. See observers.capture_truncate_mark. */
 export function truncateFunction(name: string, { capture, table, tag }: FunctionParts): string {
   const insert = `  insert into core.tb_entity_change_log (object_type, modification_type, trace_context, extra_metadata)
   values (${quoteLiteral(capture.entity)}, 'CUSTOM', ${TRACE}, pg_catalog.jsonb_build_object('truncate', true, 'table',
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
+  // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
   return `create or replace function ${name}() ${HEADER([])}begin
-${checks({ table })}
-${table.relations.length > 1 ? once : ''}${insert}
+${table.relations.length > 1 ? once : ''}${checks({ table })}
+${insert}
   return null;
 end $capture$`;
 }
