@@ -38,56 +38,139 @@ begin
 end $$`;
 
 /**
- * Statements that triggers of others make are recorded before the statement that fired them, though they came later. So a table with
- * such triggers notes where the log stands when a statement begins: rows of its transaction behind that place were written by triggers.
+ * What triggers of others write within a statement is recorded before the statement, though some of it came later. So tables with such
+ * triggers keep book, in settings that end with the transaction: which statements are open (\`open\`), and which of them changed rows last
+ * (\`active\`). Numbers of the log serve as the clock. A statement that was not disturbed changed all its rows when it began.
  */
 const MARK = `
 create or replace function observers.capture_mark() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  statement constant text := tg_argv[0] || tg_op;
+  opened constant text := coalesce(current_setting('observers.open', true), '');
+  mark constant text := nextval(tg_argv[1]::regclass)::text;
 begin
-  perform set_config('observers.mark_' || tg_argv[0] || '_' || pg_trigger_depth(), nextval(tg_argv[1]::regclass)::text, true);
-  perform set_config('observers.noted_' || tg_argv[0] || '_' || pg_trigger_depth(), '', true);
+  if opened = '' then perform set_config('observers.since', mark, true); end if;
+  perform set_config('observers.open', opened || ' ' || statement || ':' || mark, true);
+  perform set_config('observers.active', statement, true);
   return null;
 end $$`;
 
-/**
- * Gives the rows of nested statements numbers behind those of the statement that fired them. Nobody else has seen them: they are not
- * committed. What a BEFORE trigger wrote about an entity before its row was changed stays where it is; the row's own trigger noted that.
- */
-const CHAIN = `
-create or replace function observers.capture_chain(capture text, entity text, first bigint, sequence regclass) returns void
+/** Of a row that changes after another statement did something: when. The row is known by its key, of which a hash is enough. */
+const NOTE = `
+create or replace function observers.capture_note(statement text, key text, sequence regclass) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  depth constant text := capture || '_' || pg_trigger_depth();
-  mark constant bigint := nullif(current_setting('observers.mark_' || depth, true), '')::bigint;
-  noted constant jsonb := ('{' || ltrim(current_setting('observers.noted_' || depth, true), ',') || '}')::jsonb;
-  last constant bigint := currval(sequence);
-  nested bigint;
+  mark constant text := (regexp_match(current_setting('observers.open', true), '.* ' || statement || ':([0-9]+)'))[1];
 begin
-  for nested in
-    select pk_entity_change_log from core.tb_entity_change_log
-    where change_xid = pg_current_xact_id() and pk_entity_change_log > mark and pk_entity_change_log < first
-      and not (object_type = entity and pk_entity_change_log <= coalesce((noted ->> object_key)::bigint, 0))
-    order by pk_entity_change_log
-  loop
-    update core.tb_entity_change_log set pk_entity_change_log = default, id = default where pk_entity_change_log = nested;
-  end loop;
-  -- The next trigger of the same statement (an upsert has two) puts the nested ones behind its rows too, and leaves ours.
-  if mark is not null then perform set_config('observers.mark_' || depth, last::text, true); end if;
-  if pg_trigger_depth() > 1 then perform set_config('observers.nested_' || capture, currval(sequence)::text, true); end if;
-end $$`;
-
-/** Notes of one entity where the log stands: what triggers wrote about it before its row was changed. */
-const NOTE = `
-create or replace function observers.capture_note(capture text, key text, nested text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  depth constant text := capture || '_' || pg_trigger_depth();
-begin
-  if nested::bigint > nullif(current_setting('observers.mark_' || depth, true), '')::bigint then
-    perform set_config('observers.noted_' || depth,
-      current_setting('observers.noted_' || depth, true) || ',' || to_json(key)::text || ':' || nested, true);
+  if mark is not null then
+    perform observers.capture_book(format('[%s, %s, %s]', mark, nextval(sequence), hashtextextended(key, 0)));
   end if;
 end $$`;
+
+// In pieces: a setting is copied when something is added to it, and a statement may change a million rows.
+const BOOK = `
+create or replace function observers.capture_book(entry text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  book text := coalesce(current_setting('observers.book', true), '') || ',' || entry;
+  pieces int;
+begin
+  if octet_length(book) > 4000 then
+    pieces := coalesce(nullif(current_setting('observers.book_pieces', true), ''), '0')::int + 1;
+    perform set_config('observers.book_' || pieces, book, true), set_config('observers.book_pieces', pieces::text, true);
+    book := '';
+  end if;
+  perform set_config('observers.book', book, true);
+end $$`;
+
+/** The statement whose rows are about to be recorded is open no longer: answers with when it began. Its kind may be open outside of it, too. */
+const CLOSE = `
+create or replace function observers.capture_close(statement text) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  parts constant text[] := regexp_match(current_setting('observers.open', true), '^(.*) ' || statement || ':([0-9]+)(.*)$');
+begin
+  if parts is null then return null; end if;
+  perform set_config('observers.open', parts[1] || parts[3], true), set_config('observers.active', '', true);
+  return parts[2];
+end $$`;
+
+/**
+ * Once the outermost statement is recorded, gives rows of the log numbers by the clock where they stand otherwise. Nobody else has seen
+ * them: they are not committed. \`first\`: the number behind which the rows of the statement stand that began at \`mark\`.
+ */
+const CHAIN = `
+create or replace function observers.capture_chain(mark bigint, first bigint, sequence regclass) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  since constant bigint := nullif(current_setting('observers.since', true), '')::bigint;
+  is_outermost constant boolean := coalesce(current_setting('observers.open', true), '') = '';
+  is_mixed boolean := not is_outermost;
+  pieces int;
+  book text;
+  misplaced bigint;
+begin
+  if mark is null then return; end if;
+  if is_outermost then
+    is_mixed := exists (select from core.tb_entity_change_log
+                        where change_xid = pg_current_xact_id() and pk_entity_change_log > since and pk_entity_change_log < first);
+  end if;
+  if is_mixed and currval(sequence) > first then
+    perform observers.capture_book(format('[%s, %s, %s, 0]', mark, first, currval(sequence)));
+  end if;
+  if not is_outermost then return; end if;
+  book := coalesce(current_setting('observers.book', true), '');
+  if book = '' and coalesce(current_setting('observers.book_pieces', true), '') = '' then return; end if;
+  pieces := coalesce(nullif(current_setting('observers.book_pieces', true), ''), '0')::int;
+  book := coalesce((select string_agg(current_setting('observers.book_' || i), '' order by i) from generate_series(1, pieces) i), '') || book;
+  perform set_config('observers.book_' || i, '', true) from generate_series(1, pieces) i;
+  perform set_config('observers.book', '', true), set_config('observers.book_pieces', '', true);
+  if not is_mixed then return; end if;
+  for misplaced in select observers.capture_misplaced(since, ('[' || ltrim(book, ',') || ']')::jsonb) loop
+    update core.tb_entity_change_log set pk_entity_change_log = default, id = default where pk_entity_change_log = misplaced;
+  end loop;
+end $$`;
+
+/**
+ * The rows that need other numbers, in the order in which they get them. Rows of one entity must stand as they were changed, and those of
+ * a statement that began when another had changed its last row, behind that one's; how else statements mix (an upsert is two) may stay.
+ *
+ * The book has statements, [began, numbers after, up to, 0], and rows that were changed later than their statement began, [began, when,
+ * hash of the key]. A statement may change one key twice: the last rows of a key belong to its last notes.
+ */
+const MISPLACED = `
+create or replace function observers.capture_misplaced(since bigint, book jsonb) returns setof bigint
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  with entry as (
+    select (e ->> 0)::bigint as mark, (e ->> 1)::bigint as one, (e ->> 2)::bigint as two, jsonb_array_length(e) = 4 as is_statement
+    from jsonb_array_elements(book) e
+  ), row_or_statement as (
+    select pk_entity_change_log as pk, object_type as entity, object_key as key, null::bigint[] as statement
+    from core.tb_entity_change_log where change_xid = pg_current_xact_id() and pk_entity_change_log > since
+    union all
+    select one, null, null, array[one, two, mark] from entry where is_statement
+  ), within as (
+    -- Statements were recorded one after the other: the last that began to be recorded before a row is the row's, if it was not over.
+    select *, max(statement) over (order by pk, statement nulls last rows unbounded preceding) as last from row_or_statement
+  ), recorded as (
+    select pk, entity, key, case when pk <= last[2] then last[3] end as mark from within where statement is null
+  ), numbered as (
+    select *, hashtextextended(key, 0) as hash, row_number() over (partition by mark, key order by pk desc) as from_end from recorded
+  ), noted as (
+    select mark, one as changed, two as hash, row_number() over (partition by mark, two order by one desc) as from_end from entry where not is_statement
+  ), timed as (
+    select r.pk, r.entity, r.key, coalesce(r.mark, r.pk) as began, coalesce(n.changed, r.mark, r.pk) as changed
+    from numbered r left join noted n on n.mark = r.mark and n.hash = r.hash and n.from_end = r.from_end
+  ), compared as (
+    select pk, changed,
+      lag(pk) over (partition by entity, key order by changed, pk) > pk
+        or max(began) over (order by pk rows between unbounded preceding and 1 preceding) > max(changed) over (partition by began) as is_wrong,
+      lag(pk) over (order by changed, pk) > pk as steps_back,
+      row_number() over (order by changed, pk) as place
+    from timed
+  )
+  select pk from compared
+  where (select bool_or(is_wrong) from compared) and place >= (select min(place) from compared where steps_back) order by place
+$$`;
 
 /**
  * TRUNCATE of a partitioned table fires the triggers of its partitions too, all BEFORE ones first. So these note which tables the
@@ -116,4 +199,4 @@ begin
   return exists (select from pg_partition_ancestors(relation) a where a.relid <> relation and known -> 'all' @> to_jsonb(a.relid::oid::int8));
 end $$`;
 
-const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, MARK, CHAIN, NOTE, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];
+const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, MARK, BOOK, NOTE, CLOSE, MISPLACED, CHAIN, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];

@@ -14,7 +14,7 @@ export default async function globalSetup(): Promise<void> {
     return;
   }
   const dataDir = mkdtempSync(join(tmpdir(), 'observers-test-'));
-  const settings = { fsync: 'off', max_connections: '200', max_prepared_transactions: '20' };
+  const settings = { fsync: 'off', max_connections: '200', max_prepared_transactions: '20', wal_level: 'logical' };
   const postgres = await startEmbeddedPostgres({ dataDir, settings, ...testedPostgres() });
   process.env['TEST_POSTGRES_URL'] = postgres.url;
   await createRoles(postgres.url);

@@ -40,7 +40,7 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
   const made = [
     ...OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const),
     [named('truncate'), truncateFunction(named('truncate'), parts)] as const,
-    ...(table.hasBeforeRowTriggers ? [[named('note'), beforeRowFunction(named('note'), parts)] as const] : []),
+    ...(table.hasTriggers ? [[named('note'), beforeRowFunction(named('note'), parts)] as const] : []),
     ...(table.isSubscribed ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
   ];
   const definition = (relation: RelationInfo): string => JSON.stringify(definitionOf(parts, relation));
@@ -51,7 +51,7 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
     functions,
     createWhen: when?.create ?? [],
     createFunctions: made.map(([, create]) => create),
-    functionNames: made.filter(([name]) => name !== named('note')).map(([name]) => name),
+    functionNames: made.map(([name]) => name),
     triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), relation.shape]), // prettier-ignore
   };
 }
@@ -92,7 +92,7 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
   };
 }
 
-/** Marks sort behind every trigger of others: what those write before the statement begins is not written by it. */
+/** Marks sort behind the triggers of others: what those write before the statement, or a row's change, is not written by it. */
 const MARKS = { mark: '~~~observers_capture_mark', note: '~~~observers_capture_note', truncate: 'observers_capture_truncate_mark' };
 /** Sorts before them: what those write comes after the row. */
 export const ROW_TRIGGER = '!observers_capture_row';
@@ -109,8 +109,9 @@ function triggersOf(
     enabled,
     create: `create trigger ${quoteIdentifier(name)} ${when.replace('TABLE', () => relation.name)} execute function ${run}`,
   });
+  const whole = table.isSubscribed ? 'O' : 'A';
   const statement = (operation: string, referencing: string): CaptureTrigger =>
-    trigger(`observers_capture_${operation}`, `after ${operation} on TABLE referencing ${referencing} for each statement`, `${named(operation)}(${literals})`, table.isSubscribed ? 'O' : 'A'); // prettier-ignore
+    trigger(`observers_capture_${operation}`, `after ${operation} on TABLE referencing ${referencing} for each statement`, `${named(operation)}(${literals})`, whole); // prettier-ignore
   const truncates = table.relations.length > 1;
   return [
     statement('insert', 'new table as new_rows'),
@@ -120,9 +121,9 @@ function triggersOf(
     ...(truncates
       ? [trigger(MARKS.truncate, 'before truncate on TABLE for each statement', `observers.capture_truncate_mark('${tag}')`)]
       : []),
-    ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}', ${sequence.slice(0, -'::pg_catalog.regclass'.length)})`)] : []), // prettier-ignore
+    ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}', ${sequence.slice(0, -'::pg_catalog.regclass'.length)})`, whole)] : []), // prettier-ignore
     // On the table alone: PostgreSQL puts a row trigger on its partitions.
-    ...(table.hasBeforeRowTriggers && relation.isRoot ? [trigger(MARKS.note, 'before insert or update or delete on TABLE for each row', `${named('note')}()`)] : []), // prettier-ignore
+    ...(table.hasTriggers && relation.isRoot ? [trigger(MARKS.note, 'before insert or update or delete on TABLE for each row', `${named('note')}()`, whole)] : []), // prettier-ignore
     ...(table.isSubscribed && relation.isRoot ? [trigger(ROW_TRIGGER, 'after insert or update or delete on TABLE for each row', `${named('row')}(${literals})`, 'R')] : []), // prettier-ignore
   ];
 }

@@ -15,8 +15,12 @@ const STATE = { A: 'ENABLE ALWAYS', O: 'ENABLE', R: 'ENABLE REPLICA' } as const;
 /** How what is installed differs from what the observers file asks for, a sentence each; none: it is current. */
 export function differences(comparison: Comparison): string[] {
   const { table, record, triggers, made } = comparison;
-  if (!record) return ['not captured'];
-  const reasons = [...ofTheTable(table, record), ...ofTheColumns(table, record), ...ofTheTriggers(comparison)];
+  if (!record)
+    return ['not captured', ...(table.isSubscribed ? ['a subscription fills it: what its worker writes is recorded row by row'] : [])];
+  const subscription = ofTheSubscription(comparison);
+  // Its triggers are others then; one sentence says why.
+  const reasons = [...ofTheTable(table, record), ...ofTheColumns(table, record), ...(subscription ?? ofTheTriggers(comparison))];
+  if (subscription !== null) return reasons;
   const expected = new Set(table.relations.flatMap((relation) => made.triggersOf(relation).map(({ name }) => `${relation.oid} ${name}`)));
   for (const { relation, relationOid, trigger } of triggers) {
     if (expected.has(`${relationOid} ${trigger}`)) continue;
@@ -40,6 +44,17 @@ function ofTheTable(table: TableInfo, record: CaptureRecord): string[] {
     ];
   }
   return record.relation === table.name ? [] : [`the table was called ${record.relation} when it was captured`];
+}
+
+/** Null where nothing changed about it. */
+function ofTheSubscription({ table, triggers }: Comparison): string[] | null {
+  const records = triggers.some(({ relationOid, trigger }) => relationOid === table.oid && trigger === ROW_TRIGGER);
+  const isCaptured = triggers.some(({ relationOid }) => relationOid === table.oid);
+  if (table.isSubscribed && !records && isCaptured)
+    return [`a subscription fills ${table.name} since it was captured: what its worker writes is not recorded until capture apply`];
+  if (!table.isSubscribed && records)
+    return [`no subscription fills ${table.name} any longer: writes in the role replica are recorded row by row until capture apply`];
+  return null;
 }
 
 function ofTheColumns(table: TableInfo, record: CaptureRecord): string[] {

@@ -19,8 +19,10 @@ const HEADER = (pins: readonly string[]): string =>
   `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as $capture$\n#variable_conflict use_column\n`;
 
 // The application writes its own change rows, or a bulk load asked not to be recorded.
-const GATE = `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
-    or pg_catalog.current_setting('observers.mute', true) operator(pg_catalog.=) 'on' then return null; end if;`;
+const gate = (last: string): string => `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
+    or pg_catalog.current_setting('observers.mute', true) operator(pg_catalog.=) 'on' then
+${last}    return null;
+  end if;`;
 
 // Cancellation and deadlock are the user's own and go through.
 const THEIR_OWN = `when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;`;
@@ -47,12 +49,14 @@ ${attempt}
 perform observers.capture_restore("$settings");`;
 }
 
-function checks({ table }: Pick<FunctionParts, 'table'>): string {
+function checks({ table }: Pick<FunctionParts, 'table'>, last = ''): string {
   // A partition that was detached is a table of its own, and no longer of this entity.
   const detached = `  if tg_argv[1] operator(pg_catalog.=) 'partition' and not exists (
-    select from pg_catalog.pg_class c where c.oid operator(pg_catalog.=) tg_relid and c.relispartition) then return null; end if;`;
+    select from pg_catalog.pg_class c where c.oid operator(pg_catalog.=) tg_relid and c.relispartition) then
+${last}    return null;
+  end if;`;
   const partitioned = table.relations.length > 1 ? [detached] : [];
-  return [GATE, ...partitioned].join('\n');
+  return [gate(last), ...partitioned].join('\n');
 }
 
 // Names are those of `capture apply`. A mask must hold by the column whatever was renamed, and a new column is not to be forgotten.
@@ -63,7 +67,7 @@ const RESHAPED = `(select pg_catalog.array_agg(a.attname order by a.attnum)::pg_
 export function statementFunction(name: string, parts: FunctionParts, operation: Operation): string {
   const { fields, from } = single(parts, operation);
   const { capture, row, when, table } = parts;
-  const chain = table.hasTriggers ? chained(parts) : { first: '', last: '' };
+  const chain = table.hasTriggers ? chained(parts, operation) : { variables: '', last: '' };
   const insertMany = many(parts, operation);
   const guarded = row.listsColumns || when !== null;
   const variables = fields.map(({ variable, type }) => `  ${variable} pg_catalog.${type};`);
@@ -83,13 +87,14 @@ ${indent(indent(rowByRow))}
 end;`;
   return `create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
-  "$settings" pg_catalog.text[];${chain.first === '' ? '' : '\n  "$first" pg_catalog.int8;'}
+  "$settings" pg_catalog.text[];${chain.variables}
 begin
-${checks(parts)}
-${chain.first}${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}    return null;\n  end if;\n` : ''}  begin
+${checks(parts, chain.last)}
+${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}    return null;\n  end if;\n` : ''}  begin
 ${attempt}
   exception
-    when no_data_found then return null;
+    when no_data_found then
+${chain.last}      return null;
     ${THEIR_OWN}
     when too_many_rows then
 ${indent(indent(indent(manyRows)))}
@@ -107,11 +112,13 @@ ${chain.last}  return null;
 end $capture$`;
 }
 
-/** Of tables with triggers of others: see observers.capture_chain. */
-function chained({ tag, capture, sequence }: FunctionParts): { first: string; last: string } {
+/** Of tables with triggers of others: see observers.capture_mark. Whatever becomes of its rows, the statement is over. */
+function chained({ tag, sequence }: FunctionParts, operation: Operation): { variables: string; last: string } {
   return {
-    first: `  "$first" := pg_catalog.nextval(${sequence});\n`,
-    last: `  perform observers.capture_chain('${tag}', ${quoteLiteral(capture.entity)}, "$first", ${sequence});\n`,
+    variables: `
+  "$mark" pg_catalog.int8 := observers.capture_close('${tag}${operation.toUpperCase()}');
+  "$first" pg_catalog.int8 := pg_catalog.nextval(${sequence});`,
+    last: `  perform observers.capture_chain("$mark", "$first", ${sequence});\n`,
   };
 }
 
@@ -161,31 +168,37 @@ ${guard}  if ${OPERATIONS.map(branch).join('\n  elsif ')}
 end $capture$`;
 }
 
-/** TRUNCATE of a partitioned table fires on each partition too: it is one change. See truncateMark. */
+/** TRUNCATE of a partitioned table fires on each partition too: it is one change. See observers.capture_truncate_mark. */
 export function truncateFunction(name: string, { capture, table, tag }: FunctionParts): string {
   const insert = `  insert into core.tb_entity_change_log (object_type, modification_type, trace_context, extra_metadata)
   values (${quoteLiteral(capture.entity)}, 'CUSTOM', ${TRACE}, pg_catalog.jsonb_build_object('truncate', true, 'table',
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
+  // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
   return `create or replace function ${name}() ${HEADER([])}begin
-${checks({ table })}
-${table.relations.length > 1 ? once : ''}${insert}
+${table.relations.length > 1 ? once : ''}${checks({ table })}
+${insert}
   return null;
 end $capture$`;
 }
 
-/** Of tables whose BEFORE triggers may write: notes where the log stands just before a row is changed, if a trigger wrote to this table. */
-export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
-  const note = (record: 'new' | 'old'): string => `perform observers.capture_note('${tag}', ${row.keyOf(triggerRow(record))}, "$nested");`;
-  return `create or replace function ${name}() returns pg_catalog.trigger language plpgsql as $capture$
-#variable_conflict use_column
-declare
-  "$nested" pg_catalog.text := pg_catalog.current_setting('observers.nested_${tag}', true);
-begin
-  if "$nested" operator(pg_catalog.<>) '' then
+/** Of tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
+export function beforeRowFunction(name: string, { row, tag, sequence }: FunctionParts): string {
+  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key}, ${sequence});`;
+  const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
+  return `create or replace function ${name}() ${HEADER([])}begin
+  if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then
     begin
-      if tg_op operator(pg_catalog.<>) 'INSERT' then ${note('old')} end if;
-      if tg_op operator(pg_catalog.<>) 'DELETE' then ${note('new')} end if;
+      if tg_op operator(pg_catalog.<>) 'INSERT' then
+        ${note(was)}
+      end if;
+      if tg_op operator(pg_catalog.=) 'INSERT' then
+        ${note(is)}
+      elsif tg_op operator(pg_catalog.=) 'UPDATE' then
+        if (${was}) operator(pg_catalog.<>) (${is}) then
+          ${note(is)}
+        end if;
+      end if;
     exception
       ${THEIR_OWN}
       -- A column of the key was renamed: its changes may come in another order until capture apply, and no write fails.
