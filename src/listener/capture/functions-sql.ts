@@ -14,9 +14,18 @@ import {
 } from './records-sql';
 import { triggerRow } from './row-sql';
 
+/** Stands for the dollar quotes until it is known what they must not be. */
+const BODY = '$\0$';
+
+function quoted(definition: string): string {
+  let quote = '$capture$';
+  for (let i = 1; definition.includes(quote); i++) quote = `$capture${i}$`;
+  return definition.replaceAll(BODY, () => quote);
+}
+
 // A table of the users may have any names: no plpgsql variable has one that means a column where a column may stand.
 const HEADER = (pins: readonly string[]): string =>
-  `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as $capture$\n#variable_conflict use_column\n`;
+  `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as ${BODY}\n#variable_conflict use_column\n`;
 
 // The application writes its own change rows, or a bulk load asked not to be recorded.
 const GATE = `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
@@ -81,7 +90,7 @@ exception
   when others then
 ${indent(indent(rowByRow))}
 end;`;
-  return `create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
   "$settings" pg_catalog.text[];${chain.first === '' ? '' : '\n  "$first" pg_catalog.int8;'}
 begin
@@ -104,7 +113,7 @@ ${chain.last}      return null;`
   end;
   ${values}
 ${chain.last}  return null;
-end $capture$`;
+end ${BODY}`);
 }
 
 /** Of tables with triggers of others: see observers.capture_chain. */
@@ -150,7 +159,7 @@ ${indent(indent(indent(indent(longWay(parts, null)))))}
 ${indent(indent(longWay(parts, null)))}
     return null;
   end if;\n` : ''; // prettier-ignore
-  return `create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
   "$settings" pg_catalog.text[];
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
 begin
@@ -158,7 +167,7 @@ ${checks(parts)}
 ${guard}  if ${OPERATIONS.map(branch).join('\n  elsif ')}
   end if;
   return null;
-end $capture$`;
+end ${BODY}`);
 }
 
 /** TRUNCATE of a partitioned table fires on each partition too: it is one change. See truncateMark. */
@@ -167,17 +176,17 @@ export function truncateFunction(name: string, { capture, table, tag }: Function
   values (${quoteLiteral(capture.entity)}, 'CUSTOM', ${TRACE}, pg_catalog.jsonb_build_object('truncate', true, 'table',
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
-  return `create or replace function ${name}() ${HEADER([])}begin
+  return quoted(`create or replace function ${name}() ${HEADER([])}begin
 ${checks({ table })}
 ${table.relations.length > 1 ? once : ''}${insert}
   return null;
-end $capture$`;
+end ${BODY}`);
 }
 
 /** Of tables whose BEFORE triggers may write: notes where the log stands just before a row is changed, if a trigger wrote to this table. */
 export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
   const note = (record: 'new' | 'old'): string => `perform observers.capture_note('${tag}', ${row.keyOf(triggerRow(record))}, "$nested");`;
-  return `create or replace function ${name}() returns pg_catalog.trigger language plpgsql as $capture$
+  return quoted(`create or replace function ${name}() returns pg_catalog.trigger language plpgsql as ${BODY}
 #variable_conflict use_column
 declare
   "$nested" pg_catalog.text := pg_catalog.current_setting('observers.nested_${tag}', true);
@@ -194,7 +203,7 @@ begin
   end if;
   if tg_op operator(pg_catalog.=) 'DELETE' then return old; end if;
   return new;
-end $capture$`;
+end ${BODY}`);
 }
 
 function indent(text: string): string {
