@@ -6,7 +6,7 @@ import { LONG_WAY } from './0016-long-way.sql';
  * of many; these hold what is seldom needed.
  *
  * None of them reads a table of the users. `capture_chain` may renumber the log, but only rows of the transaction that calls it; `capture_mark`
- * draws a number. All others run with the rights of whoever calls them.
+ * draws one of its numbers. All others run with the rights of whoever calls them.
  */
 export class CaptureFunctions0016 implements MigrationInterface {
   readonly name = 'CaptureFunctions1700000000016';
@@ -14,11 +14,20 @@ export class CaptureFunctions0016 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('alter table observers.captured_table add column if not exists relid oid, add column if not exists functions text');
     await runner.query('update observers.captured_table set relid = to_regclass(relation) where relid is null');
-    for (const statement of STATEMENTS) await runner.query(statement);
+    const [log] = (await runner.query(LOG)) as { sequence: string; owner: string }[];
+    for (const statement of [...STATEMENTS, mark(log?.sequence ?? '')]) await runner.query(statement);
+    if (log) await runner.query(`alter function observers.capture_chain(text, text, bigint, regclass) owner to ${log.owner}`);
   }
 
   async down(): Promise<void> {}
 }
+
+// What updates the log runs triggers and defaults of the log's owner, which is not to be as a superuser where that owner is none.
+const LOG = `
+  select pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log') as sequence,
+         format('%I', case when me.rolsuper then o.rolname else me.rolname end) as owner
+  from pg_class c join pg_roles o on o.oid = c.relowner cross join pg_roles me
+  where c.oid = 'core.tb_entity_change_log'::regclass and me.rolname = current_user`;
 
 // Each is cut: what a session sets may be 100 MB, and no write may fail for it, nor any reader. Null when an application has set none.
 const TRACE_CONTEXT = `
@@ -41,10 +50,10 @@ end $$`;
  * Statements that triggers of others make are recorded before the statement that fired them, though they came later. So a table with
  * such triggers notes where the log stands when a statement begins: rows of its transaction behind that place were written by triggers.
  */
-const MARK = `
+const mark = (sequence: string): string => `
 create or replace function observers.capture_mark() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform set_config('observers.mark_' || tg_argv[0] || '_' || pg_trigger_depth(), nextval(tg_argv[1]::regclass)::text, true);
+  perform set_config('observers.mark_' || tg_argv[0] || '_' || pg_trigger_depth(), nextval('${sequence.replaceAll("'", "''")}'::regclass)::text, true);
   perform set_config('observers.noted_' || tg_argv[0] || '_' || pg_trigger_depth(), '', true);
   return null;
 end $$`;
@@ -116,4 +125,4 @@ begin
   return exists (select from pg_partition_ancestors(relation) a where a.relid <> relation and known -> 'all' @> to_jsonb(a.relid::oid::int8));
 end $$`;
 
-const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, MARK, CHAIN, NOTE, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];
+const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, CHAIN, NOTE, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];
