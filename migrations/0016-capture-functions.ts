@@ -6,7 +6,7 @@ import { LONG_WAY } from './0016-long-way.sql';
  * of many; these hold what is seldom needed.
  *
  * None of them reads a table of the users. `capture_chain` may renumber the log, but only rows of the transaction that calls it; `capture_mark`
- * draws a number. All others run with the rights of whoever calls them.
+ * draws one of its numbers. All others run with the rights of whoever calls them.
  */
 export class CaptureFunctions0016 implements MigrationInterface {
   readonly name = 'CaptureFunctions1700000000016';
@@ -14,11 +14,20 @@ export class CaptureFunctions0016 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('alter table observers.captured_table add column if not exists relid oid, add column if not exists functions text');
     await runner.query('update observers.captured_table set relid = to_regclass(relation) where relid is null');
-    for (const statement of STATEMENTS) await runner.query(statement);
+    const [log] = (await runner.query(LOG)) as { sequence: string; owner: string }[];
+    for (const statement of [...STATEMENTS, mark(log?.sequence ?? '')]) await runner.query(statement);
+    if (log) await runner.query(`alter function observers.capture_chain(bigint, bigint, regclass) owner to ${log.owner}`);
   }
 
   async down(): Promise<void> {}
 }
+
+// What updates the log runs triggers and defaults of the log's owner, which is not to be as a superuser where that owner is none.
+const LOG = `
+  select pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log') as sequence,
+         format('%I', case when me.rolsuper then o.rolname else me.rolname end) as owner
+  from pg_class c join pg_roles o on o.oid = c.relowner cross join pg_roles me
+  where c.oid = 'core.tb_entity_change_log'::regclass and me.rolname = current_user`;
 
 // Each is cut: what a session sets may be 100 MB, and no write may fail for it, nor any reader. Null when an application has set none.
 const TRACE_CONTEXT = `
@@ -42,12 +51,12 @@ end $$`;
  * triggers keep book, in settings that end with the transaction: which statements are open (\`open\`), and which of them changed rows last
  * (\`active\`). Numbers of the log serve as the clock. A statement that was not disturbed changed all its rows when it began.
  */
-const MARK = `
+const mark = (sequence: string): string => `
 create or replace function observers.capture_mark() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   statement constant text := tg_argv[0] || tg_op;
   opened constant text := coalesce(current_setting('observers.open', true), '');
-  mark constant text := nextval(tg_argv[1]::regclass)::text;
+  mark constant text := nextval('${sequence.replaceAll("'", "''")}'::regclass)::text;
 begin
   if opened = '' then perform set_config('observers.since', mark, true); end if;
   perform set_config('observers.open', opened || ' ' || statement || ':' || mark, true);
@@ -199,4 +208,4 @@ begin
   return exists (select from pg_partition_ancestors(relation) a where a.relid <> relation and known -> 'all' @> to_jsonb(a.relid::oid::int8));
 end $$`;
 
-const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, MARK, BOOK, NOTE, CLOSE, MISPLACED, CHAIN, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];
+const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, BOOK, NOTE, CLOSE, MISPLACED, CHAIN, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];

@@ -92,14 +92,13 @@ interface Making {
 }
 
 function statements(capture: CaptureDefinition, table: TableInfo, { made, record, triggers, owner }: Making): string[] {
-  const removed = removal(record, triggers, made.functions);
+  const removed = removal(record, triggers, made.functions, made.functionNames);
   const recordSql = `insert into observers.captured_table (relation, relid, functions, options, fingerprint, columns)
 values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${quoteLiteral(made.functions)}, ${quoteLiteral(JSON.stringify(capture))}, '${made.fingerprint}', array[${table.columns.map(({ name }) => quoteLiteral(name)).join(', ')}])`;
   return [
     ...removed,
     ...made.createWhen,
     ...made.createFunctions,
-    ...ownedBy(owner, made.functionNames),
     ...table.relations.flatMap((relation) =>
       made
         .triggersOf(relation)
@@ -108,16 +107,25 @@ values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${qu
           ...(enabled === 'O' ? [] : [`alter table ${relation.name} ${ENABLE[enabled]} trigger ${quoteIdentifier(name)}`]),
         ]),
     ),
+    // Whoever makes a trigger must be allowed to run its function, which only the owner is in the end.
+    ...ownedBy(owner, made.functionNames),
     recordSql,
   ];
 }
 
 /** Everything of an earlier `capture apply`. Functions by their beginning: an earlier version of this program had others. */
-function removal(record: CaptureRecord | undefined, triggers: readonly InstalledTrigger[], functions: string): string[] {
+function removal(
+  record: CaptureRecord | undefined,
+  triggers: readonly InstalledTrigger[],
+  functions: string,
+  made: readonly string[] = [],
+): string[] {
   const beginnings = new Set([functions, record?.functions ?? functions]);
   const known = new Set(
     triggers.map((trigger) => trigger.function).filter((name) => !/^observers\."?capture_(truncate_)?mark"?$/.test(name)),
   );
+  // Whoever owns the schema may drop a function of another role, and not replace it.
+  for (const name of made) known.add(name);
   return [
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
     ...[...known].map((name) => `drop function if exists ${name}()`),

@@ -13,6 +13,8 @@ export interface ColumnInfo {
   readonly writtenAs: string;
   /** Of a virtual generated column, what computes it, every name qualified: it is null in the rows that triggers see. */
   readonly virtual: string | null;
+  /** A function or type has this name too: where the column is gone, PostgreSQL takes `row.name` for a call of it. */
+  readonly isFunction: boolean;
 }
 
 /** The table, or one of the partitions below it. */
@@ -73,6 +75,7 @@ const TABLES = `
           where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
     (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
         'sqlType', format('%I.%I', (select tn.nspname from pg_namespace tn where tn.oid = t.typnamespace), t.typname), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+        'isFunction', exists (select from pg_proc p where p.proname = a.attname) or exists (select from pg_type y where y.typname = a.attname),
         'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum), '[]')
      from pg_attribute a join pg_type t on t.oid = a.atttypid
      left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype and b.typtype = 'b' left join pg_type e on t.typtype = 'b' and t.typlen = -1 and e.oid = t.typelem

@@ -1,6 +1,6 @@
 import { ROW_TRIGGER, type CaptureSql } from './capture-sql';
 import type { CaptureRecord, InstalledTrigger, TableInfo } from './catalog';
-import type { CaptureOwner } from './owner';
+import { CAPTURE_ROLE, type CaptureOwner } from './owner';
 
 export interface Comparison {
   readonly table: TableInfo;
@@ -14,7 +14,7 @@ const STATE = { A: 'ENABLE ALWAYS', O: 'ENABLE', R: 'ENABLE REPLICA' } as const;
 
 /** How what is installed differs from what the observers file asks for, a sentence each; none: it is current. */
 export function differences(comparison: Comparison): string[] {
-  const { table, record, triggers, made } = comparison;
+  const { table, record, triggers, made, owner } = comparison;
   if (!record)
     return ['not captured', ...(table.isSubscribed ? ['a subscription fills it: what its worker writes is recorded row by row'] : [])];
   const subscription = ofTheSubscription(comparison);
@@ -33,6 +33,12 @@ export function differences(comparison: Comparison): string[] {
   const owned = triggers.find(({ trigger, ownerIsSuperuser }) => ownerIsSuperuser && isVersioned(trigger));
   if (owned !== undefined)
     reasons.push(`its functions run as the superuser ${owned.owner}: whoever owns the table may run SQL as that role`);
+  else {
+    const kept =
+      owner.role === 'none' ? undefined : triggers.find((trigger) => isVersioned(trigger.trigger) && trigger.owner !== CAPTURE_ROLE);
+    if (kept !== undefined)
+      reasons.push(`its functions run as ${kept.owner} instead of ${CAPTURE_ROLE}: whoever owns the table may run SQL as that role`);
+  }
   return reasons;
 }
 

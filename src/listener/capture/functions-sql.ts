@@ -14,9 +14,18 @@ import {
 } from './records-sql';
 import { triggerRow } from './row-sql';
 
+/** Stands for the dollar quotes until it is known what they must not be. */
+const BODY = '$\0$';
+
+function quoted(definition: string): string {
+  let quote = '$capture$';
+  for (let i = 1; definition.includes(quote); i++) quote = `$capture${i}$`;
+  return definition.replaceAll(BODY, () => quote);
+}
+
 // A table of the users may have any names: no plpgsql variable has one that means a column where a column may stand.
 const HEADER = (pins: readonly string[]): string =>
-  `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as $capture$\n#variable_conflict use_column\n`;
+  `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as ${BODY}\n#variable_conflict use_column\n`;
 
 // The application writes its own change rows, or a bulk load asked not to be recorded.
 const gate = (last: string): string => `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
@@ -85,7 +94,7 @@ exception
   when others then
 ${indent(indent(rowByRow))}
 end;`;
-  return `create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
   "$settings" pg_catalog.text[];${chain.variables}
 begin
@@ -109,7 +118,7 @@ ${chain.last}      return null;`
   end;
   ${values}
 ${chain.last}  return null;
-end $capture$`;
+end ${BODY}`);
 }
 
 /** Of tables with triggers of others: see observers.capture_mark. Whatever becomes of its rows, the statement is over. */
@@ -157,7 +166,7 @@ ${indent(indent(indent(indent(longWay(parts, null)))))}
 ${indent(indent(longWay(parts, null)))}
     return null;
   end if;\n` : ''; // prettier-ignore
-  return `create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
   "$settings" pg_catalog.text[];
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
 begin
@@ -165,7 +174,7 @@ ${checks(parts)}
 ${guard}  if ${OPERATIONS.map(branch).join('\n  elsif ')}
   end if;
   return null;
-end $capture$`;
+end ${BODY}`);
 }
 
 /** TRUNCATE of a partitioned table fires on each partition too: it is one change. See observers.capture_truncate_mark. */
@@ -175,18 +184,18 @@ export function truncateFunction(name: string, { capture, table, tag }: Function
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
   // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
-  return `create or replace function ${name}() ${HEADER([])}begin
+  return quoted(`create or replace function ${name}() ${HEADER([])}begin
 ${table.relations.length > 1 ? once : ''}${checks({ table })}
 ${insert}
   return null;
-end $capture$`;
+end ${BODY}`);
 }
 
 /** Of tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
 export function beforeRowFunction(name: string, { row, tag, sequence }: FunctionParts): string {
   const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key}, ${sequence});`;
   const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
-  return `create or replace function ${name}() ${HEADER([])}begin
+  return quoted(`create or replace function ${name}() ${HEADER([])}begin
   if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then
     begin
       if tg_op operator(pg_catalog.<>) 'INSERT' then
@@ -207,7 +216,7 @@ export function beforeRowFunction(name: string, { row, tag, sequence }: Function
   end if;
   if tg_op operator(pg_catalog.=) 'DELETE' then return old; end if;
   return new;
-end $capture$`;
+end ${BODY}`);
 }
 
 function indent(text: string): string {
