@@ -1,11 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { LONG_WAY } from './0016-long-way.sql';
 
 /**
  * Why: what the capture of every table has in common stands once. A captured table's own functions hold the short path of one row and
  * of many; these hold what is seldom needed.
  *
- * None of them reads a table of the users. `capture_row` runs with the rights of the function that calls it. `capture_chain` may renumber
- * the log, but only rows of the transaction that calls it.
+ * None of them reads a table of the users. `capture_chain` may renumber the log, but only rows of the transaction that calls it; `capture_mark`
+ * draws a number. All others run with the rights of whoever calls them.
  */
 export class CaptureFunctions0016 implements MigrationInterface {
   readonly name = 'CaptureFunctions1700000000016';
@@ -198,154 +199,4 @@ begin
   return exists (select from pg_partition_ancestors(relation) a where a.relid <> relation and known -> 'all' @> to_jsonb(a.relid::oid::int8));
 end $$`;
 
-/**
- * The image of one row by the numbers of its columns: as the columns are called now, whatever was renamed since the capture was made.
- * A column whose value cannot be made JSON is null in it, and costs the others nothing.
- */
-const ROW_IMAGE = `
-create or replace function observers.capture_image(columns jsonb, picked anyelement, out image json, out failure text)
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  part record;
-  fields text[] := '{}';
-  value json;
-begin
-  for part in select c ->> 'name' as name, c ->> 'value' as expression from jsonb_array_elements(columns) c loop
-    value := null;
-    begin
-      execute 'select to_json(' || part.expression || ')' into value using picked;
-    exception
-      when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
-      when others then failure := coalesce(failure, part.name || ': ' || sqlstate || ' ' || sqlerrm);
-    end;
-    fields := fields || (to_json(part.name)::text || ':' || coalesce(value::text, 'null'));
-  end loop;
-  image := ('{' || array_to_string(fields, ',') || '}')::json;
-end $$`;
-
-/**
- * Records one change the long way: when the short one failed. Whatever cannot be had is left out, and the error is recorded with the
- * rest. \`definition\`: what observers.captured_table has; columns by number (n) and by the name that they had (name).
- */
-const ROW = `
-create or replace function observers.capture_row(definition jsonb, relation oid, operation text, old_row anyelement, new_row anyelement)
-returns void language plpgsql
-set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres'
-set bytea_output = 'hex' set extra_float_digits = 1 as $$
-declare
-  -- In a database that was restored the numbers are others: there the names count, and masks hold by leaving all data out.
-  numbered constant boolean := relation = (definition ->> 'relation')::oid;
-  hides constant boolean := (definition ->> 'hides')::boolean;
-  current_row constant text := case when operation = 'DELETE' then 'old' else 'new' end;
-  failure text;
-  key text;
-  old_key text;
-  key_expression text;
-  kept boolean := true;
-  columns jsonb;
-  data json;
-  data_before json;
-  tenant uuid;
-  changed text[];
-  problem text;
-  wanted jsonb;
-begin
-  -- What the definition names, as it is called now.
-  with named as (
-    select a.attnum as n, a.attname::text as name, a.attgenerated = 'v' as virtual, a.attrelid, a.attnum
-    from pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
-  ), referred as (
-    select n, case
-      when virtual then (select '(select ' || pg_get_expr(d.adbin, d.adrelid) || ' from (select ($1).*) "$c")' from pg_attrdef d
-                         where d.adrelid = attrelid and d.adnum = attnum)
-      else format('($1).%I', name) end as expression, name, virtual
-    from named
-  ), numbers as (
-    select kind, coalesce(r.n, -1) as n, item.position, r.expression, r.name
-    from (values ('key'), ('hash'), ('drop'), ('exclude'), ('include'), ('when'), ('tenant')) k(kind)
-    cross join lateral jsonb_array_elements(case jsonb_typeof(definition -> kind) when 'array' then definition -> kind else '[]' end) with ordinality item(entry, position)
-    left join referred r on case when numbered then r.n = (entry ->> 'n')::int else r.name = entry ->> 'name' end
-  )
-  select jsonb_build_object(
-    'key', (select jsonb_agg(expression order by position) from numbers where kind = 'key'),
-    'tenant', (select expression from numbers where kind = 'tenant'),
-    'when', (select coalesce(string_agg(coalesce(expression, 'null'), ', ' order by position), '') from numbers where kind = 'when'),
-    'columns', (select coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'value',
-        case when exists (select from numbers h where h.kind = 'hash' and h.n = r.n)
-          then 'encode(sha256((select salt from observers.mask_salt) || convert_to((' || r.expression || ')::text, ''UTF8'')), ''hex'')'
-          else r.expression end) order by r.n), '[]') from referred r
-      where not exists (select from numbers h where h.kind in ('drop', 'exclude') and h.n = r.n)
-        and (jsonb_typeof(coalesce(definition -> 'include', 'null')) = 'null'
-             or exists (select from numbers h where h.kind = 'include' and h.n = r.n))),
-    'changed', (select string_agg(format('case when record_image_ne(row(($1).%1$I), row(($2).%1$I)) then %1$L end', r.name), ', ' order by r.n)
-      from referred r
-      where not r.virtual and not exists (select from numbers h where h.kind = 'exclude' and h.n = r.n)
-        and (jsonb_typeof(coalesce(definition -> 'include', 'null')) = 'null'
-             or exists (select from numbers h where h.kind = 'include' and h.n = r.n)))) into wanted;
-  columns := wanted -> 'columns';
-  if wanted -> 'key' @> 'null' then
-    failure := 'a column of the key is gone';
-  elsif jsonb_array_length(wanted -> 'key') = 1 then
-    key_expression := '(' || (wanted -> 'key' ->> 0) || ')::text';
-  else
-    key_expression := (select 'json_build_array(' || string_agg(k, ', ' order by position) || ')::text'
-                       from jsonb_array_elements_text(wanted -> 'key') with ordinality p(k, position));
-  end if;
-  if key_expression is not null then
-    begin
-      execute 'select ' || key_expression into key using case when operation = 'DELETE' then old_row else new_row end;
-      if operation = 'UPDATE' then execute 'select ' || key_expression into old_key using old_row; end if;
-    exception
-      when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
-      when others then failure := 'key: ' || sqlstate || ' ' || sqlerrm;
-    end;
-  end if;
-  if operation = 'UPDATE' and old_key is distinct from key then
-    perform observers.capture_row(definition, relation, 'DELETE', old_row, null);
-    perform observers.capture_row(definition, relation, 'INSERT', null, new_row);
-    return;
-  end if;
-  if definition ->> 'function' is not null then
-    begin
-      execute 'select ' || (definition ->> 'function') || '(' || (wanted ->> 'when') || ')'
-        into kept using case when operation = 'DELETE' then old_row else new_row end;
-    exception
-      when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
-      when others then failure := coalesce(failure, 'when: ' || sqlstate || ' ' || sqlerrm);
-    end;
-    if kept is not true and failure is null then return; end if;
-  end if;
-  if wanted ->> 'tenant' is not null then
-    begin
-      execute 'select ' || (wanted ->> 'tenant') into tenant using case when operation = 'DELETE' then old_row else new_row end;
-    exception
-      when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
-      when others then failure := coalesce(failure, 'tenant: ' || sqlstate || ' ' || sqlerrm);
-    end;
-  end if;
-  if hides and not numbered then
-    failure := coalesce(failure, 'the database was restored, or the table made anew: without capture apply nobody knows what to mask');
-  else
-    if operation <> 'DELETE' then
-      select i.image, i.failure into data, problem from observers.capture_image(columns, new_row) i;
-      failure := coalesce(failure, problem);
-    end if;
-    if operation = 'DELETE' or operation = 'UPDATE' and (definition ->> 'before')::boolean then
-      select i.image, i.failure into data_before, problem from observers.capture_image(columns, old_row) i;
-      failure := coalesce(failure, problem);
-    end if;
-  end if;
-  -- Where both images are whole, readers compare them.
-  if operation = 'UPDATE' and (hides or not (definition ->> 'before')::boolean) and numbered then
-    execute 'select array_remove(array[' || (wanted ->> 'changed') || '], null)::text[]' into changed using old_row, new_row;
-  end if;
-  if failure is not null and (definition ->> 'strict')::boolean then
-    raise exception 'the change cannot be recorded whole: %', failure using hint = 'The capture of this table is strict.';
-  end if;
-  insert into core.tb_entity_change_log (object_type, object_key, object_id, modification_type, object_data, object_data_before,
-                                         updated_fields, tenant_id, trace_context, extra_metadata)
-  values (definition ->> 'entity', key, case when (definition ->> 'uuid')::boolean then key::uuid end, operation, data, data_before, changed, tenant,
-          observers.trace_context(), case when failure is not null then jsonb_build_object('capture_error', left(failure, 1000)) end);
-end $$`;
-
-const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, MARK, BOOK, NOTE, CLOSE, MISPLACED, CHAIN, TRUNCATE_MARK, TRUNCATED, ROW_IMAGE, ROW];
+const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, MARK, BOOK, NOTE, CLOSE, MISPLACED, CHAIN, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];

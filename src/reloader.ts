@@ -121,8 +121,8 @@ export class Reloader {
 }
 
 export function streamConfigurationOf({ definition }: ObserversFile, version: number): StreamConfiguration {
-  const { observers, alerts } = definition;
-  return { observers, alerts, version };
+  const { observers, alerts, captures } = definition;
+  return { observers, alerts, captures, version };
 }
 
 function differenceOf(

@@ -6,6 +6,7 @@ import { ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
+import { describeDrift } from './status/capture-drift';
 import { describeEndpoint } from './status/endpoint';
 
 interface StatusFlags extends GlobalOptions {
@@ -126,6 +127,7 @@ function describe(status: StreamStatus): [string, string][] {
   const unaccounted = status.audit?.unaccounted ?? 0;
   if (unaccounted > 0)
     lines.push(['unaccounted', colors.red(`${counted(unaccounted, 'delivery', 'deliveries')} must be on record and ${unaccounted === 1 ? 'is' : 'are'} not   (audit list)`)]); // prettier-ignore
+  lines.push(...describeDrift(status.captureDrift ?? []));
   for (const { endpoint, since } of status.gone)
     lines.push([
       'endpoint',

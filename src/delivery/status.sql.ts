@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import type { CaptureDrift } from './capture-drift';
 import { LISTENERS, type Listeners } from './listeners.sql';
 
 /** A lag above this is shown as "more than": counting a backlog of millions would take longer than anybody waits. */
@@ -30,6 +31,8 @@ export interface StreamStatus extends Listeners {
   readonly quarantined: number;
   /** Endpoints that have answered 410, with the time. */
   readonly gone: readonly { readonly endpoint: string; readonly since: string }[];
+  /** Tables that are not captured as the leader's configuration asks; null when nobody leads, and it cannot be known. */
+  readonly captureDrift: readonly CaptureDrift[] | null;
   /** What the audit in the background says; null when none has ever run. */
   readonly audit: {
     /** Deliveries that must be on record and are not. */
@@ -67,6 +70,8 @@ const STATUS = `
     (select count(*)::int from observers.quarantine where stream = $1 and resolved_at is null) as quarantined,
     (select coalesce(json_agg(json_build_object('endpoint', endpoint, 'since', since) order by endpoint), '[]')
      from observers.gone_endpoint where stream = $1) as gone,
+    (select l.capture_drift from observers.listener l join observers.lease e on e.stream = l.stream and e.holder = l.id
+     where l.stream = $1 and e.expires_at > clock_timestamp()) as "captureDrift",
     (select json_build_object(
        'unaccounted', (select count(*) from observers.unaccounted u where u.stream = a.stream and u.dismissed_at is null),
        'ageSeconds', extract(epoch from clock_timestamp() - a.complete_at)) from observers.audit a where a.stream = $1) as audit,

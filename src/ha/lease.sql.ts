@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import type { CaptureDrift } from '../delivery/capture-drift';
 import type { EndpointState } from '../delivery/endpoint-state';
 
 // A stand-by takes over when the lease ran out, or when PostgreSQL itself says that the holder's session is gone: after kill -9 the
@@ -43,9 +44,10 @@ export async function releaseLease(pool: ClientBase | Pool, stream: string, epoc
 }
 
 const HEARTBEAT = `
-  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints) values ($1, $2, $3, $4, $5, $6, $7, $8)
+  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
   on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight,
-                                 endpoints = excluded.endpoints`;
+                                 endpoints = excluded.endpoints, capture_drift = excluded.capture_drift`;
 
 export interface ListenerRecord {
   readonly id: string;
@@ -57,11 +59,14 @@ export interface ListenerRecord {
   readonly address: string | null;
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
+  /** Null while it does not lead, or has not looked. */
+  readonly captureDrift: readonly CaptureDrift[] | null;
 }
 
 export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
-  const { id, stream, host, pid, version, address, inFlight, endpoints } = record;
-  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints)]);
+  const { id, stream, host, pid, version, address, inFlight, endpoints, captureDrift } = record;
+  const drift = captureDrift === null ? null : JSON.stringify(captureDrift);
+  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift]);
 }
 
 export async function removeListener(pool: Pool, id: string): Promise<void> {

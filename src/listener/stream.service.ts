@@ -4,6 +4,7 @@ import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import type { BreakerState } from '../delivery/endpoint-state';
 import { Lease } from '../ha/lease';
 import { heartbeat, removeListener } from '../ha/lease.sql';
+import { CaptureWatch } from './capture/capture-watch';
 import { ListenConnection } from './listen-connection';
 import { Term } from './term';
 import type { StreamConfiguration, TermDependencies } from './term-parts';
@@ -38,6 +39,8 @@ export class StreamService {
   progressAt: number;
   /** How often this instance has begun to lead. */
   terms = 0;
+  /** Looks whether the tables are captured, while this instance leads. */
+  readonly captureWatch: CaptureWatch;
   private term: Term | null = null;
   private configuration: StreamConfiguration;
   private listen: ListenConnection | null = null;
@@ -50,6 +53,10 @@ export class StreamService {
     this.holder = `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
     this.progressAt = deps.clock.monotonic();
     this.configuration = deps.configuration;
+    const { pool, clock, logger } = deps;
+    const { captures } = deps.configuration;
+    // Whoever looks at the status need not wait for the next beat.
+    this.captureWatch = new CaptureWatch({ pool, clock, logger, captures, onChange: () => void this.beat().catch(() => undefined) });
   }
 
   /** Milliseconds without progress after which something is wrong: an idle stream may look by itself only once a minute. */
@@ -103,6 +110,7 @@ export class StreamService {
   async reconfigure(next: StreamConfiguration): Promise<'now' | 'when it leads'> {
     const change = this.term?.prepare(next);
     this.configuration = next;
+    this.captureWatch.use(next.captures);
     if (change === undefined) return 'when it leads';
     try {
       await change();
@@ -163,6 +171,7 @@ export class StreamService {
       configuration,
       holder: this.holder,
       listen: this.listen as ListenConnection,
+      sideJobs: [...this.deps.sideJobs, (held) => this.captureWatch.begin(held)],
       ...this.signs(lease),
     });
     this.term = term;
@@ -240,6 +249,7 @@ export class StreamService {
       address: address(),
       inFlight: this.inFlight,
       endpoints: this.term?.troubledEndpoints() ?? [],
+      captureDrift: this.term === null ? null : this.captureWatch.drift,
     };
     await heartbeat(pool, record);
   }

@@ -16,7 +16,7 @@ import { OnceStore } from '../delivery/once';
 import type { Pauses } from '../delivery/pauses';
 import type { Inherited } from '../delivery/take-over.sql';
 import type { Clock } from '../event/clock';
-import type { EndpointDefinition, ObserverDefinition } from '../event/definitions';
+import type { CaptureDefinition, EndpointDefinition, ObserverDefinition } from '../event/definitions';
 import type { Lease } from '../ha/lease';
 import { Alerter } from '../jobs/alerter';
 import { DeliveryWorker } from '../jobs/delivery-worker';
@@ -40,6 +40,8 @@ export interface StreamConfiguration {
   readonly observers: readonly ObserverDefinition[];
   /** Where alerts go; null when nobody asks for them. */
   readonly alerts: EndpointDefinition | null;
+  /** Tables that are to be captured. */
+  readonly captures: readonly CaptureDefinition[];
   readonly version: number;
 }
 

@@ -8,15 +8,16 @@ import { within } from '../event/within';
 import type { StreamService } from '../listener/stream.service';
 import { BoundedNames } from './bounded-names';
 
-/** Endpoints with series of their own. */
-const MOST_ENDPOINTS = 200;
+/** Endpoints, and captured tables, with series of their own. */
+const MOST_NAMES = 200;
 /** A scrape that waits longer is given up by Prometheus (10 s). */
 const TIMEOUT = 3_000;
 const STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** What the stream looks like, asked of PostgreSQL once a scrape. When it does not answer these series are missing, and nothing is made up. */
 export class StreamMetrics {
-  private readonly endpoints = new BoundedNames(MOST_ENDPOINTS);
+  private readonly endpoints = new BoundedNames(MOST_NAMES);
+  private readonly tables = new BoundedNames(MOST_NAMES);
   private readonly gauges: Gauge[] = [];
   private readonly ofStatus: [Gauge, (status: StreamStatus) => number | null][] = [];
   private updating: Promise<void> | null = null;
@@ -24,6 +25,7 @@ export class StreamMetrics {
   private readonly inFlight;
   private readonly queue;
   private readonly circuits;
+  private readonly captureDrift;
 
   constructor(
     registry: Registry,
@@ -42,6 +44,9 @@ export class StreamMetrics {
     this.queue = gauge('observer_job_queue_depth', 'Deliveries that stand in PostgreSQL, by their state.', ['state']);
     this.circuits = gauge('observer_circuit_state', 'Circuit breakers: 0 closed, 1 half-open, 2 open. Of the leading instance.', [
       'endpoint',
+    ]);
+    this.captureDrift = gauge('observer_capture_drift', '1 for each table that is not captured as the leading instance is configured.', [
+      'table',
     ]);
     new Counter({
       name: 'observer_failovers_total',
@@ -101,6 +106,7 @@ export class StreamMetrics {
       if (now === null) gauge.remove();
       else gauge.set(now);
     }
+    for (const { table } of status.captureDrift ?? []) this.captureDrift.set({ table: this.tables.of(table) }, 1);
     for (const state of ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const) this.queue.set({ state }, status[state]);
   }
 

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
-import { connect } from '../../src/database/postgres';
 import { verify } from '../../src/audit/verify';
 import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
 import { loadSettings, readDefinition } from '../../src/config/load';
@@ -18,6 +17,7 @@ import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
 import { startSpinners } from './spinners';
 import { compare, type Change, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
+import { connectAsApplication } from '../support/database';
 
 const MAIN = join(__dirname, '../../dist/src/main.js');
 
@@ -32,7 +32,7 @@ export interface ChaosOptions {
 }
 
 /** Transactions for each kill, after which writers take their time. */
-const PLENTY = 300;
+const PLENTY = 100;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
 const INLINE_BUDGET = 300;
 
@@ -95,7 +95,7 @@ class Chaos {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), ...testedPostgres() });
     this.receiver = await startReceiver((request, response) => this.answer(request, response));
     this.writeFile();
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     await client.query(`create table account (id int primary key, version int not null, filler text);
                         create table truth (id int, version int, kind text, primary key (id, version));
                         create table noted (event jsonb);
@@ -132,7 +132,7 @@ class Chaos {
 
   /** One observer is paused every other time, right before something dies. */
   private async togglePause(): Promise<void> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     if (this.paused) await resumeObserver(client, 'main', 'held');
     else await pauseObserver(client, 'main', 'held', 'chaos', null);
     this.paused = !this.paused;
@@ -168,7 +168,7 @@ class Chaos {
 
   /** Until what is kept has been handed over, and something waits behind it. */
   private async hasBacklog(): Promise<boolean> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     const ask = async (): Promise<number> =>
       (await client.query(`select state from observers.pending_delivery where endpoint in ('single', 'narrow') and state in ('running', 'queued') group by state`)).rowCount ?? 0; // prettier-ignore
     const found = await eventually(ask, (states) => states === 2, 5_000).catch(() => 0); // prettier-ignore
@@ -178,7 +178,7 @@ class Chaos {
 
   async judge(): Promise<ChaosVerdict> {
     await this.writers.stop();
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     try {
       const { rows: truth } = await client.query<{ id: number; version: number; kind: string }>('select id, version, kind from truth');
       const meant = (name: string): Change[] => (NARROW.includes(name) ? truth.filter(({ id }) => id < FEW) : truth);
@@ -208,7 +208,7 @@ class Chaos {
 
   /** What was called missing and was found on record later would be gone from the table, and a false alarm all the same. */
   private async rememberAlarms(): Promise<void> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     await client.query(`create table alarm (change_number bigint, observer text);
       create function remember() returns trigger language plpgsql as 'begin insert into public.alarm values (new.change_number, new.observer); return null; end';
       create trigger remember after insert on observers.unaccounted for each row execute function remember()`);
@@ -264,7 +264,7 @@ class Chaos {
     const before = this.receiver.requests.length;
     const at = performance.now();
     this.startService();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
@@ -275,7 +275,7 @@ class Chaos {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port, ...testedPostgres() });
     const before = this.receiver.requests.length;
     const at = performance.now();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
@@ -287,7 +287,7 @@ class Chaos {
   }
 
   private async triggers(): Promise<number> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     const { rows } = await client.query<{ n: number }>("select count(*)::int as n from pg_trigger where tgname like 'observers_capture%'");
     await client.end();
     return rows[0]?.n ?? 0;

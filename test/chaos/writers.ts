@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { connect } from '../../src/database/postgres';
+import { connectAsApplication } from '../support/database';
 
 const WRITERS = 8;
 const ACCOUNTS = 200;
@@ -22,7 +22,7 @@ export function startWriters(url: string, random: () => number, plenty: number):
     let client: Client | null = null;
     while (!stopping) {
       try {
-        client ??= await connect(url, 'chaos writer');
+        client ??= await connectAsApplication(url, 'chaos writer');
         await transaction(client, random);
         if (++done > plenty) await new Promise((again) => setTimeout(again, REST));
       } catch {

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import type { Detailed } from '../../src/cli/status/detail';
 import type { InstanceState } from '../../src/cli/status/live';
 import type { ListenerStatus } from '../../src/delivery/status-detail.sql';
+import type { StreamStatus } from '../../src/delivery/status.sql';
 import type { Service } from '../../src/lifecycle';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
@@ -137,4 +138,27 @@ test('one instance is shown by its id or the beginning of it, and one that is no
   const silent = await program.run(['status', '--listener', 'gone']);
   expect(silent.out).toMatch(/state +silent/);
   expect(silent.out).toMatch(/in flight +unknown: it does not answer/);
+});
+
+test('a table that is not captured as the file asks is named, in text and in JSON, and another process knows only of a leader', async () => {
+  const file = 'version: 1\ncapture: [{ table: public.orders, entity: Order }]\nobservers: []\n';
+  service = await startTestService(database.url, { file });
+  await untilLeading(service.stream);
+  const drift = async (): Promise<unknown> => (await program.json<StreamStatus>(['status'])).captureDrift;
+  await eventually(drift, (now) => JSON.stringify(now) === '[]'); // prettier-ignore
+  expect((await program.run(['status', '--detailed'])).out).toContain('every table is captured as the observers file asks');
+  await database.query('alter table orders disable trigger observers_capture_insert');
+  await service.stream.captureWatch.look();
+  const reason = 'observers_capture_insert on public.orders is not ENABLE ALWAYS: writes go by unseen';
+  expect(await eventually(drift, (now) => JSON.stringify(now) !== '[]')).toMatchObject([
+    { table: 'public.orders', entity: 'Order', state: 'drifted', reasons: [reason] },
+  ]);
+  expect((await program.run(['status'])).out).toMatch(
+    new RegExp(`^capture +public\\.orders: drifted since \\S+: ${reason} +\\(capture check\\)$`, 'm'),
+  );
+  expect((await program.run(['status', '--detailed'])).out).toMatch(new RegExp(`public\\.orders +Order +drifted +.+${reason}`));
+  await service.stop();
+  service = null;
+  expect(await drift()).toBeNull();
+  expect((await program.run(['status', '--detailed'])).out).toContain('unknown: no service leads');
 });

@@ -20,7 +20,7 @@ const PROMISED = [
   'events_processed_total', 'events_matched_total', 'actions_executed_total', 'actions_failed_total', 'dlq_items_total', 'listener_health',
   'action_duration_seconds', 'event_processing_duration_seconds', 'cache_hits_total', 'cache_misses_total', 'cache_hit_rate', 'dedup_skips_total',
   'job_queue_depth', 'lag_seconds', 'lag_events', 'end_to_end_latency_seconds', 'checkpoint_age_seconds', 'in_flight', 'retrying', 'parked',
-  'circuit_state', 'capture_errors_total', 'quarantined_total', 'lease_epoch', 'failovers_total', 'horizon_age_seconds',
+  'circuit_state', 'capture_errors_total', 'quarantined_total', 'lease_epoch', 'failovers_total', 'horizon_age_seconds', 'capture_drift',
 ].map((name) => `observer_${name}`); // prettier-ignore
 
 let database: TestDatabase;

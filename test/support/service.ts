@@ -1,17 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
 import { observersSource } from '../../src/config/load';
 import type { Clock } from '../../src/event/clock';
 import { startService, type Service } from '../../src/lifecycle';
+import type { DriftOptions } from '../../src/listener/capture/drift';
 
 export interface TestServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The observers file; without it nothing is observed. */
   readonly file?: string;
   readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Without: as `start --apply`. */
+  readonly drift?: Pick<DriftOptions, 'applyCapture' | 'strict'>;
 }
 
 export interface TestService extends Service {
@@ -20,7 +24,10 @@ export interface TestService extends Service {
 }
 
 /** The whole service in this process, as `start --apply` runs it, on any free port. */
-export async function startTestService(url: string, { env = {}, file, clock }: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService(
+  url: string,
+  { env = {}, file, clock, logger, drift }: TestServiceOptions = {},
+): Promise<TestService> {
   const folder = mkdtempSync(join(tmpdir(), 'observers-service-'));
   const configFile = join(folder, 'observers.yaml');
   writeFileSync(configFile, file ?? 'version: 1\nobservers: []\n');
@@ -30,9 +37,8 @@ export async function startTestService(url: string, { env = {}, file, clock }: T
     configuration: source.load(),
     source,
     custom: NO_CUSTOM_ACTIONS,
-    logger: pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
-    applyCapture: true,
-    strict: false,
+    logger: logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
+    ...(drift ?? { applyCapture: true, strict: false }),
     ...(clock === undefined ? {} : { clock }),
     onFatal: (error) => { throw error; }, // prettier-ignore
   });

@@ -6,7 +6,7 @@ import { SETTINGS, type Settings } from '../../src/config/settings';
 import type { Setting } from '../../src/config/settings/kinds';
 import { createPool } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
-import type { EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
+import type { CaptureDefinition, EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
 import { StreamService } from '../../src/listener/stream.service';
 import type { PipelineListener } from '../../src/pipeline/pipeline-listener';
 
@@ -79,6 +79,7 @@ export interface StreamOptions {
   readonly listeners?: readonly PipelineListener[];
   readonly logger?: Logger;
   readonly alerts?: EndpointDefinition;
+  readonly captures?: readonly CaptureDefinition[];
   readonly custom?: CustomActions;
   readonly tracing?: Tracing;
   readonly onFatal?: (error: unknown) => void;
@@ -93,7 +94,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     clock: new SystemClock(),
     logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
     settings: defaultSettings(options.settings),
-    configuration: { observers, alerts: options.alerts ?? null, version: 1 },
+    configuration: { observers, alerts: options.alerts ?? null, captures: options.captures ?? [], version: 1 },
     observersOf: () => observers,
     custom: options.custom ?? NO_CUSTOM_ACTIONS,
     tracing: options.tracing ?? UNTRACED,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { CaptureDrift } from '../../delivery/capture-drift';
 import type { EndpointState } from '../../delivery/endpoint-state';
 import type { StreamStatus } from '../../delivery/status.sql';
 import { count, named, time } from './registry';
@@ -20,6 +21,18 @@ export const ENDPOINT: z.ZodType<EndpointState> = named(
     breaker: BREAKER.nullable().describe('null when it is closed'),
   }),
   'an endpoint that is not simply working, as of the last heartbeat of the instance that leads',
+);
+
+const CAPTURE_DRIFT: z.ZodType<CaptureDrift> = named(
+  'CaptureDrift',
+  z.strictObject({
+    table: z.string().describe('quoted and schema-qualified'),
+    entity: z.string().nullable(),
+    state: z.enum(['missing', 'drifted', 'unwanted', 'impossible']),
+    reasons: z.array(z.string()).describe('the first of them; capture check gives all'),
+    since: time.describe('when it was seen first'),
+  }),
+  'a table that is not captured as the running configuration asks',
 );
 
 const LISTENER = {
@@ -63,6 +76,10 @@ export const STATUS: z.ZodType<StreamStatus> = named(
     dead: count,
     quarantined: count,
     gone: z.array(since).describe('endpoints that have answered 410'),
+    captureDrift: z
+      .array(CAPTURE_DRIFT)
+      .nullable()
+      .describe('tables that are not captured as the leader asks; null when nobody leads, and it cannot be known'),
     audit: AUDIT.nullable().describe('what the audit in the background says; null when none has ever run'),
     oldestTransaction: z
       .strictObject({ pid: z.int(), user: z.string(), seconds: z.number() })

@@ -20,7 +20,7 @@ export async function detailOf(detail: StatusDetail): Promise<Detailed> {
   return { ...detail, leading: leader === null ? null : await stateOf(leader) };
 }
 
-export function printDetail(detail: Detailed, { gone }: StreamStatus): void {
+export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStatus): void {
   section('observers', 'nothing waits or lies dead of any', detail.observers, ({ observer, dead, ...counts }) => [
     observer, ...pending(counts), dead === 0 ? '0' : colors.red(String(dead)),
   ], ['observer', ...PENDING, 'dead']); // prettier-ignore
@@ -33,6 +33,10 @@ export function printDetail(detail: Detailed, { gone }: StreamStatus): void {
   section('listeners', 'none', detail.listeners, ({ id, version, address, alive, leads, heartbeatAgeSeconds, startedAt }) => [
     id, version, address, alive ? (leads ? colors.green('leads') : 'stands by') : colors.red('silent'), `${duration(heartbeatAgeSeconds)} ago`, shortTime(startedAt),
   ], ['listener', 'version', 'address', 'state', 'heartbeat', 'since']); // prettier-ignore
+  const untold = 'unknown: no service leads, or it has not looked yet';
+  section('capture', captureDrift === null ? untold : 'every table is captured as the observers file asks', captureDrift ?? [], ({ table, entity, state, since, reasons }) => [
+    table, entity, colors.red(state), shortTime(since), reasons.join('; '),
+  ], ['table', 'entity', 'state', 'since', 'why']); // prettier-ignore
   section('dead letters', 'none', detail.dead, ({ kind, error, count, oldest }) => [kind, error, count, shortTime(oldest)], ['kind', 'error', 'count', 'oldest']); // prettier-ignore
   section('open transactions', 'none is older than 10 s', detail.transactions, ({ pid, user, application, state, transactionSeconds, querySeconds }) => [
     pid, user, application, state, duration(transactionSeconds), querySeconds === null ? null : duration(querySeconds),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { embeddedBinaries } from './binaries';
+import { connect } from '../postgres';
 import { placesIn, prepareFolder, type Places } from './data-folder';
 import { ownServer } from './owner';
 import { clearStale, isAlive, isPostmaster } from './postmaster';
@@ -174,8 +175,7 @@ async function launch(runner: Runner, places: Places, port: number, settings: Re
 }
 
 async function ensureDatabase(places: Places, port: number): Promise<void> {
-  const client = new Client({ connectionString: urlOf(places, port, 'postgres') });
-  await client.connect();
+  const client = await connect(urlOf(places, port, 'postgres'), 'embedded');
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
     if (rowCount === 0) await client.query(`create database ${DATABASE}`);

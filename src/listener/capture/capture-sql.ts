@@ -22,7 +22,7 @@ export interface CaptureSql {
   /** What the functions' names begin with. */
   readonly functions: string;
   /** Before the functions: what they call. */
-  readonly createWhen: string | null;
+  readonly createWhen: readonly string[];
   readonly createFunctions: readonly string[];
   /** Quoted, schema-qualified. They run with their owner's rights. */
   readonly functionNames: readonly string[];
@@ -44,15 +44,15 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
     ...(table.isSubscribed ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
   ];
   const definition = (relation: RelationInfo): string => JSON.stringify(definitionOf(parts, relation));
-  const text = [when?.create ?? '', ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
+  const text = [...(when?.create ?? []), ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
   const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return {
     fingerprint,
     functions,
-    createWhen: when?.create ?? null,
+    createWhen: when?.create ?? [],
     createFunctions: made.map(([, create]) => create),
     functionNames: made.map(([name]) => name),
-    triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), columnsOf(relation)]), // prettier-ignore
+    triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), relation.shape]), // prettier-ignore
   };
 }
 
@@ -70,7 +70,7 @@ function tagOf(table: string): string {
   return createHash('sha256').update(table).digest('hex').slice(0, 8);
 }
 
-/** For the long way, observers.capture_row: columns by their numbers, and by the names that they have now. */
+/** For the long way, observers.capture_statement: columns by their numbers, and by the names that they have now. */
 function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: RelationInfo): object {
   const columns = (names: readonly string[]): object[] => names.map((name) => ({ n: numbers[name], name }));
   const masked = (mask: string): object[] => columns(Object.keys(capture.mask).filter((name) => capture.mask[name] === mask));
@@ -85,17 +85,11 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
     hash: masked('hash'),
     drop: masked('drop'),
     hides: row.hides,
-    function: when?.name ?? null,
+    function: when?.guarded ?? null,
     when: columns(when?.columns ?? []),
     before: capture.before,
     strict: capture.strict,
   };
-}
-
-/** In the order of their numbers, as PostgreSQL writes an array of names. */
-function columnsOf({ numbers }: RelationInfo): string {
-  const names = Object.entries(numbers).sort(([, one], [, other]) => one - other);
-  return `{${names.map(([name]) => (/^[a-z_][a-z0-9_]*$/.test(name) && name !== 'null' ? name : `"${name.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
 }
 
 /** Marks sort behind the triggers of others: what those write before the statement, or a row's change, is not written by it. */

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { quoteIdentifier, quoteLiteral } from '../../database/names';
+import { alongPath } from '../../database/pinned-client';
 import type { CaptureDefinition } from '../../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { captureSql, ENABLE, functionsOf, type CaptureSql } from './capture-sql';
@@ -117,7 +118,7 @@ function statements(capture: CaptureDefinition, table: TableInfo, { made, record
 values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${quoteLiteral(made.functions)}, ${quoteLiteral(JSON.stringify(capture))}, '${made.fingerprint}', array[${table.columns.map(({ name }) => quoteLiteral(name)).join(', ')}])`;
   return [
     ...removed,
-    ...(made.createWhen === null ? [] : [made.createWhen]),
+    ...made.createWhen,
     ...made.createFunctions,
     ...ownedBy(owner, made.functionNames),
     ...table.relations.flatMap((relation) =>
@@ -144,8 +145,8 @@ interface Removing {
 /** Everything of an earlier `capture apply`. Functions by their beginning: an earlier version of this program had others. */
 function removal({ record, triggers, functions, others, table }: Removing): string[] {
   const isOthers = (name: string): boolean => others.some((beginning) => name.replaceAll('"', '').startsWith(`observers.${beginning}_`));
-  const beginnings = [...new Set([functions, record?.functions ?? functions])].map(
-    (name) => `observers.${quoteIdentifier(`${name}_when`)}`,
+  const conditions = [...new Set([functions, record?.functions ?? functions])].flatMap((beginning) =>
+    ['when_row', 'when_text', 'when'].map((what) => `observers.${quoteIdentifier(`${beginning}_${what}`)}`),
   );
   const known = new Set(
     triggers.map((trigger) => trigger.function).filter((name) => !/^observers\."?capture_(truncate_)?mark"?$/.test(name)),
@@ -153,7 +154,7 @@ function removal({ record, triggers, functions, others, table }: Removing): stri
   return [
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
     ...[...known].filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}()`),
-    ...beginnings.filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
+    ...conditions.filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
     ...(record === undefined ? [] : [`delete from observers.captured_table where ${recordsOf(record, table)}`]),
   ];
 }
@@ -173,8 +174,7 @@ export async function applyCapture(client: ClientBase, plans: readonly CapturePl
     // Triggers need a brief exclusive lock; behind a long transaction we give up rather than make every other query of the table queue.
     await client.query("set local lock_timeout = '5s'");
     // Conditions are understood as this role understands them; everything else is qualified.
-    await client.query('set local search_path to default');
-    for (const statement of all) await client.query(statement);
+    for (const text of all) await client.query(alongPath('callers', { text }));
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
@@ -209,28 +209,35 @@ function refusal(error: unknown): unknown {
  * @throws OperatorError with what the database says of one that it cannot read
  */
 export async function checkConditions(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<void> {
-  const conditional = captures.filter(({ when }) => when !== null);
-  const tables = await readTables(
-    client,
-    conditional.map(({ table }) => table),
-  );
-  for (const [index, capture] of conditional.entries()) {
-    const table = tables[index];
-    if (table == null || capture.when === null) continue;
-    await client.query('begin');
-    try {
-      await client.query('set local search_path to default');
-      for (const statement of whenFunction('check', capture.when, table).check) await client.query(statement);
-    } catch (error) {
-      throw new OperatorError(
-        `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
-        `Correct when: (${capture.when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
-        ExitCode.configuration,
-        { cause: error },
-      );
-    } finally {
-      await client.query('rollback').catch(() => undefined);
-    }
+  const found = (await unreadableConditions(client, captures)).find((error) => error !== null);
+  if (found !== undefined) throw found;
+}
+
+/** As many as captures, in their order: what the database says of the condition; null where it reads it, or there is none. */
+export async function unreadableConditions(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<(OperatorError | null)[]> {
+  const tables = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
+  const errors: (OperatorError | null)[] = [];
+  for (const [index, { when }] of captures.entries()) {
+    const table = tables[index] ?? null;
+    errors.push(when === null || table === null ? null : await unreadable(client, when, table));
+  }
+  return errors;
+}
+
+async function unreadable(client: ClientBase, when: string, table: TableInfo): Promise<OperatorError | null> {
+  await client.query('begin');
+  try {
+    for (const text of whenFunction('check', when, table).check) await client.query(alongPath('callers', { text }));
+    return null;
+  } catch (error) {
+    return new OperatorError(
+      `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
+      `Correct when: (${when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
+      ExitCode.configuration,
+      { cause: error },
+    );
+  } finally {
+    await client.query('rollback').catch(() => undefined);
   }
 }
 

@@ -23,6 +23,8 @@ export interface RelationInfo {
   readonly isRoot: boolean;
   /** By name: the numbers of the columns, which differ between partitions. */
   readonly numbers: Readonly<Record<string, number>>;
+  /** The names of the columns in the order of their numbers, as PostgreSQL writes an array. */
+  readonly shape: string;
 }
 
 /** A table as the catalogue has it. */
@@ -70,7 +72,7 @@ const TABLES = `
           join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
           where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
     (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
-        'sqlType', format_type(a.atttypid, null), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+        'sqlType', format('%I.%I', (select tn.nspname from pg_namespace tn where tn.oid = t.typnamespace), t.typname), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
         'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum), '[]')
      from pg_attribute a join pg_type t on t.oid = a.atttypid
      left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype and b.typtype = 'b' left join pg_type e on t.typtype = 'b' and t.typlen = -1 and e.oid = t.typelem
@@ -78,7 +80,9 @@ const TABLES = `
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
     (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root,
         'numbers', (select coalesce(json_object_agg(a.attname, a.attnum), '{}') from pg_attribute a
-                    where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
+                    where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
+        'shape', (select coalesce(array_agg(a.attname order by a.attnum)::text, '') from pg_attribute a
+                  where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
      from relation r join pg_class rc on rc.oid = r.oid join pg_namespace rn on rn.oid = rc.relnamespace where r.i = f.i) as relations,
     exists (select from disturbed d where d.i = f.i) as "hasTriggers",
     exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed"
@@ -141,7 +145,8 @@ export interface CaptureRecord {
 }
 
 const RECORDS = `
-  select r.relation, r.relid::int8::float8 as "relationOid", case when n.oid is not null then format('%I.%I', n.nspname, c.relname) end as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
+  select r.relation, r.relid::int8::float8 as "relationOid",
+    case when n.oid is not null then format('%I.%I', n.nspname, c.relname) end as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
   from observers.captured_table r left join pg_class c on c.oid = r.relid left join pg_namespace n on n.oid = c.relnamespace order by r.relation`;
 
 export async function readRecords(client: ClientBase): Promise<CaptureRecord[]> {

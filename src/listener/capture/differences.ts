@@ -71,8 +71,9 @@ function ofTheColumns(table: TableInfo, record: CaptureRecord): string[] {
 function ofTheTriggers(relation: RelationInfo, { table, made, record, triggers }: Comparison): string[] {
   const expected = made.triggersOf(relation);
   const installed = triggers.filter(({ relationOid }) => relationOid === relation.oid);
-  if (installed.length === 0 && !relation.isRoot) {
-    return [`${relation.name} was added since: what is written to it directly is not recorded until capture apply`];
+  if (installed.length === 0) {
+    const unseen = relation.isRoot ? 'what is written to it' : 'what is written to it directly';
+    return [`${relation.name} has no trigger of the capture: ${unseen} goes by unseen`];
   }
   const reasons: string[] = [];
   for (const { name, enabled } of expected) {

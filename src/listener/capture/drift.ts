@@ -1,8 +1,9 @@
+import type { ClientBase } from 'pg';
 import type { Logger } from 'pino';
 import { connect } from '../../database/postgres';
 import type { CaptureDefinition } from '../../event/definitions';
 import { ExitCode, OperatorError } from '../../event/errors';
-import { applyCapture, checkConditions, planCapture } from './capture';
+import { applyCapture, planCapture, unreadableConditions, type CapturePlan } from './capture';
 
 export interface DriftOptions {
   readonly logger: Logger;
@@ -17,12 +18,10 @@ export async function settleDrift(url: string, captures: readonly CaptureDefinit
   const { logger, applyCapture: apply, strict } = options;
   const client = await connect(url, 'capture');
   try {
-    const plans = await planCapture(client, captures);
+    const planned = await planCapture(client, captures);
+    const plans = apply ? await withoutUnreadable(client, captures, planned) : planned;
     const open = plans.filter(({ state }) => state !== 'current');
-    if (apply) {
-      await checkConditions(client, captures);
-      await applyCapture(client, plans);
-    }
+    if (apply) await applyCapture(client, plans);
     for (const { table, state, reasons, sql } of open) {
       if (apply && sql.length > 0) logger.info({ table, was: state }, 'capture applied');
       else
@@ -45,4 +44,19 @@ export async function settleDrift(url: string, captures: readonly CaptureDefinit
   } finally {
     await client.end();
   }
+}
+
+/** A condition that the database cannot read (it names a column that was dropped) costs its own table, and not all the others. */
+async function withoutUnreadable(
+  client: ClientBase,
+  captures: readonly CaptureDefinition[],
+  plans: readonly CapturePlan[],
+): Promise<CapturePlan[]> {
+  const errors = await unreadableConditions(client, captures);
+  // The plans of the captures come first, in their order.
+  return plans.map((plan, index) => {
+    const error = errors[index] ?? null;
+    if (error === null || plan.sql.length === 0) return plan;
+    return { ...plan, state: 'impossible', reasons: [`${error.message}. ${error.remedy}`], sql: [] };
+  });
 }

@@ -16,7 +16,7 @@ import { triggerRow } from './row-sql';
 
 // A table of the users may have any names: no plpgsql variable has one that means a column where a column may stand.
 const HEADER = (pins: readonly string[]): string =>
-  `returns trigger language plpgsql security definer ${[...pins, ''].join(' ')}as $capture$\n#variable_conflict use_column\n`;
+  `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as $capture$\n#variable_conflict use_column\n`;
 
 // The application writes its own change rows, or a bulk load asked not to be recorded.
 const gate = (last: string): string => `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
@@ -27,39 +27,26 @@ ${last}    return null;
 // Cancellation and deadlock are the user's own and go through.
 const THEIR_OWN = `when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;`;
 
-/** Row by row, each with what can be had of it: a column was renamed, a row cannot be made JSON, the condition has no answer. */
-function oneByOne(parts: FunctionParts, operation: Operation): string {
-  const record = (old: string, now: string): string => recordRow(parts, old, now);
-  // A row of a transition table has no type until it gets one: that of the table, as it is called now.
-  const typed = (alias: string): string => `row("${alias}".*)::' || tg_relid::pg_catalog.regclass || '`;
-  const numbered = (table: string): string => `(select ${typed('$r')} as r, pg_catalog.row_number() over () as i from ${table} "$r")`;
-  const query = {
-    insert: `select ${typed('$n')} as "new" from new_rows "$n"`,
-    delete: `select ${typed('$o')} as "old" from old_rows "$o"`,
-    update: `select o.r as "old", n.r as "new" from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i`,
-  }[operation];
-  const call = {
-    insert: record('null', '"$row"."new"'),
-    delete: record('"$row"."old"', 'null'),
-    update: record('"$row"."old"', '"$row"."new"'),
-  }[operation];
-  return `for "$row" in execute '${query}' loop
-${indent(call)}
-end loop;`;
-}
-
-/** The last resort is the bare fact: only when even that cannot be written does the user's write fail. */
-function recordRow({ capture }: Pick<FunctionParts, 'capture'>, old: string, now: string): string {
-  const call = `perform observers.capture_row(tg_argv[2]::pg_catalog.jsonb, tg_relid, tg_op, ${old}, ${now});`;
-  if (capture.strict) return call;
-  return `begin
-  ${call}
+/**
+ * Each row with what can be had of it: a column was renamed, a row cannot be made JSON, the condition has no answer. The last resort is the
+ * bare fact: only when even that cannot be written does the user's write fail.
+ */
+function longWay({ capture }: Pick<FunctionParts, 'capture'>, rows: 'old_rows' | 'new_rows' | null): string {
+  const statement = `execute observers.capture_statement(tg_argv[2]::pg_catalog.jsonb, tg_relid, tg_op, ${rows === null}) using old, new;`;
+  const fact = `insert into core.tb_entity_change_log (object_type, modification_type, extra_metadata)
+    select ${quoteLiteral(capture.entity)}, tg_op, pg_catalog.jsonb_build_object('capture_error', pg_catalog."left"(sqlerrm, 1000))${rows === null ? '' : ` from (select from ${rows}) "$n"`};`;
+  const attempt = capture.strict
+    ? statement
+    : `begin
+  ${statement}
 exception
   ${THEIR_OWN}
   when others then
-    insert into core.tb_entity_change_log (object_type, modification_type, extra_metadata)
-    values (${quoteLiteral(capture.entity)}, tg_op, pg_catalog.jsonb_build_object('capture_error', pg_catalog."left"(sqlerrm, 1000)));
+    ${fact}
 end;`;
+  return `"$settings" := observers.capture_settle();
+${attempt}
+perform observers.capture_restore("$settings");`;
 }
 
 function checks({ table }: Pick<FunctionParts, 'table'>, last = ''): string {
@@ -90,7 +77,7 @@ export function statementFunction(name: string, parts: FunctionParts, operation:
   values (${head(parts, operation)}, ${fields.map(({ variable }) => variable).join(', ')}, ${TRACE});`;
   const attempt = `    select ${fields.map(({ expression }) => expression).join(',\n      ')}
       into strict ${fields.map(({ variable }) => variable).join(', ')} ${from};`;
-  const rowByRow = oneByOne(parts, operation);
+  const rowByRow = longWay(parts, operation === 'delete' ? 'old_rows' : 'new_rows');
   const manyRows = capture.strict
     ? insertMany
     : `begin
@@ -102,7 +89,7 @@ ${indent(indent(rowByRow))}
 end;`;
   return `create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
-  "$row" record;${chain.variables}
+  "$settings" pg_catalog.text[];${chain.variables}
 begin
 ${checks(parts, chain.last)}
 ${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}    return null;\n  end if;\n` : ''}  begin
@@ -137,14 +124,6 @@ function chained({ tag, sequence }: FunctionParts, operation: Operation): { vari
   };
 }
 
-// NEW and OLD have no type in SQL until they get one.
-const oneRow = (
-  parts: FunctionParts,
-): string => `for "$row" in execute 'select $1::pg_catalog.text::' || tg_relid::pg_catalog.regclass || ' as "old", $2::pg_catalog.text::'
-    || tg_relid::pg_catalog.regclass || ' as "new"' using old, new loop
-${indent(recordRow(parts, '"$row"."old"', '"$row"."new"'))}
-end loop;`;
-
 /** Of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
 export function rowFunction(name: string, parts: FunctionParts): string {
   const branch = (operation: Operation): string => {
@@ -166,7 +145,7 @@ export function rowFunction(name: string, parts: FunctionParts): string {
       when no_data_found then return null;
       ${THEIR_OWN}
       when others then
-${indent(indent(indent(indent(oneRow(parts)))))}
+${indent(indent(indent(indent(longWay(parts, null)))))}
         return null;
     end;
     ${insertInto(fields)}
@@ -177,11 +156,11 @@ ${indent(indent(indent(indent(oneRow(parts)))))}
     OPERATIONS.flatMap((operation) => fieldsOf(parts, operation, rows)).map(({ variable, type }) => [variable, type]),
   );
   const guard = parts.row.listsColumns || parts.when !== null ? `  if ${RESHAPED} then
-${indent(indent(oneRow(parts)))}
+${indent(indent(longWay(parts, null)))}
     return null;
   end if;\n` : ''; // prettier-ignore
   return `create or replace function ${name}() ${HEADER(parts.pins)}declare
-  "$row" record;
+  "$settings" pg_catalog.text[];
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
 begin
 ${checks(parts)}

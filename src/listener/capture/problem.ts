@@ -1,6 +1,7 @@
 import type { CaptureDefinition } from '../../event/definitions';
 import { quoteIdentifier } from '../../database/names';
 import type { TableInfo } from './catalog';
+import { tooManyColumns } from './when-sql';
 
 /** Why a table cannot be captured as the observers file says, and what to do; null when it can. */
 export function problemWith(capture: CaptureDefinition, table: TableInfo | null): string | null {
@@ -20,5 +21,5 @@ export function problemWith(capture: CaptureDefinition, table: TableInfo | null)
   if (tenant !== undefined && tenant.type !== 'uuid') {
     return `the tenant column ${quoteIdentifier(tenant.name)} is ${tenant.type}, and tenants are uuid: leave tenant out; the column is in the data all the same`;
   }
-  return null;
+  return capture.when === null ? null : tooManyColumns(capture.when, table);
 }

@@ -62,7 +62,7 @@ export class RowSql {
   }
 
   uuidKeyOf(row: RowName): string {
-    return this.key[0] === undefined ? 'null' : row.column(this.key[0].name);
+    return this.key[0] === undefined ? 'null' : this.valueOf(this.key[0], row);
   }
 
   imageOf(row: RowName): string {
@@ -89,7 +89,12 @@ export class RowSql {
   }
 
   tenantOf(row: RowName): string | null {
-    return this.capture.tenant === null ? null : row.column(this.capture.tenant);
+    return this.capture.tenant === null ? null : this.valueNamed(this.capture.tenant, row);
+  }
+
+  valueNamed(name: string, row: RowName): string {
+    const column = this.table.columns.find((candidate) => candidate.name === name);
+    return column === undefined ? row.column(name) : this.valueOf(column, row);
   }
 
   /** A virtual generated column is null in the rows that triggers see, so its expression stands for it. */

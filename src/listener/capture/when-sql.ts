@@ -1,13 +1,17 @@
 import { quoteIdentifier } from '../../database/names';
-import { ExitCode, OperatorError } from '../../event/errors';
 import type { TableInfo } from './catalog';
 
 /** A capture's `when`, as a function of the columns that it names. */
 export interface WhenFunction {
   /** Quoted, schema-qualified. */
   readonly name: string;
+  /**
+   * For the long way: of an array of observers.captured. The columns are texts, for they may have other types by now, and an error is an
+   * answer: 'true', anything else, or why there is none.
+   */
+  readonly guarded: string;
   readonly columns: readonly string[];
-  readonly create: string;
+  readonly create: readonly string[];
   /** Statements that the database refuses when the condition is none; they change nothing that lasts. */
   readonly check: readonly string[];
 }
@@ -20,28 +24,50 @@ const MOST_COLUMNS = 100;
  * types. What a column is called later, or which path a writer has, changes nothing. It is inlined where it is called.
  */
 export function whenFunction(functions: string, when: string, table: TableInfo): WhenFunction {
-  const columns = table.columns.filter(({ name }) => mentions(when, name));
-  if (columns.length > MOST_COLUMNS) {
-    throw new OperatorError(
-      `capture of ${table.name}: its condition names ${columns.length} columns`,
-      `Name ${MOST_COLUMNS} at the most under when:.`,
-      ExitCode.configuration,
-    );
-  }
+  const columns = columnsOf(when, table);
   const parameters = columns.map(({ name, sqlType }) => `${quoteIdentifier(name)} ${sqlType}`).join(', ');
   const name = `observers.${quoteIdentifier(`${functions}_when`)}`;
+  const [ofTexts, guarded] = ['when_text', 'when_row'].map((what) => `observers.${quoteIdentifier(`${functions}_${what}`)}`) as [
+    string,
+    string,
+  ];
+  const cast = columns.map(({ sqlType }, index) => `($${index + 1})::${sqlType}`).join(', ');
   // On lines of its own: it may end in a comment.
   const declared = (as: string): string => `function ${as}(${parameters}) returns pg_catalog.bool language sql`;
   return {
     name,
+    guarded,
     columns: columns.map((column) => column.name),
-    create: `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+    create: [
+      `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+      `create function ${ofTexts}(${columns.map(() => 'pg_catalog.text').join(', ')}) returns pg_catalog.bool language sql return ${name}(${cast})`,
+      `create function ${guarded}(observers.captured[]) returns observers.captured language plpgsql as $when$
+begin
+  for i in 1 .. pg_catalog.cardinality($1) loop
+    if $1[i].failure is not null then return row(null, $1[i].failure)::observers.captured; end if;
+  end loop;
+  return row(${ofTexts}(${columns.map((_, index) => `$1[${index + 1}].value`).join(', ')})::pg_catalog.text, null)::observers.captured;
+exception
+  when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
+  when others then return row(null, pg_catalog.concat_ws(' ', sqlstate, sqlerrm))::observers.captured;
+end $when$`,
+    ],
     check: [
       // In WHERE neither aggregates nor sets may stand, and it must be boolean.
       `create or replace ${declared('pg_temp.observers_check_when')} begin atomic select true where (\n${when}\n); end`,
       `create or replace ${declared('pg_temp.observers_check_when')} return case when\n${when}\nthen true else false end`,
     ],
   };
+}
+
+/** More than a function can have parameters: what to do about it. */
+export function tooManyColumns(when: string, table: TableInfo): string | null {
+  const { length } = columnsOf(when, table);
+  return length <= MOST_COLUMNS ? null : `its condition names ${length} columns: name ${MOST_COLUMNS} at the most under when:`;
+}
+
+function columnsOf(when: string, table: TableInfo): TableInfo['columns'] {
+  return table.columns.filter(({ name }) => mentions(when, name));
 }
 
 /** Whether a name occurs; one in a text or a comment too, which makes one parameter too many and no harm. */

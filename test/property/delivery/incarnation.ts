@@ -59,7 +59,7 @@ export class Incarnation {
         clock,
         logger,
         settings,
-        configuration: { observers, alerts: null, version: 1 },
+        configuration: { observers, alerts: null, captures: [], version: 1 },
         observersOf: () => observers,
         custom: new CustomActions(new Map([['receiver', { prepare: () => send }]]), () => Promise.resolve()),
         tracing: UNTRACED,

@@ -7,6 +7,7 @@ import type { RecordedVersion } from '../../../src/checkpoint/config-period.sql'
 import type { ObserverDescription, SettingDescription } from '../../../src/config/describe';
 import type { Problem } from '../../../src/config/problems';
 import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../../src/delivery/dead-letters.sql';
+import type { CaptureDrift } from '../../../src/delivery/capture-drift';
 import type { EndpointState } from '../../../src/delivery/endpoint-state';
 import type { ListenerStatus } from '../../../src/delivery/status-detail.sql';
 import type { Detailed } from '../../../src/cli/status/detail';
@@ -19,6 +20,8 @@ import type { HeldLane } from '../../../src/delivery/lane-repair.sql';
 import type { StreamStatus } from '../../../src/delivery/status.sql';
 import type { Finding } from '../../../src/doctor/finding';
 import type { EventExplanation } from '../../../src/explain/explain';
+import type { RolesPlan } from '../../../src/database/roles/plan';
+import { ROLES } from '../../../src/database/roles/rights';
 import type { CapturePlan } from '../../../src/listener/capture/capture';
 import type { Explanation } from '../../../src/matching/condition/condition';
 import type { MetricsSummary } from '../../../src/cli/metrics/summary';
@@ -54,8 +57,18 @@ const version: z.ZodType<RecordedVersion> = z.strictObject({
   ledFrom: time.nullable(),
   current: z.boolean(),
 });
-const captureFields = { table: text, entity: maybe, state: z.enum(['current', 'missing', 'drifted', 'unwanted']), reasons: z.array(text) };
+const captureFields = {
+  table: text,
+  entity: maybe,
+  state: z.enum(['current', 'missing', 'drifted', 'unwanted', 'impossible']),
+  reasons: z.array(text),
+};
 const capturePlan: z.ZodType<CapturePlan> = z.strictObject({ ...captureFields, sql: z.array(text) });
+const rolesPlan: z.ZodType<RolesPlan> = z.strictObject({
+  sql: z.array(text),
+  excess: z.array(z.strictObject({ what: text, repair: text })),
+  missing: z.array(z.enum(ROLES)),
+});
 
 const breaker = z.strictObject({ state: z.enum(['open', 'half-open']), probeIn: z.number(), requests: count, failures: count });
 const endpoint: z.ZodType<EndpointState> = z.strictObject({ name: text, waiting: count, breaker: breaker.nullable() });
@@ -68,6 +81,7 @@ const listener = z.strictObject({
   inFlight: count,
   endpoints: z.array(endpoint),
 });
+const captureDrift: z.ZodType<CaptureDrift> = z.strictObject({ table: text, entity: maybe, state: z.enum(['missing', 'drifted', 'unwanted', 'impossible']), reasons: z.array(text), since: time }); // prettier-ignore
 const statusFields = {
   stream: text,
   leader: z.strictObject({ holder: text, epoch: count, since: time, alive: z.boolean() }).nullable(),
@@ -78,6 +92,7 @@ const statusFields = {
   pausedObservers: z.array(z.strictObject({ observer: text, since: time, by: text })),
   dead: count, quarantined: count,
   gone: z.array(z.strictObject({ endpoint: text, since: time })),
+  captureDrift: z.array(captureDrift).nullable(),
   audit: auditWord,
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
 }; // prettier-ignore
@@ -310,6 +325,7 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'config history': z.array(version),
   'config diff': z.strictObject({ from: text, to: text, same: z.boolean(), patch: text }),
   migrate: z.union([z.array(z.strictObject({ name: text, applied: z.boolean() })), z.strictObject({ applied: z.array(text) })]),
+  'roles plan': rolesPlan,
   'capture plan': z.array(capturePlan),
   'capture list': z.array(z.strictObject(captureFields)),
   'capture check': z.strictObject({ current: z.boolean(), differences: z.array(capturePlan) }),
