@@ -217,7 +217,7 @@ test('a disabled or missing trigger is drift, and apply repairs it', async () =>
   const [plan] = await planCapture(database.client, [captureOf('public.t')]);
   expect(plan!.reasons).toEqual([
     'observers_capture_insert on public.t is not ENABLE ALWAYS: writes go by unseen',
-    'public.t has no trigger observers_capture_delete',
+    'public.t has no trigger observers_capture_delete: what it would record goes by unseen',
   ]);
   await applyCapture(database.client, [plan!]);
   expect((await planCapture(database.client, [captureOf('public.t')]))[0]!.reasons).toEqual([]);

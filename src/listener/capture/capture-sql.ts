@@ -93,7 +93,7 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
 }
 
 /** Marks sort behind the triggers of others: what those write before the statement, or a row's change, is not written by it. */
-const MARKS = { mark: '~~~observers_capture_mark', note: '~~~observers_capture_note', truncate: 'observers_capture_truncate_mark' };
+export const MARKS = { mark: '~~~observers_capture_mark', note: '~~~observers_capture_note', truncate: 'observers_capture_truncate_mark' };
 /** Sorts before them: what those write comes after the row. */
 export const ROW_TRIGGER = '!observers_capture_row';
 

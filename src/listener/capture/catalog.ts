@@ -149,7 +149,7 @@ export interface CaptureRecord {
 
 const RECORDS = `
   select r.relation, r.relid::int8::float8 as "relationOid",
-    case when c.oid is not null then format('%I.%I', n.nspname, c.relname) end as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
+    case when n.oid is not null then format('%I.%I', n.nspname, c.relname) end as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
   from observers.captured_table r left join pg_class c on c.oid = r.relid left join pg_namespace n on n.oid = c.relnamespace order by r.relation`;
 
 export async function readRecords(client: ClientBase): Promise<CaptureRecord[]> {

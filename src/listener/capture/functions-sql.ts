@@ -59,9 +59,11 @@ perform observers.capture_restore("$settings");`;
 }
 
 function checks({ table }: Pick<FunctionParts, 'table'>, last = ''): string {
-  // A partition that was detached is a table of its own, and no longer of this entity.
+  // A partition that was detached, by itself or with what it hangs on, is no longer of this entity. The trigger of the table has `table`
+  // behind its fingerprint.
   const detached = `  if tg_argv[1] operator(pg_catalog.=) 'partition' and not exists (
-    select from pg_catalog.pg_class c where c.oid operator(pg_catalog.=) tg_relid and c.relispartition) then
+    select from pg_catalog.pg_partition_ancestors(tg_relid) a join pg_catalog.pg_trigger g on g.tgrelid operator(pg_catalog.=) a.relid::pg_catalog.oid
+    where g.tgname operator(pg_catalog.=) tg_name and pg_catalog.substr(g.tgargs, 18, 5) operator(pg_catalog.=) pg_catalog.decode('7461626c65', 'hex')) then
 ${last}    return null;
   end if;`;
   const partitioned = table.relations.length > 1 ? [detached] : [];
