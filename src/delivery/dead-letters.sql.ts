@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { findQuarantined } from './changes-by-id.sql';
 
 /** One entry of the dead letter queue: a delivery that died, or a change that could not be made an event. */
 export interface DeadLetterItem {
@@ -125,14 +126,15 @@ const SHOW = `
           from observers.attempt a where a.change_number = i."changeNumber" and a.observer = i.observer and a.action = i.action) as tries,
          (select coalesce(json_agg(json_build_object('at', e.at, 'what', e.what, 'who', e.who, 'detail', e.detail) order by e.at), '[]')
           from observers.dead_letter_event e where e.dead_letter_id = m.id) as history
-  from (select * from (${ALL_ITEMS}) a where a.id = $1) m
+  from (select * from (${ALL_ITEMS}) a where a.id = $1 and (a.kind = 'delivery' or a.change_number = $2)) m
   cross join lateral (select ${ITEM_COLUMNS.replace('id::text', 'm.id::text')}) i
   left join observers.dead_letter d on m.kind = 'delivery' and d.id = m.id
   left join core.tb_entity_change_log l on l.pk_entity_change_log = m.change_number`;
 
 /** @returns null when there is no such item. */
 export async function showDeadLetter(client: ClientBase | Pool, id: string): Promise<DeadLetterDetails | null> {
-  const { rows } = await client.query<DeadLetterDetails>(SHOW, [id]);
+  const [change = null] = await findQuarantined(client, [id]);
+  const { rows } = await client.query<DeadLetterDetails>(SHOW, [id, change]);
   return rows[0] ?? null;
 }
 

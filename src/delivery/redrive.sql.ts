@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { findQuarantined } from './changes-by-id.sql';
 import { UNCHANGED } from './dead-letter-sets.sql';
 
 /** The configuration that a redrive uses: the one that runs, or the one with which the item died. */
@@ -56,7 +57,7 @@ const CONFIRM = `
 const LOOK_AGAIN = `
   with item as (
     update observers.quarantine q set retry_at = clock_timestamp() from core.tb_entity_change_log l
-    where l.id = any ($1::uuid[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
+    where q.change_number = any ($1::bigint[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
       and ($2::text is null or ${UNCHANGED('$2')}) returning l.id
   ), noted as (
     insert into observers.dead_letter_event (dead_letter_id, what, who, detail) select id, 'retry asked for', $3, $4 from item
@@ -68,17 +69,18 @@ const REST = `
   select d.id::text, d.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) as open from observers.dead_letter d where d.id = any ($1::uuid[])
   union all
   select l.id::text, q.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) from observers.quarantine q
-  join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number where l.id = any ($1::uuid[])`;
+  join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number where q.change_number = any ($3::bigint[])`;
 
 /** Asks for one more try of each item; the service makes them. All of a request is asked for, or nothing. */
 export async function requestRetries(client: ClientBase, request: RedriveRequest): Promise<RedriveAnswer> {
   const { ids, who, detail, config, snapshot } = request;
   return inTransaction(client, async () => {
+    const changes = await findQuarantined(client, ids);
     const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [ids, config === 'original']);
     const confirm = [claimed.map(({ id }) => id), snapshot, who, detail];
     const { rows: confirmed } = await client.query<{ id: string }>(CONFIRM, confirm);
-    const { rows: looked } = await client.query<{ id: string }>(LOOK_AGAIN, [ids, snapshot, who, detail]);
-    return answer(client, ids, [...confirmed, ...looked].map(({ id }) => id), snapshot); // prettier-ignore
+    const { rows: looked } = await client.query<{ id: string }>(LOOK_AGAIN, [changes, snapshot, who, detail]);
+    return answer(client, { ids, changes }, [...confirmed, ...looked].map(({ id }) => id), snapshot); // prettier-ignore
   });
 }
 
@@ -92,7 +94,7 @@ const DISCARD = `
     returning id
   ), change as (
     update observers.quarantine q set resolved_at = clock_timestamp(), resolution = 'discarded' from core.tb_entity_change_log l
-    where l.id = any ($1::uuid[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
+    where q.change_number = any ($5::bigint[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
       and ($2::text is null or ${UNCHANGED('$2')}) returning l.id
   ), noted as (
     insert into observers.dead_letter_event (dead_letter_id, what, who, detail)
@@ -104,22 +106,23 @@ const DISCARD = `
 export async function discardItems(client: ClientBase, request: Omit<RedriveRequest, 'config'>): Promise<RedriveAnswer> {
   const { ids, who, detail, snapshot } = request;
   return inTransaction(client, async () => {
+    const changes = await findQuarantined(client, ids);
     await client.query(LOCK, [ids]);
-    const { rows } = await client.query<{ id: string }>(DISCARD, [ids, snapshot, who, detail]);
-    return answer(client, ids, rows.map(({ id }) => id), snapshot); // prettier-ignore
+    const { rows } = await client.query<{ id: string }>(DISCARD, [ids, snapshot, who, detail, changes]);
+    return answer(client, { ids, changes }, rows.map(({ id }) => id), snapshot); // prettier-ignore
   });
 }
 
 async function answer(
   client: ClientBase,
-  ids: readonly string[],
+  { ids, changes }: { readonly ids: readonly string[]; readonly changes: readonly number[] },
   queued: readonly string[],
   snapshot: string | null,
 ): Promise<RedriveAnswer> {
   const done = new Set(queued);
   const others = ids.filter((id) => !done.has(id));
   if (others.length === 0) return { queued, alreadyUnderWay: [], left: [], unknown: [] };
-  const { rows } = await client.query<{ id: string; open: boolean }>(REST, [others, snapshot]);
+  const { rows } = await client.query<{ id: string; open: boolean }>(REST, [others, snapshot, changes]);
   const found = new Map(rows.map(({ id, open }) => [id, open]));
   return {
     queued,

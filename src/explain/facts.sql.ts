@@ -149,14 +149,6 @@ export async function readStreamFacts(client: ClientBase | Pool, stream: string)
   return rows[0] ?? { currentVersion: null, endpoints: null, gone: [], paused: [] };
 }
 
-const FIND = 'select pk_entity_change_log::float8 as number from core.tb_entity_change_log where id = $1';
-
-/** @returns the change number of an event's id, or null */
-export async function findChange(client: ClientBase | Pool, eventId: string): Promise<number | null> {
-  const { rows } = await client.query<{ number: number }>(FIND, [eventId]);
-  return rows[0]?.number ?? null;
-}
-
 /** Whether a change with this number is stored, and was written since this product watches the table. */
 export async function isChange(client: ClientBase | Pool, changeNumber: number): Promise<boolean> {
   const { rowCount } = await client.query(

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Snapshot } from '../checkpoint/cursor';
+import { findChange } from '../delivery/changes-by-id.sql';
 
 /** Which stored changes; null does not narrow them down. */
 export interface ChangeRange {
@@ -22,7 +23,7 @@ const SELECT = `
     and ($3::text is null or object_type = $3) and ($4::text is null or coalesce(object_key, object_id::text) = $4)
     and ($5::timestamptz is null or created_at >= $5) and ($6::timestamptz is null or created_at < $6)
     and ($7::bigint is null or pk_entity_change_log >= $7) and ($8::bigint is null or pk_entity_change_log <= $8)
-    and ($9::uuid is null or id = $9)
+    and ($9::bigint is null or pk_entity_change_log = $9)
   order by pk_entity_change_log limit $10`;
 
 /** Numbers of the next changes of the range behind `behind`, of those that the snapshot sees. */
@@ -34,7 +35,9 @@ export async function selectChanges(
   limit: number,
 ): Promise<number[]> {
   const { entityType, entityKey, after, before, fromChange, toChange, event } = range;
-  const values = [behind, snapshot, entityType, entityKey, after, before, fromChange, toChange, event, limit];
+  const change = event === null ? null : await findChange(client, event);
+  if (event !== null && change === null) return [];
+  const values = [behind, snapshot, entityType, entityKey, after, before, fromChange, toChange, change, limit];
   const { rows } = await client.query<{ number: number }>(SELECT, values);
   return rows.map(({ number }) => number);
 }

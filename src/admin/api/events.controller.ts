@@ -1,9 +1,9 @@
 import { Body, Controller, Get, Header, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import { findChange } from '../../delivery/changes-by-id.sql';
 import { jsonText } from '../../event/json-text';
 import { explanationJson } from '../../explain/explanation-json';
-import { findChange } from '../../explain/facts.sql';
 import { explainChanges } from '../../explain/read';
 import { listEvents } from '../../explain/stored-events.sql';
 import { askedBy } from '../http/access';

@@ -72,7 +72,7 @@ export const STEPS: readonly Step[] = [
   { command: 'capture list', json: true },
   { command: 'capture remove', args: ['public.customers', '--yes'] },
   { command: 'capture remove', args: ['public.customers', '--yes'], code: 5 },
-  { command: 'status' },
+  { command: 'status', before: (story) => story.captured() },
   { command: 'status', json: true },
   { command: 'status', args: ['--detailed'], lines: 60 },
   { command: 'status', args: ['--detailed'], json: true, lines: 90, keep: ['listener', /"holder": "([^"]+)"/] },

@@ -78,6 +78,13 @@ export class Story {
     await eventually(() => this.database.query<{ passed: number; busy: number }>(behind), ([at]) => at!.passed >= changes && at!.busy === 0); // prettier-ignore
   }
 
+  /** The leader has seen that all tables are captured as they should be. */
+  async captured(): Promise<void> {
+    await this.service.stream.captureWatch.look();
+    const drift = "select from observers.listener where capture_drift = '[]'";
+    await eventually(() => this.database.query(drift), (rows) => rows.length === 1); // prettier-ignore
+  }
+
   async audited(): Promise<void> {
     const place =
       'select from observers.audit a join observers.checkpoint c using (stream) where a.previous::text = c.previous::text and complete_at is not null';
