@@ -1,6 +1,6 @@
 import { parseCause } from '../event/cause';
 import { changedColumns } from '../event/changed-columns';
-import type { EntityEvent, EventKind } from '../event/entity-event';
+import type { BackfillOrigin, EntityEvent, EventKind } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
 import { parseTraceContext } from '../event/trace-context';
 import type { ChangeRow } from './change-log.sql';
@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
   UPDATE: 'update',
   DELETE: 'delete',
   CUSTOM: 'custom',
+  BACKFILL: 'backfill',
   NOOP: 'ignored',
   READ: 'ignored',
 };
@@ -28,7 +29,7 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
 export function decode(row: ChangeRow, maxBytes: number): Decoded {
   const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, tracestate, cause, captureError, bytes] =
     row;
-  const unreadable = row[16];
+  const [unreadable, origin] = [row[16], row[17]];
   const changeNumber = Number(number);
   const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
 
@@ -43,6 +44,9 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
   if (bytes !== null) {
     return quarantined('too_large', `the row has ${bytes} bytes of JSON, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
   }
+  const backfill = kind === 'backfill' ? parseOrigin(origin) : null;
+  if (kind === 'backfill' && backfill === null)
+    return quarantined('undecodable', 'a row of a backfill says in extra_metadata.backfill which one (id) and for which observers, and this one does not'); // prettier-ignore
   const trace = parseTraceContext(traceparent, tracestate);
   const after = data ?? (kind === 'delete' ? before : null);
   // Only when somebody asks: comparing two images costs some microseconds.
@@ -57,7 +61,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       entityKey: key ?? '',
       tenant,
       data: after === null ? null : new JsonDocument(after),
-      before: before === null || kind === 'insert' ? null : new JsonDocument(before),
+      before: before === null || kind === 'insert' || kind === 'backfill' ? null : new JsonDocument(before),
       get changed() {
         return (changedNames = changedNames === undefined ? namesOfChanged(kind, changed, before, after) : changedNames);
       },
@@ -66,8 +70,20 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       tracestate: trace?.tracestate ?? null,
       cause: parseCause(cause),
       lookups: null,
+      backfill,
     },
   };
+}
+
+function parseOrigin(text: string | null): BackfillOrigin | null {
+  if (text === null) return null;
+  try {
+    const { id, observers } = (JSON.parse(text) ?? {}) as { id?: unknown; observers?: unknown };
+    if (typeof id !== 'string' || !Array.isArray(observers) || observers.length === 0) return null;
+    return observers.every((name): name is string => typeof name === 'string') ? { id, observers } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Of an update, as its producer names them, or as its images differ. */
