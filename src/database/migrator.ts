@@ -14,6 +14,7 @@ import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
 import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { LeanCapture0015 } from '../../migrations/0015-lean-capture';
 import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
+import { Backfill0022 } from '../../migrations/0022-backfill';
 import { Encodings0023 } from '../../migrations/0023-encodings';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { missingGrants } from './grants';
@@ -35,6 +36,7 @@ const MIGRATIONS = [
   BackgroundAudit0014,
   LeanCapture0015,
   CaptureFunctions0016,
+  Backfill0022,
   Encodings0023,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);

@@ -79,6 +79,7 @@ const statusFields = {
   dead: count, quarantined: count,
   gone: z.array(z.strictObject({ endpoint: text, since: time })),
   audit: auditWord,
+  backfills: z.array(z.strictObject({ id: text, table: text, observers: z.array(text), done: count, expected: count.nullable(), running: z.boolean() })),
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
 }; // prettier-ignore
 export const status: z.ZodType<StreamStatus> = z.strictObject(statusFields);
