@@ -14,6 +14,8 @@ interface Rights {
   readonly writeLog: boolean;
   readonly useObservers: boolean;
   readonly record: boolean;
+  /** Tables that are only looked at, and may not be. */
+  readonly closed: readonly string[];
   readonly salt: boolean;
   readonly function: boolean;
 }
@@ -30,9 +32,15 @@ const RIGHTS = `
     has_schema_privilege('core', 'USAGE') as "useCore", (select has_table_privilege(oid, 'INSERT') from log) as "writeLog",
     has_schema_privilege('observers', 'USAGE') as "useObservers",
     (select has_table_privilege(oid, 'SELECT') and has_table_privilege(oid, 'INSERT') and has_table_privilege(oid, 'UPDATE') from ours where relname = 'backfill') as record,
+    array(select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where ((n.nspname, c.relname) = ('core', 'tb_entity_change_log') or n.nspname = 'observers' and c.relname = any ($4))
+        and not has_table_privilege(c.oid, 'SELECT') order by 1) as closed,
     not $2 or (select has_table_privilege(oid, 'SELECT') from ours where relname = 'mask_salt') as salt,
     not exists (select from pg_proc p where p.pronamespace = 'observers'::regnamespace and format('observers.%I', p.proname) = $3 and not has_function_privilege(p.oid, 'EXECUTE')) as function
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1::oid`;
+
+/** Who leads, by which version, and how far it is: a backfill follows the service. */
+const LOOKED_AT = ['captured_table', 'checkpoint', 'config_period', 'config_version', 'lease', 'pending_delivery'];
 
 /** @throws OperatorError with the least grants that are missing */
 export async function requirePrivileges(
@@ -41,7 +49,7 @@ export async function requirePrivileges(
   keys: readonly string[],
   needs: { readonly salt: boolean; readonly function: string | null },
 ): Promise<void> {
-  const { rows } = await client.query<Rights>(RIGHTS, [table.oid, needs.salt, needs.function]);
+  const { rows } = await client.query<Rights>(RIGHTS, [table.oid, needs.salt, needs.function, LOOKED_AT]);
   const [has] = rows;
   if (has === undefined) throw new OperatorError(`the table ${table.name} is gone`, 'Nothing was changed.', ExitCode.notFound);
   const grants = grantsOf(has, table, keys, needs.function);
@@ -72,6 +80,7 @@ function grantsOf(has: Rights, table: TableInfo, keys: readonly string[], when: 
     ...(has.writeLog ? [] : [`grant insert on core.tb_entity_change_log ${to}`]),
     ...(has.useObservers ? [] : [`grant usage on schema observers ${to}`]),
     ...(has.record ? [] : [`grant select, insert, update on observers.backfill ${to}`]),
+    ...(has.closed.length === 0 ? [] : [`grant select on ${has.closed.join(', ')} ${to}`]),
     ...(has.salt ? [] : [`grant select on observers.mask_salt ${to}`]),
     ...(has.function ? [] : [`grant execute on function ${when} ${to}`]),
   ];

@@ -37,14 +37,15 @@ export async function findTarget(client: ClientBase, request: BackfillRequest, k
   const [table] = await readTables(client, [request.table]);
   if (table == null)
     throw new OperatorError(`there is no table ${request.table}`, 'Name it as capture list prints it: schema.table', ExitCode.notFound);
-  const capture = await captureFor(client, table, known.captures);
+  const capture = await captureOf(client, table, known.captures);
   const observers = [...new Set(request.observers)].sort();
   requireObservers(observers, capture.entity, known.observers, 'the file');
-  const record = (await readRecords(client)).find(({ relationOid }) => relationOid === table.oid);
   const parts = partsOf(capture, table, '');
   const keys = table.primaryKey.length > 0 ? table.primaryKey : (capture.key ?? []);
-  const rows = new RowSource(parts, await KeyOrder.of(client, table.oid, keys), request.where);
   await requirePrivileges(client, table, keys, needsOf(parts));
+  await requireCurrent(client, table, capture);
+  const record = (await readRecords(client)).find(({ relationOid }) => relationOid === table.oid);
+  const rows = new RowSource(parts, await KeyOrder.of(client, table.oid, keys), request.where);
   await requireReadable(client, table, rows);
   return {
     subject: { relid: table.oid, table: table.name, entity: capture.entity, observers, where: request.where, keys },
@@ -58,8 +59,8 @@ function needsOf({ capture, when }: FunctionParts): { readonly salt: boolean; re
   return { salt: Object.values(capture.mask).includes('hash'), function: when?.name ?? null };
 }
 
-/** @throws OperatorError where the table is not captured as the file says: what would be sent is not what the capture records */
-async function captureFor(client: ClientBase, table: TableInfo, captures: readonly CaptureDefinition[]): Promise<CaptureDefinition> {
+/** @throws OperatorError where the file has none */
+async function captureOf(client: ClientBase, table: TableInfo, captures: readonly CaptureDefinition[]): Promise<CaptureDefinition> {
   const tables = await readTables(client, captures.map((capture) => capture.table)); // prettier-ignore
   const capture = captures[tables.findIndex((one) => one?.oid === table.oid)];
   if (capture === undefined) {
@@ -70,6 +71,11 @@ async function captureFor(client: ClientBase, table: TableInfo, captures: readon
       ExitCode.configuration,
     );
   }
+  return capture;
+}
+
+/** @throws OperatorError where the table is not captured as the file says: what would be sent is not what the capture records */
+async function requireCurrent(client: ClientBase, table: TableInfo, capture: CaptureDefinition): Promise<void> {
   const plan = (await planCapture(client, [capture])).find(({ table: name }) => name === table.name);
   if (plan?.state !== 'current') {
     throw new OperatorError(
@@ -78,7 +84,6 @@ async function captureFor(client: ClientBase, table: TableInfo, captures: readon
       ExitCode.configuration,
     );
   }
-  return capture;
 }
 
 /** @throws OperatorError where one is not there, or is not for the entity */
