@@ -49,5 +49,5 @@ function percentile(values: readonly number[], share: number): number {
 /** Each event has its own row, parsed when the URL is rendered, as in the service. */
 function eventOf(customer: number): EntityEvent {
   const data = new JsonDocument(`{"id":${customer},"customer":${customer}}`);
-  return { changeNumber: 1, id: 'e', kind: 'insert', entityType: 'Order', entityKey: '1', tenant: null, data, before: null, changed: null, timestamp: '2026-01-01T00:00:00Z', traceparent: null, tracestate: null, cause: null, lookups: null }; // prettier-ignore
+  return { changeNumber: 1, id: 'e', kind: 'insert', entityType: 'Order', entityKey: '1', tenant: null, data, before: null, changed: null, timestamp: '2026-01-01T00:00:00Z', traceparent: null, tracestate: null, cause: null, lookups: null, backfill: null }; // prettier-ignore
 }

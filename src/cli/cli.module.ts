@@ -1,6 +1,7 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
 import { AuditCommand } from './audit.command';
+import { BackfillCommand } from './backfill/backfill.command';
 import { CaptureCommand } from './capture.command';
 import { CheckpointCommand } from './checkpoint/checkpoint.command';
 import { CompletionCommand } from './completion/completion.command';
@@ -48,6 +49,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     CheckpointCommand,
     ...CheckpointCommand.subCommands,
     ReplayCommand,
+    BackfillCommand,
+    ...BackfillCommand.subCommands,
     DlqCommand,
     ...DlqCommand.subCommands,
     ObserversListingCommand,

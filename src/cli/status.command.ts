@@ -133,6 +133,8 @@ function describe(status: StreamStatus): [string, string][] {
       'endpoint',
       `${endpoint}: ${colors.red('gone')}, it answered 410 at ${toTheSecond(since)}   (dlq retry ID tries it once more)`,
     ]);
+  for (const { table, observers, done, expected, running } of status.backfills)
+    lines.push(['backfill', `${table} for ${observers.join(', ')}: ${done} of ${expected ?? '?'} rows, ${running ? colors.green('running') : colors.yellow('stopped')}   (backfill list)`]); // prettier-ignore
   for (const endpoint of leading?.endpoints ?? []) lines.push(['endpoint', describeEndpoint(endpoint)]);
   if (oldestTransaction !== null) {
     const { pid, user, seconds } = oldestTransaction;

@@ -17,6 +17,7 @@ import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
 import { CaptureDrift0017 } from '../../migrations/0017-capture-drift';
 import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
 import { AttemptPartitions0021 } from '../../migrations/0021-attempt-partitions';
+import { Backfill0022 } from '../../migrations/0022-backfill';
 import { Encodings0023 } from '../../migrations/0023-encodings';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { explainMigrationRefusal, NOT_ALLOWED, requireOwnership } from './grants';
@@ -43,6 +44,7 @@ const MIGRATIONS = [
   CaptureDrift0017,
   ForcedChanges0020,
   AttemptPartitions0021,
+  Backfill0022,
   Encodings0023,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);

@@ -40,6 +40,15 @@ export interface StreamStatus extends Listeners {
     /** Since everything that the stream had passed was accounted for; null when that was never so. */
     readonly ageSeconds: number | null;
   } | null;
+  /** Backfills that are not finished; whoever works on one gives a sign of life each second. */
+  readonly backfills: readonly {
+    readonly id: string;
+    readonly table: string;
+    readonly observers: readonly string[];
+    readonly done: number;
+    readonly expected: number | null;
+    readonly running: boolean;
+  }[];
   /** The transaction that has been open longest, when it is older than ten seconds. */
   readonly oldestTransaction: { readonly pid: number; readonly user: string; readonly seconds: number } | null;
 }
@@ -75,6 +84,9 @@ const STATUS = `
     (select json_build_object(
        'unaccounted', (select count(*) from observers.unaccounted u where u.stream = a.stream and u.dismissed_at is null),
        'ageSeconds', extract(epoch from clock_timestamp() - a.complete_at)) from observers.audit a where a.stream = $1) as audit,
+    (select coalesce(json_agg(json_build_object('id', id, 'table', relation, 'observers', observers, 'done', done, 'expected', expected,
+       'running', run is not null and seen_at > clock_timestamp() - interval '5 s') order by started_at), '[]')
+     from observers.backfill where state = 'unfinished') as backfills,
     (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))
      from pg_stat_activity where xact_start < clock_timestamp() - interval '10 s' and datname = current_database() and pid <> pg_backend_pid()
      order by xact_start limit 1) as "oldestTransaction"`;

@@ -27,7 +27,7 @@ const sample = z.strictObject({
 });
 const envelope = z.strictObject({
   ...common,
-  type: z.string().regex(/\.(created|updated|deleted|custom)$/, 'expected a type such as order.updated'),
+  type: z.string().regex(/\.(created|updated|deleted|custom|backfilled)$/, 'expected a type such as order.updated'),
   data: row,
   before: row.optional(),
   entity: z.strictObject({ type: z.string().min(1), key: z.string() }),
@@ -35,7 +35,7 @@ const envelope = z.strictObject({
   version: z.literal(1),
 });
 
-const KINDS = { created: 'insert', updated: 'update', deleted: 'delete', custom: 'custom' } as const;
+const KINDS = { created: 'insert', updated: 'update', deleted: 'delete', custom: 'custom', backfilled: 'backfill' } as const;
 
 /**
  * An event out of a file: the envelope of a webhook, or `{ entity, kind, data, before }`. Numbers keep all their digits.
@@ -96,6 +96,8 @@ function eventOf({ id, entity, key, kind, data, before = null, changed, tenant, 
     tracestate: null,
     cause: cause ?? null,
     lookups: null,
+    // A file does not say for whom.
+    backfill: kind === 'backfill' ? { id: 'sample', observers: [] } : null,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ActionDefinition } from './action-definitions';
 import type { EndpointDefinition, Milliseconds } from './endpoint-definition';
-import type { EventKind } from './entity-event';
+import type { ChangeKind } from './entity-event';
 
 export type * from './action-definitions';
 export * from './endpoint-definition';
@@ -45,7 +45,7 @@ export interface ObserverDefinition {
   readonly mode: 'live' | 'shadow';
   /** Entity types, or `*` for all. */
   readonly entities: readonly string[] | '*';
-  readonly kinds: readonly EventKind[];
+  readonly kinds: readonly ChangeKind[];
   /** Of updates only those that changed one of these; null: whatever they changed. */
   readonly columns: readonly string[] | null;
   /** Whether updates that changed nothing are passed by. */

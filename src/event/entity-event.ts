@@ -1,9 +1,22 @@
 import type { JsonDocument, JsonValue } from './json-document';
 
 /** What happened to the row. `custom` is anything an application records itself, and TRUNCATE. */
-export type EventKind = 'insert' | 'update' | 'delete' | 'custom';
+export type ChangeKind = 'insert' | 'update' | 'delete' | 'custom';
 
-export const EVENT_KINDS: readonly EventKind[] = ['insert', 'update', 'delete', 'custom'];
+/** A change, or a row as a backfill found it. */
+export type EventKind = ChangeKind | 'backfill';
+
+/** What an observer may be for. */
+export const CHANGE_KINDS: readonly ChangeKind[] = ['insert', 'update', 'delete', 'custom'];
+
+export const EVENT_KINDS: readonly EventKind[] = [...CHANGE_KINDS, 'backfill'];
+
+/** The backfill that an event belongs to. */
+export interface BackfillOrigin {
+  readonly id: string;
+  /** Names of the observers that take part; nobody else does. */
+  readonly observers: readonly string[];
+}
 
 /** One committed change of one entity, decoded from one row of `core.tb_entity_change_log`. */
 export interface EntityEvent {
@@ -12,13 +25,15 @@ export interface EntityEvent {
   /** Stable public id (UUID); receivers deduplicate on what is derived from it. */
   readonly id: string;
   readonly kind: EventKind;
+  /** Of the kind `backfill`; null otherwise. */
+  readonly backfill: BackfillOrigin | null;
   readonly entityType: string;
   /** Any key type as text; a composite key is a JSON array. Empty for changes without a row, such as TRUNCATE. */
   readonly entityKey: string;
   readonly tenant: string | null;
   /** The row after the change; for `delete` the row as it was. Null when the producer wrote none. */
   readonly data: JsonDocument | null;
-  /** The row before the change; null for `insert`, and when before-images are switched off. */
+  /** The row before the change; null for `insert` and `backfill`, and when before-images are switched off. */
   readonly before: JsonDocument | null;
   /** Names of the columns that an update changed; null when the producer did not say. */
   readonly changed: readonly string[] | null;

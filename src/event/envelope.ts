@@ -5,7 +5,7 @@ import type { JsonValue } from './json-document';
 export interface Envelope {
   /** The event's id (UUID). */
   readonly id: string;
-  /** `order.created`, `order.updated`, `order.deleted`, `order.custom`. */
+  /** `order.created`, `order.updated`, `order.deleted`, `order.custom`, `order.backfilled`. */
   readonly type: string;
   /** RFC 3339, UTC. */
   readonly timestamp: string;
@@ -20,7 +20,7 @@ export interface Envelope {
   readonly version: 1;
 }
 
-const PAST_TENSE = { insert: 'created', update: 'updated', delete: 'deleted', custom: 'custom' } as const;
+const PAST_TENSE = { insert: 'created', update: 'updated', delete: 'deleted', custom: 'custom', backfill: 'backfilled' } as const;
 
 /** `Order` and `insert` give `order.created`. */
 export function eventTypeName(event: EntityEvent): string {

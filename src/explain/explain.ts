@@ -69,7 +69,12 @@ export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFact
     const sources = [...(when === null ? [] : [when]), ...(columns ?? [])];
     return { ...explained, ...(sources.length === 0 ? {} : basis.by?.definition.redaction.all(shown, sources)) };
   });
-  const notes = [...basis.notes, ...captureNotes(event, basis.by?.definition.captures ?? []), ...causeNotes(event)];
+  const notes = [
+    ...basis.notes,
+    ...captureNotes(event, basis.by?.definition.captures ?? []),
+    ...causeNotes(event),
+    ...backfillNotes(event, basis),
+  ];
   if (
     judgements.some(
       ({ observer, usesClock }) => usesClock && observers.some(({ name, condition }) => name === observer.name && condition !== null),
@@ -143,6 +148,8 @@ export function reasonOf({ observer, verdict, error }: Judgement, event: EntityE
       return `it is for ${observer.kinds.join(', ')}, and this is ${event.kind}`;
     case 'nothing changed':
       return 'nothing changed; ignore_unchanged';
+    case 'not named':
+      return `the backfill is for ${event.backfill?.observers.join(', ')}`;
     case 'other columns':
       return `columns: none of ${(observer.columns ?? []).join(', ')} changed${event.changed?.length ? `; changed: ${event.changed.join(', ')}` : ''}`;
     case 'condition not met':
@@ -156,6 +163,7 @@ export function reasonOf({ observer, verdict, error }: Judgement, event: EntityE
 
 function whyMatched({ when, columns }: ObserverDefinition, event: EntityEvent): string {
   const condition = when === null ? null : 'the condition is met';
+  if (event.kind === 'backfill') return ['the backfill names it', ...(condition === null ? [] : [condition])].join('; ');
   if (columns === null || event.kind !== 'update') return condition ?? 'every event of this entity and kind matches';
   return [`columns: ${changedAmong(columns, event).join(', ')} changed`, ...(condition === null ? [] : [condition])].join('; ');
 }
@@ -235,4 +243,12 @@ function captureNotes({ entityType }: EntityEvent, captures: readonly CaptureDef
 
 function causeNotes({ cause }: EntityEvent): string[] {
   return cause === null ? [] : [`brought about by ${cause.split(',').join(' → ')}`];
+}
+
+/** What nobody sends, because nobody is called so any more. */
+function backfillNotes({ backfill }: EntityEvent, { by, version }: Basis): string[] {
+  if (backfill === null) return [];
+  const gone = by === null ? [] : backfill.observers.filter((name) => !by.definition.observers.some((observer) => observer.name === name));
+  const missing = gone.map((name) => `the backfill names ${name}, and version ${version} has no such observer: nothing is sent for it`);
+  return [`the row as backfill ${backfill.id} found it, for ${backfill.observers.join(', ')}: no change of it`, ...missing];
 }

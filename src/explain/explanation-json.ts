@@ -26,7 +26,7 @@ export function renderedJson<R>(explained: EventExplanation, renderings: Readonl
 
 /** The event alone. */
 export function eventJson(event: EntityEvent): EventJson {
-  const { id, entityType, entityKey, kind, tenant, timestamp, changed, traceparent, tracestate, cause, data, before } = event;
+  const { id, entityType, entityKey, kind, tenant, timestamp, changed, traceparent, tracestate, cause, backfill, data, before } = event;
   return {
     id,
     entityType,
@@ -38,6 +38,7 @@ export function eventJson(event: EntityEvent): EventJson {
     traceparent,
     tracestate,
     cause,
+    backfill,
     data: data === null ? null : data.value,
     before: before === null ? null : before.value,
   };

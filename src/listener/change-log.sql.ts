@@ -24,11 +24,13 @@ export type ChangeRow = readonly [
   beyond: string | null,
   /** Columns whose text cannot be converted to UTF-8: then nothing of the row is but its number, id and time. */
   unreadable: string | null,
+  /** Of a row that a backfill wrote: which one, and for whom. */
+  backfill: string | null,
   /** Of the page, on its first row. */
   target?: Snapshot,
   floor?: string,
 ];
-const [BEYOND, TARGET, FLOOR_NUMBER] = [15, 17, 18];
+const [BEYOND, TARGET, FLOOR_NUMBER] = [15, 18, 19];
 
 export interface Page {
   readonly rows: readonly ChangeRow[];
@@ -84,6 +86,7 @@ const TEXTS = {
   tracestate: read("p.trace_context ->> 'tracestate'"),
   cause: read("p.trace_context ->> 'cause'"),
   capture_error: read("p.extra_metadata ->> 'capture_error'"),
+  backfill: read("case when p.modification_type = 'BACKFILL' then p.extra_metadata ->> 'backfill' end"),
 } as const;
 
 const said = (column: keyof typeof TEXTS): string => `case when unreadable is null then ${TEXTS[column]} end`;
@@ -91,7 +94,8 @@ const said = (column: keyof typeof TEXTS): string => `case when unreadable is nu
 const OUTPUT = `
   p.pk_entity_change_log, p.id, ${said('object_type')}, ${said('object_key')}, ${said('modification_type')}, ${said('object_data')},
   ${said('object_data_before')}, ${said('updated_fields')}, p.tenant_id, p.created_at at time zone 'UTC', ${said('traceparent')},
-  ${said('tracestate')}, ${said('cause')}, ${said('capture_error')}, case when not fits then bytes end, case when not within then 'beyond' end, unreadable`;
+  ${said('tracestate')}, ${said('cause')}, ${said('capture_error')}, case when not fits then bytes end, case when not within then 'beyond' end, unreadable,
+  ${said('backfill')}`;
 
 // A text that cannot be converted to UTF-8 fails the whole statement, and the stream would stand still for good: such rows are told by
 // their columns instead. Where the database is UTF-8 there are none, and it is not asked. \`offset 0\`: once a row, not once a column.

@@ -1,6 +1,6 @@
 import { parseCause } from '../event/cause';
 import { changedColumns } from '../event/changed-columns';
-import type { EntityEvent, EventKind } from '../event/entity-event';
+import type { BackfillOrigin, EntityEvent, EventKind } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
 import { parseTraceContext } from '../event/trace-context';
 import type { ChangeRow } from './change-log.sql';
@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
   UPDATE: 'update',
   DELETE: 'delete',
   CUSTOM: 'custom',
+  BACKFILL: 'backfill',
   NOOP: 'ignored',
   READ: 'ignored',
 };
@@ -37,7 +38,7 @@ function fieldsOf(text: string): readonly string[] | 'invalid' {
 export function decode(row: ChangeRow, maxBytes: number): Decoded {
   const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, tracestate, cause, captureError, bytes] =
     row;
-  const unreadable = row[16];
+  const [unreadable, origin] = [row[16], row[17]];
   const changeNumber = Number(number);
   const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
 
@@ -58,6 +59,9 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
   if (!TIME.test(timestamp)) return quarantined('undecodable', `created_at is ${timestamp}: no time of the years 1 to 9999`);
   const changedFields = changed === null ? null : fieldsOf(changed);
   if (changedFields === 'invalid') return quarantined('undecodable', 'updated_fields holds something else than names of fields');
+  const backfill = kind === 'backfill' ? parseOrigin(origin) : null;
+  if (kind === 'backfill' && backfill === null)
+    return quarantined('undecodable', 'a row of a backfill says in extra_metadata.backfill which one (id) and for which observers, and this one does not'); // prettier-ignore
   const trace = parseTraceContext(traceparent, tracestate);
   const after = data ?? (kind === 'delete' ? before : null);
   // Only when somebody asks: comparing two images costs some microseconds.
@@ -72,7 +76,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       entityKey: key ?? '',
       tenant,
       data: after === null ? null : new JsonDocument(after),
-      before: before === null || kind === 'insert' ? null : new JsonDocument(before),
+      before: before === null || kind === 'insert' || kind === 'backfill' ? null : new JsonDocument(before),
       get changed() {
         return (changedNames = changedNames === undefined ? namesOfChanged(kind, changedFields, before, after) : changedNames);
       },
@@ -81,8 +85,20 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       tracestate: trace?.tracestate ?? null,
       cause: parseCause(cause),
       lookups: null,
+      backfill,
     },
   };
+}
+
+function parseOrigin(text: string | null): BackfillOrigin | null {
+  if (text === null) return null;
+  try {
+    const { id, observers } = (JSON.parse(text) ?? {}) as { id?: unknown; observers?: unknown };
+    if (typeof id !== 'string' || !Array.isArray(observers) || observers.length === 0) return null;
+    return observers.every((name): name is string => typeof name === 'string') ? { id, observers } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Of an update, as its producer names them, or as its images differ. */

@@ -1,5 +1,5 @@
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
-import type { EntityEvent, EventKind } from '../event/entity-event';
+import type { ChangeKind, EntityEvent } from '../event/entity-event';
 import { messageOf } from '../event/errors';
 import { changedAmong, changedNothing } from './changes';
 import { compileCondition, type Condition, type Explanation, type Scope } from './condition/condition';
@@ -22,10 +22,11 @@ export interface Judgement {
   readonly usesClock: boolean;
 }
 
-/** Why an observer's condition was not even asked. `nothing changed`: see `ignore_unchanged`; `other columns`: see `columns`. */
-export type Refusal = 'other entity' | 'other kind' | 'nothing changed' | 'other columns';
+/** Why an observer's condition was not even asked. `nothing changed`: see `ignore_unchanged`; `other columns`: see `columns`; `not named`: of a backfill
+ * that is for others. */
+export type Refusal = 'other entity' | 'other kind' | 'nothing changed' | 'other columns' | 'not named';
 
-const REFUSALS: readonly string[] = ['other entity', 'other kind', 'nothing changed', 'other columns'] satisfies Refusal[];
+const REFUSALS: readonly string[] = ['other entity', 'other kind', 'nothing changed', 'other columns', 'not named'] satisfies Refusal[];
 
 export function isRefusal(verdict: string): verdict is Refusal {
   return REFUSALS.includes(verdict);
@@ -40,8 +41,8 @@ const NONE: readonly Candidate[] = [];
 
 /** Finds the observers of an event: an index by kind and entity first, then the conditions. Immutable; one per configuration version. */
 export class Matcher {
-  private readonly byKind = new Map<EventKind, Map<string, Candidate[]>>();
-  private readonly anyEntity = new Map<EventKind, Candidate[]>();
+  private readonly byKind = new Map<ChangeKind, Map<string, Candidate[]>>();
+  private readonly anyEntity = new Map<ChangeKind, Candidate[]>();
   private readonly byName = new Map<string, Candidate>();
 
   constructor(observers: readonly ObserverDefinition[]) {
@@ -109,11 +110,14 @@ export class Matcher {
     }
   }
 
-  private candidates({ kind, entityType }: EntityEvent): readonly Candidate[] {
+  private candidates({ kind, entityType, backfill }: EntityEvent): readonly Candidate[] {
+    // Whoever a backfill names takes part, whatever kinds of changes it is for; nobody else does.
+    if (kind === 'backfill')
+      return [...this.byName.values()].filter(({ observer }) => backfill?.observers.includes(observer.name) === true && isFor(observer, entityType)); // prettier-ignore
     return this.byKind.get(kind)?.get(entityType) ?? this.anyEntity.get(kind) ?? NONE;
   }
 
-  private index(kind: EventKind, candidate: Candidate): void {
+  private index(kind: ChangeKind, candidate: Candidate): void {
     if (candidate.observer.entities === '*') {
       this.anyEntity.set(kind, [...(this.anyEntity.get(kind) ?? []), candidate]);
       return;
@@ -136,6 +140,10 @@ export class Matcher {
       }
     }
   }
+}
+
+function isFor({ entities }: ObserverDefinition, entityType: string): boolean {
+  return entities === '*' || entities.includes(entityType);
 }
 
 function judge(candidate: Candidate, scope: Scope): MatchResult {
@@ -166,9 +174,10 @@ function judgementOf(candidate: Candidate, scope: Scope): Judgement {
 
 function verdictOf(candidate: Candidate, scope: Scope): Pick<Judgement, 'verdict' | 'error'> {
   const { observer, condition } = candidate;
-  const { entityType, kind } = scope.event;
-  if (observer.entities !== '*' && !observer.entities.includes(entityType)) return { verdict: 'other entity', error: null };
-  if (!observer.kinds.includes(kind)) return { verdict: 'other kind', error: null };
+  const { entityType, kind, backfill } = scope.event;
+  if (!isFor(observer, entityType)) return { verdict: 'other entity', error: null };
+  if (kind !== 'backfill' && !observer.kinds.includes(kind)) return { verdict: 'other kind', error: null };
+  if (kind === 'backfill' && backfill?.observers.includes(observer.name) !== true) return { verdict: 'not named', error: null };
   try {
     const gate = gateOf(candidate, scope);
     if (gate !== null) return { verdict: gate, error: null };

@@ -35,6 +35,7 @@ export function sampleDelivery({ entity = 'Order', key = '1', kind = 'insert', .
     tracestate: null,
     cause: null,
     lookups: null,
+    backfill: null,
   };
   const [observer, action] = ['sample', 'custom'];
   const id = deliveryId(event.id, observer, action);

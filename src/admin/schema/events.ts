@@ -16,7 +16,7 @@ const STORED: z.ZodType<StoredEvent> = named(
     id: z.string(),
     entityType: z.string(),
     entityKey: z.string(),
-    kind: z.string().describe('insert, update, delete, custom; of a quarantined change whatever was written'),
+    kind: z.string().describe('insert, update, delete, custom, backfill; of a quarantined change whatever was written'),
     tenant: z.string().nullable(),
     timestamp: time,
     state: z.enum(['processed', 'waiting', 'quarantined', 'ignored', 'history']),
@@ -82,6 +82,10 @@ export const EVENT: z.ZodType<EventExplanationJson> = named(
         traceparent: z.string().nullable(),
         tracestate: z.string().nullable(),
         cause: z.string().nullable(),
+        backfill: z
+          .strictObject({ id: z.string(), observers: z.array(z.string()) })
+          .nullable()
+          .describe('the backfill that it belongs to, and the observers that take part; null for a change'),
         data: z.unknown(),
         before: z.unknown(),
       })
@@ -93,7 +97,7 @@ export const EVENT: z.ZodType<EventExplanationJson> = named(
     observers: z.array(
       z.strictObject({
         name: z.string(),
-        verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not in this configuration']),
+        verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'not in this configuration']),
         why: z.string(),
         condition: CONDITION.nullable().describe('null where it was not asked, and where it holds values from outside the file'),
         deliveries: z.array(DELIVERY),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PausedObserver } from '../../delivery/pauses.sql';
-import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
+import { CHANGE_KINDS, type ChangeKind } from '../../event/entity-event';
 import { count, named, time } from './registry';
 
 const PAUSED: z.ZodType<PausedObserver> = z.strictObject({
@@ -18,7 +18,7 @@ export const OBSERVERS = named(
       z.strictObject({
         name: z.string(),
         entities: z.string(),
-        kinds: z.array(z.enum(EVENT_KINDS as [EventKind, ...EventKind[]])),
+        kinds: z.array(z.enum(CHANGE_KINDS as [ChangeKind, ...ChangeKind[]])),
         columns: z.array(z.string()).nullable().describe('of updates only those that changed one of these; null: whatever they changed'),
         ignoreUnchanged: z.boolean().describe('whether updates that change nothing are passed by'),
         when: z.string().nullable().describe('as the file has it; null: always'),

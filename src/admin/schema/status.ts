@@ -81,6 +81,18 @@ export const STATUS: z.ZodType<StreamStatus> = named(
       .nullable()
       .describe('tables that are not captured as the leader asks; null when nobody leads, and it cannot be known'),
     audit: AUDIT.nullable().describe('what the audit in the background says; null when none has ever run'),
+    backfills: z
+      .array(
+        z.strictObject({
+          id: z.string(),
+          table: z.string(),
+          observers: z.array(z.string()),
+          done: count.describe('rows that are sent'),
+          expected: count.nullable().describe('rows that there were when it began'),
+          running: z.boolean().describe('false: it was stopped; the same command goes on with it'),
+        }),
+      )
+      .describe('those that are not finished'),
     oldestTransaction: z
       .strictObject({ pid: z.int(), user: z.string(), seconds: z.number() })
       .nullable()

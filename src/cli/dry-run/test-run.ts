@@ -60,7 +60,10 @@ export async function testEvent(flags: TestEventFlags, show: (run: Omit<TestRun,
   const lookups = new Lookups(new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
   try {
     requireKnown(flags.observer ?? [], dry);
-    const event = flags.file === undefined ? await storedEvent(settings, flags.eventId ?? '') : await eventFromFile(flags.file);
+    const event =
+      flags.file === undefined
+        ? await storedEvent(settings, flags.eventId ?? '')
+        : asNamed(await eventFromFile(flags.file), flags.observer ?? definition.observers.map(({ name }) => name));
     const trials = await tryEvent(event, {
       matcher: dry.matcher,
       renderer,
@@ -79,6 +82,11 @@ export async function testEvent(flags: TestEventFlags, show: (run: Omit<TestRun,
     await Promise.all([renderer.close(), lookups.close()]);
     await dry.custom.close();
   }
+}
+
+/** Of a backfill, which a file may hold: as if it were for these. */
+function asNamed(event: EntityEvent, observers: readonly string[]): EntityEvent {
+  return event.backfill === null ? event : { ...event, backfill: { ...event.backfill, observers } };
 }
 
 function requireKnown(names: readonly string[], { configuration }: DryConfiguration): void {

@@ -7,7 +7,7 @@ import type {
   ObserversDefinition,
   RetryPolicy,
 } from '../../event/definitions';
-import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
+import { CHANGE_KINDS, type ChangeKind } from '../../event/entity-event';
 import { parseTableName } from '../../event/table-name';
 import { observerOwner, type CapturedColumn, type ColumnMentions } from '../column-mentions';
 import { Complaints, type Path } from '../complaints';
@@ -149,7 +149,7 @@ export class Linker {
       this.captured.push({ table, name, tell: (message) => source.keyProblem([...path, 'columns', 'mask'], name, message) });
   }
 
-  private columnsOf(columns: readonly string[], kinds: readonly EventKind[], path: Path): readonly string[] {
+  private columnsOf(columns: readonly string[], kinds: readonly ChangeKind[], path: Path): readonly string[] {
     this.says.unique(columns, (i) => [...path, i], 'column');
     if (!kinds.includes('update'))
       this.says.warnings.push(this.says.source.problem(path, 'columns narrows updates, and this observer is not for updates'));
@@ -169,7 +169,7 @@ export class Linker {
     if (entities.includes('*') && entities.length > 1) this.says.complain([...path, 'entity'], '"*" means all entities, and stands alone');
     const { when = null } = shape;
     if (when !== null) this.says.condition([...path, 'when'], when);
-    const kinds = shape.on === undefined ? EVENT_KINDS : [shape.on].flat();
+    const kinds = shape.on === undefined ? CHANGE_KINDS : [shape.on].flat();
     this.says.unique(entities, (i) => [...path, 'entity', i], 'entity');
     this.says.unique(kinds, (i) => [...path, 'on', i], 'kind');
     const actions = shape.actions.map((action, i) => linkAction(action, shape.name, [...path, 'actions', i], this.context));

@@ -29,13 +29,21 @@ export interface CaptureSql {
   readonly triggersOf: (relation: RelationInfo) => readonly CaptureTrigger[];
 }
 
+/** What the functions of one table are made of. @param sequence of the log's numbers */
+export function partsOf(
+  capture: CaptureDefinition,
+  table: TableInfo,
+  sequence: string,
+): FunctionParts & { readonly createWhen: readonly string[] } {
+  const when = capture.when === null ? null : whenFunction(functionsOf(table.name), capture.when, table);
+  const common = { capture, table, row: new RowSql(capture, table), tag: tagOf(table.name), pins: pinsFor(table.columns) };
+  return { ...common, when, createWhen: when?.create ?? [], sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass` };
+}
+
 /** The functions and triggers that record the changes of one table. @param sequence of the log's numbers */
 export function captureSql(capture: CaptureDefinition, table: TableInfo, sequence: string): CaptureSql {
-  const tag = tagOf(table.name);
   const functions = functionsOf(table.name);
-  const row = new RowSql(capture, table);
-  const when = capture.when === null ? null : whenFunction(functions, capture.when, table);
-  const parts: FunctionParts = { capture, table, row, tag, when, sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass`, pins: pinsFor(table.columns) }; // prettier-ignore
+  const { createWhen, ...parts } = partsOf(capture, table, sequence);
   const named = (suffix: string): string => `observers.${quoteIdentifier(`${functions}_${suffix}`)}`;
   const made = [
     ...OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const),
@@ -44,12 +52,12 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
     ...(table.isSubscribed ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
   ];
   const definition = (relation: RelationInfo): string => JSON.stringify(definitionOf(parts, relation));
-  const text = [...(when?.create ?? []), ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
+  const text = [...createWhen, ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
   const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return {
     fingerprint,
     functions,
-    createWhen: when?.create ?? [],
+    createWhen,
     createFunctions: made.map(([, create]) => create),
     functionNames: made.map(([name]) => name),
     triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), relation.shape]), // prettier-ignore

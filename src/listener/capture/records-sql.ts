@@ -59,8 +59,14 @@ export function head(parts: FunctionParts, operation: Operation): string {
   return `${quoteLiteral(parts.capture.entity)}, '${operation.toUpperCase()}'`;
 }
 
-export function kept({ when, row: expressions }: FunctionParts, row: RowName): string {
-  return when === null ? '' : ` where ${when.name}(${when.columns.map((name) => expressions.valueNamed(name, row)).join(', ')})`;
+/** SQL: whether a row is recorded at all; null: every row is. */
+export function condition({ when, row: expressions }: FunctionParts, row: RowName): string | null {
+  return when === null ? null : `${when.name}(${when.columns.map((name) => expressions.valueNamed(name, row)).join(', ')})`;
+}
+
+export function kept(parts: FunctionParts, row: RowName): string {
+  const holds = condition(parts, row);
+  return holds === null ? '' : ` where ${holds}`;
 }
 
 /** Of a statement that changed one row, as most do: where the values come from. It has no answer, or too many, otherwise. */

@@ -39,6 +39,7 @@ const eventOf = ({ before, data, changed }: Update): EntityEvent => ({
   tracestate: null,
   cause: null,
   lookups: null,
+  backfill: null,
 });
 
 const textOf = (row: Record<string, unknown>, column: string): string | undefined =>

@@ -74,7 +74,8 @@ describe('the envelope', () => {
     .record({
       changeNumber: fc.nat(Number.MAX_SAFE_INTEGER),
       id: fc.uuid(),
-      kind: fc.constantFrom('insert', 'update', 'delete', 'custom'),
+      kind: fc.constantFrom('insert', 'update', 'delete', 'custom', 'backfill'),
+      backfill: fc.constant(null),
       entityType: anyText,
       entityKey: anyText,
       tenant: fc.option(anyText),
@@ -100,7 +101,7 @@ describe('the envelope', () => {
   it('is JSON and holds exactly the event', () => {
     fc.assert(
       fc.property(entityEvent, ({ event, data, before }) => {
-        const past = { insert: 'created', update: 'updated', delete: 'deleted', custom: 'custom' }[event.kind];
+        const past = { insert: 'created', update: 'updated', delete: 'deleted', custom: 'custom', backfill: 'backfilled' }[event.kind];
         const rest = {
           changed: event.changed ?? [],
           entity: { type: event.entityType, key: event.entityKey },

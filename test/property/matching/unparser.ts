@@ -186,5 +186,6 @@ export function entityEventOf(model: ModelEvent): EntityEvent {
     tracestate: null,
     cause: null,
     lookups: null,
+    backfill: null,
   };
 }

@@ -94,6 +94,7 @@ const statusFields = {
   gone: z.array(z.strictObject({ endpoint: text, since: time })),
   captureDrift: z.array(captureDrift).nullable(),
   audit: auditWord,
+  backfills: z.array(z.strictObject({ id: text, table: text, observers: z.array(text), done: count, expected: count.nullable(), running: z.boolean() })),
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
 }; // prettier-ignore
 export const status: z.ZodType<StreamStatus> = z.strictObject(statusFields);
@@ -120,12 +121,12 @@ const explainedDelivery = z.strictObject({
 }); // prettier-ignore
 const explainedObserver = z.strictObject({
   name: text,
-  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'condition not met', 'no answer', 'undecided', 'not in this configuration']),
+  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'condition not met', 'no answer', 'undecided', 'not in this configuration']),
   why: text, condition: condition.nullable(), deliveries: z.array(explainedDelivery),
 }); // prettier-ignore
 const event = z.strictObject({
   id: z.uuid(), entityType: text, entityKey: text, kind, tenant: maybe, timestamp: time, changed: z.array(text).nullable(), traceparent: maybe, tracestate: maybe,
-  cause: maybe, data: z.json(), before: z.json(),
+  cause: maybe, backfill: z.strictObject({ id: text, observers: z.array(text) }).nullable(), data: z.json(), before: z.json(),
 }); // prettier-ignore
 const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({
   changeNumber: count, event: event.nullable(), state: z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']), why: text,
@@ -164,7 +165,7 @@ const lookup = z.strictObject({
 const mode = z.enum(['live', 'shadow']);
 const trial = z.strictObject({
   name: text, mode,
-  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'condition not met', 'no answer', 'undecided', 'lookup failed']),
+  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'condition not met', 'no answer', 'undecided', 'lookup failed']),
   why: text, condition: condition.nullable(), lookups: z.array(lookup), deliveries: z.array(shown),
 }); // prettier-ignore
 const sent = z.strictObject({

@@ -24,6 +24,7 @@ export function orderEvent(data: string | null, { before = null, ...parts }: Eve
     tracestate: null,
     cause: null,
     lookups: null,
+    backfill: null,
     ...parts,
   };
 }

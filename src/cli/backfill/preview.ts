@@ -1,0 +1,104 @@
+import pino from 'pino';
+import { Renderer } from '../../dry-run/renderer';
+import { tryEvent, type ObserverTrial, type TrialOptions } from '../../dry-run/trial';
+import { SystemClock } from '../../event/clock';
+import type { EntityEvent } from '../../event/entity-event';
+import type { ChangeRow } from '../../listener/change-log.sql';
+import { decode } from '../../listener/decode';
+import { latestBackfill } from '../../listener/backfill/backfill.sql';
+import { countRows, findTarget, reading, type BackfillRequest, type BackfillTarget } from '../../listener/backfill/target';
+import { Lookups } from '../../lookups/lookups';
+import { withDatabase } from '../database';
+import { dryConfiguration } from '../dry-run/dry-configuration';
+import type { BackfillFlags } from './run.command';
+import type { ClientBase } from 'pg';
+
+/** Rows that are looked at one by one. */
+const SAMPLE = 5;
+const NO_ID = '00000000-0000-7000-8000-000000000000';
+
+export interface PreviewedRow {
+  readonly key: string;
+  /** Null where the row could not be made an event, and `problem` says why. */
+  readonly observers: readonly ObserverTrial[] | null;
+  readonly problem: string | null;
+}
+
+export interface BackfillPreview {
+  readonly table: string;
+  readonly entity: string;
+  readonly observers: readonly string[];
+  readonly where: string | null;
+  readonly count: number;
+  /** Rows without a key, which are left out. */
+  readonly unplaced: number;
+  /** Of the last backfill about the same; null: there was none. */
+  readonly last: { readonly id: string; readonly state: string; readonly done: number } | null;
+  readonly sample: readonly PreviewedRow[];
+  readonly notes: readonly string[];
+}
+
+/** What a backfill would send, in transactions that cannot write. */
+export async function previewBackfill(request: BackfillRequest, flags: BackfillFlags): Promise<BackfillPreview> {
+  const dry = await dryConfiguration(flags, false);
+  const { file, settings } = dry.configuration;
+  const { observers, redaction } = file.definition;
+  const silent = pino({ level: 'silent' });
+  const renderer = new Renderer(observers, redaction, silent, dry.connections);
+  const lookups = new Lookups(new SystemClock(), silent, { lookedUp: () => undefined });
+  try {
+    return await withDatabase(settings, async (client) => {
+      const target = await findTarget(client, request, file.definition);
+      const { table, entity, observers: named, where } = target.subject;
+      const latest = await latestBackfill(client, target.subject);
+      const counted = await countRows(client, target);
+      const options = {
+        matcher: dry.matcher,
+        renderer,
+        redaction,
+        lookups,
+        ask: false,
+        now: Date.now(),
+        observers: named,
+        testId: () => undefined,
+      };
+      const sample = await sampleOf(client, target, options, settings.maxEventSize);
+      const last = latest === null ? null : { id: latest.id, state: latest.state, done: latest.done };
+      return { table, entity, observers: named, where, ...counted, last, sample, notes: dry.notes };
+    });
+  } finally {
+    await Promise.all([renderer.close(), lookups.close()]);
+    await dry.custom.close();
+  }
+}
+
+async function sampleOf(client: ClientBase, target: BackfillTarget, options: TrialOptions, maxBytes: number): Promise<PreviewedRow[]> {
+  const { rows } = await reading(client, () =>
+    client.query<(string | null)[] & object>({ text: target.rows.sample, values: [SAMPLE], rowMode: 'array' }),
+  );
+  const shown: PreviewedRow[] = [];
+  for (const [key, data, tenant] of rows as (string | null)[][]) {
+    const decoded = decode(changeOf(target, key ?? null, data ?? null, tenant ?? null, maxBytes), maxBytes);
+    if (decoded.is === 'event') shown.push({ key: key ?? '', observers: await trialsOf(decoded.event, options), problem: null });
+    else shown.push({ key: key ?? '', observers: null, problem: decoded.is === 'quarantined' ? decoded.message : null });
+  }
+  return shown;
+}
+
+async function trialsOf(event: EntityEvent, options: TrialOptions): Promise<ObserverTrial[]> {
+  return (await tryEvent(event, options)).map(({ shown }) => shown);
+}
+
+/** The row as the change log would have it. */
+function changeOf(
+  { subject }: BackfillTarget,
+  key: string | null,
+  data: string | null,
+  tenant: string | null,
+  maxBytes: number,
+): ChangeRow {
+  const now = new Date().toISOString().replace('T', ' ').replace('Z', '');
+  const bytes = data !== null && data.length > maxBytes ? String(data.length) : null;
+  const origin = JSON.stringify({ id: 'dry run', observers: subject.observers });
+  return ['0', NO_ID, subject.entity, key, 'BACKFILL', data, null, null, tenant, now, null, null, null, null, bytes, null, null, origin];
+}

@@ -1,0 +1,57 @@
+import type { Client } from 'pg';
+import { connect, disconnect } from '../../src/database/postgres';
+import { SystemClock } from '../../src/event/clock';
+import type { CaptureDefinition, ObserverDefinition } from '../../src/event/definitions';
+import { openBackfill } from '../../src/listener/backfill/open';
+import { BackfillRun, type BackfillOptions, type BackfillResult } from '../../src/listener/backfill/run';
+import { countRows, findTarget, type BackfillTarget } from '../../src/listener/backfill/target';
+import { captureOf, type TestDatabase } from './database';
+import { endpointOf, observerOf } from './stream';
+
+export interface TestBackfill extends Partial<BackfillOptions> {
+  readonly table: string;
+  readonly observers?: readonly string[];
+  readonly where?: string | null;
+  readonly capture?: Partial<CaptureDefinition>;
+  readonly again?: boolean;
+  /** Another role's. */
+  readonly url?: string;
+}
+
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Observers of everything, which nobody runs. */
+export const bystanders = (names: readonly string[]): ObserverDefinition[] =>
+  names.map((name) => observerOf(name, endpointOf('http://127.0.0.1:9/x')));
+
+export async function targetOf(
+  client: Client,
+  { table, observers = ['crm'], where = null, capture = {} }: TestBackfill,
+): Promise<BackfillTarget> {
+  return findTarget(client, { table, observers, where }, { captures: [captureOf(table, capture)], observers: bystanders(observers) });
+}
+
+/** As the command does it, in this process. */
+export async function runBackfill(database: TestDatabase, backfill: TestBackfill): Promise<BackfillResult> {
+  const client = await connect(backfill.url ?? database.url, 'backfill');
+  try {
+    const target = await targetOf(client, backfill);
+    const { count } = await countRows(client, target);
+    const pause = backfill.sleep ?? sleep;
+    const opened = await openBackfill(client, target.subject, { again: backfill.again ?? false, who: 'me', expected: count, sleep: pause });
+    return await new BackfillRun(client, target, opened, {
+      stream: 'main',
+      who: 'me',
+      rate: null,
+      clock: new SystemClock(),
+      interrupted: () => false,
+      onProgress: () => undefined,
+      onWait: () => undefined,
+      onVersion: () => Promise.resolve(),
+      ...backfill,
+      sleep: pause,
+    }).run();
+  } finally {
+    await disconnect(client);
+  }
+}
