@@ -219,3 +219,26 @@ test('with ordering strict the receiver ends with the row as it was committed', 
     await receiver.close();
   }
 });
+
+test('one statement changes the key of a row, and a foreign key unlinks the same row', async () => {
+  await query('create table t (id int primary key, up int references t on update set null)');
+  await database.capture('public.t');
+  await query('insert into t values (1, null), (4, 4); update t set id = id + 10');
+  expect((await recorded()).slice(2)).toEqual(['DELETE 1', 'INSERT 11', 'DELETE 4', 'INSERT 14', 'UPDATE 14']);
+});
+
+test('one foreign key unlinks a row, and another one gives it another key', async () => {
+  await query(`create table p (id int primary key);
+    create table t (id int primary key references p on update cascade, up int references p on update set null)`);
+  await database.capture('public.t');
+  await query('insert into p values (1), (2); insert into t values (1, 1), (2, 1); update p set id = id + 10');
+  expect((await recorded()).sort()).toEqual(['DELETE 1', 'DELETE 2', 'INSERT 1', 'INSERT 11', 'INSERT 12', 'INSERT 2', expect.stringMatching('UPDATE'), expect.stringMatching('UPDATE')]); // prettier-ignore
+});
+
+test('keys that are unique only in the end: deletes first', async () => {
+  await query('create table t (id int primary key deferrable initially deferred, up int)');
+  await query(trigger('zz', 'after update on t for each row', ''));
+  await database.capture('public.t');
+  await query('insert into t values (1, 1), (2, 2); update t set id = id + 1');
+  expect((await recorded()).slice(2)).toEqual(['DELETE 1', 'DELETE 2', 'INSERT 2', 'INSERT 3']);
+});

@@ -37,6 +37,8 @@ export interface TableInfo {
   readonly kind: string;
   readonly columns: readonly ColumnInfo[];
   readonly primaryKey: readonly string[];
+  /** Two rows may have one key until the statement, or the transaction, ends. */
+  readonly hasDeferrableKey: boolean;
   /** The table and all partitions below it: a parent's statement trigger misses direct writes to a partition. */
   readonly relations: readonly RelationInfo[];
   /** Triggers of others may write within a statement, or a foreign key acts: then marks and notes keep the order. */
@@ -73,6 +75,7 @@ const TABLES = `
     array(select a.attname::text from pg_index i cross join unnest(i.indkey) with ordinality k(attnum, n)
           join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
           where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
+    exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate) as "hasDeferrableKey",
     (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
         'sqlType', format('%I.%I', (select tn.nspname from pg_namespace tn where tn.oid = t.typnamespace), t.typname), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
         'isFunction', exists (select from pg_proc p where p.proname = a.attname) or exists (select from pg_type y where y.typname = a.attname),

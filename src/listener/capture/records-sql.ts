@@ -104,13 +104,36 @@ export function many(parts: FunctionParts, operation: Operation): string {
     ...fields,
     ...fieldsOf(parts, 'delete', { before, after: null }).filter(({ column }) => !fields.some((field) => field.column === column)),
   ];
+  const parted = [
+    select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${differs}`),
+    select('update', { before, after }, all, `from "$pairs" "$p" where not (${differs})`),
+    select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${differs}`),
+  ] as const;
   return `with "$pairs" as materialized (${pairs(parts)})
 ${insertInto(all)}
-${select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${differs}`)}
+${parts.table.hasTriggers ? inOrder(parts, all, parted) : parted.join('\nunion all\n')};`;
+}
+
+/**
+ * A foreign key may change a row that the statement has changed already: both are rows of the statement, so each stands where it was changed.
+ * Only where two rows may have one key for a moment, deletes come first all the same.
+ */
+function inOrder(
+  { table, capture }: FunctionParts,
+  fields: readonly Field[],
+  [remove, update, insert]: readonly [string, string, string],
+): string {
+  const place = '"$p".i operator(pg_catalog.*) 2';
+  const isUnique = capture.key === null && !table.hasDeferrableKey;
+  const placed = (select: string, at: string): string => select.replace(/^select /, () => `select ${at}, `);
+  const columns = ['object_type', 'modification_type', ...fields.map(({ column }) => column), 'trace_context'];
+  return `select ${columns.map((column) => `"$u".${column}`).join(', ')} from (
+${placed(remove, isUnique ? place : '0::pg_catalog.int8')}
 union all
-${select('update', { before, after }, all, `from "$pairs" "$p" where not (${differs})`)}
+${placed(update, place)}
 union all
-${select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${differs}`)};`;
+${placed(insert, `${place} operator(pg_catalog.+) 1`)}
+) "$u" (place, ${columns.join(', ')}) order by "$u".place`;
 }
 
 // A whole row: its name would mean a column that is called so, and no column is called this.
@@ -120,5 +143,5 @@ const WHOLE = '"$a row, by fraiseql-observers"';
 // changed key, or a key that is not unique.
 function pairs(parts: FunctionParts): string {
   const numbered = (table: string): string => `(select ${WHOLE} as r, pg_catalog.row_number() over () as i from ${table} ${WHOLE})`;
-  return `select o.r as old, n.r as new from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i${kept(parts, valueRow('n.r'))}`;
+  return `select o.r as old, n.r as new, n.i from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i${kept(parts, valueRow('n.r'))}`;
 }
