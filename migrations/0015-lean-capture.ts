@@ -3,8 +3,6 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Why: a captured write may cost hardly more than one with a trigger that somebody wrote by hand.
  *
- * - The listener is woken by the default of `change_xid`, not by a trigger on the log. A trigger costs each writer 20 to 30 us, the
- *   default 2, and it serves every producer all the same.
  * - The event id holds the change number in its last 60 bits. So it is found by the primary key, and needs no index of its own and no
  *   random bits. The time in its first 48 bits keeps it unique when a restored database gives a number out again.
  * - History of one entity is asked by people: its index was paid for by every writer. docs/capture.md says how to make one.
@@ -17,7 +15,6 @@ export class LeanCapture0015 implements MigrationInterface {
     const [found] = (await runner.query(
       "select pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log') as sequence",
     )) as { sequence: string | null }[];
-    for (const statement of STATEMENTS) await runner.query(statement);
     // An adopted table may have numbers of another kind; it keeps the ids that it makes.
     if (found?.sequence) for (const statement of eventIds(found.sequence)) await runner.query(statement);
     for (const index of ['tb_entity_change_log_entity', 'tb_entity_change_log_id']) {
@@ -27,27 +24,6 @@ export class LeanCapture0015 implements MigrationInterface {
 
   async down(): Promise<void> {}
 }
-
-// `notify` takes a global lock at commit, so it is sent only while a listener sleeps, which it shows by holding this lock (ADR 2).
-// Every name is qualified: the default runs as whoever writes to the log, with that session's search_path.
-const WAKE = `
-create or replace function observers.wake() returns pg_catalog.xid8 language plpgsql as $$
-begin
-  notify fraiseql_observers;
-  return pg_catalog.pg_current_xact_id();
-end $$`;
-
-const WOKEN_XID = `
-alter table core.tb_entity_change_log alter column change_xid set default
-  case when pg_catalog.pg_try_advisory_xact_lock_shared(1868718693, 1) then pg_catalog.pg_current_xact_id() else observers.wake() end`;
-
-const STATEMENTS = [
-  WAKE,
-  'grant execute on function observers.wake() to public',
-  WOKEN_XID,
-  'drop trigger if exists observers_wake on core.tb_entity_change_log',
-  'drop function if exists observers.wake_listener()',
-];
 
 // UUIDv7: 48 bits of milliseconds, version 7, then the variant and the change number: tttttttt-tttt-7000-bnnn-nnnnnnnnnnnn.
 // Two texts of 16 hexadecimal digits are put together, for that takes the fewest function calls: each costs 0.1 us to set up.

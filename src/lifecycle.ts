@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { ApiContext } from './admin/api/api-context';
 import { prepareHttp, type HttpParts } from './admin/http/prepare';
@@ -17,6 +18,7 @@ import { collectorOf } from './config/settings/telemetry';
 import { recordConfigVersion } from './database/config-version.sql';
 import type { EmbeddedPostgres } from './database/embedded/embedded-postgres';
 import { startEmbeddedPostgres } from './database/embedded/embedded-postgres';
+import { requireServiceRights } from './database/grants';
 import { runMigrations } from './database/migrator';
 import { createPool, describeUrl } from './database/postgres';
 import { SystemClock, type Clock } from './event/clock';
@@ -90,6 +92,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   if (applied.length > 0) logger.info({ applied }, 'the database is migrated');
   const pool = createPool(url, settings.databasePool);
   stops.push(() => pool.end());
+  await mayServe(pool);
   const apiPool = createPool(url, API_CONNECTIONS, { role: ' api', statementTimeout: API_STATEMENT_TIMEOUT });
   stops.push(() => apiPool.end());
   const loadedBy = `${process.env['USER'] ?? 'start'}@${VERSION}`;
@@ -137,6 +140,16 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     'started',
   );
   return { url, address: address() ?? '', stream, reloader, stop };
+}
+
+/** Said at once, and not by whatever fails first. */
+async function mayServe(pool: Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await requireServiceRights(client);
+  } finally {
+    client.release();
+  }
 }
 
 /** What a leader does besides delivering. */

@@ -17,6 +17,7 @@ import { ObserversListingCommand } from './observers.command';
 import type { Command } from './examples';
 import { completeProgram } from './program';
 import { ReplayCommand } from './replay/replay.command';
+import { RolesCommand } from './roles.command';
 import { SearchCommand } from './search.command';
 import { StartCommand } from './start.command';
 import { StatusCommand } from './status.command';
@@ -31,6 +32,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ConfigCommand,
     ...ConfigCommand.subCommands,
     MigrateCommand,
+    RolesCommand,
+    ...RolesCommand.subCommands,
     CaptureCommand,
     ...CaptureCommand.subCommands,
     StatusCommand,

@@ -15,10 +15,15 @@ export async function withDatabase<T>(settings: Settings, work: (client: Client)
   try {
     return await work(client);
   } catch (error) {
-    throw inPlainWords(error);
+    throw await explained(client, error);
   } finally {
     await client.end();
   }
+}
+
+async function explained(client: Client, error: unknown): Promise<unknown> {
+  const { explainRefusal, NOT_ALLOWED } = await import('../database/grants');
+  return (error as { code?: string }).code === NOT_ALLOWED ? explainRefusal(client, error) : inPlainWords(error);
 }
 
 export async function databaseUrl(settings: Settings): Promise<string> {

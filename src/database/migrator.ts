@@ -15,11 +15,15 @@ import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
 import { LeanCapture0015 } from '../../migrations/0015-lean-capture';
 import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
 import { CaptureDrift0017 } from '../../migrations/0017-capture-drift';
+import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
+import { AttemptPartitions0021 } from '../../migrations/0021-attempt-partitions';
 import { Encodings0023 } from '../../migrations/0023-encodings';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
-import { missingGrants } from './grants';
+import { explainMigrationRefusal, NOT_ALLOWED, requireOwnership } from './grants';
+import { withMigrationLock } from './migration-lock';
 import { inPlainWords } from './plain-words';
-import { connect, prepareSession } from './postgres';
+import { connect, pinnedPool } from './postgres';
+import { renewGrants } from './roles/plan';
 
 /** In the order in which they run. */
 const MIGRATIONS = [
@@ -37,12 +41,12 @@ const MIGRATIONS = [
   LeanCapture0015,
   CaptureFunctions0016,
   CaptureDrift0017,
+  ForcedChanges0020,
+  AttemptPartitions0021,
   Encodings0023,
 ];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
-// Two instances that start together: the second waits for the first and then finds nothing to do.
-const MIGRATION_LOCK = "pg_advisory_lock(hashtext('fraiseql-observers migrations'))";
 
 /** TypeORM prints failures to the console, whatever it is told; ours are thrown. */
 const SILENT: Logger = {
@@ -70,35 +74,43 @@ export async function listMigrations(url: string): Promise<MigrationState[]> {
 /**
  * Applies what is pending, one transaction each, and can be run again at any time.
  *
+ * @param options.patience milliseconds to wait for another migration
  * @returns the names of those it applied
- * @throws OperatorError when the server is too old, the schema is newer than this program, or a grant is missing (and says which)
+ * @throws OperatorError when the server is too old, the schema is newer than this program, another one runs, or a grant is missing (and says which)
  */
-export async function runMigrations(url: string): Promise<string[]> {
+export async function runMigrations(url: string, { patience }: { readonly patience?: number } = {}): Promise<string[]> {
   return withClient(url, async (client) => {
     if ((await appliedMigrations(client)).size === KNOWN.length) return [];
-    await client.query(`select ${MIGRATION_LOCK}`);
-    const pending = await appliedMigrations(client);
-    const source = new DataSource({
-      type: 'postgres',
-      url,
-      migrations: MIGRATIONS,
-      migrationsTableName: 'observers.migration',
-      migrationsTransactionMode: 'each',
-      applicationName: 'fraiseql-observers migrate',
-      extra: { onConnect: prepareSession },
-      logger: SILENT,
-    });
-    try {
-      // Not "if not exists": that asks for CREATE on the database even when the schema is there.
-      const { rowCount } = await client.query("select where to_regnamespace('observers') is null");
-      if (rowCount === 1) await client.query('create schema observers');
-      await source.initialize();
-      await source.runMigrations();
-    } finally {
-      if (source.isInitialized) await source.destroy();
-    }
-    return KNOWN.filter((name) => !pending.has(name));
+    return withMigrationLock(url, () => applyPending(url, client), patience);
   });
+}
+
+async function applyPending(url: string, client: Client): Promise<string[]> {
+  // Before anything is made that would belong to the wrong role.
+  await requireOwnership(client);
+  const before = await appliedMigrations(client);
+  const source = new DataSource({
+    type: 'postgres',
+    url,
+    migrations: MIGRATIONS,
+    migrationsTableName: 'observers.migration',
+    migrationsTransactionMode: 'each',
+    applicationName: 'fraiseql-observers migrate',
+    extra: pinnedPool(),
+    logger: SILENT,
+  });
+  try {
+    // Not "if not exists": that asks for CREATE on the database even when the schema is there.
+    const { rowCount } = await client.query("select where to_regnamespace('observers') is null");
+    if (rowCount === 1) await client.query('create schema observers');
+    await source.initialize();
+    await source.runMigrations();
+    // Of tables that it made.
+    await renewGrants(client);
+  } finally {
+    if (source.isInitialized) await source.destroy();
+  }
+  return KNOWN.filter((name) => !before.has(name));
 }
 
 /** Names of the applied migrations, after checking that this program can work with them. */
@@ -131,17 +143,7 @@ export function requireSupported(version: number, text: string): void {
 }
 
 async function explainFailure(client: Client, error: unknown): Promise<Error> {
-  if ((error as { code?: string }).code === '42501') {
-    const { role, grants } = await missingGrants(client);
-    return new OperatorError(
-      `the role ${role} may not prepare the database: ${messageOf(error)}`,
-      grants.length > 0
-        ? `Run as an administrator: ${grants.join('; ')}`
-        : 'Run it as the role that owns the schemas core and observers and what is in them.',
-      ExitCode.connection,
-      { cause: error },
-    );
-  }
+  if ((error as { code?: string }).code === NOT_ALLOWED) return explainMigrationRefusal(client, error);
   if (error instanceof OperatorError) return error;
   const known = inPlainWords(error);
   const remedy = known instanceof OperatorError ? known.remedy : null;

@@ -1,7 +1,6 @@
-import { Pool, type Client, type ClientBase, type ClientConfig } from 'pg';
+import { Pool, type Client, type ClientBase, type ClientConfig, type PoolConfig } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
-import { AnyEncodingClient } from './any-encoding';
-import { sessionSettings } from './session-settings';
+import { PinnedClient, type SessionSettings } from './pinned-client';
 
 const APPLICATION = 'fraiseql-observers';
 
@@ -13,8 +12,7 @@ const ANSWER_TIMEOUT = 8_000;
 const GOODBYE_TIMEOUT = 500;
 
 /**
- * A pool for short statements. Sessions are pinned to UTC and ISO dates, for their text is read; JIT is off because our
- * statements take microseconds and compiling one takes a tenth of a second.
+ * A pool for short statements, whose sessions are pinned (see PinnedClient).
  *
  * @param options.statementTimeout milliseconds after which PostgreSQL itself gives a statement up
  */
@@ -23,27 +21,22 @@ export function createPool(
   size: number,
   { role = '', statementTimeout = null }: { readonly role?: string; readonly statementTimeout?: number | null } = {},
 ): Pool {
-  // pg-pool waits for the promise before it hands the connection out; its types do not say so.
-  const limit = statementTimeout === null ? '' : `; set statement_timeout = ${statementTimeout}`;
-  const onConnect = ((client: ClientBase) => prepareSession(client, limit)) as (client: ClientBase) => void;
-  const session = { ...connection(url, role), Client: AnyEncodingClient, query_timeout: ANSWER_TIMEOUT, onConnect };
-  const pool = new Pool({ ...session, max: size, idleTimeoutMillis: 30_000 });
+  const more: SessionSettings = statementTimeout === null ? {} : { statement_timeout: String(statementTimeout) };
+  const limits = { max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT };
+  const pool = new Pool({ ...connection(url, role), ...limits, ...pinnedPool(more) });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;
 }
 
-/** What a connection needs before it is used. @param more statements, for this one */
-export async function prepareSession(client: ClientBase, more = ''): Promise<void> {
-  client.on('error', () => undefined);
-  await client.query(session(client) + more);
-}
-
-const SESSION = "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off";
-
-function session(client: ClientBase): string {
-  const settings = Object.entries(sessionSettings(client instanceof AnyEncodingClient ? client.serverVersion : ''));
-  return `${SESSION}; select ${settings.map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`).join(', ')}`;
+/** What makes the connections of a pool of the driver's pinned ones. */
+export function pinnedPool(more: SessionSettings = {}): Pick<PoolConfig, 'Client' | 'onConnect'> {
+  // pg-pool waits for the promise before it hands the connection out; its types do not say so.
+  const onConnect = (async (client: ClientBase) => {
+    client.on('error', () => undefined);
+    await (client as PinnedClient).pin(more);
+  }) as (client: ClientBase) => void;
+  return { Client: PinnedClient, onConnect };
 }
 
 /**
@@ -53,11 +46,11 @@ function session(client: ClientBase): string {
  * @param mustAnswer for short statements: one that does not answer within seconds fails, and the connection counts as lost
  */
 export async function connect(url: string, role: string, mustAnswer = false): Promise<Client> {
-  const client = new AnyEncodingClient({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
+  const client = new PinnedClient({ ...connection(url, ` ${role}`), ...(mustAnswer ? { query_timeout: ANSWER_TIMEOUT } : {}) });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query(session(client));
+    await client.pin();
   } catch (error) {
     await client.end().catch(() => undefined);
     throw connectionError(url, error);
@@ -142,4 +135,13 @@ export function isRetryable(error: unknown): boolean {
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return RETRYABLE_SQLSTATE.test(code);
   // pg reports a dropped socket as a bare Error, and Node as ECONNRESET and the like.
   return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
+}
+
+// Of these PostgreSQL itself ends a session, perhaps between a commit and its answer.
+const SESSION_ENDED = /^(08|57P)/;
+
+/** Whether PostgreSQL said no, so that a statement has done nothing. Of all other failures that is not known. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !SESSION_ENDED.test(code);
 }

@@ -33,9 +33,11 @@ export class EndpointGate {
   private timer: NodeJS.Timeout | null = null;
   private limiter: RateLimiter | null;
   private currentLimits: EndpointLimits;
+  /** Whether deliveries of this endpoint may stand `queued` in PostgreSQL; written by `queued` and `drained`. */
+  private backlogged = false;
+  /** The ledger's group that writes, or wrote, the latest of them. */
+  private latestGroup = 0;
   breaker: CircuitBreaker | null;
-  /** Deliveries of this endpoint that stand `queued` in PostgreSQL. Written by hand-over and by claims. */
-  backlog = 0;
   /** Tries that were handed over and still run: the endpoint is slow. */
   slow = 0;
 
@@ -72,6 +74,26 @@ export class EndpointGate {
     this.pump();
   }
 
+  /**
+   * Deliveries of this endpoint became `queued`: whoever makes them so says it here, or new ones would overtake them.
+   *
+   * @param group of the ledger, that writes them; left out where PostgreSQL has them already
+   */
+  queued(group = 0): void {
+    this.backlogged = true;
+    this.latestGroup = Math.max(this.latestGroup, group);
+  }
+
+  /** PostgreSQL had none of them, and those that were claimed are here, when the ledger's group `committed` was in. */
+  drained(committed: number): void {
+    if (this.latestGroup <= committed) this.backlogged = false;
+  }
+
+  /** New deliveries go behind those in PostgreSQL. Not a count: other processes take rows out of the queue, and put some in. */
+  get hasBacklog(): boolean {
+    return this.backlogged;
+  }
+
   /** How many deliveries may be fetched from PostgreSQL now. A healthy endpoint gets a second round ahead, so that it is never idle. */
   get claimable(): number {
     if (this.shut) return 0;
@@ -83,7 +105,7 @@ export class EndpointGate {
 
   /** Whether a new delivery has to go behind others that stand in PostgreSQL, or will. */
   get mustQueue(): boolean {
-    if (this.backlog > 0 || this.shut) return true;
+    if (this.backlogged || this.shut) return true;
     if (this.limiter !== null && this.waiting.size > this.limiter.within(WAIT_IN_MEMORY)) return true;
     return this.probe !== null || (this.slow > 0 && this.running >= this.limits.concurrency);
   }
@@ -95,7 +117,7 @@ export class EndpointGate {
 
   /** Half of the places are free, and there is a backlog that could take them. */
   get isIdle(): boolean {
-    return this.backlog > 0 && this.waiting.size === 0 && this.claimable >= this.limits.concurrency / 2;
+    return this.backlogged && this.waiting.size === 0 && this.claimable >= this.limits.concurrency / 2;
   }
 
   get waitingCount(): number {

@@ -107,9 +107,9 @@ export class Ledger {
     while (!this.stale && this.committed < group && (this.writing !== null || !this.group.empty)) await (this.writing ?? this.write());
   }
 
-  /** Number of the last group in which there is something. While nothing is written. */
+  /** Number of the last group in which there is something. */
   get newest(): number {
-    return this.group.empty ? this.committed : this.gathering;
+    return this.group.empty ? this.gathering - 1 : this.gathering;
   }
 
   /** Does something while nothing is written; what happens meanwhile gathers. */

@@ -1,4 +1,5 @@
 import { escapeLiteral, type Pool, type PoolClient } from 'pg';
+import { isBehindPooler, PIN_TRANSACTION, alongPath } from '../database/pinned-client';
 import { createPool, destroySocket } from '../database/postgres';
 import type { Cause } from '../event/cause';
 import type { TraceContext } from '../event/trace-context';
@@ -92,7 +93,7 @@ export class OnceStore {
 
   /** Otherwise a call whose caller was killed runs on to its end, and holds the lock of its delivery until then. */
   private async prepare(client: PoolClient): Promise<void> {
-    if (this.prepared.has(client)) return;
+    if (this.prepared.has(client) || isBehindPooler(client)) return;
     // Not every system can notice it; there it takes as long as it takes.
     await client.query("set client_connection_check_interval = '1s'").catch(() => undefined);
     this.prepared.add(client);
@@ -102,17 +103,17 @@ export class OnceStore {
     const { id, changeNumber, observer, action, attempt, text, values, timeout } = call;
     const startedAt = performance.now();
     const patience = { query_timeout: timeout + ANSWER_MARGIN };
-    await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(call)}`);
+    await client.query(`begin; ${PIN_TRANSACTION}; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(call)}`);
     await client.query({ text: LOCK, values: [id], ...patience });
     const { rowCount: found } = await client.query(FOUND, [changeNumber, observer, action]);
     if (found === 1) {
       await client.query('rollback');
       return 'already';
     }
-    await client.query({ text, values: [...values], ...patience });
+    await client.query(alongPath('callers', { text, values: [...values], ...patience }));
     const { stream, epoch } = this.fence;
     const record = [stream, epoch, call.configVersion, changeNumber, observer, action, attempt, performance.now() - startedAt];
-    const { rows } = await client.query<{ fenced: number }>(RECORD, record);
+    const { rows } = await client.query<{ fenced: number }>(alongPath('ours', { text: RECORD, values: record }));
     const fenced = rows[0]?.fenced === 1;
     await client.query(fenced ? 'commit' : 'rollback');
     return fenced ? 'done' : 'stale';

@@ -17,3 +17,16 @@ export function orderOf(observers: readonly ObserverDefinition[]): Order {
     ),
   };
 }
+
+/**
+ * Tells of a delivery that waits at `endpoint` whether this order puts it elsewhere, or orders it in another way. Never of one whose action
+ * it does not have: that one ends as it began.
+ */
+export function movesBy({ strict, homes }: Order): (observer: string, action: string, endpoint: string, isStrict: boolean) => boolean {
+  const strictOnes = new Set(strict);
+  const endpoints = new Map(homes.map(({ observer, action, endpoint }) => [`${observer}\n${action}`, endpoint]));
+  return (observer, action, endpoint, isStrict) => {
+    const home = endpoints.get(`${observer}\n${action}`);
+    return home !== undefined && (home !== endpoint || strictOnes.has(observer) !== isStrict);
+  };
+}

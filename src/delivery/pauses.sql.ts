@@ -45,14 +45,8 @@ export async function resumeObserver(client: ClientBase | Pool, stream: string, 
 
 // What a person has asked for (a redrive) goes on; what is under way ends.
 const HOLD = `
-  with held as (
-    update observers.pending_delivery p set state = 'paused'
-    from (select change_number, observer, action, state from observers.pending_delivery
-          where stream = $1 and observer = any ($2::text[]) and state in ('queued', 'retrying') and not redrive for update) o
-    where p.change_number = o.change_number and p.observer = o.observer and p.action = o.action
-    returning p.endpoint, o.state as was
-  )
-  select endpoint, count(*) filter (where was = 'queued')::int as queued from held group by endpoint`;
+  update observers.pending_delivery set state = 'paused'
+  where stream = $1 and observer = any ($2::text[]) and state in ('queued', 'retrying') and not redrive`;
 
 // In the order in which they came, or at the time for which they were to be tried again.
 const RELEASE = `
@@ -60,17 +54,14 @@ const RELEASE = `
     update observers.pending_delivery set state = case next_attempt_at when '-infinity' then 'queued' else 'retrying' end
     where stream = $1 and state = 'paused' and observer <> all ($2::text[]) returning endpoint, state
   )
-  select endpoint, count(*) filter (where state = 'queued')::int as queued from released group by endpoint`;
+  select distinct endpoint from released where state = 'queued'`;
 
-/** Queued deliveries, by endpoint. */
-export type Moved = readonly { readonly endpoint: string; readonly queued: number }[];
-
-/** Puts what waits of these observers aside. @returns what is queued no longer */
-export async function holdPaused(client: ClientBase | Pool, stream: string, paused: readonly string[]): Promise<Moved> {
-  return (await client.query<{ endpoint: string; queued: number }>(HOLD, [stream, paused])).rows;
+/** Puts what waits of these observers aside. */
+export async function holdPaused(client: ClientBase | Pool, stream: string, paused: readonly string[]): Promise<void> {
+  await client.query(HOLD, [stream, paused]);
 }
 
-/** Lets go on what was put aside of all others. @returns what is queued now */
-export async function releaseResumed(client: ClientBase | Pool, stream: string, paused: readonly string[]): Promise<Moved> {
-  return (await client.query<{ endpoint: string; queued: number }>(RELEASE, [stream, paused])).rows;
+/** Lets go on what was put aside of all others. @returns endpoints of which deliveries are queued now */
+export async function releaseResumed(client: ClientBase | Pool, stream: string, paused: readonly string[]): Promise<string[]> {
+  return (await client.query<{ endpoint: string }>(RELEASE, [stream, paused])).rows.map(({ endpoint }) => endpoint);
 }

@@ -1,11 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { ErrorKind } from '../event/outcome';
 import type { Fence } from './ledger.sql';
-import type { Order } from './order';
-import { Pauses } from './pauses';
-import { holdPaused, readPausedNames, releaseResumed } from './pauses.sql';
 import type { DeliveryKey } from './records';
-import { giveHeads, markStrictLanes } from './strict-lanes.sql';
 
 /** A delivery that this process has just claimed. */
 export interface ClaimedDelivery {
@@ -73,73 +69,6 @@ export async function claimDue(
   return rows;
 }
 
-// A running delivery of an earlier epoch belongs to a process that is dead or fenced off. It keeps its turn.
-const RECLAIM = `
-  update observers.pending_delivery set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = '-infinity'
-  where stream = $1 and state = 'running'`;
-
-const BACKLOG = `
-  select endpoint, count(*)::int as queued from observers.pending_delivery where stream = $1 and state = 'queued' group by endpoint`;
-
-/** What a new leader finds. */
-export interface Inherited {
-  /** How many are queued, by endpoint. */
-  readonly backlog: ReadonlyMap<string, number>;
-  /** Lanes of strict observers of which something is there. */
-  readonly blocked: readonly string[];
-  readonly pauses: Pauses;
-}
-
-/** For a new leader: takes back what earlier ones had under way, and arranges it as the configuration says. */
-export async function takeOverPending(client: ClientBase | Pool, stream: string, order: Order): Promise<Inherited> {
-  const paused = await readPausedNames(client, stream);
-  await client.query(RECLAIM, [stream]);
-  await releaseResumed(client, stream, paused);
-  const blocked = await arrange(client, stream, order);
-  await giveHeads(client, stream);
-  await holdPaused(client, stream, paused);
-  return { backlog: await readBacklog(client, stream), blocked, pauses: new Pauses(paused) };
-}
-
-// What waits for an action goes where the action goes now, or it would be overtaken there by what comes later.
-const REHOME = `
-  update observers.pending_delivery p set endpoint = h.endpoint
-  from unnest($2::text[], $3::text[], $4::text[]) as h(observer, action, endpoint)
-  where p.stream = $1 and p.observer = h.observer and p.action = h.action and p.endpoint <> h.endpoint
-    and p.state <> 'running' and p.config_version is null`;
-
-async function arrange(client: ClientBase | Pool, stream: string, { homes, strict }: Order): Promise<string[]> {
-  const names = [homes.map(({ observer }) => observer), homes.map(({ action }) => action), homes.map(({ endpoint }) => endpoint)];
-  await client.query(REHOME, [stream, ...names]);
-  return markStrictLanes(client, stream, strict);
-}
-
-async function readBacklog(client: ClientBase | Pool, stream: string): Promise<Map<string, number>> {
-  const { rows } = await client.query<{ endpoint: string; queued: number }>(BACKLOG, [stream]);
-  return new Map(rows.map(({ endpoint, queued }) => [endpoint, queued]));
-}
-
-/**
- * For a leader whose configuration changes: the same, with what is under way left alone. No lane is given a head: the one that it has may be in
- * memory, or on its way here.
- *
- * @returns of the backlog the difference. What people queue in between is in it, as it is in the claims that come
- */
-export async function rearrangePending(
-  client: ClientBase,
-  stream: string,
-  order: Order,
-  paused: readonly string[],
-): Promise<Pick<Inherited, 'backlog' | 'blocked'>> {
-  const before = await readBacklog(client, stream);
-  const blocked = await arrange(client, stream, order);
-  await holdPaused(client, stream, paused);
-  const after = await readBacklog(client, stream);
-  const endpoints = new Set([...before.keys(), ...after.keys()]);
-  const more = [...endpoints].map((name) => [name, (after.get(name) ?? 0) - (before.get(name) ?? 0)] as const);
-  return { backlog: new Map(more.filter(([, count]) => count !== 0)), blocked };
-}
-
 // Those that are in memory here wait their turn, or run longer than the claim is good for: an action may take an hour.
 const SWEEP = `
   update observers.pending_delivery p set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = '-infinity'
@@ -161,4 +90,14 @@ const ADOPT = `
 /** Puts deliveries of endpoints that are no longer configured under `endpoint`, where they are claimed and judged by name. */
 export async function adoptOrphans(client: ClientBase | Pool, stream: string, known: readonly string[], endpoint: string): Promise<void> {
   await client.query(ADOPT, [stream, known, endpoint]);
+}
+
+const DRAINED = `
+  select endpoint from unnest($2::text[]) as w(endpoint)
+  where not exists (select from observers.pending_delivery p where p.stream = $1 and p.endpoint = w.endpoint and p.state = 'queued')`;
+
+/** Those of these endpoints of which nothing is queued. */
+export async function findDrained(client: ClientBase | Pool, stream: string, endpoints: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ endpoint: string }>({ name: 'pending-drained', text: DRAINED, values: [stream, endpoints] });
+  return rows.map(({ endpoint }) => endpoint);
 }

@@ -2,31 +2,20 @@ import type { ClientBase, Pool } from 'pg';
 
 const DAYS_AHEAD = 3;
 
-/** Makes the partitions of `observers.attempt` for today and the days to come. A day is UTC's. */
+/**
+ * Makes the partitions of `observers.attempt` for today and the days to come. A day is UTC's.
+ *
+ * @throws 55P03 when somebody has the table for longer than a moment; then outcomes go to the default partition
+ */
 export async function createAttemptPartitions(client: ClientBase | Pool): Promise<void> {
-  const { rows } = await client.query<{ name: string; first: string; next: string }>(
-    `select 'attempt_' || to_char(day, 'YYYYMMDD') as name, day::text as first, (day + interval '1 day')::text as next
-     from generate_series(date_trunc('day', now() at time zone 'UTC'), date_trunc('day', now() at time zone 'UTC') + $1 * interval '1 day', '1 day') as day
-     where to_regclass('observers.attempt_' || to_char(day, 'YYYYMMDD')) is null`,
-    [DAYS_AHEAD],
-  );
-  for (const { name, first, next } of rows) {
-    // Names and dates are made above from a timestamp; DDL takes no parameters.
-    await client.query(
-      `create table if not exists observers.${name} partition of observers.attempt for values from ('${first}+00') to ('${next}+00')`,
-    );
-  }
+  await client.query('select observers.make_attempt_partitions($1::int)', [DAYS_AHEAD]);
 }
 
 /** Drops whole days of attempts that are older than the retention. @returns the names of the dropped partitions */
 export async function dropOldAttempts(client: ClientBase | Pool, retention: number): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `select c.relname::text as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-     where i.inhparent = 'observers.attempt'::regclass and c.relname ~ '^attempt_\\d{8}$'
-       and to_date(substr(c.relname, 9), 'YYYYMMDD') + 1 < (now() - $1::float8 * interval '1 ms') at time zone 'UTC'`,
-    [retention],
-  );
-  for (const { name } of rows) await client.query(`drop table if exists observers.${name}`);
+  const { rows } = await client.query<{ name: string }>("select observers.drop_attempt_partitions($1::float8 * interval '1 ms') as name", [
+    retention,
+  ]);
   return rows.map(({ name }) => name);
 }
 

@@ -8,6 +8,8 @@ export class StrictLanes {
   private readonly blocked = new Map<string, number>();
   /** Lanes whose head has left, or may have, with the group that records it. */
   private readonly freed = new Map<string, number>();
+  /** Lanes that wanted a new head while the one they have was in memory. */
+  private readonly occupied = new Set<string>();
   private rechecked: MapIterator<string> | null = null;
   /** Called when a lane wants a new head. */
   onFreed: () => void = () => undefined;
@@ -47,16 +49,27 @@ export class StrictLanes {
     this.onFreed();
   }
 
-  /** Lanes that want a new head, as far as PostgreSQL knows all about them. @param committed the ledger's last committed group */
-  takeFreed(committed: number, limit: number): string[] {
+  /**
+   * Lanes that want a new head, as far as PostgreSQL knows all about them. One whose head is in memory, perhaps without a row, has to wait
+   * until it has left: the next would be taken for the head.
+   *
+   * @param committed the ledger's last committed group
+   */
+  takeFreed(committed: number, limit: number, isInMemory: (lane: string) => boolean): string[] {
     const lanes: string[] = [];
     for (const [lane, group] of this.freed) {
       if (lanes.length >= limit) break;
       if (group > committed || (this.blocked.get(lane) ?? 0) > committed) continue;
       this.freed.delete(lane);
-      lanes.push(lane);
+      if (isInMemory(lane)) this.occupied.add(lane);
+      else lanes.push(lane);
     }
     return lanes;
+  }
+
+  /** Nobody of the lane is in memory any more; what became of the last one is recorded in `group`. */
+  vacated(lane: string, group: number): void {
+    if (this.occupied.delete(lane)) this.headLeft(lane, group);
   }
 
   /** PostgreSQL had nothing of this lane when the group `committed` was in: what comes next may go directly, unless more came meanwhile. */

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { alongPath } from '../database/pinned-client';
 import { createPool } from '../database/postgres';
 import { originOf, type Call, type OnceCalls } from './once';
 
@@ -16,7 +17,7 @@ export class UnrecordedCalls implements OnceCalls {
     const client = await this.pool.connect();
     try {
       await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(origin)}`);
-      await client.query(text, [...values]);
+      await client.query(alongPath('callers', { text, values: [...values] }));
       await client.query('commit');
       client.release();
       return 'done';

@@ -1,9 +1,10 @@
 import type { Client } from 'pg';
 import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
 import type { Settings } from '../config/settings';
-import { missingGrants } from '../database/grants';
+import { rightsOfSession } from '../database/grants';
 import { listMigrations } from '../database/migrator';
 import { quoteLiteral } from '../database/names';
+import { planRoles } from '../database/roles/plan';
 import { readStatus, unaccountedOf, type StreamStatus } from '../delivery/status.sql';
 import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
@@ -55,9 +56,14 @@ const CHECKS: Readonly<Record<string, Check>> = {
     return [problem('migrations', `pending: ${pending.map(({ name }) => name).join(', ')}`, 'fraiseql-observers migrate')];
   },
   grants: async ({ client }) => {
-    const { role, grants } = await missingGrants(client);
-    if (grants.length === 0) return [ok('grants', `the role ${role} may do what it has to`)];
-    return [problem('grants', `the role ${role} lacks rights`, `as an administrator: ${grants.join('; ')}`)];
+    const { role, as } = await rightsOfSession(client);
+    const { excess } = await planRoles(client);
+    const own = as.includes('observers_service')
+      ? ok('grants', `the role ${role} may run the service`)
+      : as.includes('observers_reader')
+        ? warning('grants', `the role ${role} may ${as.includes('observers_operator') ? 'operate' : 'look'}, and not run the service`, `grant observers_service to ${client.escapeIdentifier(role)}`) // prettier-ignore
+        : problem('grants', `the role ${role} lacks rights`, `fraiseql-observers roles apply, then grant observers_service to ${client.escapeIdentifier(role)}`); // prettier-ignore
+    return [own, ...excess.map(({ what, repair }) => warning('roles', what, repair))];
   },
   capture: async ({ client, captures }) => {
     if (captures === null) return [unknown('capture', 'the observers file cannot be read here, so the triggers are not compared with it')];

@@ -4,10 +4,9 @@ import { deliveryId, laneOf } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
 
-import type { EndpointGate } from '../delivery/endpoint-gate';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
-import { adoptOrphans, claimDue, sweepExpiredClaims, type ClaimedDelivery, type Places } from '../delivery/pending.sql';
+import type { ClaimedDelivery } from '../delivery/pending.sql';
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 import type { Clock } from '../event/clock';
@@ -21,26 +20,19 @@ import type { Dispatcher } from '../pipeline/dispatcher';
 import type { EventPipelineService } from '../pipeline/event-pipeline.service';
 import { deadLetter } from '../pipeline/recorder';
 import type { Shadow } from '../pipeline/shadow';
+import { Claims, NOTHING_CLAIMED, type ClaimOptions } from './claims';
 import type { OlderConfigurations } from './older-configurations';
 import { Pauser } from './pauser';
 
-/** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
-const ORPHANED = '(no longer configured)';
 /** It waited when the observer went into shadow, or a person asked for it: it is neither sent nor lost. */
 const IN_SHADOW = 'the observer is in shadow (mode: shadow), and sends nothing; once it is live, a redrive sends this';
 /** With nothing due the table is asked this often, in milliseconds: a redrive comes from another process. */
 const IDLE_PAUSE = 200;
 const BUSY_PAUSE = 5;
-const SWEEP_EVERY = 5_000;
-/** What is in memory keeps its claim; this is for claims whose answer was lost on the way. */
-const CLAIM_LEASE = 15_000;
-/** Strict lanes that are given a new head in one round, and that are looked at again in one sweep. */
+/** Strict lanes that are given a new head in one round. */
 const PROMOTED = 500;
-const RECHECKED = 1_000;
 
-export interface DeliveryWorkerOptions {
-  readonly stream: string;
-  readonly holder: string;
+export interface DeliveryWorkerOptions extends ClaimOptions {
   readonly maxEventSize: number;
 }
 
@@ -48,13 +40,13 @@ export interface DeliveryWorkerOptions {
 export class DeliveryWorker {
   private stopping = false;
   private wake: (() => void) | null = null;
-  private sweptAt = -Infinity;
   private readonly dispatcher: Dispatcher;
   private readonly shadow: Shadow;
   private readonly pauser: Pauser;
   private readonly interludes = new Interludes<void>(() => this.wake?.());
-  /** Claimed, and not begun because their changes could not be read; nobody else will look at them. */
-  private unread: readonly ClaimedDelivery[] = [];
+  private readonly claims: Claims;
+  /** Not begun yet: their changes could not be read so far. */
+  private claimed = NOTHING_CLAIMED;
 
   constructor(
     private readonly pool: Pool,
@@ -70,6 +62,7 @@ export class DeliveryWorker {
   ) {
     this.dispatcher = dispatcher;
     this.shadow = shadow;
+    this.claims = new Claims(pool, dispatcher, ledger, lease, clock, logger, options);
     this.pauser = new Pauser(pool, options.stream, pauses, configuration, dispatcher, ledger, clock);
   }
 
@@ -84,10 +77,15 @@ export class DeliveryWorker {
       } catch (error) {
         this.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
       }
-      await this.interludes.run();
+      if (this.hasBegunAll) await this.interludes.run();
       if (!this.stopping) await this.pause(claimed > 0 || this.dispatcher.strictLanes.hasFreed ? BUSY_PAUSE : IDLE_PAUSE);
     }
     this.interludes.end();
+  }
+
+  /** What is claimed and not begun stands at endpoints of the configuration that runs: another one has to wait. */
+  private get hasBegunAll(): boolean {
+    return this.claimed.deliveries.length === 0;
   }
 
   /** Does something between two rounds, when nothing is being claimed. @throws what it throws, or LoopEndedError */
@@ -101,33 +99,31 @@ export class DeliveryWorker {
   }
 
   private async round(): Promise<number> {
-    const { stream, holder, maxEventSize } = this.options;
-    if (this.unread.length === 0) await this.sweep();
-    await this.pauser.look();
-    await this.promote();
-    if (this.unread.length === 0) {
-      const places: Places[] = [{ endpoint: ORPHANED, free: 100 }];
-      for (const gate of this.dispatcher.gates.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
-      this.unread = await claimDue(this.pool, stream, places, { holder, epoch: this.lease.epoch }, CLAIM_LEASE);
+    const { maxEventSize } = this.options;
+    // When their changes could not be read the last time, these come first.
+    if (this.claimed.deliveries.length === 0) {
+      await this.claims.sweep();
+      await this.pauser.look();
+      await this.promote();
+      this.claimed = await this.claims.claim();
     }
-    const claimed = this.unread;
-    if (claimed.length === 0) return this.releaseQuarantined();
-    const numbers = [...new Set(claimed.map(({ changeNumber }) => changeNumber))];
-    const rows = await readChanges(this.pool, numbers, maxEventSize);
-    await this.older.load(new Set(claimed.flatMap(({ configVersion }) => configVersion ?? [])));
-    const events = new Map<number, EntityEvent>();
-    for (const row of rows) {
-      const decoded = decode(row, maxEventSize);
-      if (decoded.is === 'event') events.set(decoded.event.changeNumber, decoded.event);
+    const { deliveries, committed, exhausted } = this.claimed;
+    if (deliveries.length > 0) {
+      const rows = await readChanges(this.pool, [...new Set(deliveries.map(({ changeNumber }) => changeNumber))], maxEventSize);
+      await this.older.load(new Set(deliveries.flatMap(({ configVersion }) => configVersion ?? [])));
+      const events = new Map<number, EntityEvent>();
+      for (const row of rows) {
+        const decoded = decode(row, maxEventSize);
+        if (decoded.is === 'event') events.set(decoded.event.changeNumber, decoded.event);
+      }
+      this.claimed = NOTHING_CLAIMED;
+      for (const claim of deliveries) this.begin(claim, events.get(claim.changeNumber), committed);
     }
-    this.unread = [];
-    for (const claim of claimed) this.begin(claim, events.get(claim.changeNumber));
-    return claimed.length;
+    await this.claims.reopen(exhausted);
+    return deliveries.length > 0 ? deliveries.length : this.releaseQuarantined();
   }
 
-  private begin(claim: ClaimedDelivery, event: EntityEvent | undefined): void {
-    const gate = this.dispatcher.gates.get(claim.endpoint);
-    if (gate !== undefined && claim.was === 'queued') gate.backlog = Math.max(0, gate.backlog - 1);
+  private begin(claim: ClaimedDelivery, event: EntityEvent | undefined, committed: number): void {
     if (event === undefined) return this.drop(claim, 'its change is no longer in the change log, or can no longer be read');
     const configVersion = claim.configVersion ?? this.configuration.version;
     const loaded = claim.configVersion === null ? this.configuration : this.older.get(claim.configVersion);
@@ -145,7 +141,7 @@ export class DeliveryWorker {
       if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
       if (verdict?.matched === false) return this.resolve(claim, event);
     }
-    this.dispatcher.resume({ event, ...found, attempt: claim.attempt, configVersion }, claim);
+    this.dispatcher.resume({ event, ...found, attempt: claim.attempt, configVersion }, claim, committed);
   }
 
   /** The condition has an answer now, and it is no: nothing is to be delivered. */
@@ -230,33 +226,21 @@ export class DeliveryWorker {
     return released;
   }
 
-  private async sweep(): Promise<void> {
-    if (this.clock.monotonic() - this.sweptAt < SWEEP_EVERY) return;
-    this.sweptAt = this.clock.monotonic();
-    const freed = await sweepExpiredClaims(this.pool, this.options.stream, this.dispatcher.held);
-    this.dispatcher.strictLanes.recheck(RECHECKED);
-    if (freed > 0) this.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
-    await adoptOrphans(this.pool, this.options.stream, [...this.dispatcher.gates.keys(), ORPHANED], ORPHANED);
-  }
-
   /** Strict lanes whose head has left get the next one. */
   private async promote(): Promise<void> {
-    const { strictLanes, gates } = this.dispatcher;
+    const { dispatcher } = this;
+    const { strictLanes, gates } = dispatcher;
     const { committed } = this.ledger;
-    const lanes = strictLanes.takeFreed(committed, PROMOTED);
+    const lanes = strictLanes.takeFreed(committed, PROMOTED, (lane) => dispatcher.isInMemory(lane));
     if (lanes.length === 0) return;
     for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, this.options.stream, lanes, this.pauses.all)) {
       if (endpoint === null) strictLanes.open(lane, committed);
-      else if (promoted) this.backlogged(gates.get(endpoint));
+      else if (promoted) gates.get(endpoint)?.queued();
     }
   }
 
-  private backlogged(gate: EndpointGate | undefined): void {
-    if (gate !== undefined) gate.backlog++;
-  }
-
   private pause(milliseconds: number): Promise<void> {
-    if (this.interludes.pending) return Promise.resolve();
+    if (this.interludes.pending && this.hasBegunAll) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       this.wake = () => {

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
-import { holdPaused, readPausedNames, releaseResumed, type Moved } from '../delivery/pauses.sql';
+import { holdPaused, readPausedNames, releaseResumed } from '../delivery/pauses.sql';
 import type { Clock } from '../event/clock';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { CurrentConfiguration } from '../pipeline/current-configuration';
@@ -13,6 +13,8 @@ const LOOK_EVERY = 200;
 /** Brings what people pause and resume into effect. Called by the delivery worker between its claims, hence never beside one. */
 export class Pauser {
   private lookedAt = -Infinity;
+  /** Of paused observers rows are to be put aside, once the ledger's group of this number is committed; null: there is no need. */
+  private holdBehind: number | null = null;
 
   constructor(
     private readonly pool: Pool,
@@ -25,7 +27,14 @@ export class Pauser {
   ) {}
 
   async look(): Promise<void> {
-    if (this.clock.monotonic() - this.lookedAt < LOOK_EVERY) return;
+    if (this.clock.monotonic() - this.lookedAt >= LOOK_EVERY) await this.compare();
+    // What was handed over as queued and is not committed yet would be left in the queue, before those that were put aside.
+    if (this.holdBehind === null || this.ledger.committed < this.holdBehind) return;
+    await holdPaused(this.pool, this.stream, this.pauses.all);
+    this.holdBehind = null;
+  }
+
+  private async compare(): Promise<void> {
     this.lookedAt = this.clock.monotonic();
     const paused = await readPausedNames(this.pool, this.stream);
     const resumed = this.pauses.all.filter((name) => !paused.includes(name));
@@ -33,10 +42,11 @@ export class Pauser {
     if (added.length > 0) {
       this.pauses.set([...this.pauses.all, ...added]);
       this.dispatcher.handOverPaused();
+      this.holdBehind = this.ledger.newest;
     }
     if (resumed.length > 0) await this.resume(paused, resumed);
     // Also what was promoted, replayed or taken over since the last look.
-    if (paused.length > 0) this.moved(await holdPaused(this.pool, this.stream, paused), -1);
+    if (paused.length > 0) this.holdBehind ??= this.ledger.newest;
   }
 
   /**
@@ -45,25 +55,20 @@ export class Pauser {
    */
   private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
     const endpoints = new Set(this.configuration.matcher.actionsOf(resumed).map(endpointNameOf));
-    const gates = [...endpoints].flatMap((name) => this.dispatcher.gates.get(name) ?? []);
-    for (const gate of gates) gate.backlog++;
+    this.queued(endpoints);
     try {
       this.pauses.set(paused);
       await this.ledger.settle();
-      this.moved(await releaseResumed(this.pool, this.stream, paused), 1);
+      this.queued(await releaseResumed(this.pool, this.stream, paused));
     } catch (error) {
       // Looked at again: they are paused until they are released.
       this.pauses.set([...paused, ...resumed]);
       throw error;
-    } finally {
-      for (const gate of gates) gate.backlog--;
     }
   }
 
-  private moved(queued: Moved, sign: 1 | -1): void {
-    for (const { endpoint, queued: count } of queued) {
-      const gate = this.dispatcher.gates.get(endpoint);
-      if (gate !== undefined) gate.backlog = Math.max(0, gate.backlog + sign * count);
-    }
+  /** No claim finds them drained meanwhile: none is made beside this. */
+  private queued(endpoints: Iterable<string>): void {
+    for (const endpoint of endpoints) this.dispatcher.gates.get(endpoint)?.queued();
   }
 }

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Progress } from '../checkpoint/progress';
+import { setForSession } from '../database/pinned-client';
 import { connect, disconnect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
@@ -213,8 +214,7 @@ export class ChangeLogReader {
   private async connect(): Promise<Client> {
     const client = await connect(this.options.url, 'read', true);
     // Dedicated to two statements that have their indexes: generic plans, and no way to a sequential scan or a sort of the backlog.
-    // Not through a pooler: there the settings would stick to a session that others get next.
-    if (this.listen.backendPid !== null) await client.query('set plan_cache_mode = force_generic_plan; set enable_seqscan = off');
+    await setForSession(client, { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' });
     return client;
   }
 

@@ -4,10 +4,11 @@ import type { Cursor, Snapshot } from '../checkpoint/cursor';
 /** One row of the change log as the decoder takes it; every field is PostgreSQL's text, or null. */
 export type ChangeRow = readonly [
   changeNumber: string,
-  id: string,
-  objectType: string,
+  id: string | null,
+  /** Null, as the two below and the images are, when the row is too large to be read. */
+  objectType: string | null,
   objectKey: string | null,
-  modificationType: string,
+  modificationType: string | null,
   data: string | null,
   before: string | null,
   changed: string | null,
@@ -17,7 +18,7 @@ export type ChangeRow = readonly [
   tracestate: string | null,
   cause: string | null,
   captureError: string | null,
-  /** Of the images, when they are too large to be read. */
+  /** Of the row, when it is too large to be read. */
   bytes: string | null,
   /** Not null from the row on for which the page had no room. */
   beyond: string | null,
@@ -50,27 +51,39 @@ export interface PageLimits {
 /** What a window's further pages know from its first. */
 export type Floor = Page['floor'];
 
+// Whatever a producer may fill counts: a name of 1 GB is as much as an image of 1 GB.
+const STORED_SIZE = ['object_data', 'object_data_before', 'object_type', 'object_key', 'modification_type', 'updated_fields', 'trace_context', 'extra_metadata']
+  .map((column) => `coalesce(pg_column_size(${column}), 0)`)
+  .join(' + '); // prettier-ignore
+const TEXT_SIZE = [
+  ...['object_data', 'object_data_before', 'trace_context', 'extra_metadata'].map((column) => `observers.text_size(${column})`),
+  ...['object_type', 'object_key', 'modification_type', "array_to_string(updated_fields, ',')"].map((column) => `octet_length(${column})`),
+].map((size) => `coalesce(${size}, 0)`).join(' + '); // prettier-ignore
+
 // The images are fetched for rows that fit the page's budget. pg_column_size reads the length of a compressed or out-of-line value
 // without fetching it, so that a 100 MB row costs a look at its header; only suspicious ones are measured exactly (compression
 // reaches 1:250 at the very best: 40 kB may be 10 MB).
 const IMAGES = `
   select pk_entity_change_log, id, object_type, coalesce(object_key, object_id::text) as object_key, modification_type,
          object_data, object_data_before, updated_fields, tenant_id, created_at, trace_context, extra_metadata,
-         coalesce(pg_column_size(object_data), 0) + coalesce(pg_column_size(object_data_before), 0) as stored
+         ${STORED_SIZE} as stored
   from core.tb_entity_change_log`;
+
+/** Nothing is read of a row that is too large, or for which the page has no room. */
+const read = (expression: string): string => `case when fits and within then ${expression} end`;
 
 /** What a row says in words, by the column that it says it in. */
 const TEXTS = {
-  object_type: 'p.object_type',
-  object_key: 'p.object_key',
-  modification_type: 'p.modification_type',
-  object_data: 'case when fits and within then p.object_data::text end',
-  object_data_before: 'case when fits and within then p.object_data_before::text end',
-  updated_fields: 'to_json(p.updated_fields)::text',
-  traceparent: "p.trace_context ->> 'traceparent'",
-  tracestate: "p.trace_context ->> 'tracestate'",
-  cause: "p.trace_context ->> 'cause'",
-  capture_error: "p.extra_metadata ->> 'capture_error'",
+  object_type: read('p.object_type'),
+  object_key: read('p.object_key'),
+  modification_type: read('p.modification_type'),
+  object_data: read('p.object_data::text'),
+  object_data_before: read('p.object_data_before::text'),
+  updated_fields: read('to_json(p.updated_fields)::text'),
+  traceparent: read("p.trace_context ->> 'traceparent'"),
+  tracestate: read("p.trace_context ->> 'tracestate'"),
+  cause: read("p.trace_context ->> 'cause'"),
+  capture_error: read("p.extra_metadata ->> 'capture_error'"),
 } as const;
 
 const said = (column: keyof typeof TEXTS): string => `case when unreadable is null then ${TEXTS[column]} end`;
@@ -93,7 +106,7 @@ const SIZED = `
   select q.*, bytes <= $4 as fits, row_number() over numbered = 1 as first,
          row_number() over numbered = 1 or sum(least(bytes, $4)) over numbered <= $3 as within
   from (select q.*, case when stored > 40000
-          then coalesce(octet_length(object_data::text), 0)::bigint + coalesce(octet_length(object_data_before::text), 0)
+          then ${TEXT_SIZE}
           else stored end as bytes
         from page q offset 0) q
   window numbered as (order by pk_entity_change_log rows unbounded preceding)`;

@@ -24,6 +24,15 @@ const KINDS: Readonly<Record<string, EventKind | 'ignored'>> = {
   READ: 'ignored',
 };
 
+/** PostgreSQL's years go from 4713 BC to 294276, and it knows infinity. */
+const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/;
+
+/** An array of PostgreSQL's may hold nulls, and other arrays. */
+function fieldsOf(text: string): readonly string[] | 'invalid' {
+  const fields = JSON.parse(text) as unknown[];
+  return fields.every((field): field is string => typeof field === 'string') ? fields : 'invalid';
+}
+
 /** One row of the change log to an event. Total: what cannot be an event is quarantined with the reason. */
 export function decode(row: ChangeRow, maxBytes: number): Decoded {
   const [number, id, entityType, key, verb, data, before, changed, tenant, timestamp, traceparent, tracestate, cause, captureError, bytes] =
@@ -32,17 +41,23 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
   const changeNumber = Number(number);
   const quarantined = (reason: QuarantineReason, message: string): Decoded => ({ is: 'quarantined', changeNumber, reason, message });
 
+  // First of all: of a row that is too large nothing else was read.
+  if (bytes !== null) {
+    return quarantined('too_large', `the row has ${bytes} bytes, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
+  }
   if (unreadable !== null) {
     return quarantined('undecodable', `${unreadable}: the bytes there are no characters that can be converted to UTF-8 (doctor says more)`);
   }
-  const kind = Object.hasOwn(KINDS, verb) ? KINDS[verb] : undefined;
+  const kind = verb !== null && Object.hasOwn(KINDS, verb) ? KINDS[verb] : undefined;
   if (kind === undefined)
-    return quarantined('unknown_verb', `modification_type is "${verb.slice(0, 80)}"; known are ${Object.keys(KINDS).join(', ')}`);
+    return quarantined('unknown_verb', `modification_type is "${(verb ?? '').slice(0, 80)}"; known are ${Object.keys(KINDS).join(', ')}`);
   if (kind === 'ignored') return { is: 'ignored', changeNumber };
   if (captureError !== null) return quarantined('capture_error', `the change was recorded without its data: ${captureError}`);
-  if (bytes !== null) {
-    return quarantined('too_large', `the row has ${bytes} bytes of JSON, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
-  }
+  if (id === null) return quarantined('undecodable', 'id is null, and receivers know an event by it');
+  if (entityType === null || entityType.trim() === '') return quarantined('undecodable', 'object_type is empty: it names the entity');
+  if (!TIME.test(timestamp)) return quarantined('undecodable', `created_at is ${timestamp}: no time of the years 1 to 9999`);
+  const changedFields = changed === null ? null : fieldsOf(changed);
+  if (changedFields === 'invalid') return quarantined('undecodable', 'updated_fields holds something else than names of fields');
   const trace = parseTraceContext(traceparent, tracestate);
   const after = data ?? (kind === 'delete' ? before : null);
   // Only when somebody asks: comparing two images costs some microseconds.
@@ -59,7 +74,7 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
       data: after === null ? null : new JsonDocument(after),
       before: before === null || kind === 'insert' ? null : new JsonDocument(before),
       get changed() {
-        return (changedNames = changedNames === undefined ? namesOfChanged(kind, changed, before, after) : changedNames);
+        return (changedNames = changedNames === undefined ? namesOfChanged(kind, changedFields, before, after) : changedNames);
       },
       timestamp: `${timestamp.replace(' ', 'T')}Z`,
       traceparent: trace?.traceparent ?? null,
@@ -71,7 +86,12 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
 }
 
 /** Of an update, as its producer names them, or as its images differ. */
-function namesOfChanged(kind: EventKind, named: string | null, before: string | null, after: string | null): string[] | null {
-  if (named !== null) return JSON.parse(named) as string[];
+function namesOfChanged(
+  kind: EventKind,
+  named: readonly string[] | null,
+  before: string | null,
+  after: string | null,
+): readonly string[] | null {
+  if (named !== null) return named;
   return kind === 'update' && before !== null && after !== null ? changedColumns(before, after) : null;
 }

@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
+import { isBehindPooler, serverPidOf } from '../database/pinned-client';
 import { connect, destroySocket, disconnect } from '../database/postgres';
 import { messageOf } from '../event/errors';
 
 const CHANNEL = 'fraiseql_observers';
-// The key of migration 0001's wake_listener(): "observers" is asleep while it is held exclusively.
+// The key in migration 0020's force_change(): "observers" is asleep while it is held exclusively.
 const LOCK = '1868718693, 1';
 const PING_EVERY = 4_000;
 /** A peer that does not answer a ping for so long is gone, whatever its socket says. */
 const PING_TIMEOUT = 4_000;
 const LONGEST_RETRY = 1_000;
-/** How long a notification to oneself may take before it counts as swallowed by a pooler. */
+/** How long a notification may take before it counts as swallowed by a pooler. */
 const SELF_TEST = 1_000;
 
 /**
@@ -36,7 +37,7 @@ export class ListenConnection {
 
   /** PostgreSQL's pid of the session, or null while there is none that lasts. */
   get backendPid(): number | null {
-    return this.client === null || !this.hears ? null : (this.client as Client & { processID: number | null }).processID;
+    return this.client === null || !this.hears ? null : serverPidOf(this.client);
   }
 
   /** @throws OperatorError when the first connection cannot be made. */
@@ -80,7 +81,7 @@ export class ListenConnection {
   private async connect(): Promise<void> {
     const client = await connect(this.url, 'listen');
     try {
-      this.hears = await hearsItself(client);
+      this.hears = await hears(client, this.url);
       if (this.hears && this.wanted) await client.query(`listen ${CHANNEL}`);
     } catch (error) {
       await client.end().catch(() => undefined);
@@ -138,22 +139,28 @@ export class ListenConnection {
   }
 }
 
-/** Whether a notification sent on this connection comes back on it: behind a pooler in transaction mode it does not. */
-async function hearsItself(client: Client): Promise<boolean> {
-  // Without a pooler the server itself told us its pid when we connected; then there is nothing to try.
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  if (rows[0]?.pid === (client as Client & { processID: number | null }).processID) return true;
+/**
+ * Whether a notification of another session reaches this one. In transaction mode a pooler passes on only what comes while a statement of
+ * ours runs, so that one we send ourselves proves nothing.
+ */
+async function hears(client: Client, url: string): Promise<boolean> {
+  if (!isBehindPooler(client)) return true;
   const channel = `fraiseql_observers_test_${randomBytes(8).toString('hex')}`;
   await client.query(`listen ${channel}`);
-  const heard = new Promise<boolean>((resolve) => {
-    const timer = setTimeout(() => resolve(false), SELF_TEST);
-    client.once('notification', () => {
-      clearTimeout(timer);
-      resolve(true);
+  const other = await connect(url, 'listen test');
+  try {
+    const heard = new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), SELF_TEST);
+      client.once('notification', () => {
+        clearTimeout(timer);
+        resolve(true);
+      });
     });
-  });
-  await client.query(`notify ${channel}`);
-  const hears = await heard;
-  await client.query(`unlisten ${channel}`);
-  return hears;
+    await other.query(`notify ${channel}`);
+    return await heard;
+  } finally {
+    await disconnect(other);
+    // In any mode: what a session listens to outlives its transaction, and here the session may be anybody's.
+    await client.query(`unlisten ${channel}`);
+  }
 }

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Order } from '../delivery/order';
-import { rearrangePending, type Inherited } from '../delivery/pending.sql';
+import { rearrangePending, requireLeading, type Inherited } from '../delivery/take-over.sql';
 
 export interface Reconfiguration {
   readonly stream: string;
@@ -22,7 +22,7 @@ export async function recordReconfiguration(
   pool: Pool,
   change: Reconfiguration,
   cursor: Cursor,
-): Promise<Pick<Inherited, 'backlog' | 'blocked'>> {
+): Promise<Pick<Inherited, 'backlogged' | 'blocked'>> {
   const client = await pool.connect();
   try {
     await client.query('begin');
@@ -36,12 +36,11 @@ export async function recordReconfiguration(
   }
 }
 
-async function record(client: PoolClient, change: Reconfiguration, cursor: Cursor): Promise<Pick<Inherited, 'backlog' | 'blocked'>> {
+async function record(client: PoolClient, change: Reconfiguration, cursor: Cursor): Promise<Pick<Inherited, 'backlogged' | 'blocked'>> {
   const { stream, epoch, order, paused } = change;
   const arranged = await rearrangePending(client, stream, order, paused);
   await beginPeriod(client, change, cursor);
   // Last: while it is locked the lease cannot be renewed, and rearranging 100,000 deliveries takes 3 s.
-  const { rowCount } = await client.query('select from observers.lease where stream = $1 and epoch = $2 for share', [stream, epoch]);
-  if (rowCount !== 1) throw new Error('another instance leads by now');
+  await requireLeading(client, stream, epoch);
   return arranged;
 }

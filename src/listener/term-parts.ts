@@ -14,7 +14,7 @@ import { type GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../delivery/once';
 import type { Pauses } from '../delivery/pauses';
-import type { Inherited } from '../delivery/pending.sql';
+import type { Inherited } from '../delivery/take-over.sql';
 import type { Clock } from '../event/clock';
 import type { CaptureDefinition, EndpointDefinition, ObserverDefinition } from '../event/definitions';
 import type { Lease } from '../ha/lease';
@@ -130,7 +130,8 @@ export function assembleTerm(
       onAlert: (letter) => alerter.failed(letter),
     });
   });
-  const workerOptions = { stream, holder, maxEventSize };
+  const onLostClaim = (error: unknown): void => reader.fail(error);
+  const workerOptions = { stream, holder, maxEventSize, onLostClaim };
   const older = new OlderConfigurations(pool, runner, deps.observersOf);
   const { pauses } = inherited;
   const worker = new DeliveryWorker(pool, current, older, pipeline, pauses, ledger, lease, clock, logger, workerOptions);

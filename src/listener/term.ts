@@ -3,8 +3,8 @@ import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { BreakerState, EndpointState } from '../delivery/endpoint-state';
 import { GoneEndpoints } from '../delivery/gone-endpoints';
-import { orderOf } from '../delivery/order';
-import { takeOverPending } from '../delivery/pending.sql';
+import { orderOf, type Order } from '../delivery/order';
+import { takeOverPending } from '../delivery/take-over.sql';
 import { messageOf } from '../event/errors';
 import { within } from '../event/within';
 import type { Lease } from '../ha/lease';
@@ -31,7 +31,7 @@ export class Term {
       const cursor = await loadCheckpoint(pool, settings.stream, lease.epoch);
       await beginPeriod(pool, { stream: settings.stream, epoch: lease.epoch, configVersion }, cursor);
       const gone = await GoneEndpoints.load(pool, settings.stream, deps.clock, logger);
-      const inherited = await takeOverPending(pool, settings.stream, orderOf(observers));
+      const inherited = await takeOverPending(pool, { stream: settings.stream, epoch: lease.epoch }, cursor, orderOf(observers));
       // Last of what may fail: it leaves a timer running.
       const upkeep = new Upkeep(pool, settings.retention, logger);
       await upkeep.start();
@@ -81,10 +81,15 @@ export class Term {
   prepare(next: StreamConfiguration): () => Promise<void> {
     this.parts.runner.prepareAll(next.observers);
     const matcher = new Matcher(next.observers);
+    const order = orderOf(next.observers);
     return async () => {
-      const { reader, worker, ledger } = this.parts;
+      const { reader, worker, ledger, pipeline } = this.parts;
+      const change = (cursor: Cursor): Promise<void> => {
+        pipeline.dispatcher.handOverMoved(order);
+        return ledger.exclusively(() => this.change(next, order, matcher, cursor));
+      };
       try {
-        await reader.between((cursor) => worker.between(() => ledger.exclusively(() => this.change(next, matcher, cursor))));
+        await reader.between((cursor) => worker.between(() => change(cursor)));
       } catch (error) {
         reader.fail(error);
         throw error;
@@ -93,16 +98,16 @@ export class Term {
   }
 
   /** Nothing is read, claimed or written meanwhile. */
-  private async change(next: StreamConfiguration, matcher: Matcher, cursor: Cursor): Promise<void> {
+  private async change(next: StreamConfiguration, order: Order, matcher: Matcher, cursor: Cursor): Promise<void> {
     const { pool, settings } = this.deps;
     const { stream } = settings;
-    const [order, paused] = [orderOf(next.observers), this.parts.pauses.all];
+    const paused = this.parts.pauses.all;
     const change = { stream, epoch: this.lease.epoch, configVersion: next.version, order, paused };
-    const { backlog, blocked } = await recordReconfiguration(pool, change, cursor);
+    const { backlogged, blocked } = await recordReconfiguration(pool, change, cursor);
     const { current, pipeline, ledger, alerter } = this.parts;
     current.matcher = matcher;
     current.version = next.version;
-    pipeline.dispatcher.configure(next.observers, backlog);
+    pipeline.dispatcher.configure(next.observers, backlogged);
     pipeline.dispatcher.strictLanes.learn(blocked, ledger.committed, ledger.newest);
     alerter.use(next.alerts);
   }

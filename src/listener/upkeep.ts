@@ -7,6 +7,7 @@ import { messageOf } from '../event/errors';
 
 const EVERY = 60_000;
 const BATCH = 1_000;
+const LOCK_NOT_AVAILABLE = '55P03';
 /** Rows cut in one round at most: 20 short transactions a minute keep up with 300 events a second, and backlogs go overnight. */
 const BATCHES = 20;
 
@@ -22,9 +23,12 @@ export class Upkeep {
     private readonly logger: Logger,
   ) {}
 
-  /** Makes today's partition before the first outcome is written; then goes on by itself. */
+  /** Makes today's partition before the first outcome is written, if nobody holds the table; then goes on by itself. */
   async start(): Promise<void> {
-    await createAttemptPartitions(this.pool);
+    await createAttemptPartitions(this.pool).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+      this.logger.warn({ err: messageOf(error) }, 'the partition for today could not be made yet; it is tried again in a minute');
+    });
     this.schedule();
   }
 

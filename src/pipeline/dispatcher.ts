@@ -1,56 +1,29 @@
-import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
 import { laneOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import type { EndpointGate } from '../delivery/endpoint-gate';
-import type { GoneEndpoints } from '../delivery/gone-endpoints';
 import { Lanes } from '../delivery/lanes';
 import { StrictLanes } from '../delivery/strict-lanes';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
+import { movesBy, type Order } from '../delivery/order';
 import type { ClaimedDelivery } from '../delivery/pending.sql';
-import type { DeadLetterRecord, DeliveryKey } from '../delivery/records';
+import type { DeliveryKey } from '../delivery/records';
 import type { Lease } from '../ha/lease';
 import { disposition, type Disposition } from '../resilience/disposition';
-import type { Deduplication } from './deduplication';
-import type { Enrichment, Prepared } from './enrichment';
+import type { DispatcherOptions } from './dispatcher-options';
+import type { Prepared } from './enrichment';
 import type { EventRun } from './event-run';
 import { Flight } from './flight';
 import { Gates } from './gates';
-import type { PipelineListener } from './pipeline-listener';
+import { HandOvers } from './hand-overs';
 import { keyOf, pendingRecord, Recorder, summary } from './recorder';
 
 /** Added to an action's timeout for the claim of a running delivery: a commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
 const LEASE_CHECK = 50;
-
-export interface DispatcherOptions {
-  readonly runner: ActionRunner;
-  readonly enrichment: Enrichment;
-  readonly gone: GoneEndpoints;
-  readonly dedup: Deduplication;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly lease: Lease;
-  /** Milliseconds for which a delivery may hold the stream. */
-  readonly inlineBudget: number;
-  readonly observers: readonly ObserverDefinition[];
-  /** Deliveries that stand queued in PostgreSQL, by endpoint. */
-  readonly backlog: ReadonlyMap<string, number>;
-  /** Lanes of strict observers of which something stands in PostgreSQL. */
-  readonly blocked: Iterable<string>;
-  readonly pauses: Pauses;
-  /** Called when the last delivery of an event is recorded or handed over. */
-  readonly onFinished: (run: EventRun) => void;
-  readonly listener: Pick<Required<PipelineListener>, 'tried'>;
-  /** Called when an endpoint's circuit breaker has changed its state. */
-  readonly onBreaker: (gate: EndpointGate) => void;
-  /** Called with what has failed for good, for observers that ask for alerts. */
-  readonly onAlert: (record: DeadLetterRecord) => void;
-}
 
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
@@ -61,6 +34,7 @@ export class Dispatcher {
   private readonly recorder: Recorder;
   private readonly pauses: Pauses;
   private readonly lanes = new Lanes<Flight>();
+  readonly handOvers = new HandOvers();
   readonly strictLanes: StrictLanes;
   private readonly endpoints: Gates;
   /** Deliveries in memory, in the order in which they came. */
@@ -80,13 +54,13 @@ export class Dispatcher {
     this.clock = clock;
     this.lease = options.lease;
     this.endpoints = new Gates(clock, options.onBreaker);
-    this.configure(options.observers, options.backlog);
+    this.configure(options.observers, options.backlogged);
   }
 
-  /** The limits of these observers' endpoints hold from now on. @param backlog how many more stand queued in PostgreSQL, by endpoint */
-  configure(observers: readonly ObserverDefinition[], backlog: ReadonlyMap<string, number>): void {
+  /** The limits of these observers' endpoints hold from now on. @param backlogged endpoints of which deliveries stand queued in PostgreSQL */
+  configure(observers: readonly ObserverDefinition[], backlogged: Iterable<string>): void {
     for (const flight of this.flights) flight.most = this.runner.actionOf(flight.delivery).limits.concurrency;
-    this.endpoints.configure(this.runner.actionsOf(observers), backlog);
+    this.endpoints.configure(this.runner.actionsOf(observers), backlogged);
   }
 
   /** A first try, for an event that waits for it. */
@@ -99,12 +73,14 @@ export class Dispatcher {
     else this.lanes.enter(flight.lane, flight);
   }
 
-  /** A delivery claimed from PostgreSQL. */
-  resume(delivery: Delivery, claimed: ClaimedDelivery): void {
+  /** A delivery claimed from PostgreSQL. @param committed the ledger's last committed group when the claim began: what it could see */
+  resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
     const since = this.clock.monotonic() - (claimed.elapsed ?? 0);
     const flight = new Flight(delivery, this.gateOf(delivery), claimed.lane, null, since, claimed.redrive, this.advance);
     this.flights.add(flight);
-    this.lanes.enter(flight.lane, flight);
+    const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
+    if (overtakes) this.handOver(flight);
+    else this.lanes.enter(flight.lane, flight);
   }
 
   /** Hands over what has been under way, or has waited, longer than the inline budget: a slow delivery may not hold the stream. */
@@ -125,10 +101,27 @@ export class Dispatcher {
     for (const flight of this.flights) if (flight.waits && this.isPaused(flight)) this.handOver(flight);
   }
 
+  /**
+   * Before this order holds: what waits for an action that goes elsewhere then, or is ordered in another way, goes to PostgreSQL, where it
+   * is arranged together with what waits there. Otherwise what comes later would find another queue.
+   */
+  handOverMoved(order: Order): void {
+    const moves = movesBy(order);
+    for (const flight of this.flights) {
+      const { observer, action } = flight.delivery;
+      if (flight.waits && !flight.redrive && moves(observer.name, action.name, flight.gate.name, flight.strict)) this.handOver(flight);
+    }
+  }
+
   /** For a graceful stop: what waits goes (back) to PostgreSQL at once; what runs may run on. */
   handOverWaiting(): void {
     this.stopping = true;
     for (const flight of this.flights) if (flight.waits) this.handOver(flight);
+  }
+
+  /** Whether somebody of this lane is. */
+  isInMemory(lane: string): boolean {
+    return this.lanes.headOf(lane) !== undefined;
   }
 
   get active(): number {
@@ -200,6 +193,7 @@ export class Dispatcher {
 
   private handOver(flight: Flight): void {
     const { delivery, gate } = flight;
+    const group = this.ledger.gathering;
     const running = flight.state === 'running';
     const behind = flight.strict && !running && this.isBehind(flight);
     const paused = this.isPaused(flight);
@@ -212,7 +206,10 @@ export class Dispatcher {
     flight.pending = true;
     if (!running) flight.state = 'ended';
     if (running) gate.slow++;
-    else if (!behind && !paused) gate.backlog++;
+    else {
+      if (!flight.redrive) this.handOvers.note(flight.lane, delivery.event.changeNumber, group);
+      if (!behind && !paused) gate.queued(group);
+    }
     if (flight.strict) this.block(flight);
     if (!running) this.handOverWaiter(flight);
     this.release(flight, running ? 'slow' : 'queued');
@@ -250,8 +247,9 @@ export class Dispatcher {
   }
 
   private settleStrict(flight: Flight, decided: Disposition): void {
-    if (flight.redrive) return;
-    if (decided.is === 'succeeded' || decided.is === 'skipped') this.strictLanes.headLeft(flight.lane, this.ledger.gathering);
+    // Of its turn nothing depends; but somebody may have been put behind it while it was in memory.
+    if (flight.redrive || decided.is === 'succeeded' || decided.is === 'skipped')
+      this.strictLanes.headLeft(flight.lane, this.ledger.gathering);
     else this.block(flight);
   }
 
@@ -291,6 +289,7 @@ export class Dispatcher {
 
   private left(flight: Flight): void {
     this.flights.delete(flight);
+    if (!this.isInMemory(flight.lane)) this.strictLanes.vacated(flight.lane, this.ledger.gathering);
     if (this.flights.size > 0 || this.idle === null) return;
     this.idle();
     this.idle = null;

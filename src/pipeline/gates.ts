@@ -18,17 +18,14 @@ export class Gates {
   /**
    * One for each endpoint of these actions, with its limits. An endpoint that they no longer have keeps its gate: deliveries may be on their way to it.
    *
-   * @param backlog by endpoint, how many more deliveries stand queued in PostgreSQL
+   * @param backlogged endpoints of which deliveries stand queued in PostgreSQL
    */
-  configure(actions: Iterable<readonly [ActionDefinition, PreparedAction]>, backlog: ReadonlyMap<string, number>): void {
+  configure(actions: Iterable<readonly [ActionDefinition, PreparedAction]>, backlogged: Iterable<string>): void {
     for (const [endpoint, limits] of widest(actions)) {
       const gate = this.named(endpoint, limits);
       if (gate.limits !== limits) gate.change(limits);
     }
-    for (const [endpoint, more] of backlog) {
-      const gate = this.gates.get(endpoint);
-      if (gate !== undefined) gate.backlog = Math.max(0, gate.backlog + more);
-    }
+    for (const endpoint of backlogged) this.gates.get(endpoint)?.queued();
   }
 
   get all(): ReadonlyMap<string, EndpointGate> {

@@ -53,9 +53,11 @@ export class Recorder {
   }
 
   private again(flight: Flight, outcome: Outcome, { after, counts }: Disposition & { is: 'retry' }, now: number): void {
+    const state = this.waitingState(flight, counts || outcome.ok || outcome.error !== 'interrupted');
+    if (state === 'queued') flight.gate.queued(this.ledger.gathering);
     this.ledger.pend({
       ...pendingRecord(flight),
-      state: this.waitingState(flight, counts || outcome.ok || outcome.error !== 'interrupted'),
+      state,
       attempt: flight.delivery.attempt + (counts ? 1 : 0),
       elapsed: now - flight.since,
       after,

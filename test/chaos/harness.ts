@@ -5,15 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
-import { connect } from '../../src/database/postgres';
 import { verify } from '../../src/audit/verify';
 import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
 import { loadSettings, readDefinition } from '../../src/config/load';
 import { Versions } from '../../src/explain/versions';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
+import { testedPostgres } from '../support/postgres-version';
 import { eventually, SECRET } from '../support/stream';
-import { compare, type Verdict } from './verdict';
+import { brokenChains } from './image-chain';
+import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
+import { startSpinners } from './spinners';
+import { compare, type Change, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
+import { connectAsApplication } from '../support/database';
 
 const MAIN = join(__dirname, '../../dist/src/main.js');
 
@@ -23,50 +27,14 @@ export interface ChaosOptions {
   /** `kill -9` of the postmaster; it is started again at once. */
   readonly postgresKills: number;
   readonly seed: number;
+  /** Processes that spin beside all this until the last kill. */
+  readonly spinners: number;
 }
 
-const endpoint = (name: string, policies: string): string =>
-  `  ${name}: { url: "\${SINK_URL}/${name}", signing: { secrets: ["\${SINK_SECRET}"] }, allow_addresses: [loopback], concurrency: CONCURRENCY${policies} }`;
-const observer = (name: string, policies: string): string =>
-  `  - { name: ${name}, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }${policies}, actions: [{ type: webhook, endpoint: ${name} }] }`;
-
-/** One observer for each policy; all of them see every change. */
-const OBSERVERS = `version: 1
-capture:
-  - { table: public.account, entity: Account }
-endpoints:
-${endpoint('plain', '')}
-${endpoint('strict', ', circuit_breaker: off')}
-${endpoint('breaker', ', circuit_breaker: { minimum: 5, window: 1s, open_for: 200ms }')}
-${endpoint('limited', ', rate_limit: 400/s')}
-${endpoint('hanging', ', timeout: 300ms, circuit_breaker: off')}
-${endpoint('dedup', '')}
-${endpoint('held', '')}
-observers:
-${observer('plain', '')}
-${observer('strict', ', ordering: strict')}
-${observer('breaker', '')}
-${observer('limited', '')}
-${observer('hanging', '')}
-${observer('dedup', ', dedup: { key: "{{ entity.key }} {{ data.version }} {{ event.kind }}", window: 1h }')}
-${observer('held', '')}
-  - { name: database, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }, actions: [{ type: database, function: public.note }] }
-`;
-
-/** What the receiver of each does to a request: it fails one in ten, all of them now and then, or one in twenty without an answer. */
-type Mood = (random: () => number, now: number) => 'accept' | 'fail' | 'hang';
-const MOODS: Readonly<Record<string, Mood>> = {
-  plain: () => 'accept',
-  strict: (random) => (random() < 0.1 ? 'fail' : 'accept'),
-  breaker: (_random, now) => (now % 3_000 < 1_000 ? 'fail' : 'accept'),
-  limited: () => 'accept',
-  hanging: (random) => (random() < 0.05 ? 'hang' : 'accept'),
-  dedup: () => 'accept',
-  held: () => 'accept',
-};
-export const POLICIES = Object.keys(MOODS);
-/** Failures let later changes pass (of dedup: a key that cannot be claimed while PostgreSQL is down); elsewhere nothing may. */
-export const ORDERED = ['plain', 'strict', 'limited', 'held'];
+/** Transactions for each kill, after which writers take their time. */
+const PLENTY = 100;
+/** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
+const INLINE_BUDGET = 300;
 
 export interface ChaosVerdict {
   /** By observer: of what its receiver accepted. */
@@ -77,6 +45,10 @@ export interface ChaosVerdict {
   readonly audit: { readonly changes: number; readonly unaccounted: number; readonly pending: number };
   /** What the audit in the background has ever called missing, over all kills. */
   readonly background: { readonly unaccounted: number };
+  /** Where what a change found is not what the one before it left. */
+  readonly brokenChains: readonly string[];
+  /** Kills that found deliveries in PostgreSQL that were older than the inline budget. */
+  readonly killsWithBacklog: number;
   /** Milliseconds from each restart to the next delivery. */
   readonly recoveries: readonly number[];
 }
@@ -101,6 +73,11 @@ class Chaos {
   private writers!: Writers;
   private service: ChildProcess | null = null;
   private paused = false;
+  /** Whether narrow receivers keep their requests, and those that they keep. */
+  private holding = false;
+  private readonly kept: ServerResponse[] = [];
+  private killsWithBacklog = 0;
+  private stopSpinners: () => void = () => undefined;
   private reloads = 0;
   private readonly random: () => number;
   /** Milliseconds from each start of the service to the next request, and how many of them are still open. */
@@ -115,10 +92,10 @@ class Chaos {
   }
 
   async setUp(): Promise<void> {
-    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data') });
+    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), ...testedPostgres() });
     this.receiver = await startReceiver((request, response) => this.answer(request, response));
     this.writeFile();
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     await client.query(`create table account (id int primary key, version int not null, filler text);
                         create table truth (id int, version int, kind text, primary key (id, version));
                         create table noted (event jsonb);
@@ -129,7 +106,7 @@ class Chaos {
     // The capture triggers come with the service's start; nothing is written before they are there.
     await eventually(() => this.triggers(), (count) => count >= 4, 30_000); // prettier-ignore
     await this.rememberAlarms();
-    this.writers = startWriters(this.postgres.url, this.random);
+    this.writers = startWriters(this.postgres.url, this.random, PLENTY * (this.options.serviceKills + this.options.postgresKills));
   }
 
   async rage(): Promise<void> {
@@ -137,20 +114,25 @@ class Chaos {
       [...Array<string>(this.options.serviceKills).fill('service'), ...Array<string>(this.options.postgresKills).fill('postgres')],
       this.random,
     );
+    this.stopSpinners = startSpinners(this.options.spinners);
     for (const victim of kills) {
-      await sleep(200 + this.random() * 1_300);
+      await sleep(this.random() * 500);
+      this.holding = true;
+      await sleep(200 + this.random() * 800);
+      if (await this.hasBacklog()) this.killsWithBacklog++;
       await this.togglePause();
       this.reload();
       if (victim === 'service') await this.killService();
       else await this.killPostgres();
     }
+    this.stopSpinners();
     await sleep(500);
     if (this.paused) await this.togglePause();
   }
 
   /** One observer is paused every other time, right before something dies. */
   private async togglePause(): Promise<void> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     if (this.paused) await resumeObserver(client, 'main', 'held');
     else await pauseObserver(client, 'main', 'held', 'chaos', null);
     this.paused = !this.paused;
@@ -172,30 +154,51 @@ class Chaos {
 
   private answer(request: Received, response: ServerResponse): void {
     const [, name = ''] = /^\/sink\/(\w+)/.exec(request.path) ?? [];
-    const mood = MOODS[name]?.(this.random, performance.now()) ?? 'fail';
-    if (mood === 'accept') this.accepted.get(name)?.push(request);
-    if (mood !== 'hang') response.writeHead(mood === 'accept' ? 204 : 500).end();
+    const { is, after } = moodOf(name, this.random, this.holding);
+    if (is === 'accept' || is === 'hold') this.accepted.get(name)?.push(request);
+    if (is === 'hold') this.kept.push(response);
+    else if (is !== 'hang') setTimeout(() => response.writeHead(is === 'accept' ? 204 : 500).end(), after);
+  }
+
+  /** Whoever is dead does not get its answer any more. */
+  private letGo(): void {
+    this.holding = false;
+    for (const response of this.kept.splice(0)) response.writeHead(204).end();
+  }
+
+  /** Until what is kept has been handed over, and something waits behind it. */
+  private async hasBacklog(): Promise<boolean> {
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
+    const ask = async (): Promise<number> =>
+      (await client.query(`select state from observers.pending_delivery where endpoint in ('single', 'narrow') and state in ('running', 'queued') group by state`)).rowCount ?? 0; // prettier-ignore
+    const found = await eventually(ask, (states) => states === 2, 5_000).catch(() => 0); // prettier-ignore
+    await client.end();
+    return found > 0;
   }
 
   async judge(): Promise<ChaosVerdict> {
     await this.writers.stop();
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     try {
       const { rows: truth } = await client.query<{ id: number; version: number; kind: string }>('select id, version, kind from truth');
-      const arrived = (name: string): number => new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
+      const meant = (name: string): Change[] => (NARROW.includes(name) ? truth.filter(({ id }) => id < FEW) : truth);
+      const arrived = (name: string): number =>
+        truth.length - meant(name).length + new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
       const calls = async (): Promise<{ all: number; different: number }> => {
         const { rows } = await client.query<{ all: number; different: number }>("select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted"); // prettier-ignore
         return rows[0] as { all: number; different: number };
       };
       await untilQuiet(async () => [...POLICIES.map(arrived), (await calls()).different], truth.length);
       const { all, different } = await calls();
-      const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(truth, this.accepted.get(name) ?? [])]));
+      const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(meant(name), this.accepted.get(name) ?? [])]));
       const { changes, unaccounted, pending } = await this.audit(client);
       return {
         policies,
         audit: { changes, unaccounted, pending },
         background: await this.background(client),
         calls: { missing: truth.length - different, repeated: all - different },
+        brokenChains: await brokenChains(client),
+        killsWithBacklog: this.killsWithBacklog,
         recoveries: this.recoveries,
       };
     } finally {
@@ -205,7 +208,7 @@ class Chaos {
 
   /** What was called missing and was found on record later would be gone from the table, and a false alarm all the same. */
   private async rememberAlarms(): Promise<void> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     await client.query(`create table alarm (change_number bigint, observer text);
       create function remember() returns trigger language plpgsql as 'begin insert into public.alarm values (new.change_number, new.observer); return null; end';
       create trigger remember after insert on observers.unaccounted for each row execute function remember()`);
@@ -232,6 +235,8 @@ class Chaos {
   }
 
   async tearDown(): Promise<void> {
+    this.stopSpinners();
+    this.letGo();
     await this.writers?.stop();
     if (this.service !== null) await this.end(this.service, 'SIGTERM');
     await this.receiver?.close();
@@ -245,6 +250,7 @@ class Chaos {
       SINK_URL: `${this.receiver.url}/sink`,
       SINK_SECRET: SECRET,
       OBSERVERS_PORT: '0',
+      OBSERVERS_INLINE_BUDGET: `${INLINE_BUDGET}ms`,
       // So often that every kill finds it in the middle of something.
       OBSERVERS_AUDIT_INTERVAL: '20ms',
       OBSERVERS_LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
@@ -254,20 +260,22 @@ class Chaos {
 
   private async killService(): Promise<void> {
     await this.end(this.service as ChildProcess, 'SIGKILL');
+    this.letGo();
     const before = this.receiver.requests.length;
     const at = performance.now();
     this.startService();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
   private async killPostgres(): Promise<void> {
     process.kill(this.postgres.pid, 'SIGKILL');
+    this.letGo();
     await sleep(300);
-    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port });
+    this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port, ...testedPostgres() });
     const before = this.receiver.requests.length;
     const at = performance.now();
-    await this.receiver.waitFor(before + 1, 30_000);
+    await this.receiver.waitFor(before + 1, 120_000);
     this.recoveries.push(performance.now() - at);
   }
 
@@ -279,7 +287,7 @@ class Chaos {
   }
 
   private async triggers(): Promise<number> {
-    const client = await connect(this.postgres.url, 'chaos');
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
     const { rows } = await client.query<{ n: number }>("select count(*)::int as n from pg_trigger where tgname like 'observers_capture%'");
     await client.end();
     return rows[0]?.n ?? 0;

@@ -1,8 +1,11 @@
 import type { Client } from 'pg';
-import { connect } from '../../src/database/postgres';
+import { connectAsApplication } from '../support/database';
 
 const WRITERS = 8;
 const ACCOUNTS = 200;
+
+/** When so many transactions are through they go on, and rest in between (ms): what a busy machine has yet to deliver is not to grow for ever. */
+const REST = 200;
 
 export interface Writers {
   stop(): Promise<void>;
@@ -12,14 +15,16 @@ export interface Writers {
  * Eight applications at once: inserts, updates and deletes of few rows, so that they meet; rollbacks, savepoints, commits that come
  * late. What each transaction did is written to `truth` in the same transaction: whatever becomes of it, truth is what is committed.
  */
-export function startWriters(url: string, random: () => number): Writers {
+export function startWriters(url: string, random: () => number, plenty: number): Writers {
   let stopping = false;
+  let done = 0;
   const run = async (): Promise<void> => {
     let client: Client | null = null;
     while (!stopping) {
       try {
-        client ??= await connect(url, 'chaos writer');
+        client ??= await connectAsApplication(url, 'chaos writer');
         await transaction(client, random);
+        if (++done > plenty) await new Promise((again) => setTimeout(again, REST));
       } catch {
         // PostgreSQL was killed, or two writers met: on with another connection.
         await client?.end().catch(() => undefined);

@@ -1,7 +1,6 @@
-import { connect } from '../../src/database/postgres';
 import type { Finding } from '../../src/doctor/finding';
 import type { Service } from '../../src/lifecycle';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
@@ -101,7 +100,9 @@ test('dead rows and an invalid index are told with their statements; a migration
   await database.query('analyze observers.paused_observer');
   await database.query("update pg_index set indisvalid = false where indexrelid = 'core.tb_entity_change_log_id'::regclass");
   await database.query("delete from observers.migration where name like 'PausedObservers%'");
-  const found = await eventually(examine, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning')); // prettier-ignore
+  // PostgreSQL 14 keeps what a session counted until the next statement of that session.
+  const examineNext = (): ReturnType<typeof examine> => database.query('select').then(examine);
+  const found = await eventually(examineNext, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning')); // prettier-ignore
   expect(about(found.findings, 'bloat')).toMatchObject([{ repair: 'vacuum (analyze) observers.paused_observer' }]);
   expect(about(found.findings, 'indexes')).toMatchObject([
     { state: 'problem', repair: 'reindex index concurrently core.tb_entity_change_log_id' },
@@ -147,7 +148,7 @@ test('a role that only reads is told what it lacks, and the rest is looked at', 
 
 test('a transaction that was left open is named with its pid and the statement that ends it', async () => {
   const { readHoldups } = await import('../../src/doctor/server.sql');
-  const idle = await connect(database.url, 'test');
+  const idle = await connectAsApplication(database.url, 'test');
   await idle.query('begin');
   await idle.query("select 'left open'");
   const { rows } = await idle.query<{ pid: number }>('select pg_backend_pid() as pid');

@@ -31,6 +31,8 @@ beforeEach(async () => {
     () => database.query<{ state: string; n: string }>('select state, count(*) as n from observers.pending_delivery group by state order by state'),
     (rows) => JSON.stringify(rows) === '[{"state":"parked","n":"2"},{"state":"waiting","n":"4"}]',
   ); // prettier-ignore
+  // One of each entity that is parked, and all of the third.
+  await receiver.waitFor(5);
   receiver.requests.length = 0;
 });
 

@@ -217,7 +217,7 @@ test('a disabled or missing trigger is drift, and apply repairs it', async () =>
   const [plan] = await planCapture(database.client, [captureOf('public.t')]);
   expect(plan!.reasons).toEqual([
     'observers_capture_insert on public.t is not ENABLE ALWAYS: writes go by unseen',
-    'public.t has no trigger observers_capture_delete',
+    'public.t has no trigger observers_capture_delete: what it would record goes by unseen',
   ]);
   await applyCapture(database.client, [plan!]);
   expect((await planCapture(database.client, [captureOf('public.t')]))[0]!.reasons).toEqual([]);
@@ -231,7 +231,9 @@ test('removal ends the capture and leaves nothing behind but the log', async () 
   await database.query('insert into t values (2)');
   expect(await brief()).toEqual(['INSERT 1']);
   expect(
-    await database.query("select 1 from pg_proc where proname ~ '^capture_public_t_[0-9a-f]{8}' and pronamespace = 'observers'::regnamespace"),
+    await database.query(
+      "select 1 from pg_proc where proname ~ '^capture_public_t_[0-9a-f]{8}' and pronamespace = 'observers'::regnamespace",
+    ),
   ).toEqual([]);
   expect(await database.query("select 1 from pg_trigger where tgname like '%observers_capture%'")).toEqual([]);
 });

@@ -6,6 +6,7 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database
 import { listMigrations, requireSupported, runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import { ExitCode, OperatorError } from '../../src/event/errors';
+import { testedPostgres } from '../support/postgres-version';
 import { startTcpProxy } from '../support/tcp-proxy';
 
 // A server of this file's own: it asks for passwords, and roles and limits of it are nobody else's.
@@ -15,7 +16,7 @@ const PASSWORD = `CANARY-${randomBytes(4).toString('hex')}`;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'observers-connection-'));
-  postgres = await startEmbeddedPostgres({ dataDir: folder, settings: { fsync: 'off' } });
+  postgres = await startEmbeddedPostgres({ dataDir: folder, settings: { fsync: 'off' }, ...testedPostgres() });
   const admin = await connect(postgres.url, 'test');
   await admin.query(`create role worker login password '${PASSWORD}'; create role locked nologin password '${PASSWORD}';
                      create role crowded login connection limit 0 password '${PASSWORD}'`);

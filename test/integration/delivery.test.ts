@@ -1,4 +1,5 @@
 import { Webhook } from 'standardwebhooks';
+import { connect } from '../../src/database/postgres';
 import { sweepExpiredClaims } from '../../src/delivery/pending.sql';
 import type { EventRun } from '../../src/pipeline/event-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -217,4 +218,25 @@ test('a claim that has run out is freed, unless its delivery is still in memory 
     { change_number: '1', state: 'running' },
     { change_number: '2', state: 'queued' },
   ]);
+});
+
+test('a claim of which nobody knows whether it took effect ends the term; the next one takes back what it claimed', async () => {
+  receiver.answer = status(500);
+  const retry = { ...FAST_RETRY, maxAttempts: 1_000 };
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`), { retry })]);
+  await database.query('insert into orders (id) values (1)');
+  await receiver.waitFor(2);
+  // So that there is a moment in which it is under way.
+  const lock = await connect(database.url, 'test lock');
+  await lock.query('begin');
+  await lock.query('select from observers.lease for update');
+  const claiming =
+    "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%picked as%'";
+  const [claim] = await eventually(() => database.query<{ pid: number }>(claiming), (rows) => rows.length > 0); // prettier-ignore
+  await database.query('select pg_terminate_backend($1)', [claim!.pid]);
+  await lock.query('commit');
+  await lock.end();
+  await eventually(() => Promise.resolve(stream!.service.terms), (terms) => terms > 1); // prettier-ignore
+  receiver.answer = status(204);
+  await settled();
 });

@@ -1,8 +1,7 @@
-import { connect } from '../../src/database/postgres';
 import { readProgress } from '../../src/delivery/asked.sql';
 import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../src/delivery/dead-letters.sql';
 import { requestRetries, type RedriveRequest } from '../../src/delivery/redrive.sql';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, observerOf, startStream, type TestStream, untilLeading } from '../support/stream';
 import { startTcpProxy } from '../support/tcp-proxy';
@@ -206,7 +205,7 @@ test('a redrive is one try, leaves the dead letters only when it succeeds, and c
   expect(await listDeadLetters(database.client, EVERYTHING, PAGE)).toHaveLength(1);
   receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 200);
   const before = receiver.requests.length;
-  const clients = await Promise.all(Array.from({ length: 20 }, () => connect(database.url, 'test')));
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connectAsApplication(database.url, 'test')));
   const answers = await Promise.all(clients.map((client) => requestRetries(client, redrive(id))));
   expect(answers.filter(({ queued }) => queued.length === 1)).toHaveLength(1);
   expect(answers.filter(({ alreadyUnderWay }) => alreadyUnderWay.length === 1)).toHaveLength(19);

@@ -1,8 +1,7 @@
 import type { Client } from 'pg';
-import { connect } from '../../src/database/postgres';
 import { countSet, forgetForeignTransactions, previewSet } from '../../src/delivery/dead-letter-sets.sql';
 import { discardItems, requestRetries } from '../../src/delivery/redrive.sql';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
 import { eventually } from '../support/stream';
 
@@ -11,7 +10,7 @@ let other: Client;
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  other = await connect(database.url, 'other');
+  other = await connectAsApplication(database.url, 'other');
 });
 
 afterEach(async () => {

@@ -288,3 +288,20 @@ test('a reload while the database is away takes effect when it is back', async (
   expect((await of('b', 1)).map(keyOf)).toEqual(['2']);
   expect(by('a').map(keyOf)).toEqual(['1']);
 });
+
+test('what waits in memory for an endpoint that its action leaves goes along, before what comes later of the same entity', async () => {
+  const FIRST = HOOK.replace('circuit_breaker', 'concurrency: 1, circuit_breaker');
+  const SECOND = HOOK.replace('hook:', 'second:').replace('/hook', '/second');
+  receiver.answer = (request, response) => void (request.path === '/hook' ? undefined : response.writeHead(204).end());
+  const service = await lead(fileOf(FIRST, observer('all')));
+  // The first hangs, the second waits for its place.
+  await insert(1);
+  await receiver.waitFor(1);
+  await insert(2);
+  await eventually(() => Promise.resolve(service.stream.inFlight), (count) => count === 2); // prettier-ignore
+  await reloadWith(service, fileOf(`${FIRST}, ${SECOND}`, observer('all').replace('endpoint: hook', 'endpoint: second')));
+  await database.query('update orders set version = 1 where id = 2');
+  const arrived = await receiver.waitFor((all) => all.filter(({ path }) => path === '/second').length === 2);
+  expect(arrived.slice(1).map(versionOf)).toEqual([0, 1]);
+  receiver.answer = status(204);
+});

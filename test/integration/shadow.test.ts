@@ -145,7 +145,7 @@ describe('look-ups', () => {
     await insert(1);
     const made = (await attempts(2)).find(({ observer }) => observer === 'shadow');
     expect(made).toMatchObject({ outcome: 'skipped', error: 'lookup', message: expect.stringContaining('200 ms') as string });
-    await eventually(() => database.query("select from observers.checkpoint where pg_visible_in_snapshot((select max(change_xid) from core.tb_entity_change_log), previous)"), (rows) => rows.length === 1); // prettier-ignore
+    await eventually(() => database.query("select from observers.checkpoint where pg_visible_in_snapshot((select change_xid from core.tb_entity_change_log order by change_xid desc limit 1), previous)"), (rows) => rows.length === 1); // prettier-ignore
   });
 });
 

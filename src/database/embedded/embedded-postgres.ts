@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { embeddedBinaries } from './binaries';
+import { connect } from '../postgres';
 import { placesIn, prepareFolder, type Places } from './data-folder';
 import { ownServer } from './owner';
 import { clearStale, isAlive, isPostmaster } from './postmaster';
@@ -22,8 +23,8 @@ export interface EmbeddedPostgresOptions {
   readonly port?: number;
   /** Further lines of configuration, for tests. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The folder of a dependency that has a PostgreSQL of its own, to test and measure other versions than ours. */
-  readonly binariesOf?: string;
+  /** The package to run instead of ours, to test and measure other versions. */
+  readonly package?: string;
   /** False: as root, use the user `nobody` rather than a user namespace. */
   readonly allowNamespaces?: boolean;
 }
@@ -47,7 +48,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const running = await adopt(places);
   if (running !== null) return owned(running, places);
 
-  const native = embeddedBinaries(options.binariesOf);
+  const native = embeddedBinaries(options.package);
   prepareFolder(places);
   await clearStale(places.pgdata);
   const runner = unprivilegedRunner(native, places.pgdata, options.allowNamespaces);
@@ -174,8 +175,7 @@ async function launch(runner: Runner, places: Places, port: number, settings: Re
 }
 
 async function ensureDatabase(places: Places, port: number): Promise<void> {
-  const client = new Client({ connectionString: urlOf(places, port, 'postgres') });
-  await client.connect();
+  const client = await connect(urlOf(places, port, 'postgres'), 'embedded');
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
     if (rowCount === 0) await client.query(`create database ${DATABASE}`);

@@ -1,5 +1,5 @@
-import { Client } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
+import { connect } from '../postgres';
 
 /** The session of a killed owner is gone within a moment. */
 const TIMEOUT = 2_000;
@@ -13,9 +13,7 @@ const LOCK = "pg_try_advisory_lock(hashtext('fraiseql-observers owner'))";
  * @throws OperatorError when another process runs here
  */
 export async function ownServer(url: string, folder: string): Promise<() => Promise<void>> {
-  const owner = new Client({ connectionString: url, application_name: 'fraiseql-observers owner' });
-  owner.on('error', () => undefined);
-  await owner.connect();
+  const owner = await connect(url, 'owner');
   const release = (): Promise<void> => owner.end().catch(() => undefined);
   for (const until = Date.now() + TIMEOUT; ;) {
     const { rows } = await owner.query<{ owned: boolean }>(`select ${LOCK} as owned`);

@@ -22,7 +22,7 @@ export interface CaptureSql {
   /** What the functions' names begin with. */
   readonly functions: string;
   /** Before the functions: what they call. */
-  readonly createWhen: string | null;
+  readonly createWhen: readonly string[];
   readonly createFunctions: readonly string[];
   /** Quoted, schema-qualified. They run with their owner's rights. */
   readonly functionNames: readonly string[];
@@ -40,19 +40,19 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
   const made = [
     ...OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const),
     [named('truncate'), truncateFunction(named('truncate'), parts)] as const,
-    ...(table.hasBeforeRowTriggers ? [[named('note'), beforeRowFunction(named('note'), parts)] as const] : []),
+    ...(table.hasTriggers ? [[named('note'), beforeRowFunction(named('note'), parts)] as const] : []),
     ...(table.isSubscribed ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
   ];
   const definition = (relation: RelationInfo): string => JSON.stringify(definitionOf(parts, relation));
-  const text = [when?.create ?? '', ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
+  const text = [...(when?.create ?? []), ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
   const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return {
     fingerprint,
     functions,
-    createWhen: when?.create ?? null,
+    createWhen: when?.create ?? [],
     createFunctions: made.map(([, create]) => create),
-    functionNames: made.filter(([name]) => name !== named('note')).map(([name]) => name),
-    triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), columnsOf(relation)]), // prettier-ignore
+    functionNames: made.map(([name]) => name),
+    triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), relation.shape]), // prettier-ignore
   };
 }
 
@@ -70,7 +70,7 @@ function tagOf(table: string): string {
   return createHash('sha256').update(table).digest('hex').slice(0, 8);
 }
 
-/** For the long way, observers.capture_row: columns by their numbers, and by the names that they have now. */
+/** For the long way, observers.capture_statement: columns by their numbers, and by the names that they have now. */
 function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: RelationInfo): object {
   const columns = (names: readonly string[]): object[] => names.map((name) => ({ n: numbers[name], name }));
   const masked = (mask: string): object[] => columns(Object.keys(capture.mask).filter((name) => capture.mask[name] === mask));
@@ -85,21 +85,15 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
     hash: masked('hash'),
     drop: masked('drop'),
     hides: row.hides,
-    function: when?.name ?? null,
+    function: when?.guarded ?? null,
     when: columns(when?.columns ?? []),
     before: capture.before,
     strict: capture.strict,
   };
 }
 
-/** In the order of their numbers, as PostgreSQL writes an array of names. */
-function columnsOf({ numbers }: RelationInfo): string {
-  const names = Object.entries(numbers).sort(([, one], [, other]) => one - other);
-  return `{${names.map(([name]) => (/^[a-z_][a-z0-9_]*$/.test(name) && name !== 'null' ? name : `"${name.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
-}
-
-/** Marks sort behind every trigger of others: what those write before the statement begins is not written by it. */
-const MARKS = { mark: '~~~observers_capture_mark', note: '~~~observers_capture_note', truncate: 'observers_capture_truncate_mark' };
+/** Marks sort behind the triggers of others: what those write before the statement, or a row's change, is not written by it. */
+export const MARKS = { mark: '~~~observers_capture_mark', note: '~~~observers_capture_note', truncate: 'observers_capture_truncate_mark' };
 /** Sorts before them: what those write comes after the row. */
 export const ROW_TRIGGER = '!observers_capture_row';
 
@@ -115,8 +109,9 @@ function triggersOf(
     enabled,
     create: `create trigger ${quoteIdentifier(name)} ${when.replace('TABLE', () => relation.name)} execute function ${run}`,
   });
+  const whole = table.isSubscribed ? 'O' : 'A';
   const statement = (operation: string, referencing: string): CaptureTrigger =>
-    trigger(`observers_capture_${operation}`, `after ${operation} on TABLE referencing ${referencing} for each statement`, `${named(operation)}(${literals})`, table.isSubscribed ? 'O' : 'A'); // prettier-ignore
+    trigger(`observers_capture_${operation}`, `after ${operation} on TABLE referencing ${referencing} for each statement`, `${named(operation)}(${literals})`, whole); // prettier-ignore
   const truncates = table.relations.length > 1;
   return [
     statement('insert', 'new table as new_rows'),
@@ -126,9 +121,9 @@ function triggersOf(
     ...(truncates
       ? [trigger(MARKS.truncate, 'before truncate on TABLE for each statement', `observers.capture_truncate_mark('${tag}')`)]
       : []),
-    ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}', ${sequence.slice(0, -'::pg_catalog.regclass'.length)})`)] : []), // prettier-ignore
+    ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}', ${sequence.slice(0, -'::pg_catalog.regclass'.length)})`, whole)] : []), // prettier-ignore
     // On the table alone: PostgreSQL puts a row trigger on its partitions.
-    ...(table.hasBeforeRowTriggers && relation.isRoot ? [trigger(MARKS.note, 'before insert or update or delete on TABLE for each row', `${named('note')}()`)] : []), // prettier-ignore
+    ...(table.hasTriggers && relation.isRoot ? [trigger(MARKS.note, 'before insert or update or delete on TABLE for each row', `${named('note')}()`, whole)] : []), // prettier-ignore
     ...(table.isSubscribed && relation.isRoot ? [trigger(ROW_TRIGGER, 'after insert or update or delete on TABLE for each row', `${named('row')}(${literals})`, 'R')] : []), // prettier-ignore
   ];
 }

@@ -1,9 +1,10 @@
 import type { ClientBase } from 'pg';
 import { quoteIdentifier, quoteLiteral } from '../../database/names';
+import { alongPath } from '../../database/pinned-client';
 import type { CaptureDefinition } from '../../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
-import { captureSql, ENABLE, type CaptureSql } from './capture-sql';
-import { readRecords, readTables, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
+import { captureSql, ENABLE, functionsOf, type CaptureSql } from './capture-sql';
+import { printedName, readRecords, readTables, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
 import { differences } from './differences';
 import { ownerOf, ownedBy, type CaptureOwner } from './owner';
 import { problemWith } from './problem';
@@ -32,8 +33,14 @@ export async function planCapture(client: ClientBase, captures: readonly Capture
   const [triggers, records] = [await readTriggers(client), await readRecords(client)];
   const tables = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
   const owner = await ownerOf(client);
+  const claimed = tables.flatMap((table) => (table === null ? [] : [functionsOf(table.name)]));
+  const planned = new Set<number>();
   const plans: CapturePlan[] = [];
-  for (const [index, capture] of captures.entries()) plans.push(planOne(capture, tables[index] ?? null, { triggers, records, owner }));
+  for (const [index, capture] of captures.entries()) {
+    const table = tables[index] ?? null;
+    plans.push(planOne(capture, table, { triggers, records, owner, planned, claimed }));
+    for (const { oid } of table?.relations ?? []) planned.add(oid);
+  }
   const wanted = new Set(tables.flatMap((table) => (table === null ? [] : [table.oid])));
   const named = new Set(plans.map(({ table }) => table));
   for (const record of records) {
@@ -50,6 +57,10 @@ interface Installed {
   readonly triggers: readonly InstalledTrigger[];
   readonly records: readonly CaptureRecord[];
   readonly owner: CaptureOwner;
+  /** Relations of earlier plans, whose triggers are settled: tables may have swapped their names, a partition may have left. */
+  readonly planned: ReadonlySet<number>;
+  /** What the functions of all tables of the file begin with. */
+  readonly claimed: readonly string[];
 }
 
 function planOne(capture: CaptureDefinition, table: TableInfo | null, installed: Installed): CapturePlan {
@@ -61,22 +72,31 @@ function planOne(capture: CaptureDefinition, table: TableInfo | null, installed:
   }
   const { owner } = installed;
   const made = captureSql(capture, table, owner.sequence ?? '');
-  const record = installed.records.find(({ relationOid, relation }) => relationOid === table.oid || relation === table.name);
-  const ours = triggersAround(table, record, installed.triggers);
+  const record = recordOf(table, installed.records);
+  const ours = triggersAround(table, [made.functions, record?.functions ?? null], installed);
   const reasons = differences({ table, made, record, triggers: ours, owner });
   return {
     table: table.name,
     entity: capture.entity,
     state: reasons.length === 0 ? 'current' : record === undefined ? 'missing' : 'drifted',
     reasons,
-    sql: reasons.length === 0 ? [] : statements(capture, table, { made, record, triggers: ours, owner }),
+    sql: reasons.length === 0 ? [] : statements(capture, table, { made, record, triggers: ours, owner, claimed: installed.claimed }),
   };
 }
 
-/** Those on its relations, and those that its functions serve elsewhere: a partition that was detached, the table under an earlier name. */
-function triggersAround(table: TableInfo, record: CaptureRecord | undefined, triggers: readonly InstalledTrigger[]): InstalledTrigger[] {
-  const relations = new Set(table.relations.map(({ oid }) => oid));
-  return triggers.filter((trigger) => relations.has(trigger.relationOid) || serves(trigger, record?.functions ?? null));
+function recordOf(table: TableInfo, records: readonly CaptureRecord[]): CaptureRecord | undefined {
+  return records.find(({ relationOid }) => relationOid === table.oid) ?? records.find(({ relation }) => relation === table.name);
+}
+
+/** Those on its relations, and those on relations that its functions serve: a partition that was detached, the table of that name before. */
+function triggersAround(
+  table: TableInfo | null,
+  functions: readonly (string | null)[],
+  { triggers, planned }: Pick<Installed, 'triggers' | 'planned'>,
+): InstalledTrigger[] {
+  const own = new Set(table?.relations.map(({ oid }) => oid) ?? []);
+  const served = new Set(triggers.filter((one) => functions.some((name) => serves(one, name))).map(({ relationOid }) => relationOid));
+  return triggers.filter(({ relationOid }) => own.has(relationOid) || (served.has(relationOid) && !planned.has(relationOid)));
 }
 
 function serves(trigger: InstalledTrigger, functions: string | null): boolean {
@@ -88,17 +108,18 @@ interface Making {
   readonly record: CaptureRecord | undefined;
   readonly triggers: readonly InstalledTrigger[];
   readonly owner: CaptureOwner;
+  readonly claimed: readonly string[];
 }
 
-function statements(capture: CaptureDefinition, table: TableInfo, { made, record, triggers, owner }: Making): string[] {
-  const removed = removal(record, triggers, made.functions);
+function statements(capture: CaptureDefinition, table: TableInfo, { made, record, triggers, owner, claimed }: Making): string[] {
+  const others = claimed.filter((beginning) => beginning !== made.functions);
+  const removed = removal({ record, triggers, functions: made.functions, others, table, made: made.functionNames });
   const recordSql = `insert into observers.captured_table (relation, relid, functions, options, fingerprint, columns)
 values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${quoteLiteral(made.functions)}, ${quoteLiteral(JSON.stringify(capture))}, '${made.fingerprint}', array[${table.columns.map(({ name }) => quoteLiteral(name)).join(', ')}])`;
   return [
     ...removed,
-    ...(made.createWhen === null ? [] : [made.createWhen]),
+    ...made.createWhen,
     ...made.createFunctions,
-    ...ownedBy(owner, made.functionNames),
     ...table.relations.flatMap((relation) =>
       made
         .triggersOf(relation)
@@ -107,22 +128,46 @@ values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${qu
           ...(enabled === 'O' ? [] : [`alter table ${relation.name} ${ENABLE[enabled]} trigger ${quoteIdentifier(name)}`]),
         ]),
     ),
+    // Whoever makes a trigger must be allowed to run its function, which only the owner is in the end.
+    ...ownedBy(owner, made.functionNames),
     recordSql,
   ];
 }
 
+interface Removing {
+  readonly record: CaptureRecord | undefined;
+  readonly triggers: readonly InstalledTrigger[];
+  readonly functions: string;
+  /** Beginnings of functions that other tables have, which may have changed names with this one. */
+  readonly others: readonly string[];
+  readonly table: TableInfo | null;
+  /** What is made anew. */
+  readonly made?: readonly string[];
+}
+
 /** Everything of an earlier `capture apply`. Functions by their beginning: an earlier version of this program had others. */
-function removal(record: CaptureRecord | undefined, triggers: readonly InstalledTrigger[], functions: string): string[] {
-  const beginnings = new Set([functions, record?.functions ?? functions]);
+function removal({ record, triggers, functions, others, table, made = [] }: Removing): string[] {
+  const isOthers = (name: string): boolean => others.some((beginning) => name.replaceAll('"', '').startsWith(`observers.${beginning}_`));
+  const conditions = [...new Set([functions, record?.functions ?? functions])].flatMap((beginning) =>
+    ['when_row', 'when_text', 'when'].map((what) => `observers.${quoteIdentifier(`${beginning}_${what}`)}`),
+  );
   const known = new Set(
     triggers.map((trigger) => trigger.function).filter((name) => !/^observers\."?capture_(truncate_)?mark"?$/.test(name)),
   );
+  // Whoever owns the schema may drop a function of another role, and not replace it.
+  for (const name of made) known.add(name);
   return [
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
-    ...[...known].map((name) => `drop function if exists ${name}()`),
-    ...[...beginnings].map((beginning) => `drop function if exists observers.${quoteIdentifier(`${beginning}_when`)}`),
-    ...(record === undefined ? [] : [`delete from observers.captured_table where relation = ${quoteLiteral(record.relation)}`]),
+    ...[...known].filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}()`),
+    ...conditions.filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
+    ...(record === undefined ? [] : [`delete from observers.captured_table where ${recordsOf(record, table)}`]),
   ];
+}
+
+/** Not one that an earlier plan has just made, under a name that changed hands. */
+function recordsOf({ relation, relationOid }: CaptureRecord, table: TableInfo | null): string {
+  const itself = `relation = ${quoteLiteral(relation)} and relid ${relationOid === null ? 'is null' : `= ${relationOid}`}`;
+  return table === null ? itself : `relid = ${table.oid} or relation = ${quoteLiteral(table.name)} or ${itself}`;
 }
 
 /** Runs the plans' statements in one transaction: all tables or none. @throws OperatorError where PostgreSQL refuses, saying what to do */
@@ -134,8 +179,7 @@ export async function applyCapture(client: ClientBase, plans: readonly CapturePl
     // Triggers need a brief exclusive lock; behind a long transaction we give up rather than make every other query of the table queue.
     await client.query("set local lock_timeout = '5s'");
     // Conditions are understood as this role understands them; everything else is qualified.
-    await client.query('set local search_path to default');
-    for (const statement of all) await client.query(statement);
+    for (const text of all) await client.query(alongPath('callers', { text }));
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
@@ -188,8 +232,7 @@ export async function unreadableConditions(client: ClientBase, captures: readonl
 async function unreadable(client: ClientBase, when: string, table: TableInfo): Promise<OperatorError | null> {
   await client.query('begin');
   try {
-    await client.query('set local search_path to default');
-    for (const statement of whenFunction('check', when, table).check) await client.query(statement);
+    for (const text of whenFunction('check', when, table).check) await client.query(alongPath('callers', { text }));
     return null;
   } catch (error) {
     return new OperatorError(
@@ -205,21 +248,24 @@ async function unreadable(client: ClientBase, when: string, table: TableInfo): P
 
 /** Statements that end the capture of a table; what is already in the log stays. @throws OperatorError when it is not captured */
 export async function planRemoval(client: ClientBase, name: string): Promise<string[]> {
-  const [records, triggers, [table]] = [await readRecords(client), await readTriggers(client), await readTables(client, [name])];
-  const record = records.find(({ relation, relationOid }) =>
-    table ? relationOid === table.oid || relation === table.name : relation === name,
-  );
+  const [records, triggers, [found = null]] = [await readRecords(client), await readTriggers(client), await readTables(client, [name])];
+  // By the name that the captured table has now, or had; another one may have that name meanwhile.
+  const printed = printedName(name);
+  const record =
+    records.find(({ relationOid }) => found !== null && relationOid === found.oid) ??
+    records.find(({ relation }) => relation === found?.name || relation === printed || relation === name);
   if (record === undefined) {
     const known = records.map(({ nowCalled, relation }) => nowCalled ?? relation).join(', ') || 'none';
-    throw new OperatorError(`${table?.name ?? name} is not captured`, `Captured tables: ${known}.`, ExitCode.notFound);
+    throw new OperatorError(`${found?.name ?? name} is not captured`, `Captured tables: ${known}.`, ExitCode.notFound);
   }
-  const relations = new Set(table?.relations.map(({ oid }) => oid) ?? []);
-  const ours = triggers.filter((trigger) => relations.has(trigger.relationOid) || serves(trigger, record.functions));
+  const [captured = null] = record.nowCalled === null ? [] : await readTables(client, [record.nowCalled]);
+  const table = record.relationOid === null ? found : captured;
+  const ours = triggersAround(table, [record.functions], { triggers, planned: new Set() });
   const functions = record.functions ?? '';
   const { rows } = await client.query<{ name: string }>(FUNCTIONS, [functions]);
   const known = new Set(ours.map((trigger) => trigger.function));
   const rest = rows.filter(({ name: made }) => !known.has(made)).map(({ name: made }) => `drop function if exists ${made}()`);
-  return [...removal(record, ours, functions), ...rest];
+  return [...removal({ record, triggers: ours, functions, others: [], table: null }), ...rest];
 }
 
 const FUNCTIONS = `

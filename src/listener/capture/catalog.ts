@@ -13,6 +13,8 @@ export interface ColumnInfo {
   readonly writtenAs: string;
   /** Of a virtual generated column, what computes it, every name qualified: it is null in the rows that triggers see. */
   readonly virtual: string | null;
+  /** A function or type has this name too: where the column is gone, PostgreSQL takes `row.name` for a call of it. */
+  readonly isFunction: boolean;
 }
 
 /** The table, or one of the partitions below it. */
@@ -23,6 +25,8 @@ export interface RelationInfo {
   readonly isRoot: boolean;
   /** By name: the numbers of the columns, which differ between partitions. */
   readonly numbers: Readonly<Record<string, number>>;
+  /** The names of the columns in the order of their numbers, as PostgreSQL writes an array. */
+  readonly shape: string;
 }
 
 /** A table as the catalogue has it. */
@@ -35,19 +39,16 @@ export interface TableInfo {
   readonly primaryKey: readonly string[];
   /** The table and all partitions below it: a parent's statement trigger misses direct writes to a partition. */
   readonly relations: readonly RelationInfo[];
-  /** Triggers of others, and foreign keys that act, write within a statement: then marks keep the order. */
+  /** Triggers of others may write within a statement, or a foreign key acts: then marks and notes keep the order. */
   readonly hasTriggers: boolean;
-  readonly hasBeforeRowTriggers: boolean;
   /** Filled by a logical subscription, whose worker fires no statement triggers. */
   readonly isSubscribed: boolean;
   readonly owner: string;
   readonly mayAlter: boolean;
 }
 
-// Constraint triggers that check and write nothing.
-const CHECKS = ['RI_FKey_check_ins', 'RI_FKey_check_upd', 'RI_FKey_noaction_del', 'RI_FKey_noaction_upd', 'RI_FKey_restrict_del', 'RI_FKey_restrict_upd', 'unique_key_recheck']; // prettier-ignore
-
-// One query for all tables: the leader asks each minute. Of tgtype 1 is FOR EACH ROW, 2 BEFORE, 28 insert, delete and update.
+// One query for all tables: the leader asks each minute. Of tgtype 28 is insert, delete and update.
+// A foreign key that acts writes as part of the statement that it acts for, and puts off the triggers of its other parts: on either side.
 const TABLES = `
   with wanted as (
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as w(schema, name, folded_schema, folded_name, i)
@@ -59,11 +60,13 @@ const TABLES = `
   ), relation as (
     select f.i, f.oid as root, r.oid, r.oid = f.oid as is_root from found f
     cross join lateral (select f.oid union select t.relid from pg_partition_tree(f.oid) t) r(oid) where f.oid is not null
-  ), foreign_trigger as (
-    select r.i, (t.tgtype & 3) = 3 and not t.tgisinternal as before_row from relation r
-    join pg_trigger t on t.tgrelid = r.oid and t.tgenabled <> 'D' and (t.tgtype & 28) <> 0
+  ), disturbed as (
+    select r.i from relation r join pg_trigger t on t.tgrelid = r.oid and t.tgenabled <> 'D' and (t.tgtype & 28) <> 0
     join pg_proc p on p.oid = t.tgfoid
-    where p.pronamespace is distinct from to_regnamespace('observers') and not (t.tgisinternal and p.proname = any ($5::text[]))
+    where p.pronamespace is distinct from to_regnamespace('observers') and not (t.tgisinternal and p.prolang = (select oid from pg_language where lanname = 'internal'))
+    union all
+    select r.i from relation r join pg_constraint a on r.oid in (a.conrelid, a.confrelid)
+    where a.contype = 'f' and (a.confdeltype in ('c', 'n', 'd') or a.confupdtype in ('c', 'n', 'd'))
   )
   select f.i::int, c.oid::int8::float8 as oid, format('%I.%I', n.nspname, c.relname) as name, c.relkind::text as kind,
     pg_get_userbyid(c.relowner)::text as owner, pg_has_role(c.relowner, 'USAGE') as "mayAlter",
@@ -71,7 +74,8 @@ const TABLES = `
           join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
           where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
     (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
-        'sqlType', format_type(a.atttypid, null), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+        'sqlType', format('%I.%I', (select tn.nspname from pg_namespace tn where tn.oid = t.typnamespace), t.typname), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+        'isFunction', exists (select from pg_proc p where p.proname = a.attname) or exists (select from pg_type y where y.typname = a.attname),
         'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum), '[]')
      from pg_attribute a join pg_type t on t.oid = a.atttypid
      left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype and b.typtype = 'b' left join pg_type e on t.typtype = 'b' and t.typlen = -1 and e.oid = t.typelem
@@ -79,10 +83,11 @@ const TABLES = `
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
     (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root,
         'numbers', (select coalesce(json_object_agg(a.attname, a.attnum), '{}') from pg_attribute a
-                    where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
+                    where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
+        'shape', (select coalesce(array_agg(a.attname order by a.attnum)::text, '') from pg_attribute a
+                  where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
      from relation r join pg_class rc on rc.oid = r.oid join pg_namespace rn on rn.oid = rc.relnamespace where r.i = f.i) as relations,
-    exists (select from foreign_trigger t where t.i = f.i) as "hasTriggers",
-    exists (select from foreign_trigger t where t.i = f.i and t.before_row) as "hasBeforeRowTriggers",
+    exists (select from disturbed d where d.i = f.i) as "hasTriggers",
     exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed"
   from found f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace order by f.i`;
 
@@ -94,7 +99,6 @@ export async function readTables(client: ClientBase, names: readonly string[]): 
     parsed.map(({ table }) => table),
     parsed.map(({ folded }) => folded?.schema ?? null),
     parsed.map(({ folded }) => folded?.table ?? null),
-    CHECKS,
   ]);
   const found = new Map(rows.map((row) => [row.i, row]));
   return names.map((_, index) => found.get(index + 1) ?? null);
@@ -145,7 +149,7 @@ export interface CaptureRecord {
 
 const RECORDS = `
   select r.relation, r.relid::int8::float8 as "relationOid",
-    case when c.oid is not null then format('%I.%I', n.nspname, c.relname) end as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
+    case when n.oid is not null then format('%I.%I', n.nspname, c.relname) end as "nowCalled", r.functions, r.options, r.fingerprint, r.columns
   from observers.captured_table r left join pg_class c on c.oid = r.relid left join pg_namespace n on n.oid = c.relnamespace order by r.relation`;
 
 export async function readRecords(client: ClientBase): Promise<CaptureRecord[]> {

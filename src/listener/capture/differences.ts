@@ -1,6 +1,6 @@
-import { ROW_TRIGGER, type CaptureSql } from './capture-sql';
-import type { CaptureRecord, InstalledTrigger, TableInfo } from './catalog';
-import type { CaptureOwner } from './owner';
+import { MARKS, ROW_TRIGGER, type CaptureSql } from './capture-sql';
+import type { CaptureRecord, InstalledTrigger, RelationInfo, TableInfo } from './catalog';
+import { CAPTURE_ROLE, type CaptureOwner } from './owner';
 
 export interface Comparison {
   readonly table: TableInfo;
@@ -14,32 +14,54 @@ const STATE = { A: 'ENABLE ALWAYS', O: 'ENABLE', R: 'ENABLE REPLICA' } as const;
 
 /** How what is installed differs from what the observers file asks for, a sentence each; none: it is current. */
 export function differences(comparison: Comparison): string[] {
-  const { table, record, triggers, made } = comparison;
-  if (!record) return ['not captured'];
-  const reasons = [...ofTheTable(table, record), ...ofTheColumns(table, record), ...ofTheTriggers(comparison)];
-  const expected = new Set(table.relations.flatMap((relation) => made.triggersOf(relation).map(({ name }) => `${relation.oid} ${name}`)));
-  for (const { relation, relationOid, trigger } of triggers) {
-    if (expected.has(`${relationOid} ${trigger}`)) continue;
-    const isPart = table.relations.some(({ oid }) => oid === relationOid);
-    reasons.push(isPart ? `${relation} has the trigger ${trigger}, which it no longer needs` : `${relation} is no part of ${table.name}, and still has the trigger ${trigger}`); // prettier-ignore
-  }
+  const { table, record, triggers, made, owner } = comparison;
+  if (!record)
+    return ['not captured', ...(table.isSubscribed ? ['a subscription fills it: what its worker writes is recorded row by row'] : [])];
+  const another = anotherTable(table, record);
+  if (another !== null) return [another];
+  // Where a subscription came or went, many triggers are others; one sentence says why.
+  const subscription = ofTheSubscription(comparison);
+  const reasons = [
+    ...ofTheName(table, record),
+    ...ofTheColumns(table, record),
+    ...(subscription ?? table.relations.flatMap((relation) => ofTheTriggers(relation, comparison))),
+    ...ofFormerPartitions(comparison),
+  ];
   if (record.fingerprint !== made.fingerprint && reasons.length === 0) {
-    reasons.push('the options, the triggers of others or the generated SQL differ from what was applied');
+    reasons.push('the options or the generated SQL differ from what was applied');
   }
   const owned = triggers.find(({ trigger, ownerIsSuperuser }) => ownerIsSuperuser && isVersioned(trigger));
   if (owned !== undefined)
     reasons.push(`its functions run as the superuser ${owned.owner}: whoever owns the table may run SQL as that role`);
+  else {
+    const kept =
+      owner.role === 'none' ? undefined : triggers.find((trigger) => isVersioned(trigger.trigger) && trigger.owner !== CAPTURE_ROLE);
+    if (kept !== undefined)
+      reasons.push(`its functions run as ${kept.owner} instead of ${CAPTURE_ROLE}: whoever owns the table may run SQL as that role`);
+  }
   return reasons;
 }
 
-function ofTheTable(table: TableInfo, record: CaptureRecord): string[] {
+function anotherTable(table: TableInfo, record: CaptureRecord): string | null {
+  if (record.relationOid === null || record.relationOid === table.oid) return null;
+  const old = record.nowCalled === null ? 'is gone' : `is called ${record.nowCalled}, and its writes still are`;
+  return `${table.name} is another table now, and its writes are not recorded: the one that was captured ${old}`;
+}
+
+function ofTheName(table: TableInfo, record: CaptureRecord): string[] {
   if (record.relationOid === null) return ['captured by an earlier version, or the database was restored'];
-  if (record.relationOid !== table.oid) {
-    return [
-      `${table.name} is another table now: the one that was captured ${record.nowCalled === null ? 'is gone' : `is called ${record.nowCalled}`}`,
-    ];
-  }
   return record.relation === table.name ? [] : [`the table was called ${record.relation} when it was captured`];
+}
+
+/** Null where nothing changed about it. */
+function ofTheSubscription({ table, triggers }: Comparison): string[] | null {
+  const records = triggers.some(({ relationOid, trigger }) => relationOid === table.oid && trigger === ROW_TRIGGER);
+  const isCaptured = triggers.some(({ relationOid }) => relationOid === table.oid);
+  if (table.isSubscribed && !records && isCaptured)
+    return [`a subscription fills ${table.name} since it was captured: what its worker writes is not recorded until capture apply`];
+  if (!table.isSubscribed && records)
+    return [`no subscription fills ${table.name} any longer: writes in the role replica are recorded row by row until capture apply`];
+  return null;
 }
 
 function ofTheColumns(table: TableInfo, record: CaptureRecord): string[] {
@@ -52,35 +74,54 @@ function ofTheColumns(table: TableInfo, record: CaptureRecord): string[] {
   ];
 }
 
-function ofTheTriggers({ table, made, record, triggers }: Comparison): string[] {
+function ofTheTriggers(relation: RelationInfo, { table, made, record, triggers }: Comparison): string[] {
+  const expected = made.triggersOf(relation);
+  const installed = triggers.filter(({ relationOid }) => relationOid === relation.oid);
+  if (installed.length === 0) {
+    const unseen = relation.isRoot ? 'what is written to it' : 'what is written to it directly';
+    return [`${relation.name} has no trigger of the capture: ${unseen} goes by unseen`];
+  }
   const reasons: string[] = [];
-  for (const relation of table.relations) {
-    const expected = made.triggersOf(relation);
-    const on = new Map(triggers.filter(({ relationOid }) => relationOid === relation.oid).map((trigger) => [trigger.trigger, trigger]));
-    if (on.size === 0) {
-      const unseen = relation.isRoot ? 'what is written to it' : 'what is written to it directly';
-      reasons.push(`${relation.name} has no trigger of the capture: ${unseen} goes by unseen`);
-      continue;
-    }
-    if (expected.some(({ name }) => name === ROW_TRIGGER) && !on.has(ROW_TRIGGER)) {
-      reasons.push(`${relation.name} is filled by a logical subscription, which fires no statement trigger: what it writes goes by unseen`);
-      continue;
-    }
-    for (const { name, enabled } of expected) {
-      const trigger = on.get(name);
-      if (!trigger)
-        reasons.push(
-          `${relation.name} has no trigger ${name}${isVersioned(name) ? '' : ', which keeps the order beside triggers of others'}`,
-        );
-      else if (trigger.enabled !== enabled) reasons.push(`${name} on ${relation.name} is not ${STATE[enabled]}: writes go by unseen`);
-      else if (isVersioned(name) && trigger.fingerprint !== record?.fingerprint)
-        reasons.push(`${name} on ${relation.name} is of another version`);
-    }
+  for (const { name, enabled } of expected) {
+    const trigger = installed.find((candidate) => candidate.trigger === name);
+    if (trigger === undefined) {
+      if (!keepsOrder(name)) reasons.push(`${relation.name} has no trigger ${name}: what it would record goes by unseen`);
+    } else if (trigger.enabled !== enabled) reasons.push(`${name} on ${relation.name} is not ${STATE[enabled]}: writes go by unseen`);
+    else if (isVersioned(name) && trigger.fingerprint !== record?.fingerprint)
+      reasons.push(`${name} on ${relation.name} is of another version`);
+  }
+  for (const { trigger } of installed) {
+    if (!keepsOrder(trigger) && !expected.some(({ name }) => name === trigger))
+      reasons.push(`${relation.name} has the trigger ${trigger}, which it no longer needs`);
+  }
+  const kept = installed.filter(({ trigger }) => keepsOrder(trigger)).length;
+  const toBeKept = expected.filter(({ name }) => keepsOrder(name)).length;
+  if (relation.isRoot && kept < toBeKept) {
+    reasons.push(
+      `other triggers or foreign keys act on ${table.name} since it was captured: what they write may be recorded in another order until capture apply`,
+    );
+  }
+  if (relation.isRoot && kept > toBeKept) {
+    reasons.push(
+      `no other triggers or foreign keys act on ${table.name} any longer: until capture apply it pays for an order that it has anyway`,
+    );
   }
   return reasons;
 }
 
-/** Marks are the same in every version. */
+function ofFormerPartitions({ table, triggers }: Comparison): string[] {
+  const former = new Set(triggers.filter(({ relationOid }) => !table.relations.some(({ oid }) => oid === relationOid)).map(({ relation }) => relation)); // prettier-ignore
+  return [...former].map(
+    (relation) =>
+      `${relation} is no partition of ${table.name} any longer: its writes are not recorded, and its triggers of ours remain until capture apply`,
+  );
+}
+
+function keepsOrder(trigger: string): boolean {
+  return trigger === MARKS.mark || trigger === MARKS.note;
+}
+
+/** The others have no arguments that tell. */
 function isVersioned(trigger: string): boolean {
-  return !/_mark$|_note$/.test(trigger);
+  return !Object.values(MARKS).includes(trigger);
 }

@@ -14,58 +14,60 @@ import {
 } from './records-sql';
 import { triggerRow } from './row-sql';
 
+/** Stands for the dollar quotes until it is known what they must not be. */
+const BODY = '$\0$';
+
+function quoted(definition: string): string {
+  let quote = '$capture$';
+  for (let i = 1; definition.includes(quote); i++) quote = `$capture${i}$`;
+  return definition.replaceAll(BODY, () => quote);
+}
+
 // A table of the users may have any names: no plpgsql variable has one that means a column where a column may stand.
 const HEADER = (pins: readonly string[]): string =>
-  `returns trigger language plpgsql security definer ${[...pins, ''].join(' ')}as $capture$\n#variable_conflict use_column\n`;
+  `returns pg_catalog.trigger language plpgsql security definer ${[...pins, ''].join(' ')}as ${BODY}\n#variable_conflict use_column\n`;
 
 // The application writes its own change rows, or a bulk load asked not to be recorded.
-const GATE = `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
-    or pg_catalog.current_setting('observers.mute', true) operator(pg_catalog.=) 'on' then return null; end if;`;
+const gate = (last: string): string => `  if pg_catalog.current_setting('fraiseql.cdc_mediated', true) operator(pg_catalog.=) 'on'
+    or pg_catalog.current_setting('observers.mute', true) operator(pg_catalog.=) 'on' then
+${last}    return null;
+  end if;`;
 
 // Cancellation and deadlock are the user's own and go through.
 const THEIR_OWN = `when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;`;
 
-/** Row by row, each with what can be had of it: a column was renamed, a row cannot be made JSON, the condition has no answer. */
-function oneByOne(parts: FunctionParts, operation: Operation): string {
-  const record = (old: string, now: string): string => recordRow(parts, old, now);
-  // A row of a transition table has no type until it gets one: that of the table, as it is called now.
-  const typed = (alias: string): string => `row("${alias}".*)::' || tg_relid::pg_catalog.regclass || '`;
-  const numbered = (table: string): string => `(select ${typed('$r')} as r, pg_catalog.row_number() over () as i from ${table} "$r")`;
-  const query = {
-    insert: `select ${typed('$n')} as "new" from new_rows "$n"`,
-    delete: `select ${typed('$o')} as "old" from old_rows "$o"`,
-    update: `select o.r as "old", n.r as "new" from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i`,
-  }[operation];
-  const call = {
-    insert: record('null', '"$row"."new"'),
-    delete: record('"$row"."old"', 'null'),
-    update: record('"$row"."old"', '"$row"."new"'),
-  }[operation];
-  return `for "$row" in execute '${query}' loop
-${indent(call)}
-end loop;`;
-}
-
-/** The last resort is the bare fact: only when even that cannot be written does the user's write fail. */
-function recordRow({ capture }: Pick<FunctionParts, 'capture'>, old: string, now: string): string {
-  const call = `perform observers.capture_row(tg_argv[2]::pg_catalog.jsonb, tg_relid, tg_op, ${old}, ${now});`;
-  if (capture.strict) return call;
-  return `begin
-  ${call}
+/**
+ * Each row with what can be had of it: a column was renamed, a row cannot be made JSON, the condition has no answer. The last resort is the
+ * bare fact: only when even that cannot be written does the user's write fail.
+ */
+function longWay({ capture }: Pick<FunctionParts, 'capture'>, rows: 'old_rows' | 'new_rows' | null): string {
+  const statement = `execute observers.capture_statement(tg_argv[2]::pg_catalog.jsonb, tg_relid, tg_op, ${rows === null}) using old, new;`;
+  const fact = `insert into core.tb_entity_change_log (object_type, modification_type, extra_metadata)
+    select ${quoteLiteral(capture.entity)}, tg_op, pg_catalog.jsonb_build_object('capture_error', pg_catalog."left"(sqlerrm, 1000))${rows === null ? '' : ` from (select from ${rows}) "$n"`};`;
+  const attempt = capture.strict
+    ? statement
+    : `begin
+  ${statement}
 exception
   ${THEIR_OWN}
   when others then
-    insert into core.tb_entity_change_log (object_type, modification_type, extra_metadata)
-    values (${quoteLiteral(capture.entity)}, tg_op, pg_catalog.jsonb_build_object('capture_error', pg_catalog."left"(sqlerrm, 1000)));
+    ${fact}
 end;`;
+  return `"$settings" := observers.capture_settle();
+${attempt}
+perform observers.capture_restore("$settings");`;
 }
 
-function checks({ table }: Pick<FunctionParts, 'table'>): string {
-  // A partition that was detached is a table of its own, and no longer of this entity.
+function checks({ table }: Pick<FunctionParts, 'table'>, last = ''): string {
+  // A partition that was detached, by itself or with what it hangs on, is no longer of this entity. The trigger of the table has `table`
+  // behind its fingerprint.
   const detached = `  if tg_argv[1] operator(pg_catalog.=) 'partition' and not exists (
-    select from pg_catalog.pg_class c where c.oid operator(pg_catalog.=) tg_relid and c.relispartition) then return null; end if;`;
+    select from pg_catalog.pg_partition_ancestors(tg_relid) a join pg_catalog.pg_trigger g on g.tgrelid operator(pg_catalog.=) a.relid::pg_catalog.oid
+    where g.tgname operator(pg_catalog.=) tg_name and pg_catalog.substr(g.tgargs, 18, 5) operator(pg_catalog.=) pg_catalog.decode('7461626c65', 'hex')) then
+${last}    return null;
+  end if;`;
   const partitioned = table.relations.length > 1 ? [detached] : [];
-  return [GATE, ...partitioned].join('\n');
+  return [gate(last), ...partitioned].join('\n');
 }
 
 // Names are those of `capture apply`. A mask must hold by the column whatever was renamed, and a new column is not to be forgotten.
@@ -76,7 +78,7 @@ const RESHAPED = `(select pg_catalog.array_agg(a.attname order by a.attnum)::pg_
 export function statementFunction(name: string, parts: FunctionParts, operation: Operation): string {
   const { fields, from } = single(parts, operation);
   const { capture, row, when, table } = parts;
-  const chain = table.hasTriggers ? chained(parts) : { first: '', last: '' };
+  const chain = table.hasTriggers ? chained(parts, operation) : { variables: '', last: '' };
   const insertMany = many(parts, operation);
   const guarded = row.listsColumns || when !== null;
   const variables = fields.map(({ variable, type }) => `  ${variable} pg_catalog.${type};`);
@@ -84,7 +86,7 @@ export function statementFunction(name: string, parts: FunctionParts, operation:
   values (${head(parts, operation)}, ${fields.map(({ variable }) => variable).join(', ')}, ${TRACE});`;
   const attempt = `    select ${fields.map(({ expression }) => expression).join(',\n      ')}
       into strict ${fields.map(({ variable }) => variable).join(', ')} ${from};`;
-  const rowByRow = oneByOne(parts, operation);
+  const rowByRow = longWay(parts, operation === 'delete' ? 'old_rows' : 'new_rows');
   const manyRows = capture.strict
     ? insertMany
     : `begin
@@ -94,15 +96,16 @@ exception
   when others then
 ${indent(indent(rowByRow))}
 end;`;
-  return `create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
-  "$row" record;${chain.first === '' ? '' : '\n  "$first" pg_catalog.int8;'}
+  "$settings" pg_catalog.text[];${chain.variables}
 begin
-${checks(parts)}
-${chain.first}${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}    return null;\n  end if;\n` : ''}  begin
+${checks(parts, chain.last)}
+${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}    return null;\n  end if;\n` : ''}  begin
 ${attempt}
   exception
-    when no_data_found then return null;
+    when no_data_found then
+${chain.last}      return null;
     ${THEIR_OWN}
     when too_many_rows then
 ${indent(indent(indent(manyRows)))}
@@ -117,24 +120,18 @@ ${chain.last}      return null;`
   end;
   ${values}
 ${chain.last}  return null;
-end $capture$`;
+end ${BODY}`);
 }
 
-/** Of tables with triggers of others: see observers.capture_chain. */
-function chained({ tag, capture, sequence }: FunctionParts): { first: string; last: string } {
+/** Of tables with triggers of others: see observers.capture_mark. Whatever becomes of its rows, the statement is over. */
+function chained({ tag, sequence }: FunctionParts, operation: Operation): { variables: string; last: string } {
   return {
-    first: `  "$first" := pg_catalog.nextval(${sequence});\n`,
-    last: `  perform observers.capture_chain('${tag}', ${quoteLiteral(capture.entity)}, "$first", ${sequence});\n`,
+    variables: `
+  "$mark" pg_catalog.int8 := observers.capture_close('${tag}${operation.toUpperCase()}');
+  "$first" pg_catalog.int8 := pg_catalog.nextval(${sequence});`,
+    last: `  perform observers.capture_chain("$mark", "$first", ${sequence});\n`,
   };
 }
-
-// NEW and OLD have no type in SQL until they get one.
-const oneRow = (
-  parts: FunctionParts,
-): string => `for "$row" in execute 'select $1::pg_catalog.text::' || tg_relid::pg_catalog.regclass || ' as "old", $2::pg_catalog.text::'
-    || tg_relid::pg_catalog.regclass || ' as "new"' using old, new loop
-${indent(recordRow(parts, '"$row"."old"', '"$row"."new"'))}
-end loop;`;
 
 /** Of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
 export function rowFunction(name: string, parts: FunctionParts): string {
@@ -157,7 +154,7 @@ export function rowFunction(name: string, parts: FunctionParts): string {
       when no_data_found then return null;
       ${THEIR_OWN}
       when others then
-${indent(indent(indent(indent(oneRow(parts)))))}
+${indent(indent(indent(indent(longWay(parts, null)))))}
         return null;
     end;
     ${insertInto(fields)}
@@ -168,45 +165,51 @@ ${indent(indent(indent(indent(oneRow(parts)))))}
     OPERATIONS.flatMap((operation) => fieldsOf(parts, operation, rows)).map(({ variable, type }) => [variable, type]),
   );
   const guard = parts.row.listsColumns || parts.when !== null ? `  if ${RESHAPED} then
-${indent(indent(oneRow(parts)))}
+${indent(indent(longWay(parts, null)))}
     return null;
   end if;\n` : ''; // prettier-ignore
-  return `create or replace function ${name}() ${HEADER(parts.pins)}declare
-  "$row" record;
+  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
+  "$settings" pg_catalog.text[];
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
 begin
 ${checks(parts)}
 ${guard}  if ${OPERATIONS.map(branch).join('\n  elsif ')}
   end if;
   return null;
-end $capture$`;
+end ${BODY}`);
 }
 
-/** TRUNCATE of a partitioned table fires on each partition too: it is one change. See truncateMark. */
+/** TRUNCATE of a partitioned table fires on each partition too: it is one change. See observers.capture_truncate_mark. */
 export function truncateFunction(name: string, { capture, table, tag }: FunctionParts): string {
   const insert = `  insert into core.tb_entity_change_log (object_type, modification_type, trace_context, extra_metadata)
   values (${quoteLiteral(capture.entity)}, 'CUSTOM', ${TRACE}, pg_catalog.jsonb_build_object('truncate', true, 'table',
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
+  // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
-  return `create or replace function ${name}() ${HEADER([])}begin
-${checks({ table })}
-${table.relations.length > 1 ? once : ''}${insert}
+  return quoted(`create or replace function ${name}() ${HEADER([])}begin
+${table.relations.length > 1 ? once : ''}${checks({ table })}
+${insert}
   return null;
-end $capture$`;
+end ${BODY}`);
 }
 
-/** Of tables whose BEFORE triggers may write: notes where the log stands just before a row is changed, if a trigger wrote to this table. */
-export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
-  const note = (record: 'new' | 'old'): string => `perform observers.capture_note('${tag}', ${row.keyOf(triggerRow(record))}, "$nested");`;
-  return `create or replace function ${name}() returns trigger language plpgsql as $capture$
-#variable_conflict use_column
-declare
-  "$nested" pg_catalog.text := pg_catalog.current_setting('observers.nested_${tag}', true);
-begin
-  if "$nested" operator(pg_catalog.<>) '' then
+/** Of tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
+export function beforeRowFunction(name: string, { row, tag, sequence }: FunctionParts): string {
+  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key}, ${sequence});`;
+  const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
+  return quoted(`create or replace function ${name}() ${HEADER([])}begin
+  if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then
     begin
-      if tg_op operator(pg_catalog.<>) 'INSERT' then ${note('old')} end if;
-      if tg_op operator(pg_catalog.<>) 'DELETE' then ${note('new')} end if;
+      if tg_op operator(pg_catalog.<>) 'INSERT' then
+        ${note(was)}
+      end if;
+      if tg_op operator(pg_catalog.=) 'INSERT' then
+        ${note(is)}
+      elsif tg_op operator(pg_catalog.=) 'UPDATE' then
+        if (${was}) operator(pg_catalog.<>) (${is}) then
+          ${note(is)}
+        end if;
+      end if;
     exception
       ${THEIR_OWN}
       -- A column of the key was renamed: its changes may come in another order until capture apply, and no write fails.
@@ -215,7 +218,7 @@ begin
   end if;
   if tg_op operator(pg_catalog.=) 'DELETE' then return old; end if;
   return new;
-end $capture$`;
+end ${BODY}`);
 }
 
 function indent(text: string): string {

@@ -1,49 +1,76 @@
 import type { ClientBase } from 'pg';
+import { quoteIdentifier } from '../../database/names';
 
 /** Owns the capture functions, and may do nothing but record changes. */
 export const CAPTURE_ROLE = 'observers_capture';
 
 /** What the connected role may do about the owner of the capture functions. */
 export interface CaptureOwner {
-  /** `ready`: the functions can be given to the role. `creatable`: it has to be made first. `none`: the applying role keeps them. */
-  readonly role: 'ready' | 'creatable' | 'none';
+  /**
+   * `ready`: the functions can be given to the role. `joinable`: once the connected role has made itself a member. `creatable`: the role has to
+   * be made first. `none`: the connected role keeps them.
+   */
+  readonly role: 'ready' | 'joinable' | 'creatable' | 'none';
+  /** The connected one. */
+  readonly self: string;
+  /** Statements that the role needs, and has not had yet. */
+  readonly grants: readonly string[];
   /** Of the change log's numbers: quoted, qualified; the functions read what they were given. */
   readonly sequence: string | null;
 }
 
 // pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it.
-const SEQUENCE = `(select format('%I.%I', sn.nspname, s.relname) from pg_class l join pg_namespace n on n.oid = l.relnamespace
+const SEQUENCE = `(select format('%I.%I', sn.nspname, s.relname) as sequence, s.oid as sequence_oid from pg_class l join pg_namespace n on n.oid = l.relnamespace
     join pg_attribute a on a.attrelid = l.oid and a.attname = 'pk_entity_change_log'
     join pg_depend d on d.refobjid = l.oid and d.refobjsubid = a.attnum and d.deptype in ('i', 'a') and d.classid = 'pg_class'::regclass
     join pg_class s on s.oid = d.objid and s.relkind = 'S' join pg_namespace sn on sn.oid = s.relnamespace
     where n.nspname = 'core' and l.relname = 'tb_entity_change_log')`;
 
+// Since version 16 a member may become the role only where that was granted, and CREATEROLE grants only roles that it administers; before,
+// any. Whoever is given a function must be allowed to make one in its schema for that moment: the schema's owner grants that.
 const OWNER = `
   select case
-    when r.oid is null and (me.rolsuper or me.rolcreaterole) then 'creatable'
-    when r.oid is not null and (me.rolsuper or pg_has_role(r.oid, 'MEMBER')) then 'ready'
-    when r.oid is not null and me.rolcreaterole then 'ready'
+    when r.rolsuper and not me.rolsuper then 'none'
+    when me.rolsuper then case when r.oid is null then 'creatable' else 'ready' end
+    when not coalesce((select pg_has_role(n.nspowner, 'USAGE') or has_schema_privilege(n.oid, 'CREATE WITH GRANT OPTION') from pg_namespace n where n.nspname = 'observers'), false) then 'none'
+    when r.oid is null then case when me.rolcreaterole then 'creatable' else 'none' end
+    when pg_has_role(r.oid, case when v.is16 then 'SET' else 'MEMBER' end) then 'ready'
+    when pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') or me.rolcreaterole and not v.is16 then 'joinable'
     else 'none' end as role,
-    ${SEQUENCE} as sequence
-  from pg_roles me left join pg_roles r on r.rolname = '${CAPTURE_ROLE}' where me.rolname = current_user`;
+    me.rolname::text as self, q.sequence,
+    case when r.rolsuper then array['alter role ${CAPTURE_ROLE} nosuperuser'] else '{}' end || array(
+      select g.statement || ' to ${CAPTURE_ROLE}' from (values
+        (1, 'grant usage on schema core', (select has_schema_privilege(r.oid, n.oid, 'USAGE') from pg_namespace n where n.nspname = 'core')),
+        (2, 'grant usage on schema observers', (select has_schema_privilege(r.oid, n.oid, 'USAGE') from pg_namespace n where n.nspname = 'observers')),
+        (3, 'grant insert on core.tb_entity_change_log', (select has_table_privilege(r.oid, c.oid, 'INSERT') from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                                                         where n.nspname = 'core' and c.relname = 'tb_entity_change_log')),
+        (4, 'grant select on observers.mask_salt', (select has_table_privilege(r.oid, c.oid, 'SELECT') from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                                                   where n.nspname = 'observers' and c.relname = 'mask_salt')),
+        (5, 'grant usage on sequence ' || q.sequence, has_sequence_privilege(r.oid, q.sequence_oid, 'USAGE'))
+      ) g(i, statement, held) where g.held is not true and g.statement is not null order by g.i) as grants
+  from pg_roles me left join pg_roles r on r.rolname = '${CAPTURE_ROLE}'
+  cross join (select current_setting('server_version_num')::int >= 160000 as is16) v
+  left join ${SEQUENCE} q on true
+  where me.rolname = current_user`;
 
 export async function ownerOf(client: ClientBase): Promise<CaptureOwner> {
   const { rows } = await client.query<CaptureOwner>(OWNER);
-  return rows[0] ?? { role: 'none', sequence: null };
+  if (!rows[0]) throw new Error('the query for the owner of capture functions returned nothing');
+  return rows[0];
 }
 
-/** Statements that give the functions to the role that may only record; in one transaction with what made them. */
+/** Statements that give the functions to the role that may only record; in one transaction with what made them, and behind their triggers. */
 export function ownedBy(owner: CaptureOwner, functions: readonly string[]): string[] {
   const closed = functions.map((name) => `revoke all on function ${name}() from public`);
   if (owner.role === 'none') return closed;
   return [
     ...(owner.role === 'creatable' ? [createRole()] : []),
-    ...captureGrants(owner.sequence),
-    // Whoever is given a function must be allowed to make one in its schema: for this moment only.
+    ...(owner.role === 'ready' ? [] : [JOIN]),
+    ...owner.grants,
+    ...closed,
     `grant create on schema observers to ${CAPTURE_ROLE}`,
     ...functions.map((name) => `alter function ${name}() owner to ${CAPTURE_ROLE}`),
     `revoke create on schema observers from ${CAPTURE_ROLE}`,
-    ...functions.map((name) => `revoke all on function ${name}() from public`),
   ];
 }
 
@@ -52,11 +79,16 @@ function createRole(): string {
   return `do $$ begin create role ${CAPTURE_ROLE} nologin; exception when duplicate_object or unique_violation then null; end $$`;
 }
 
-export function captureGrants(sequence: string | null): string[] {
-  return [
-    `grant usage on schema core, observers to ${CAPTURE_ROLE}`,
-    `grant insert on core.tb_entity_change_log to ${CAPTURE_ROLE}`,
-    `grant select on observers.mask_salt to ${CAPTURE_ROLE}`,
-    ...(sequence === null ? [] : [`grant usage on sequence ${sequence} to ${CAPTURE_ROLE}`]),
-  ];
+// A superuser needs no membership, and its statement would be one that stays.
+const JOIN = `do $$ begin
+  if not (select r.rolsuper from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) current_user) then
+    execute pg_catalog.concat('grant ${CAPTURE_ROLE} to current_user',
+      case when pg_catalog.current_setting('server_version_num')::pg_catalog.int4 operator(pg_catalog.>=) 160000 then ' with inherit false, set true' end);
+  end if;
+end $$`;
+
+/** For people: who runs the functions when they cannot be given away, and what a DBA can do about it; null when they can. */
+export function ownerNote({ role, self }: CaptureOwner): string | null {
+  if (role !== 'none') return null;
+  return `the capture functions stay with the role ${quoteIdentifier(self)}: owners of captured tables can run SQL as that role. For a DBA: create role ${CAPTURE_ROLE} nologin (if it is not there); then, as the owner of the schema observers, fraiseql-observers roles apply and capture apply`;
 }

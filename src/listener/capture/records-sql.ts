@@ -14,7 +14,7 @@ export interface FunctionParts {
   /** Eight hexadecimal digits: of the names of settings in which its triggers keep the order of nested statements. */
   readonly tag: string;
   /** The function that is the capture's `when`, and its arguments; null without one. */
-  readonly when: { readonly name: string; readonly columns: readonly string[] } | null;
+  readonly when: { readonly name: string; readonly guarded: string; readonly columns: readonly string[] } | null;
   /** Of the log's numbers, as a literal. */
   readonly sequence: string;
   readonly pins: readonly string[];
@@ -59,8 +59,8 @@ export function head(parts: FunctionParts, operation: Operation): string {
   return `${quoteLiteral(parts.capture.entity)}, '${operation.toUpperCase()}'`;
 }
 
-export function kept({ when }: FunctionParts, row: RowName): string {
-  return when === null ? '' : ` where ${when.name}(${when.columns.map((name) => row.column(name)).join(', ')})`;
+export function kept({ when, row: expressions }: FunctionParts, row: RowName): string {
+  return when === null ? '' : ` where ${when.name}(${when.columns.map((name) => expressions.valueNamed(name, row)).join(', ')})`;
 }
 
 /** Of a statement that changed one row, as most do: where the values come from. It has no answer, or too many, otherwise. */

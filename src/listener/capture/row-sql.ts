@@ -36,7 +36,10 @@ export class RowSql {
   readonly key: readonly ColumnInfo[];
   /** Whether something must not enter the log. */
   readonly hides: boolean;
-  /** Whether the image is a list of columns: then another shape of the table takes the long way. */
+  /**
+   * Whether another shape of the table takes the long way: the image or what changed is a list of columns, or a column that is gone would be
+   * taken for something else. Otherwise the image is the whole row, whatever its columns are, and a key that is gone is an error.
+   */
   readonly listsColumns: boolean;
   private readonly visible: readonly ColumnInfo[];
 
@@ -47,7 +50,9 @@ export class RowSql {
     this.key = (capture.key ?? table.primaryKey).flatMap((name) => table.columns.find((column) => column.name === name) ?? []);
     this.visible = table.columns.filter(({ name }) => (capture.include?.includes(name) ?? true) && !capture.exclude.includes(name));
     this.hides = capture.include !== null || capture.exclude.length > 0 || Object.keys(capture.mask).length > 0;
-    this.listsColumns = this.hides || table.columns.some(({ virtual }) => virtual !== null);
+    const alone = [...this.key, ...table.columns.filter(({ name }) => name === capture.tenant)];
+    this.listsColumns =
+      this.hides || !capture.before || table.columns.some(({ virtual }) => virtual !== null) || alone.some(({ isFunction }) => isFunction);
   }
 
   keyOf(row: RowName): string {
@@ -62,7 +67,7 @@ export class RowSql {
   }
 
   uuidKeyOf(row: RowName): string {
-    return this.key[0] === undefined ? 'null' : row.column(this.key[0].name);
+    return this.key[0] === undefined ? 'null' : this.valueOf(this.key[0], row);
   }
 
   imageOf(row: RowName): string {
@@ -89,7 +94,12 @@ export class RowSql {
   }
 
   tenantOf(row: RowName): string | null {
-    return this.capture.tenant === null ? null : row.column(this.capture.tenant);
+    return this.capture.tenant === null ? null : this.valueNamed(this.capture.tenant, row);
+  }
+
+  valueNamed(name: string, row: RowName): string {
+    const column = this.table.columns.find((candidate) => candidate.name === name);
+    return column === undefined ? row.column(name) : this.valueOf(column, row);
   }
 
   /** A virtual generated column is null in the rows that triggers see, so its expression stands for it. */

@@ -13,7 +13,11 @@ const PINS = {
   intervalstyle: "set intervalstyle = 'postgres'",
   bytea_output: "set bytea_output = 'hex'",
   extra_float_digits: 'set extra_float_digits = 1',
+  // What computes a virtual column is written for this path.
+  search_path: 'set search_path = pg_catalog, pg_temp',
 } as const;
+
+const FORMATS = ['timezone', 'datestyle', 'intervalstyle', 'bytea_output', 'extra_float_digits'] as const;
 
 const PINS_OF: Readonly<Record<string, readonly (keyof typeof PINS)[]>> = {
   timestamptz: ['timezone'],
@@ -30,9 +34,10 @@ const PINS_OF: Readonly<Record<string, readonly (keyof typeof PINS)[]>> = {
  */
 export function pinsFor(columns: readonly ColumnInfo[]): string[] {
   const pins = new Set<keyof typeof PINS>();
-  for (const { writtenAs } of columns) {
+  for (const { writtenAs, virtual } of columns) {
+    if (virtual !== null) pins.add('search_path');
     if (INDIFFERENT.has(writtenAs)) continue;
-    for (const pin of PINS_OF[writtenAs] ?? (Object.keys(PINS) as (keyof typeof PINS)[])) pins.add(pin);
+    for (const pin of PINS_OF[writtenAs] ?? FORMATS) pins.add(pin);
   }
   return Object.entries(PINS).flatMap(([name, pin]) => (pins.has(name as keyof typeof PINS) ? [pin] : []));
 }

@@ -5,8 +5,13 @@ import type { TableInfo } from './catalog';
 export interface WhenFunction {
   /** Quoted, schema-qualified. */
   readonly name: string;
+  /**
+   * For the long way: of an array of observers.captured. The columns are texts, for they may have other types by now, and an error is an
+   * answer: 'true', anything else, or why there is none.
+   */
+  readonly guarded: string;
   readonly columns: readonly string[];
-  readonly create: string;
+  readonly create: readonly string[];
   /** Statements that the database refuses when the condition is none; they change nothing that lasts. */
   readonly check: readonly string[];
 }
@@ -22,12 +27,31 @@ export function whenFunction(functions: string, when: string, table: TableInfo):
   const columns = columnsOf(when, table);
   const parameters = columns.map(({ name, sqlType }) => `${quoteIdentifier(name)} ${sqlType}`).join(', ');
   const name = `observers.${quoteIdentifier(`${functions}_when`)}`;
+  const [ofTexts, guarded] = ['when_text', 'when_row'].map((what) => `observers.${quoteIdentifier(`${functions}_${what}`)}`) as [
+    string,
+    string,
+  ];
+  const cast = columns.map(({ sqlType }, index) => `($${index + 1})::${sqlType}`).join(', ');
   // On lines of its own: it may end in a comment.
   const declared = (as: string): string => `function ${as}(${parameters}) returns pg_catalog.bool language sql`;
   return {
     name,
+    guarded,
     columns: columns.map((column) => column.name),
-    create: `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+    create: [
+      `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+      `create function ${ofTexts}(${columns.map(() => 'pg_catalog.text').join(', ')}) returns pg_catalog.bool language sql return ${name}(${cast})`,
+      `create function ${guarded}(observers.captured[]) returns observers.captured language plpgsql as $when$
+begin
+  for i in 1 .. pg_catalog.cardinality($1) loop
+    if $1[i].failure is not null then return row(null, $1[i].failure)::observers.captured; end if;
+  end loop;
+  return row(${ofTexts}(${columns.map((_, index) => `$1[${index + 1}].value`).join(', ')})::pg_catalog.text, null)::observers.captured;
+exception
+  when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
+  when others then return row(null, pg_catalog.concat_ws(' ', sqlstate, sqlerrm))::observers.captured;
+end $when$`,
+    ],
     check: [
       // In WHERE neither aggregates nor sets may stand, and it must be boolean.
       `create or replace ${declared('pg_temp.observers_check_when')} begin atomic select true where (\n${when}\n); end`,

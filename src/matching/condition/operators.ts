@@ -146,7 +146,10 @@ function checkTimeLiteral(node: Node, parse: (value: Value) => number, fail: Fai
   } catch (error) {
     const { literal } = node;
     // Of a literal the author may see the text; of a row's value nobody does.
-    fail(node, messageOf(error).replace(/^text/, () => `'${literal}'`));
+    fail(
+      node,
+      messageOf(error).replace(/^text/, () => `'${literal}'`),
+    );
   }
 }
 

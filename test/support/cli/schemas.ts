@@ -20,6 +20,8 @@ import type { HeldLane } from '../../../src/delivery/lane-repair.sql';
 import type { StreamStatus } from '../../../src/delivery/status.sql';
 import type { Finding } from '../../../src/doctor/finding';
 import type { EventExplanation } from '../../../src/explain/explain';
+import type { RolesPlan } from '../../../src/database/roles/plan';
+import { ROLES } from '../../../src/database/roles/rights';
 import type { CapturePlan } from '../../../src/listener/capture/capture';
 import type { Explanation } from '../../../src/matching/condition/condition';
 import type { MetricsSummary } from '../../../src/cli/metrics/summary';
@@ -62,6 +64,11 @@ const captureFields = {
   reasons: z.array(text),
 };
 const capturePlan: z.ZodType<CapturePlan> = z.strictObject({ ...captureFields, sql: z.array(text) });
+const rolesPlan: z.ZodType<RolesPlan> = z.strictObject({
+  sql: z.array(text),
+  excess: z.array(z.strictObject({ what: text, repair: text })),
+  missing: z.array(z.enum(ROLES)),
+});
 
 const breaker = z.strictObject({ state: z.enum(['open', 'half-open']), probeIn: z.number(), requests: count, failures: count });
 const endpoint: z.ZodType<EndpointState> = z.strictObject({ name: text, waiting: count, breaker: breaker.nullable() });
@@ -318,6 +325,7 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'config history': z.array(version),
   'config diff': z.strictObject({ from: text, to: text, same: z.boolean(), patch: text }),
   migrate: z.union([z.array(z.strictObject({ name: text, applied: z.boolean() })), z.strictObject({ applied: z.array(text) })]),
+  'roles plan': rolesPlan,
   'capture plan': z.array(capturePlan),
   'capture list': z.array(z.strictObject(captureFields)),
   'capture check': z.strictObject({ current: z.boolean(), differences: z.array(capturePlan) }),

@@ -15,18 +15,23 @@ export class Story {
     private service: Service,
   ) {}
 
-  static async begin(database: TestDatabase): Promise<Story> {
+  /**
+   * @param url of the service; by default the test's own
+   * @param capture when the service may not: then its file has none
+   */
+  static async begin(database: TestDatabase, url = database.url, capture?: () => Promise<unknown>): Promise<Story> {
     const receiver = await startReceiver(answer);
     await database.query('create table orders (id int primary key, status text not null, total numeric(10, 2) not null)');
     const file = fileFor(receiver.url);
-    const service = await Story.start(database, file);
-    const story = new Story(database, receiver, file, service);
+    await capture?.();
+    const own = capture === undefined ? file : file.replace(CAPTURE, '');
+    const story = new Story(database, receiver, own, await Story.start(url, own));
     await story.happens();
     return story;
   }
 
-  private static async start(database: TestDatabase, file: string): Promise<Service> {
-    const service = await startTestService(database.url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
+  private static async start(url: string, file: string): Promise<Service> {
+    const service = await startTestService(url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
     await untilLeading(service.stream);
     return service;
   }
@@ -97,6 +102,8 @@ export class Story {
 function answer({ path }: Received, response: ServerResponse): void {
   response.writeHead(path === '/refuses' ? 422 : path === '/busy' ? 503 : 204).end();
 }
+
+const CAPTURE = /^capture:\n.*\n/m;
 
 const fileFor = (url: string): string => `version: 1
 capture:

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { cutChangeLog, dropOldAttempts } from '../../src/delivery/retention.sql';
+import { createPool } from '../../src/database/postgres';
+import { runSteps } from '../support/cli/run-steps';
+import { Story } from '../support/cli/story';
+import { connectAsApplication, createTestDatabase, onServer, type TestDatabase } from '../support/database';
+import { describeWith, program } from '../support/missing-server';
+import { startPgBouncer, type TestPooler } from '../support/pgbouncer';
+import { MAIN, run } from '../support/program';
+import { plantShadows, shadowsCalled } from '../support/shadows';
+
+const mallory = `observers_test_mallory_${randomBytes(4).toString('hex')}`;
+let database: TestDatabase;
+
+// One that our own statements look names up in first, as the worst role's settings may say.
+beforeEach(async () => {
+  database = await createTestDatabase({ migrate: false });
+  await onServer((server) => server.query(`create role ${mallory}`));
+  await plantShadows(database.client, mallory);
+  const name = new URL(database.url).pathname.slice(1);
+  await database.query(`alter database ${name} set search_path = public, pg_catalog`);
+}, 60_000);
+
+afterEach(async () => {
+  await database.drop();
+  await onServer((server) => server.query(`drop role ${mallory}`));
+});
+
+test('the shadows bite: a statement whose session is not pinned calls them', async () => {
+  const client = await connectAsApplication(database.url, 'test');
+  await expect(client.query("select 'a'::text || 'b'")).rejects.toThrow('a shadow was called');
+  await client.end();
+  expect(await shadowsCalled(database.client)).toBe(1);
+}, 60_000);
+
+/** Everything that the service and the commands do, over one kind of connection. */
+async function everything(url: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'observers-path-'));
+  const story = await Story.begin(database, url);
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  write('observers.yaml', story.file);
+  write('next.yaml', story.file.replace('total < 100', 'total < 160'));
+  write('two.yaml', story.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
+  write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
+  write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
+  await database.query('create table customers (id int primary key, name text)');
+  const call = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    run(process.execPath, [MAIN, ...args], { cwd: folder, env: { PATH: process.env['PATH'], DATABASE_URL: url, ...env } });
+  try {
+    expect(await runSteps(story, call)).toEqual([]);
+    const pool = createPool(url, 2);
+    await dropOldAttempts(pool, 0);
+    await cutChangeLog(pool, 0, 10);
+    await pool.end();
+  } finally {
+    await story.end();
+    rmSync(folder, { recursive: true });
+  }
+  expect(await shadowsCalled(database.client)).toBe(0);
+}
+
+test('nobody with CREATE on public has a function or an operator called by the service or a command', async () => {
+  await everything(database.url);
+}, 600_000);
+
+describeWith(program('pgbouncer'), () => {
+  let pooler: TestPooler;
+  afterEach(() => pooler.close());
+
+  test('nor behind a pooler in transaction mode, where settings of a session are lost; and nothing of ours is left in its sessions', async () => {
+    pooler = await startPgBouncer([database.url]);
+    await everything(pooler.through(database.url));
+    // As another client of the pooler finds a session that we had.
+    const other = new Client({ connectionString: pooler.through(database.url) });
+    await other.connect();
+    const { rows } = await other.query(`select ${['search_path', 'jit', 'statement_timeout'].map((name) => `pg_catalog.current_setting('${name}') as ${name}`).join(', ')}`); // prettier-ignore
+    await other.end();
+    expect(rows).toEqual([{ search_path: 'public, pg_catalog', jit: 'on', statement_timeout: '0' }]);
+    const kept =
+      "select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
+    expect(await database.query(kept)).toEqual([]);
+  }, 600_000);
+});
