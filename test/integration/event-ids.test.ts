@@ -21,12 +21,12 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await database.query(
-    // Of many transactions, as writers make them.
-    `insert into core.tb_entity_change_log (change_xid, object_type, object_key, modification_type, object_data)
-     select (3 + i % 600)::text::xid8, 'Order', i % 20000, 'UPDATE', json_build_object('id', i % 20000, 'status', 'new')
-     from generate_series(1, ${ROWS}) i`,
-  );
+  // In many transactions, as writers make them.
+  await database.query(`do $$ begin for t in 0..599 loop
+    insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data)
+    select 'Order', i % 20000, 'UPDATE', json_build_object('id', i % 20000, 'status', 'new') from generate_series(t + 1, ${ROWS}, 600) i;
+    commit;
+  end loop; end $$`);
   // Every tenth change has an id that an application made, and lies in quarantine.
   await database.query('update core.tb_entity_change_log set id = gen_random_uuid() where pk_entity_change_log % 10 = 0');
   await database.query(
