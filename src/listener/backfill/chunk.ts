@@ -43,17 +43,16 @@ export async function recordChunk(
   await client.query(`begin transaction isolation level read committed read write; ${SESSION}; set local lock_timeout = ${lock}`);
   let picked = false;
   try {
-    const keys = await client.query<string[] & object>({ text: target.rows.keys(behind !== null), values: [size, ...(behind ?? [])], rowMode: 'array' }); // prettier-ignore
+    const found = await client.query({ text: target.rows.keys(behind !== null), values: [size, ...(behind ?? [])], rowMode: 'array' });
     picked = true;
-    const passed = keys.rows.at(-1) as readonly string[] | undefined;
+    const keys = found.rows as unknown as string[][];
+    const passed = keys.at(-1);
     if (passed === undefined) return await ended(client, { is: 'nothing left' });
     await client.query(`set local statement_timeout = ${statement}`);
-    const metadata = {
-      backfill: { id: owner.id, observers: target.subject.observers },
-      ...(broken === null ? {} : { capture_error: broken }),
-    };
-    const sql = broken === null ? target.rows.record(behind !== null) : target.rows.recordKey(behind !== null);
-    const written = await client.query(sql, [JSON.stringify(metadata), ...passed, ...(behind ?? [])]);
+    const metadata = { backfill: { id: owner.id, observers: target.subject.observers }, ...(broken === null ? {} : { capture_error: broken }) };
+    const sql = broken === null ? target.rows.record : target.rows.recordKey;
+    const columns = passed.map((_, column) => keys.map((key) => key[column]));
+    const written = await client.query(sql, [JSON.stringify(metadata), ...columns]);
     await client.query('set local search_path to pg_catalog, pg_temp');
     const rows = written.rowCount ?? 0;
     const failed = broken === null ? 0 : rows;
@@ -91,3 +90,4 @@ function failureOf(error: unknown, picked: boolean, broken: boolean): Chunk {
   }
   throw error;
 }
+

@@ -58,19 +58,27 @@ export class KeyOrder {
     return nullable.length === 0 ? null : `(${nullable.map(({ name }) => `${row.column(name)} is null`).join(' or ')})`;
   }
 
-  /** SQL: whether a row comes behind, or up to, the values in the parameters from `$first` on. */
-  compare(row: RowName, than: '>' | '<=', first: number): string {
+  /** SQL: whether a row comes behind the values in the parameters from `$first` on. */
+  behind(row: RowName, first: number): string {
     const parts = this.columns.map(({ name, type, operators }, i) => ({ value: row.column(name), bound: `$${first + i}::${type}`, operators })); // prettier-ignore
     const [only] = parts;
-    if (parts.length === 1 && only !== undefined) return `${only.value} operator(${only.operators}.${than}) ${only.bound}`;
+    if (parts.length === 1 && only !== undefined) return `${only.value} operator(${only.operators}.>) ${only.bound}`;
     // An index on several columns answers a comparison of rows, and hardly anything else; it takes operators of one schema.
     if (new Set(parts.map(({ operators }) => operators)).size === 1) {
       const list = (of: 'value' | 'bound'): string => parts.map((part) => part[of]).join(', ');
-      return `(${list('value')}) operator(${only?.operators}.${than}) (${list('bound')})`;
+      return `(${list('value')}) operator(${only?.operators}.>) (${list('bound')})`;
     }
     return parts.reduceRight((rest, { value, bound, operators }) => {
       const is = (operator: string): string => `${value} operator(${operators}.${operator}) ${bound}`;
-      return rest === '' ? is(than) : `(${is(than === '>' ? '>=' : '<=')} and (${is(than === '>' ? '>' : '<')} or (${rest})))`;
+      return rest === '' ? is('>') : `(${is('>=')} and (${is('>')} or (${rest})))`;
     }, '');
+  }
+
+  /** SQL: whether a row has one of the keys whose values are, column by column, in the lists in the parameters from `$first` on. */
+  among(row: RowName, first: number): string {
+    const lists = this.columns.map((_, i) => `pg_catalog.unnest($${first + i}::pg_catalog.text[])`).join(', ');
+    const names = this.columns.map((_, i) => `k${i}`).join(', ');
+    const equal = this.columns.map(({ name, type, operators }, i) => `${row.column(name)} operator(${operators}.=) "$k".k${i}::${type}`);
+    return `exists (select from rows from (${lists}) "$k"(${names}) where ${equal.join(' and ')})`;
   }
 }

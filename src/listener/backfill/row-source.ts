@@ -24,35 +24,32 @@ export class RowSource {
 
   /** Values of the keys, in order. Parameters: how many, and where `behind` the values of the last row that is done. */
   keys(behind: boolean): string {
-    const conditions = [...(behind ? [this.order.compare(ROW, '>', 2)] : []), ...this.wanted()];
+    const conditions = [...(behind ? [this.order.behind(ROW, 2)] : []), ...this.wanted()];
     return `select ${this.order.texts(ROW)} from ${this.name} "$t"${all(conditions)} order by ${this.order.by(ROW)} limit $1`;
   }
 
   /**
    * Writes the rows of one chunk into the log. `for share`: it waits for whoever is writing to a row, and then reads what that one has
    * committed, whose change has a smaller number; whoever comes later waits, and gets a larger one. The numbers are given out behind the lock.
-   * Parameters: extra_metadata, the values of the last row of the chunk, and where `behind` those of the last row that is done.
+   * Parameters: extra_metadata, and the keys of the rows, a list for each column.
    */
-  record(behind: boolean): string {
+  get record(): string {
     const fields = fieldsOf(this.parts, 'insert', { before: null, after: ROW });
     return this.insert(
       fields.map(({ column }) => column),
       fields.map(({ expression }) => expression),
-      behind,
     );
   }
 
   /** The same of a row that cannot be written whole: its key, and in extra_metadata why. */
-  recordKey(behind: boolean): string {
-    return this.insert(['object_key'], [this.parts.row.keyOf(ROW)], behind);
+  get recordKey(): string {
+    return this.insert(['object_key'], [this.parts.row.keyOf(ROW)]);
   }
 
-  private insert(columns: readonly string[], values: readonly string[], behind: boolean): string {
-    const { length } = this.order.columns;
-    const range = [this.order.compare(ROW, '<=', 2), ...(behind ? [this.order.compare(ROW, '>', 2 + length)] : [])];
+  private insert(columns: readonly string[], values: readonly string[]): string {
     return `insert into core.tb_entity_change_log (object_type, modification_type, ${columns.join(', ')}, extra_metadata)
 select ${quoteLiteral(this.parts.capture.entity)}, 'BACKFILL', ${values.join(', ')}, $1::pg_catalog.jsonb
-from ${this.name} "$t"${all([...range, ...this.wanted()])} order by ${this.order.by(ROW)} for share of "$t"`;
+from ${this.name} "$t"${all([this.order.among(ROW, 2), ...this.wanted()])} order by ${this.order.by(ROW)} for share of "$t"`;
   }
 
   get count(): string {

@@ -148,10 +148,10 @@ export class BackfillRun {
     this.options.onWait(why);
   }
 
-  /** Does not hurry away from the service: what is live would wait behind it. */
+  /** Does not hurry away from the service: what is live would wait behind it. With a rate a person has decided. */
   private async keepUp(): Promise<void> {
     await this.look();
-    while (this.seen.led && this.seen.behind >= BACKLOG && !this.options.interrupted()) {
+    while (this.options.rate === null && this.seen.led && this.seen.behind >= BACKLOG && !this.options.interrupted()) {
       this.tellWait('the service has a backlog: live changes would wait behind the backfill');
       await this.options.sleep(LOOK_EVERY);
       await this.look();
