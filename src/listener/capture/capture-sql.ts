@@ -29,13 +29,13 @@ export interface CaptureSql {
   readonly triggersOf: (relation: RelationInfo) => readonly CaptureTrigger[];
 }
 
-/** The functions and triggers that record the changes of one table. @param sequence of the log's numbers */
-export function captureSql(capture: CaptureDefinition, table: TableInfo, sequence: string): CaptureSql {
+/** The functions and triggers that record the changes of one table. @param sequence of the log's numbers @param document type of its images */
+export function captureSql(capture: CaptureDefinition, table: TableInfo, sequence: string, document: 'json' | 'jsonb'): CaptureSql {
   const tag = tagOf(table.name);
   const functions = functionsOf(table.name);
   const row = new RowSql(capture, table);
   const when = capture.when === null ? null : whenFunction(functions, capture.when, table);
-  const parts: FunctionParts = { capture, table, row, tag, when, sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass`, pins: pinsFor(table.columns) }; // prettier-ignore
+  const parts: FunctionParts = { document, capture, table, row, tag, when, sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass`, pins: pinsFor(table.columns) }; // prettier-ignore
   const named = (suffix: string): string => `observers.${quoteIdentifier(`${functions}_${suffix}`)}`;
   const made = [
     ...OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const),
@@ -71,7 +71,7 @@ function tagOf(table: string): string {
 }
 
 /** For the long way, observers.capture_statement: columns by their numbers, and by the names that they have now. */
-function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: RelationInfo): object {
+function definitionOf({ capture, row, when, document }: FunctionParts, { oid, numbers }: RelationInfo): object {
   const columns = (names: readonly string[]): object[] => names.map((name) => ({ n: numbers[name], name }));
   const masked = (mask: string): object[] => columns(Object.keys(capture.mask).filter((name) => capture.mask[name] === mask));
   return {
@@ -89,6 +89,7 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
     when: columns(when?.columns ?? []),
     before: capture.before,
     strict: capture.strict,
+    document,
   };
 }
 

@@ -61,7 +61,7 @@ function planOne(capture: CaptureDefinition, table: TableInfo | null, installed:
     return { table: table?.name ?? capture.table, entity: capture.entity, state: 'impossible', reasons: [`${problem}${renamed}`], sql: [] };
   }
   const { owner } = installed;
-  const made = captureSql(capture, table, owner.sequence ?? '');
+  const made = captureSql(capture, table, owner.sequence ?? '', owner.document);
   const record = installed.records.find(({ relationOid, relation }) => relationOid === table.oid || relation === table.name);
   const ours = triggersAround(table, record, installed.triggers);
   const reasons = differences({ table, made, record, triggers: ours, owner });
