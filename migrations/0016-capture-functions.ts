@@ -32,10 +32,10 @@ const LOG = `
 // Each is cut: what a session sets may be 100 MB, and no write may fail for it, nor any reader. Null when an application has set none.
 const TRACE_CONTEXT = `
 create or replace function observers.trace_context() returns pg_catalog.jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_build_object('traceparent', left(t.traceparent, 1000), 'tracestate', left(t.tracestate, 1000), 'cause', left(t.cause, 10000))
-  from (select nullif(current_setting('observers.traceparent', true), '') as traceparent,
-               nullif(current_setting('observers.tracestate', true), '') as tracestate,
-               nullif(current_setting('observers.cause', true), '') as cause) t
+  select jsonb_build_object('traceparent', t.traceparent, 'tracestate', t.tracestate, 'cause', t.cause)
+  from (select nullif(left(current_setting('observers.traceparent', true), 1000), '') as traceparent,
+               nullif(left(current_setting('observers.tracestate', true), 1000), '') as tracestate,
+               nullif(left(current_setting('observers.cause', true), 10000), '') as cause offset 0) t
   where t.traceparent is not null or t.cause is not null
 $$`;
 

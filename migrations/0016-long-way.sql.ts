@@ -32,6 +32,8 @@ const HASH = `encode(sha256((select s.salt from observers.mask_salt s) || conver
 const VALUES = [
   guarded('captured_text(value anyelement)', 'result.value := value::text;'),
   guarded('captured_json(value anyelement)', 'result.value := to_json(value)::text;'),
+  // Of a log whose images are jsonb, which does not take all that json takes.
+  guarded('captured_jsonb(value anyelement)', 'result.value := to_json(value)::text;\n  perform result.value::jsonb;'),
   guarded('captured_hash(value anyelement)', `result.value := to_json(${HASH})::text;`),
 ];
 
@@ -139,8 +141,8 @@ begin
     select l.n, l.i, l.name, l.virtual,
       case when not l.virtual then format('observers.captured_text(%%1$s.c%s)', l.i)
         else format('observers.captured_expression(%L, array[%s]::observers.captured[])', replace('select (' || c.expression || ')::text', '%', '%%'), c.parts) end as as_text,
-      case when not l.virtual then format('observers.captured_json(%%1$s.c%s)', l.i)
-        else format('observers.captured_expression(%L, array[%s]::observers.captured[])', replace('select to_json(' || c.expression || ')::text', '%', '%%'), c.parts) end as as_json,
+      case when not l.virtual then format('observers.captured_%s(%%1$s.c%s)', definition ->> 'document', l.i)
+        else format('observers.captured_expression(%L, array[%s]::observers.captured[])', replace('select to_json(' || c.expression || ')::' || (definition ->> 'document') || '::text', '%', '%%'), c.parts) end as as_json,
       case when not l.virtual then format('observers.captured_hash(%%1$s.c%s)', l.i)
         else format('observers.captured_expression(%L, array[%s]::observers.captured[])',
           replace('select to_json(${HASH.replaceAll("'", "''").replace('value', () => "' || c.expression || '")})::text', '%', '%%'), c.parts) end as as_hash
@@ -213,7 +215,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
   select format('with e as materialized (select s.*, %s from %s cross join lateral (select %s offset 0) s order by %s.i)
 insert into core.tb_entity_change_log (object_type, modification_type, object_key, object_id, object_data, object_data_before, updated_fields,
                                        tenant_id, trace_context, extra_metadata) ', images, source, sides, branches[cardinality(branches)].side)
-    || string_agg(format('select %1$L, %2$L, (e.%3$s_key).value, %4$s, %5$s, %6$s, %7$s, observers.captured_uuid((e.%3$s_tenant).value), observers.trace_context(),
+    || string_agg(format('select %1$L, %2$L, (e.%3$s_key).value, %4$s, %5$s, %6$s, %7$s, observers.captured_uuid((e.%3$s_tenant).value), (select observers.trace_context()),
   observers.captured_error(coalesce((e.%3$s_key).failure, ''when: '' || (e.%3$s_kept).failure, %8$s, ''tenant: '' || (e.%3$s_tenant).failure), %9$L)
   from e where %10$s and ((e.%3$s_kept).value = ''true'' or (e.%3$s_kept).failure is not null)',
       definition ->> 'entity', b.verb, b.side,

@@ -19,15 +19,20 @@ function refuseImpossible(all: readonly CapturePlan[]): void {
   if (impossible.length > 0) process.exitCode = ExitCode.configuration;
 }
 
-/** What the file names and the database does not have: a comment within the SQL, and beside it where that is JSON. */
+/** What the file names and the database does not have. */
 async function tellColumns(flags: GlobalOptions): Promise<void> {
   const { describeProblem } = await import('../config/problems');
   const { examineColumns } = await import('../doctor/column-names');
   const { settings, file } = await configurationOf(flags);
   const { errors, warnings } = await withDatabase(settings, (client) => examineColumns(client, file));
-  const tell = flags.format === 'json' ? (line: string) => void process.stderr.write(`${line}\n`) : (line: string) => print(`-- ${line}`);
-  for (const problem of errors) tell(`error ${describeProblem(problem)}`);
-  for (const problem of [...file.warnings, ...warnings]) tell(`warning ${describeProblem(problem)}`);
+  for (const problem of errors) tell(flags, `error ${describeProblem(problem)}`);
+  for (const problem of [...file.warnings, ...warnings]) tell(flags, `warning ${describeProblem(problem)}`);
+}
+
+/** A comment within the SQL, and beside it where that is JSON. */
+function tell(flags: GlobalOptions, line: string): void {
+  if (flags.format === 'json') process.stderr.write(`${line}\n`);
+  else print(`-- ${line}`);
 }
 
 @SubCommand({ name: 'plan', description: 'show the SQL that capture apply would run; changes nothing' })
@@ -37,11 +42,13 @@ class CapturePlanCommand extends ObserversCommand {
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     await tellColumns(flags);
     const { checkConditions, planCapture } = await import('../listener/capture/capture');
+    const { ownerNote, ownerOf } = await import('../listener/capture/owner');
     const { settings, file } = await configurationOf(flags);
-    const all = await withDatabase(settings, async (client) => {
+    const { all, note } = await withDatabase(settings, async (client) => {
       await checkConditions(client, file.definition.captures);
-      return planCapture(client, file.definition.captures);
+      return { all: await planCapture(client, file.definition.captures), note: ownerNote(await ownerOf(client)) };
     });
+    if (note !== null && all.some(({ sql }) => sql.length > 0)) tell(flags, note);
     if (all.some(({ state }) => state === 'impossible')) process.exitCode = ExitCode.configuration;
     if (flags.format === 'json') return printJson(all);
     for (const { table, state, reasons, sql } of all) {
@@ -67,6 +74,7 @@ class CaptureApplyCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
     const { applyCapture, checkConditions, planCapture } = await import('../listener/capture/capture');
+    const { ownerNote, ownerOf } = await import('../listener/capture/owner');
     const { settings, file } = await configurationOf(flags);
     await withDatabase(settings, async (client) => {
       await checkConditions(client, file.definition.captures);
@@ -76,6 +84,8 @@ class CaptureApplyCommand extends ObserversCommand {
       if (open.length === 0)
         return process.exitCode === undefined ? print('nothing to do: the triggers are as the observers file says') : undefined;
       for (const { table, reasons } of open) print(`${table}: ${reasons.join('; ')}`);
+      const note = ownerNote(await ownerOf(client));
+      if (note !== null) print(note);
       await confirm(`Create or replace the capture triggers of ${open.map(({ table }) => table).join(', ')}?`, flags.yes ?? false);
       await applyCapture(client, open);
       print(colors.green(`applied: ${open.map(({ table }) => table).join(', ')}`));

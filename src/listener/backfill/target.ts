@@ -3,6 +3,7 @@ import { quoteIdentifier } from '../../database/names';
 import type { CaptureDefinition, ObserverDefinition } from '../../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { planCapture } from '../capture/capture';
+import { ownerOf } from '../capture/owner';
 import { partsOf } from '../capture/capture-sql';
 import { readRecords, readTables, type TableInfo } from '../capture/catalog';
 import type { FunctionParts } from '../capture/records-sql';
@@ -40,7 +41,7 @@ export async function findTarget(client: ClientBase, request: BackfillRequest, k
   const capture = await captureOf(client, table, known.captures);
   const observers = [...new Set(request.observers)].sort();
   requireObservers(observers, capture.entity, known.observers, 'the file');
-  const parts = partsOf(capture, table, '');
+  const parts = partsOf(capture, table, '', (await ownerOf(client)).document);
   const keys = table.primaryKey.length > 0 ? table.primaryKey : (capture.key ?? []);
   await requirePrivileges(client, table, keys, needsOf(parts));
   await requireCurrent(client, table, capture);

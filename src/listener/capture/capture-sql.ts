@@ -34,16 +34,17 @@ export function partsOf(
   capture: CaptureDefinition,
   table: TableInfo,
   sequence: string,
+  document: 'json' | 'jsonb',
 ): FunctionParts & { readonly createWhen: readonly string[] } {
   const when = capture.when === null ? null : whenFunction(functionsOf(table.name), capture.when, table);
-  const common = { capture, table, row: new RowSql(capture, table), tag: tagOf(table.name), pins: pinsFor(table.columns) };
+  const common = { document, capture, table, row: new RowSql(capture, table), tag: tagOf(table.name), pins: pinsFor(table.columns) };
   return { ...common, when, createWhen: when?.create ?? [], sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass` };
 }
 
 /** The functions and triggers that record the changes of one table. @param sequence of the log's numbers */
-export function captureSql(capture: CaptureDefinition, table: TableInfo, sequence: string): CaptureSql {
+export function captureSql(capture: CaptureDefinition, table: TableInfo, sequence: string, document: 'json' | 'jsonb'): CaptureSql {
   const functions = functionsOf(table.name);
-  const { createWhen, ...parts } = partsOf(capture, table, sequence);
+  const { createWhen, ...parts } = partsOf(capture, table, sequence, document);
   const named = (suffix: string): string => `observers.${quoteIdentifier(`${functions}_${suffix}`)}`;
   const made = [
     ...OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const),
@@ -79,7 +80,7 @@ function tagOf(table: string): string {
 }
 
 /** For the long way, observers.capture_statement: columns by their numbers, and by the names that they have now. */
-function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: RelationInfo): object {
+function definitionOf({ capture, row, when, document }: FunctionParts, { oid, numbers }: RelationInfo): object {
   const columns = (names: readonly string[]): object[] => names.map((name) => ({ n: numbers[name], name }));
   const masked = (mask: string): object[] => columns(Object.keys(capture.mask).filter((name) => capture.mask[name] === mask));
   return {
@@ -97,6 +98,7 @@ function definitionOf({ capture, row, when }: FunctionParts, { oid, numbers }: R
     when: columns(when?.columns ?? []),
     before: capture.before,
     strict: capture.strict,
+    document,
   };
 }
 

@@ -71,7 +71,7 @@ function planOne(capture: CaptureDefinition, table: TableInfo | null, installed:
     return { table: table?.name ?? capture.table, entity: capture.entity, state: 'impossible', reasons: [`${problem}${renamed}`], sql: [] };
   }
   const { owner } = installed;
-  const made = captureSql(capture, table, owner.sequence ?? '');
+  const made = captureSql(capture, table, owner.sequence ?? '', owner.document);
   const record = recordOf(table, installed.records);
   const ours = triggersAround(table, [made.functions, record?.functions ?? null], installed);
   const reasons = differences({ table, made, record, triggers: ours, owner });

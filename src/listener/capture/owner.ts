@@ -17,6 +17,8 @@ export interface CaptureOwner {
   readonly grants: readonly string[];
   /** Of the change log's numbers: quoted, qualified; the functions read what they were given. */
   readonly sequence: string | null;
+  /** The type of its images: a log that was adopted may have jsonb, which does not take all that json takes. */
+  readonly document: 'json' | 'jsonb';
 }
 
 // pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it.
@@ -38,6 +40,8 @@ const OWNER = `
     when pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') or me.rolcreaterole and not v.is16 then 'joinable'
     else 'none' end as role,
     me.rolname::text as self, q.sequence,
+    coalesce((select t.typname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
+              where n.nspname = 'core' and c.relname = 'tb_entity_change_log' and a.attname = 'object_data'), 'json') as document,
     case when r.rolsuper then array['alter role ${CAPTURE_ROLE} nosuperuser'] else '{}' end || array(
       select g.statement || ' to ${CAPTURE_ROLE}' from (values
         (1, 'grant usage on schema core', (select has_schema_privilege(r.oid, n.oid, 'USAGE') from pg_namespace n where n.nspname = 'core')),

@@ -15,6 +15,8 @@ export interface FunctionParts {
   readonly tag: string;
   /** The function that is the capture's `when`, and its arguments; null without one. */
   readonly when: { readonly name: string; readonly guarded: string; readonly columns: readonly string[] } | null;
+  /** Type of the log's images. */
+  readonly document: 'json' | 'jsonb';
   /** Of the log's numbers, as a literal. */
   readonly sequence: string;
   readonly pins: readonly string[];
@@ -37,15 +39,15 @@ export interface Rows {
 }
 
 export function fieldsOf(parts: FunctionParts, operation: Operation, { before, after }: Rows, key?: string): Field[] {
-  const { row, capture } = parts;
+  const { row, capture, document } = parts;
   const subject = (after ?? before)!;
   const field = (column: string, type: string, expression: string | null): Field[] =>
     expression === null ? [] : [{ column, type, expression, variable: `"$${column}"` }];
   return [
     ...field('object_key', 'text', key ?? row.keyOf(subject)),
     ...field('object_id', 'uuid', row.hasUuidKey ? row.uuidKeyOf(subject) : null),
-    ...field('object_data', 'json', after === null ? null : row.imageOf(after)),
-    ...field('object_data_before', 'json', before === null || (operation === 'update' && !capture.before) ? null : row.imageOf(before)),
+    ...field('object_data', document, after === null ? null : row.imageOf(after)),
+    ...field('object_data_before', document, before === null || (operation === 'update' && !capture.before) ? null : row.imageOf(before)),
     ...field('updated_fields', 'text[]', before === null || after === null ? null : row.changedBetween(before, after)),
     ...field('tenant_id', 'uuid', row.tenantOf(subject)),
   ];
@@ -90,7 +92,8 @@ export function many(parts: FunctionParts, operation: Operation): string {
   const select = (verb: Operation, rows: Rows, columns: readonly Field[], from: string): string => {
     const own = new Map(fieldsOf(parts, verb, rows).map(({ column, expression }) => [column, expression]));
     const values = columns.map(({ column, type }) => own.get(column) ?? `null::pg_catalog.${type}`);
-    return `select ${head(parts, verb)}, ${values.join(', ')}, ${TRACE}\n  ${from}`;
+    // In a subquery it is worked out once for all rows: a session may have set 100 MB.
+    return `select ${head(parts, verb)}, ${values.join(', ')}, (select ${TRACE})\n  ${from}`;
   };
   const [before, after] = operation === 'update' ? [valueRow('"$p".old'), valueRow('"$p".new')] : [fromRow('$o'), fromRow('$n')];
   const rows: Rows = { before: operation === 'insert' ? null : before, after: operation === 'delete' ? null : after };

@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../../database/names';
 import type { TableInfo } from './catalog';
+import { CAPTURE_ROLE } from './owner';
 
 /** A capture's `when`, as a function of the columns that it names. */
 export interface WhenFunction {
@@ -56,6 +57,7 @@ end $when$`,
       // In WHERE neither aggregates nor sets may stand, and it must be boolean.
       `create or replace ${declared('pg_temp.observers_check_when')} begin atomic select true where (\n${when}\n); end`,
       `create or replace ${declared('pg_temp.observers_check_when')} return case when\n${when}\nthen true else false end`,
+      calledAsTheRole(columns.length),
     ],
   };
 }
@@ -68,6 +70,30 @@ export function tooManyColumns(when: string, table: TableInfo): string | null {
 
 function columnsOf(when: string, table: TableInfo): TableInfo['columns'] {
   return table.columns.filter(({ name }) => mentions(when, name));
+}
+
+/**
+ * A call as the role that calls it for each change, where the connected role may become that one: what it may not read is found now. With
+ * nulls nothing else can be found, so every other error is left.
+ */
+function calledAsTheRole(parameters: number): string {
+  return `do $check$ declare
+  may pg_catalog.text := case when pg_catalog.current_setting('server_version_num')::pg_catalog.int4 operator(pg_catalog.>=) 160000 then 'SET' else 'MEMBER' end;
+begin
+  if (select r.rolsuper from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) current_user)
+     and not exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${CAPTURE_ROLE}') then
+    create role ${CAPTURE_ROLE} nologin;
+  end if;
+  if exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${CAPTURE_ROLE}' and pg_catalog.pg_has_role(r.oid, may)) then
+    set local role ${CAPTURE_ROLE};
+    perform pg_temp.observers_check_when(${Array<string>(parameters).fill('null').join(', ')});
+    reset role;
+  end if;
+exception
+  when insufficient_privilege then
+    raise exception '% (it is called as the role ${CAPTURE_ROLE}, which may read nothing but the row: grant it that, or ask a function that is security definer)', sqlerrm;
+  when others then null;
+end $check$`;
 }
 
 /** Whether a name occurs; one in a text or a comment too, which makes one parameter too many and no harm. */
