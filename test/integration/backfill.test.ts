@@ -361,7 +361,7 @@ test('a backfill that is cancelled stops, and one whose table changes or goes st
       rate: 500,
     });
     await expect(run.then(() => change)).rejects.toThrow(message);
-    await done;
+    await Promise.resolve(done);
     for (const { data } of await backfilled()) expect(data).toMatch(/^\{"id":\d+\}$/);
   }
 }); // prettier-ignore
@@ -385,7 +385,7 @@ test('what cannot be backfilled is refused with what to do', async () => {
     [{ table: 'public.orders', capture: { mask: { v: 'drop' } } }, 'not captured as the observers file says'],
     [{ table: 'public.seen' }, 'not captured as the observers file says'],
   ];
-  for (const [backfill, message] of cases) await expect([backfill.where ?? backfill.table, await runBackfill(database, backfill).catch((error: Error) => error.message)]).toEqual([backfill.where ?? backfill.table, typeof message === 'string' ? expect.stringContaining(message) as string : expect.stringMatching(message) as string]);
+  for (const [backfill, message] of cases) expect([backfill.where ?? backfill.table, await runBackfill(database, backfill).catch((error: Error) => error.message)]).toEqual([backfill.where ?? backfill.table, typeof message === 'string' ? expect.stringContaining(message) as string : expect.stringMatching(message) as string]);
   expect(await database.query("select to_regclass('free') is not null as there")).toEqual([{ there: true }]);
   await database.query('create table byjson (k json, v int)');
   await database.capture('public.byjson', { key: ['k'] });

@@ -14,7 +14,7 @@ import { operator } from '../dlq/item';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import { scanDisplay } from '../dry-run/scan-display';
 import { counted } from '../output';
-import type { BackfillFlags } from './run.command';
+import type { BackfillFlags } from './flags';
 
 export interface PerformedBackfill extends BackfillResult {
   readonly table: string;

@@ -10,7 +10,7 @@ import { countRows, findTarget, reading, type BackfillRequest, type BackfillTarg
 import { Lookups } from '../../lookups/lookups';
 import { withDatabase } from '../database';
 import { dryConfiguration } from '../dry-run/dry-configuration';
-import type { BackfillFlags } from './run.command';
+import type { BackfillFlags } from './flags';
 import type { ClientBase } from 'pg';
 
 /** Rows that are looked at one by one. */

@@ -1,19 +1,11 @@
 import { Option, SubCommand } from 'nest-commander';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { parseRate, type Rate } from '../bulk/rate';
-import { ObserversCommand, type GlobalOptions } from '../command';
+import { ObserversCommand } from '../command';
 import { colors, counted, print, printJson } from '../output';
+import type { BackfillFlags } from './flags';
 import type { BackfillPreview } from './preview';
 import type { PerformedBackfill } from './perform';
-
-export interface BackfillFlags extends GlobalOptions {
-  readonly observer?: readonly string[];
-  readonly where?: string;
-  readonly rate?: Rate;
-  readonly dryRun?: boolean;
-  readonly again?: boolean;
-  readonly yes?: boolean;
-}
 
 @SubCommand({
   name: 'run',

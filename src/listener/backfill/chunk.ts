@@ -49,7 +49,10 @@ export async function recordChunk(
     const passed = keys.at(-1);
     if (passed === undefined) return await ended(client, { is: 'nothing left' });
     await client.query(`set local statement_timeout = ${statement}`);
-    const metadata = { backfill: { id: owner.id, observers: target.subject.observers }, ...(broken === null ? {} : { capture_error: broken }) };
+    const metadata = {
+      backfill: { id: owner.id, observers: target.subject.observers },
+      ...(broken === null ? {} : { capture_error: broken }),
+    };
     const sql = broken === null ? target.rows.record : target.rows.recordKey;
     const columns = passed.map((_, column) => keys.map((key) => key[column]));
     const written = await client.query(sql, [JSON.stringify(metadata), ...columns]);
@@ -90,4 +93,3 @@ function failureOf(error: unknown, picked: boolean, broken: boolean): Chunk {
   }
   throw error;
 }
-
