@@ -13,7 +13,7 @@ export class CaptureFunctions0016 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('alter table observers.captured_table add column if not exists relid oid, add column if not exists functions text');
-    await runner.query('update observers.captured_table set relid = to_regclass(relation) where relid is null');
+    await runner.query(RELATIONS);
     const [log] = (await runner.query(LOG)) as { sequence: string; owner: string }[];
     for (const statement of [...STATEMENTS, mark(log?.sequence ?? '')]) await runner.query(statement);
     if (log) await runner.query(`alter function observers.capture_chain(bigint, bigint, regclass) owner to ${log.owner}`);
@@ -21,6 +21,12 @@ export class CaptureFunctions0016 implements MigrationInterface {
 
   async down(): Promise<void> {}
 }
+
+// Earlier versions wrote names as they are, nothing quoted.
+const RELATIONS = `
+  update observers.captured_table t set relid = c.oid, relation = format('%I.%I', n.nspname, c.relname)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where t.relid is null and c.relkind in ('r', 'p') and t.relation in (n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname))`;
 
 // What updates the log runs triggers and defaults of the log's owner, which is not to be as a superuser where that owner is none.
 const LOG = `

@@ -1,5 +1,6 @@
 import { changedColumns } from '../../src/event/changed-columns';
-import { checkConditions, planCapture } from '../../src/listener/capture/capture';
+import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
+import { checkConditions, planCapture, planRemoval } from '../../src/listener/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;
@@ -241,4 +242,17 @@ test('a log that was adopted with jsonb fails no write, and one value that jsonb
   ]);
   expect(changes).toHaveLength(12);
   expect(data(changes[0]!)).toEqual({ id: 1, j: null });
+});
+
+test('records of earlier versions, which had no quotes, are found again, and the capture is removed by the name that is printed', async () => {
+  await database.query(
+    'create table "My Table" (id int primary key); create table "Users" (id int primary key); create table users (id int primary key)',
+  );
+  for (const name of ['"My Table"', '"Users"']) await database.capture(`public.${name}`);
+  await database.query(`update observers.captured_table set relid = null, functions = null, relation = replace(relation, '"', '')`);
+  await new CaptureFunctions0016().up({ query: (sql: string) => database.query(sql) } as never);
+  const plans = await planCapture(database.client, []);
+  expect(plans.map(({ table }) => table).sort()).toEqual(['public."My Table"', 'public."Users"']);
+  for (const { table } of plans) for (const statement of await planRemoval(database.client, table)) await database.query(statement);
+  expect(await database.query("select from pg_trigger where tgname like '%observers%'")).toEqual([]);
 });
