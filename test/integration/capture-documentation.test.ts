@@ -11,6 +11,8 @@ import { ConfigFile } from '../unit/config/config-file';
 const PAGE = readFileSync(join(__dirname, '../../docs/capture.md'), 'utf8');
 const MOST = 1 << 20;
 
+type Result = QueryResult<Record<string, string | null>>;
+
 interface Block {
   readonly line: number;
   readonly info: string;
@@ -24,12 +26,12 @@ const blocks: Block[] = [...PAGE.matchAll(/^```(\S[^\n]*)\n([\s\S]*?)^```$/gm)].
 let database: TestDatabase;
 // Values as PostgreSQL writes them.
 let client: Client;
-let last: QueryResult | null = null;
+let last: Result | null = null;
 const file = new ConfigFile();
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  client = new Client({ connectionString: database.url, types: { getTypeParser: () => (value: string) => value } as never });
+  client = new Client({ connectionString: database.url, types: { getTypeParser: () => (value: string) => value } });
   await client.connect();
 });
 
@@ -43,7 +45,7 @@ async function run(sql: string): Promise<void> {
   // Some statements must not stand in a transaction with others.
   const concurrently = /concurrently/.test(sql);
   for (const statement of concurrently ? sql.split(/;\n/).filter((part) => part.trim() !== '') : [sql]) {
-    const results = (await client.query(statement)) as QueryResult | QueryResult[];
+    const results = (await client.query(statement)) as Result | Result[];
     last = Array.isArray(results) ? results.at(-1)! : results;
   }
 }
@@ -61,7 +63,7 @@ async function apply(yaml: string): Promise<void> {
   captured.push(...captures.map(({ table }) => table));
 }
 
-function shown({ fields, rows }: QueryResult<Record<string, string | null>>): string[] {
+function shown({ fields, rows }: Result): string[] {
   return [fields.map(({ name }) => name), ...rows.map((row) => Object.values(row).map((value) => value ?? ''))].map((cells) => cells.join(' | ').trimEnd()); // prettier-ignore
 }
 
@@ -102,8 +104,6 @@ test('its lines can be read beside one another, and its links lead somewhere', (
   expect(prose.split('\n').filter((line) => line.startsWith('|'))).toEqual([]);
   const anchorsOf = (page: string): string[] => [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[`:,'().…]/g, '').replace(/ /g, '-')); // prettier-ignore
   for (const [, path = '', anchor] of prose.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)) {
-    // Written beside this page.
-    if (path === 'roles.md') continue;
     const page = path === '' ? PAGE : readFileSync(join(__dirname, '../../docs', path), 'utf8');
     if (anchor !== undefined) expect(anchorsOf(page)).toContain(anchor);
   }
