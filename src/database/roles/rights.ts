@@ -29,6 +29,8 @@ const OPERATED: Readonly<Record<string, readonly string[]>> = {
   'observers.unaccounted': ['update', 'delete'],
   'observers.late_decision': ['insert', 'update'],
   'observers.replay': ['insert', 'update'],
+  // And of each table that is sent: select, update on one column; and insert on the log. The command names them.
+  'observers.backfill': ['insert', 'update'],
   'observers.lease': ['insert', 'update'],
   'observers.checkpoint': ['insert', 'update'],
   'observers.checkpoint_reset': ['insert'],

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Audit } from '../../../src/audit/verify';
+import type { PerformedBackfill } from '../../../src/cli/backfill/perform';
+import type { BackfillPreview } from '../../../src/cli/backfill/preview';
 import type { PreviewResult } from '../../../src/cli/dry-run/preview-run';
 import type { TestRun } from '../../../src/cli/dry-run/test-run';
 import type { UnaccountedDelivery } from '../../../src/audit/unaccounted.sql';
@@ -22,6 +24,7 @@ import type { Finding } from '../../../src/doctor/finding';
 import type { EventExplanation } from '../../../src/explain/explain';
 import type { RolesPlan } from '../../../src/database/roles/plan';
 import { ROLES } from '../../../src/database/roles/rights';
+import type { BackfillRecord } from '../../../src/listener/backfill/backfill.sql';
 import type { CapturePlan } from '../../../src/listener/capture/capture';
 import type { Explanation } from '../../../src/matching/condition/condition';
 import type { MetricsSummary } from '../../../src/cli/metrics/summary';
@@ -32,7 +35,7 @@ const text = z.string();
 const maybe = text.nullable();
 const count = z.int().min(0);
 const time = z.iso.datetime({ offset: true });
-const kind = z.enum(['insert', 'update', 'delete', 'custom']);
+const kind = z.enum(['insert', 'update', 'delete', 'custom', 'backfill']);
 
 const problem: z.ZodType<Problem> = z.strictObject({ file: text, line: count, column: count, path: text, message: text });
 const observer: z.ZodType<ObserverDescription> = z.strictObject({
@@ -319,6 +322,20 @@ const laneRepair = z.strictObject({ lanes: count, deliveries: count });
 const paused = z.strictObject({ observer: text, since: time, by: text, reason: maybe });
 const replayed = z.strictObject({ changeNumber: count, timestamp: text, entity: text, event: text, observer: text, action: text });
 
+const backfillFields = {
+  id: z.uuid(), table: text, entity: text, observers: z.array(text), where: maybe, state: z.enum(['running', 'stopped', 'finished', 'cancelled']), done: count,
+  failed: count, expected: count.nullable(), startedAt: time, startedBy: text, endedAt: time.nullable(), endedBy: maybe,
+}; // prettier-ignore
+const backfill: z.ZodType<BackfillRecord> = z.strictObject(backfillFields);
+const backfillDone: z.ZodType<PerformedBackfill> = z.strictObject({
+  id: z.uuid(), state: z.enum(['finished', 'stopped']), done: count, failed: count, led: z.boolean(), table: text, observers: z.array(text), unplaced: count,
+}); // prettier-ignore
+const backfillPreview: z.ZodType<BackfillPreview> = z.strictObject({
+  table: text, entity: text, observers: z.array(text), where: maybe, count, unplaced: count,
+  last: z.strictObject({ id: z.uuid(), state: text, done: count }).nullable(),
+  sample: z.array(z.strictObject({ key: text, observers: z.array(trial).nullable(), problem: maybe })), notes: z.array(text),
+}); // prettier-ignore
+
 /** A new command comes here with the shape of its JSON; one that has none is left out. */
 export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'validate-config': z.strictObject({ valid: z.boolean(), problems: z.array(problem), observers: z.array(observer).optional() }),
@@ -347,6 +364,9 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
     z.strictObject({ events: count, count, unanswerable: count, unreadable: count, sample: z.array(replayed), token: maybe }),
     z.strictObject({ ...bulk, alreadyUnderWay: count }),
   ]),
+  'backfill run': z.union([backfillPreview, backfillDone]),
+  'backfill list': z.array(backfill),
+  'backfill cancel': z.strictObject({ ...backfillFields, changed: z.boolean() }),
   'dlq list': z.array(item),
   'dlq show': details,
   'dlq retry': z.strictObject({
