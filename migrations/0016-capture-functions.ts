@@ -39,7 +39,7 @@ end $$`;
 
 /**
  * What triggers of others write within a statement is recorded before the statement, though some of it came later. So tables with such
- * triggers keep book, in settings that end with the transaction: which statements are open (\`open\`), and which of them changed rows last
+ * triggers keep book, in settings that end with the transaction: which statements are open (\`open\`), and which of them alone changed rows so far
  * (\`active\`). Numbers of the log serve as the clock. A statement that was not disturbed changed all its rows when it began.
  */
 const MARK = `
@@ -64,6 +64,8 @@ declare
 begin
   if mark is not null then
     perform observers.capture_book(format('[%s, %s, %s]', mark, nextval(sequence), hashtextextended(key, 0)));
+    -- What other statements change from now on comes after this row.
+    perform set_config('observers.active', '', true);
   end if;
 end $$`;
 

@@ -138,6 +138,13 @@ test('WITH: a row that one part deletes and another one inserts again, where a f
   expect((await recorded()).slice(2).sort()).toEqual(['DELETE 4', 'DELETE 5', 'INSERT 4']);
 });
 
+test('WITH: a row that is deleted, inserted again, and then deleted by a foreign key to itself', async () => {
+  await query('create table t (id int primary key, up int references t on delete cascade)');
+  await database.capture('public.t');
+  await query('insert into t values (4, 4); with d as (delete from t where id = 4 returning *) insert into t select * from d');
+  expect(await recorded()).toEqual(['INSERT 4', 'DELETE 4', 'INSERT 4', 'DELETE 4']);
+});
+
 test('a function that an UPDATE calls writes to the table that is being updated', async () => {
   await table();
   await query(trigger('zz', 'after delete on t for each row', ''));
