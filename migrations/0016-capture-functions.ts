@@ -54,7 +54,7 @@ end $$`;
 
 /**
  * What triggers of others write within a statement is recorded before the statement, though some of it came later. So tables with such
- * triggers keep book, in settings that end with the transaction: which statements are open (\`open\`), and which of them changed rows last
+ * triggers keep book, in settings that end with the transaction: which statements are open (\`open\`), and which of them alone changed rows so far
  * (\`active\`). Numbers of the log serve as the clock. A statement that was not disturbed changed all its rows when it began.
  */
 const mark = (sequence: string): string => `
@@ -79,6 +79,8 @@ declare
 begin
   if mark is not null then
     perform observers.capture_book(format('[%s, %s, %s]', mark, nextval(sequence), hashtextextended(key, 0)));
+    -- What other statements change from now on comes after this row.
+    perform set_config('observers.active', '', true);
   end if;
 end $$`;
 
@@ -151,10 +153,12 @@ end $$`;
  *
  * The book has statements, [began, numbers after, up to, 0], and rows that were changed later than their statement began, [began, when,
  * hash of the key]. A statement may change one key twice: the last rows of a key belong to its last notes.
+ *
+ * The planner takes the book for a hundred entries, and it may have a hundred thousand: so nothing is compared with each entry in turn.
  */
 const MISPLACED = `
 create or replace function observers.capture_misplaced(since bigint, book jsonb) returns setof bigint
-language sql security definer set search_path = pg_catalog, pg_temp as $$
+language sql security definer set search_path = pg_catalog, pg_temp set enable_nestloop = off as $$
   with entry as (
     select (e ->> 0)::bigint as mark, (e ->> 1)::bigint as one, (e ->> 2)::bigint as two, jsonb_array_length(e) = 4 as is_statement
     from jsonb_array_elements(book) e
@@ -174,7 +178,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     select mark, one as changed, two as hash, row_number() over (partition by mark, two order by one desc) as from_end from entry where not is_statement
   ), timed as (
     select r.pk, r.entity, r.key, coalesce(r.mark, r.pk) as began, coalesce(n.changed, r.mark, r.pk) as changed
-    from numbered r left join noted n on n.mark = r.mark and n.hash = r.hash and n.from_end = r.from_end
+    from numbered r left join noted n on array[n.mark, n.hash, n.from_end] = array[r.mark, r.hash, r.from_end]
   ), compared as (
     select pk, changed,
       lag(pk) over (partition by entity, key order by changed, pk) > pk
