@@ -254,5 +254,5 @@ test('records of earlier versions, which had no quotes, are found again, and the
   const plans = await planCapture(database.client, []);
   expect(plans.map(({ table }) => table).sort()).toEqual(['public."My Table"', 'public."Users"']);
   for (const { table } of plans) for (const statement of await planRemoval(database.client, table)) await database.query(statement);
-  expect(await database.query("select from pg_trigger where tgname like '%observers%'")).toEqual([]);
+  expect(await database.query("select from pg_trigger where tgname like '%observers_capture%'")).toEqual([]);
 });
