@@ -92,8 +92,7 @@ export function many(parts: FunctionParts, operation: Operation): string {
   const select = (verb: Operation, rows: Rows, columns: readonly Field[], from: string): string => {
     const own = new Map(fieldsOf(parts, verb, rows).map(({ column, expression }) => [column, expression]));
     const values = columns.map(({ column, type }) => own.get(column) ?? `null::pg_catalog.${type}`);
-    // In a subquery it is worked out once for all rows: a session may have set 100 MB.
-    return `select ${head(parts, verb)}, ${values.join(', ')}, (select ${TRACE})\n  ${from}`;
+    return `select ${head(parts, verb)}, ${values.join(', ')}, "$trace"\n  ${from}`;
   };
   const [before, after] = operation === 'update' ? [valueRow('"$p".old'), valueRow('"$p".new')] : [fromRow('$o'), fromRow('$n')];
   const rows: Rows = { before: operation === 'insert' ? null : before, after: operation === 'delete' ? null : after };
