@@ -192,7 +192,7 @@ export class BackfillRun {
     const { subject } = this.target;
     const record = await readBackfill(this.client, this.owner.id);
     if (record?.state === 'cancelled')
-      return new OperatorError(`the backfill was cancelled by ${record.endedBy}; ${record.done} rows are sent`, 'To begin anew, run the same command again.'); // prettier-ignore
+      return new OperatorError(`the backfill was cancelled by ${record.endedBy}; rows sent: ${record.done}`, 'To begin anew, run the same command again.'); // prettier-ignore
     const { rows } = await this.client.query<{ run: string | null }>('select run::text from observers.backfill where id = $1', [
       this.owner.id,
     ]);
