@@ -428,7 +428,12 @@ test('it does not run away from the service: while it has a backlog, the backfil
   const waits = deferred<void>();
   // Time passes only while it sleeps, as on a machine on which writing takes none.
   const { clock, sleep } = fakeTime();
-  const running = runBackfill(database, { table: 'public.orders', clock, sleep, onWait: (why) => why?.includes('backlog') === true && waits.resolve() });
+  const running = runBackfill(database, {
+    table: 'public.orders',
+    clock,
+    sleep,
+    onWait: (why) => why?.includes('backlog') === true && waits.resolve(),
+  });
   await Promise.race([waits.promise, running]);
   const [{ n }] = (await database.query<{ n: number }>('select count(*)::int as n from core.tb_entity_change_log')) as [{ n: number }];
   // A backlog of 2,000 and one chunk of 500.
