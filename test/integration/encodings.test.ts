@@ -1,4 +1,5 @@
 import { readVersions } from '../../src/checkpoint/config-period.sql';
+import { CURRENT_RULES } from '../../src/config/rules';
 import { readConfigVersion } from '../../src/database/config-version.sql';
 import { connect, createPool } from '../../src/database/postgres';
 import { listDeadLetters, showDeadLetter } from '../../src/delivery/dead-letters.sql';
@@ -218,7 +219,7 @@ observers:
       expect(shown?.data).toEqual({ id: 1, name: 'Müller', extra: { preis: '5 €', '€': '😀' } });
       const [version] = await readVersions(database.client, 'main');
       expect(version?.source).toBe(text);
-      expect(await readConfigVersion(database.client, version?.version ?? 0)).toBe(text);
+      expect(await readConfigVersion(database.client, version?.version ?? 0)).toEqual({ text, rules: CURRENT_RULES });
     } finally {
       await service.stop();
     }

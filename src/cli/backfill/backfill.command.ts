@@ -53,7 +53,7 @@ class BackfillCancelCommand extends ObserversCommand {
       const changed = await endBackfill(client, id, 'cancelled', operator(), null);
       const after = await readBackfill(client, id);
       if (flags.format === 'json') printJson({ ...after, changed });
-      else print(`${after?.state}: ${counted(after?.done ?? 0, 'row')} of ${found.table} are sent`);
+      else print(`${after?.state}, with ${counted(after?.done ?? 0, 'row')} of ${found.table} sent`);
     });
   }
 }

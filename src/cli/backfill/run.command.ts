@@ -77,7 +77,7 @@ export class BackfillRunCommand extends ObserversCommand {
 function sentences({ id, table, state, done, failed, unplaced, led }: PerformedBackfill): string[] {
   const head = state === 'finished' ? colors.green('finished') : colors.yellow('stopped');
   return [
-    `${head}: ${counted(done, 'row')} of ${table} are in the change log   (backfill ${id})`,
+    `${head}: ${counted(done, 'row')} of ${table} in the change log   (backfill ${id})`,
     ...(failed > 0 ? [colors.red(`${counted(failed, 'row')} could not be recorded whole: they will be in quarantine (dlq list)`)] : []),
     ...(unplaced > 0 ? [colors.yellow(`${counted(unplaced, 'row')} without a key left out`)] : []),
     ...(state === 'stopped' ? ['the same command goes on where it was'] : []),

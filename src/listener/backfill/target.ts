@@ -181,7 +181,17 @@ export async function countRows(
 
 /** What the database says of a row for which the condition, or that of the capture, has no answer. */
 export function unanswerable(error: unknown): unknown {
-  if (!/^(2[12]|54|P0|38|39|XX)/.test(String((error as { code?: unknown }).code))) return error;
+  const code = String((error as { code?: unknown }).code);
+  // The transaction is one that cannot write: this is no stand-by.
+  if (code === '25006') {
+    return new OperatorError(
+      `a condition (--where, or when: of the capture) may only read: ${messageOf(error)}`,
+      'Call no function in it that writes. Functions and operators are found on the search_path of the role: name them with their schema where another one is found than is meant.',
+      ExitCode.error,
+      { cause: error },
+    );
+  }
+  if (!/^(2[12]|54|P0|38|39|XX)/.test(code)) return error;
   return new OperatorError(
     `a condition (--where, or when: of the capture) has no answer for one of the rows: ${messageOf(error)}`,
     'Narrow --where to rows for which it has one, as in: case when VALUE ~ PATTERN then … end.',

@@ -25,6 +25,9 @@ export const NOT_CALLED: Readonly<Record<string, string>> = {
   start: 'It runs until it is told to end; [README](../README.md) shows its output.',
 };
 
+/** What a person writes after --where. */
+export const CONDITION = 'id <= 2';
+
 /**
  * In the order in which they are run: what one changes the next sees. A new command needs one step here, and a schema in schemas.ts
  * when it knows `--format json`.
@@ -62,7 +65,7 @@ export const STEPS: readonly Step[] = [
   { command: 'roles plan', json: true },
   { command: 'roles apply', args: ['--yes'] },
   { command: 'roles apply', args: ['--yes'] },
-  { command: 'capture plan', args: ['--config', 'two.yaml'], lines: 6 },
+  { command: 'capture plan', args: ['--config', 'two.yaml'], lines: 14 },
   { command: 'capture plan', args: ['--config', 'two.yaml'], json: true, lines: 14 },
   { command: 'capture check' },
   { command: 'capture check', args: ['--config', 'two.yaml'], code: 4 },
@@ -73,9 +76,9 @@ export const STEPS: readonly Step[] = [
   { command: 'capture remove', args: ['public.customers', '--yes'] },
   { command: 'capture remove', args: ['public.customers', '--yes'], code: 5 },
   { command: 'status', before: (story) => story.captured() },
-  { command: 'status', json: true },
+  { command: 'status', json: true, lines: 50 },
   { command: 'status', args: ['--detailed'], lines: 60 },
-  { command: 'status', args: ['--detailed'], json: true, lines: 90, keep: ['listener', /"holder": "([^"]+)"/] },
+  { command: 'status', args: ['--detailed'], json: true, lines: 92, keep: ['listener', /"holder": "([^"]+)"/] },
   { command: 'status', args: ['--listener', '{listener}'] },
   { command: 'status', args: ['--listener', '{listener}'], json: true },
   { command: 'status', args: ['--listener', 'nobody'], code: 5 },
@@ -184,18 +187,27 @@ export const STEPS: readonly Step[] = [
   },
   { command: 'replay', args: ['--token', '{again}', '--yes'], json: true },
   { command: 'replay', args: ['--token', '{again}', '--yes'], code: 1, says: 'A token that is used twice does nothing more.' },
-  { command: 'backfill run', args: ['public.orders', '--observer', 'notify', '--where', 'id <= 2', '--dry-run'] },
-  { command: 'backfill run', args: ['public.orders', '--observer', 'notify', '--where', 'id <= 2', '--dry-run'], json: true, lines: 30 },
-  { command: 'backfill run', args: ['public.orders', '--observer', 'notify', '--where', 'id <= 2', '--yes'] },
+  { command: 'backfill run', args: ['public.orders', '--observer', 'notify', '--where', CONDITION, '--dry-run'] },
+  { command: 'backfill run', args: ['public.orders', '--observer', 'notify', '--where', CONDITION, '--dry-run'], json: true, lines: 30 },
+  { command: 'backfill run', args: ['public.orders', '--observer', 'notify', '--where', CONDITION, '--yes'] },
   {
     command: 'backfill run',
-    args: ['public.orders', '--observer', 'notify', '--where', 'id <= 2', '--yes'],
+    args: ['public.orders', '--observer', 'notify', '--where', CONDITION, '--yes'],
     code: 1,
     says: 'It is finished.',
   },
-  { command: 'backfill list' },
-  { command: 'backfill list', json: true, keep: ['backfill', /"id": "([^"]+)"/] },
-  { command: 'backfill cancel', args: ['{backfill}', '--yes'], code: 1 },
+  {
+    command: 'backfill list',
+    before: async (story) => {
+      await story.backfillStops(['notify']);
+      await story.backfillStops(['books', 'notify']);
+    },
+    keep: ['stopped', /^(\S+) .*stopped/m],
+  },
+  { command: 'backfill list', json: true, keep: ['former', /"id": "[^]*?"id": "([^"]+)"/] },
+  { command: 'backfill cancel', args: ['{stopped}', '--yes'] },
+  { command: 'backfill cancel', args: ['{former}', '--yes'], json: true },
+  { command: 'backfill cancel', args: ['{former}', '--yes'], code: 1, says: 'It has ended.' },
   { command: 'audit dismiss', args: ['1', '--reason', 'known', '--yes'], before: (story) => story.loses(1, 'notify') },
   { command: 'audit dismiss', args: ['2', '--yes'], json: true, before: (story) => story.loses(2, 'notify') },
   { command: 'checkpoint show' },

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Service } from '../../../src/lifecycle';
+import { runBackfill } from '../backfill';
 import type { TestDatabase } from '../database';
 import type { Received, Receiver } from '../receiver';
 import { startReceiver } from '../receiver';
@@ -83,6 +84,22 @@ export class Story {
     await this.service.stream.captureWatch.look();
     const drift = "select from observers.listener where capture_drift = '[]'";
     await eventually(() => this.database.query(drift), (rows) => rows.length === 1); // prettier-ignore
+  }
+
+  /** Somebody begins to send all rows, and stops after the first one. */
+  async backfillStops(observers: readonly string[]): Promise<void> {
+    let stopped = false;
+    const sleep = (): Promise<void> => Promise.resolve(void (stopped = true));
+    await runBackfill(this.database, {
+      table: 'public.orders',
+      observers,
+      capture: { entity: 'Order' },
+      rate: 1,
+      sleep,
+      interrupted: () => stopped,
+    });
+    const [log] = await this.database.query<{ changes: number }>('select count(*)::int as changes from core.tb_entity_change_log');
+    await this.settled(log?.changes ?? 0);
   }
 
   async audited(): Promise<void> {
