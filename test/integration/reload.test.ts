@@ -6,7 +6,7 @@ import { ConfigurationError } from '../../src/config/problems';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
 import { programOn } from '../support/redrive';
-import { startTestService, type TestService, type TestServiceOptions } from '../support/service';
+import { AS_OWNER, startTestService, type TestService, type TestServiceOptions } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
 import type { Audit } from '../../src/audit/verify';
 
@@ -42,8 +42,8 @@ const start = async (file: string, options: TestServiceOptions = {}): Promise<Te
   services.push(service);
   return service;
 };
-const lead = async (file: string): Promise<TestService> => {
-  const service = await start(file);
+const lead = async (file: string, options: TestServiceOptions = {}): Promise<TestService> => {
+  const service = await start(file, options);
   await untilLeading(service.stream);
   return service;
 };
@@ -266,7 +266,7 @@ test('with --apply a table that the new file captures is captured from then on',
   await database.query('create table public.customers (id int primary key)');
   const file = `${fileOf(HOOK, observer('a'))}`;
   const more = file.replace('entity: Order }]', 'entity: Order }, { table: public.customers, entity: Order }]');
-  const service = await lead(file);
+  const service = await lead(file, { drift: AS_OWNER });
   expect(await reloadWith(service, more)).toMatchObject({ effective: 'now' });
   await database.query('insert into customers values (7)');
   expect((await of('a', 1)).map(keyOf)).toEqual(['7']);

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
-import { observersSource } from '../../src/config/load';
+import { observersSource, type LoadedConfiguration } from '../../src/config/load';
+import { connect } from '../../src/database/postgres';
 import type { Clock } from '../../src/event/clock';
 import { startService, type Service } from '../../src/lifecycle';
+import { applyCapture, planCapture } from '../../src/listener/capture/capture';
 import type { DriftOptions } from '../../src/listener/capture/drift';
+import { asServiceRole } from './roles';
 
 export interface TestServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -14,16 +17,19 @@ export interface TestServiceOptions {
   readonly file?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Without: as `start --apply`. */
+  /** As the role of the URL. Without: as a member of observers_service, the tables being captured before. */
   readonly drift?: Pick<DriftOptions, 'applyCapture' | 'strict'>;
 }
+
+/** `start --apply`, which needs the tables' owner: where a test reloads a file with another `capture:`. */
+export const AS_OWNER = { applyCapture: true, strict: false };
 
 export interface TestService extends Service {
   /** Puts another text in the observers file. */
   rewrite(text: string): void;
 }
 
-/** The whole service in this process, as `start --apply` runs it, on any free port. */
+/** The whole service in this process, on any free port. */
 export async function startTestService(
   url: string,
   { env = {}, file, clock, logger, drift }: TestServiceOptions = {},
@@ -31,17 +37,29 @@ export async function startTestService(
   const folder = mkdtempSync(join(tmpdir(), 'observers-service-'));
   const configFile = join(folder, 'observers.yaml');
   writeFileSync(configFile, file ?? 'version: 1\nobservers: []\n');
-  const input = { env: { DATABASE_URL: url, OBSERVERS_PORT: '0', ...env }, configFile };
+  const input = { env: { DATABASE_URL: drift === undefined ? asServiceRole(url) : url, OBSERVERS_PORT: '0', ...env }, configFile };
   const source = observersSource(input);
+  if (drift === undefined) await capture(url, source.load());
   const service = await startService({
     configuration: source.load(),
     source,
     custom: NO_CUSTOM_ACTIONS,
     logger: logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
-    ...(drift ?? { applyCapture: true, strict: false }),
+    ...(drift ?? { applyCapture: false, strict: false }),
     ...(clock === undefined ? {} : { clock }),
     onFatal: (error) => { throw error; }, // prettier-ignore
   });
   const rewrite = (text: string): void => writeFileSync(configFile, text);
   return { ...service, rewrite, stop: () => service.stop().then(() => rmSync(folder, { recursive: true, force: true })) };
+}
+
+/** As `capture apply` in a deployment, by the owner of the tables. */
+async function capture(url: string, { file }: LoadedConfiguration): Promise<void> {
+  if (file.definition.captures.length === 0) return;
+  const client = await connect(url, 'test');
+  try {
+    await applyCapture(client, await planCapture(client, file.definition.captures));
+  } finally {
+    await client.end();
+  }
 }
