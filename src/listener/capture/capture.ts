@@ -6,7 +6,7 @@ import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { captureSql, ENABLE, functionsOf, type CaptureSql } from './capture-sql';
 import { printedName, readRecords, readTables, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
 import { differences } from './differences';
-import { ownerOf, ownedBy, type CaptureOwner } from './owner';
+import { ownerOf, ownedBy, triedBy, type CaptureOwner } from './owner';
 import { problemWith } from './problem';
 import { whenFunction } from './when-sql';
 
@@ -130,6 +130,7 @@ values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${qu
     ),
     // Whoever makes a trigger must be allowed to run its function, which only the owner is in the end.
     ...ownedBy(owner, made.functionNames),
+    ...triedBy(owner, table.hasTriggers),
     recordSql,
   ];
 }
@@ -200,7 +201,7 @@ function refusal(error: unknown): unknown {
   if (code === '42501') {
     return new OperatorError(
       `capture apply needs a role that owns the tables and may create functions in the schema observers: ${messageOf(error)}`,
-      'Run it as the owner of the tables; it needs nothing else: grant usage, create on schema observers, and insert, update, delete on observers.captured_table.',
+      'Run it as the owner of the tables; it needs nothing else: grant usage, create on schema observers, and insert, update, delete on observers.captured_table. Where it cannot give the functions to observers_capture, it needs what that role has: fraiseql-observers roles plan prints it.',
       ExitCode.configuration,
       { cause: error },
     );

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { quoteIdentifier } from '../../database/names';
+import { quoteIdentifier, quoteLiteral } from '../../database/names';
 
 /** Owns the capture functions, and may do nothing but record changes. */
 export const CAPTURE_ROLE = 'observers_capture';
@@ -50,7 +50,9 @@ const OWNER = `
                                                          where n.nspname = 'core' and c.relname = 'tb_entity_change_log')),
         (4, 'grant select on observers.mask_salt', (select has_table_privilege(r.oid, c.oid, 'SELECT') from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                                    where n.nspname = 'observers' and c.relname = 'mask_salt')),
-        (5, 'grant usage on sequence ' || q.sequence, has_sequence_privilege(r.oid, q.sequence_oid, 'USAGE'))
+        (5, 'grant usage on sequence ' || q.sequence, has_sequence_privilege(r.oid, q.sequence_oid, 'USAGE')),
+        (6, 'grant execute on function observers.capture_chain(bigint, bigint)', (select has_function_privilege(r.oid, p.oid, 'EXECUTE') from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                                                                                 where n.nspname = 'observers' and p.proname = 'capture_chain'))
       ) g(i, statement, held) where g.held is not true and g.statement is not null order by g.i) as grants
   from pg_roles me left join pg_roles r on r.rolname = '${CAPTURE_ROLE}'
   cross join (select current_setting('server_version_num')::int >= 160000 as is16) v
@@ -75,6 +77,20 @@ export function ownedBy(owner: CaptureOwner, functions: readonly string[]): stri
     `grant create on schema observers to ${CAPTURE_ROLE}`,
     ...functions.map((name) => `alter function ${name}() owner to ${CAPTURE_ROLE}`),
     `revoke create on schema observers from ${CAPTURE_ROLE}`,
+  ];
+}
+
+/**
+ * Where the applying role keeps the functions: what they are going to do, tried as that role. What it may not do fails here, and not in
+ * every write of the table.
+ */
+export function triedBy({ role, sequence }: CaptureOwner, keepsOrder: boolean): string[] {
+  if (role !== 'none') return [];
+  return [
+    `insert into core.tb_entity_change_log (object_type, modification_type) select '', '' where false`,
+    ...(keepsOrder && sequence !== null
+      ? [`select pg_catalog.nextval(${quoteLiteral(sequence)}), observers.capture_chain(null, null)`]
+      : []),
   ];
 }
 
