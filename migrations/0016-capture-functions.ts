@@ -15,9 +15,14 @@ export class CaptureFunctions0016 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('alter table observers.captured_table add column if not exists relid oid, add column if not exists functions text');
     await runner.query(RELATIONS);
-    const [log] = (await runner.query(LOG)) as { sequence: string; owner: string }[];
+    const [log] = (await runner.query(LOG)) as { sequence: string | null; owner: string; isAnother: boolean }[];
     for (const statement of statements(`'${(log?.sequence ?? '').replaceAll("'", "''")}'::regclass`)) await runner.query(statement);
-    if (log) for (const name of AS_OWNER) await runner.query(`alter function ${name} owner to ${log.owner}`);
+    if (!log) return;
+    for (const name of AS_OWNER) await runner.query(`alter function ${name} owner to ${log.owner}`);
+    if (!log.isAnother) return;
+    // Whoever owns a log that was adopted may know nothing of our schema, nor own the log's, or the sequence.
+    await runner.query(`grant usage on schema core, observers to ${log.owner}`);
+    if (log.sequence !== null) await runner.query(`grant usage on sequence ${log.sequence} to ${log.owner}`);
   }
 
   async down(): Promise<void> {}
@@ -32,9 +37,14 @@ const RELATIONS = `
 const AS_OWNER = ['observers.capture_mark()', 'observers.capture_chain(bigint, bigint)'];
 
 // What updates the log runs triggers and defaults of the log's owner, which is not to be as a superuser where that owner is none.
+// An adopted log may have a default that names a sequence of no column.
 const LOG = `
-  select pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log') as sequence,
-         format('%I', case when me.rolsuper then o.rolname else me.rolname end) as owner
+  select coalesce((select format('%I.%I', n.nspname, s.relname) from pg_attrdef f
+                   join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum and a.attname = 'pk_entity_change_log'
+                   join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass
+                   join pg_class s on s.oid = d.refobjid and s.relkind = 'S' join pg_namespace n on n.oid = s.relnamespace where f.adrelid = c.oid limit 1),
+                  pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log')) as sequence,
+         format('%I', case when me.rolsuper then o.rolname else me.rolname end) as owner, me.rolsuper and o.oid <> me.oid as "isAnother"
   from pg_class c join pg_roles o on o.oid = c.relowner cross join pg_roles me
   where c.oid = 'core.tb_entity_change_log'::regclass and me.rolname = current_user`;
 

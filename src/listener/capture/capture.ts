@@ -31,8 +31,10 @@ export interface CapturePlan {
 /** Compares the `capture:` section with the triggers in the database. Changes nothing, and needs no ownership. */
 export async function planCapture(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<CapturePlan[]> {
   const [triggers, records] = [await readTriggers(client), await readRecords(client)];
-  const tables = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
+  const found = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
   const owner = await ownerOf(client);
+  // The clock of nested statements is the log's sequence. An adopted log may take its numbers from elsewhere: then no book is kept.
+  const tables = found.map((table) => (table !== null && owner.sequence === null ? { ...table, hasTriggers: false } : table));
   const claimed = tables.flatMap((table) => (table === null ? [] : [functionsOf(table.name)]));
   const planned = new Set<number>();
   const plans: CapturePlan[] = [];

@@ -21,12 +21,17 @@ export interface CaptureOwner {
   readonly document: 'json' | 'jsonb';
 }
 
-// pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it.
+// pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it. An adopted log may have a default that
+// names a sequence of no column.
 const SEQUENCE = `(select format('%I.%I', sn.nspname, s.relname) as sequence, s.oid as sequence_oid from pg_class l join pg_namespace n on n.oid = l.relnamespace
     join pg_attribute a on a.attrelid = l.oid and a.attname = 'pk_entity_change_log'
-    join pg_depend d on d.refobjid = l.oid and d.refobjsubid = a.attnum and d.deptype in ('i', 'a') and d.classid = 'pg_class'::regclass
-    join pg_class s on s.oid = d.objid and s.relkind = 'S' join pg_namespace sn on sn.oid = s.relnamespace
-    where n.nspname = 'core' and l.relname = 'tb_entity_change_log')`;
+    cross join lateral (
+      select 1, d.refobjid from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass
+      where f.adrelid = l.oid and f.adnum = a.attnum
+      union all select 2, d.objid from pg_depend d where d.classid = 'pg_class'::regclass and d.deptype in ('i', 'a')
+      and d.refclassid = 'pg_class'::regclass and d.refobjid = l.oid and d.refobjsubid = a.attnum) o(i, oid)
+    join pg_class s on s.oid = o.oid and s.relkind = 'S' join pg_namespace sn on sn.oid = s.relnamespace
+    where n.nspname = 'core' and l.relname = 'tb_entity_change_log' order by o.i limit 1)`;
 
 // Since version 16 a member may become the role only where that was granted, and CREATEROLE grants only roles that it administers; before,
 // any. Whoever is given a function must be allowed to make one in its schema for that moment: the schema's owner grants that.
