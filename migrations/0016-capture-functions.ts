@@ -5,8 +5,9 @@ import { LONG_WAY } from './0016-long-way.sql';
  * Why: what the capture of every table has in common stands once. A captured table's own functions hold the short path of one row and
  * of many; these hold what is seldom needed.
  *
- * None of them reads a table of the users. `capture_chain` may renumber the log, but only rows of the transaction that calls it; `capture_mark`
- * draws one of its numbers. All others run with the rights of whoever calls them.
+ * None of them reads a table of the users, or calls a function of theirs. Two run with the rights of the log's owner: `capture_chain` renumbers
+ * the log, but only rows of the transaction that calls it, and only capture functions call it; `capture_mark` is a trigger, and draws one number
+ * of the log. All others run with the rights of whoever calls them.
  */
 export class CaptureFunctions0016 implements MigrationInterface {
   readonly name = 'CaptureFunctions1700000000016';
@@ -14,9 +15,14 @@ export class CaptureFunctions0016 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('alter table observers.captured_table add column if not exists relid oid, add column if not exists functions text');
     await runner.query(RELATIONS);
-    const [log] = (await runner.query(LOG)) as { sequence: string; owner: string }[];
-    for (const statement of [...STATEMENTS, mark(log?.sequence ?? '')]) await runner.query(statement);
-    if (log) await runner.query(`alter function observers.capture_chain(bigint, bigint, regclass) owner to ${log.owner}`);
+    const [log] = (await runner.query(LOG)) as { sequence: string | null; owner: string; isAnother: boolean }[];
+    for (const statement of statements(`'${(log?.sequence ?? '').replaceAll("'", "''")}'::regclass`)) await runner.query(statement);
+    if (!log) return;
+    for (const name of AS_OWNER) await runner.query(`alter function ${name} owner to ${log.owner}`);
+    if (!log.isAnother) return;
+    // Whoever owns a log that was adopted may know nothing of our schema, nor own the log's, or the sequence.
+    await runner.query(`grant usage on schema core, observers to ${log.owner}`);
+    if (log.sequence !== null) await runner.query(`grant usage on sequence ${log.sequence} to ${log.owner}`);
   }
 
   async down(): Promise<void> {}
@@ -28,10 +34,17 @@ const RELATIONS = `
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where t.relid is null and c.relkind in ('r', 'p') and t.relation in (n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname))`;
 
+const AS_OWNER = ['observers.capture_mark()', 'observers.capture_chain(bigint, bigint)'];
+
 // What updates the log runs triggers and defaults of the log's owner, which is not to be as a superuser where that owner is none.
+// An adopted log may have a default that names a sequence of no column.
 const LOG = `
-  select pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log') as sequence,
-         format('%I', case when me.rolsuper then o.rolname else me.rolname end) as owner
+  select coalesce((select format('%I.%I', n.nspname, s.relname) from pg_attrdef f
+                   join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum and a.attname = 'pk_entity_change_log'
+                   join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass
+                   join pg_class s on s.oid = d.refobjid and s.relkind = 'S' join pg_namespace n on n.oid = s.relnamespace where f.adrelid = c.oid limit 1),
+                  pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log')) as sequence,
+         format('%I', case when me.rolsuper then o.rolname else me.rolname end) as owner, me.rolsuper and o.oid <> me.oid as "isAnother"
   from pg_class c join pg_roles o on o.oid = c.relowner cross join pg_roles me
   where c.oid = 'core.tb_entity_change_log'::regclass and me.rolname = current_user`;
 
@@ -62,7 +75,7 @@ create or replace function observers.capture_mark() returns trigger language plp
 declare
   statement constant text := tg_argv[0] || tg_op;
   opened constant text := coalesce(current_setting('observers.open', true), '');
-  mark constant text := nextval('${sequence.replaceAll("'", "''")}'::regclass)::text;
+  mark constant text := nextval(${sequence})::text;
 begin
   if opened = '' then perform set_config('observers.since', mark, true); end if;
   perform set_config('observers.open', opened || ' ' || statement || ':' || mark, true);
@@ -71,14 +84,14 @@ begin
 end $$`;
 
 /** Of a row that changes after another statement did something: when. The row is known by its key, of which a hash is enough. */
-const NOTE = `
-create or replace function observers.capture_note(statement text, key text, sequence regclass) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+const note = (sequence: string): string => `
+create or replace function observers.capture_note(statement text, key text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   mark constant text := (regexp_match(current_setting('observers.open', true), '.* ' || statement || ':([0-9]+)'))[1];
 begin
   if mark is not null then
-    perform observers.capture_book(format('[%s, %s, %s]', mark, nextval(sequence), hashtextextended(key, 0)));
+    perform observers.capture_book(format('[%s, %s, %s]', mark, nextval(${sequence}), hashtextextended(key, 0)));
     -- What other statements change from now on comes after this row.
     perform set_config('observers.active', '', true);
   end if;
@@ -115,8 +128,8 @@ end $$`;
  * Once the outermost statement is recorded, gives rows of the log numbers by the clock where they stand otherwise. Nobody else has seen
  * them: they are not committed. \`first\`: the number behind which the rows of the statement stand that began at \`mark\`.
  */
-const CHAIN = `
-create or replace function observers.capture_chain(mark bigint, first bigint, sequence regclass) returns void
+const chain = (sequence: string): string => `
+create or replace function observers.capture_chain(mark bigint, first bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   since constant bigint := nullif(current_setting('observers.since', true), '')::bigint;
@@ -131,8 +144,8 @@ begin
     is_mixed := exists (select from core.tb_entity_change_log
                         where change_xid = pg_current_xact_id() and pk_entity_change_log > since and pk_entity_change_log < first);
   end if;
-  if is_mixed and currval(sequence) > first then
-    perform observers.capture_book(format('[%s, %s, %s, 0]', mark, first, currval(sequence)));
+  if is_mixed and currval(${sequence}) > first then
+    perform observers.capture_book(format('[%s, %s, %s, 0]', mark, first, currval(${sequence})));
   end if;
   if not is_outermost then return; end if;
   book := coalesce(current_setting('observers.book', true), '');
@@ -158,7 +171,7 @@ end $$`;
  */
 const MISPLACED = `
 create or replace function observers.capture_misplaced(since bigint, book jsonb) returns setof bigint
-language sql security definer set search_path = pg_catalog, pg_temp set enable_nestloop = off as $$
+language sql set search_path = pg_catalog, pg_temp set enable_nestloop = off as $$
   with entry as (
     select (e ->> 0)::bigint as mark, (e ->> 1)::bigint as one, (e ->> 2)::bigint as two, jsonb_array_length(e) = 4 as is_statement
     from jsonb_array_elements(book) e
@@ -218,4 +231,11 @@ begin
   return exists (select from pg_partition_ancestors(relation) a where a.relid <> relation and known -> 'all' @> to_jsonb(a.relid::oid::int8));
 end $$`;
 
-const STATEMENTS = [TRACE_CONTEXT, KEY_CHANGED, BOOK, NOTE, CLOSE, MISPLACED, CHAIN, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY];
+// A session could put own changes into another order: only what records them may. Before it is given away, while it is ours to close.
+const CLOSED = 'revoke all on function observers.capture_chain(bigint, bigint) from public';
+
+/** @param sequence of the log's numbers: none of these takes another one */
+const statements = (sequence: string): string[] => [
+  ...[TRACE_CONTEXT, KEY_CHANGED, BOOK, CLOSE, MISPLACED, TRUNCATE_MARK, TRUNCATED, ...LONG_WAY],
+  ...[mark(sequence), note(sequence), chain(sequence), CLOSED],
+];

@@ -68,7 +68,7 @@ async function migrationRemedy(client: ClientBase, facts: Facts): Promise<string
 }
 
 /** How a login role gets what a role of ours may do. */
-async function toBecome(client: ClientBase, ours: Role, who: string): Promise<string> {
+export async function toBecome(client: ClientBase, ours: Role, who: string): Promise<string> {
   const grant = `grant ${ours} to ${client.escapeIdentifier(who)}`;
   const [found] = await readRoles(client, [ours]);
   return found === undefined ? `fraiseql-observers roles apply, then ${grant}` : grant;

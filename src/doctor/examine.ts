@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
 import type { Settings } from '../config/settings';
-import { rightsOfSession } from '../database/grants';
+import { rightsOfSession, toBecome } from '../database/grants';
 import { listMigrations } from '../database/migrator';
 import { quoteLiteral } from '../database/names';
 import { planRoles } from '../database/roles/plan';
@@ -57,13 +57,15 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
   grants: async ({ client }) => {
     const { role, as } = await rightsOfSession(client);
-    const { excess } = await planRoles(client);
+    const { excess, sql } = await planRoles(client);
+    // A function that is given to a role which may not record fails the writes that run it.
+    const first = sql.length === 0 ? '' : 'fraiseql-observers roles apply, then ';
     const own = as.includes('observers_service')
       ? ok('grants', `the role ${role} may run the service`)
       : as.includes('observers_reader')
-        ? warning('grants', `the role ${role} may ${as.includes('observers_operator') ? 'operate' : 'look'}, and not run the service`, `grant observers_service to ${client.escapeIdentifier(role)}`) // prettier-ignore
+        ? warning('grants', `the role ${role} may ${as.includes('observers_operator') ? 'operate' : 'look'}, and not run the service`, await toBecome(client, 'observers_service', role)) // prettier-ignore
         : problem('grants', `the role ${role} lacks rights`, `fraiseql-observers roles apply, then grant observers_service to ${client.escapeIdentifier(role)}`); // prettier-ignore
-    return [own, ...excess.map(({ what, repair }) => warning('roles', what, repair))];
+    return [own, ...excess.map(({ what, repair }) => warning('roles', what, `${first}${repair}`))];
   },
   capture: async ({ client, captures }) => {
     if (captures === null) return [unknown('capture', 'the observers file cannot be read here, so the triggers are not compared with it')];

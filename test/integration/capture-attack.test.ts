@@ -107,15 +107,16 @@ test.each([
   expect(await database.query('select from observers.mask_salt')).toHaveLength(1);
 });
 
-test('the role that owns capture functions has been granted the log, the salt, two schemas and a sequence, and is no member of any', async () => {
+test('the role that owns capture functions has been granted the log, its order, the salt, two schemas and a sequence, and is no member of any', async () => {
   await database.capture('mallory.t');
   const grants = await database.query<{ what: string }>(`
     select a.privilege_type || ' ' || o.what as what from (
-      select c.oid::regclass::text as what, relacl as acl from pg_class c union all select 'function ' || p.oid::regprocedure, proacl from pg_proc p where not (p.proname like 'capture\\_%' and p.prosecdef)
+      select c.oid::regclass::text as what, relacl as acl from pg_class c union all select 'function ' || p.oid::regprocedure, proacl from pg_proc p where p.proowner <> 'observers_capture'::regrole
       union all select 'schema ' || nspname, nspacl from pg_namespace union all select 'database', datacl from pg_database where datname = current_database()
       union all select 'type ' || typname, typacl from pg_type union all select 'default', defaclacl from pg_default_acl union all select attname, attacl from pg_attribute
     ) o cross join aclexplode(o.acl) a where a.grantee = 'observers_capture'::regrole order by 1`);
   expect(grants.map(({ what }) => what)).toEqual([
+    'EXECUTE function observers.capture_chain(bigint,bigint)',
     'INSERT core.tb_entity_change_log',
     'SELECT observers.mask_salt',
     'USAGE core.tb_entity_change_log_pk_entity_change_log_seq',
@@ -133,30 +134,48 @@ test('the role that owns capture functions has been granted the log, the salt, t
   expect(owned).toEqual([]);
 });
 
-test('what renumbers the log touches rows of its own transaction only, whatever it is called with, and draws no number but of the log', async () => {
+test('only what records changes puts them in another order, and nothing that anybody may call draws a number but of the log', async () => {
   await database.query('create table t (id int primary key)');
   await database.capture('public.t');
   await database.query('insert into t values (1), (2)');
-  const before = await database.query('select pk_entity_change_log as n, id, object_key from core.tb_entity_change_log order by 1');
-  await database.query('grant usage on schema observers to observers_test_mallory');
+  const log = 'select pk_entity_change_log as n, id, object_key from core.tb_entity_change_log order by 1';
+  const before = await database.query(log);
+  await database.query('grant usage on schema observers, core to observers_test_mallory; grant insert on core.tb_entity_change_log to observers_test_mallory'); // prettier-ignore
   await asMallory(async (mallory) => {
-    const attempt = (sql: string): Promise<unknown> => mallory.query(sql).catch(() => mallory.query('rollback'));
-    const chain = `'core.tb_entity_change_log_pk_entity_change_log_seq')`;
-    for (const tag of ['x', "x'", 'x"; drop table t; --']) {
-      const quoted = `$tag$${tag}$tag$`;
-      await attempt(`begin; select set_config('observers.mark_' || ${quoted} || '_0', '0', true), set_config('observers.noted_' || ${quoted} || '_0', '', true);
-        select observers.capture_chain(${quoted}, 'Order', 9223372036854775807, ${chain}; commit`);
-      await attempt(`begin; create temp table forged (id int); create function pg_temp.f() returns trigger language plpgsql as $f$ begin
-          perform observers.capture_chain(${quoted}, 'Order', 9223372036854775807, ${chain}; return null; end $f$;
-        create trigger m before insert on forged for each statement execute function observers.capture_mark(${quoted}, 'public.private');
-        create trigger n after insert on forged for each statement execute function pg_temp.f();
-        insert into forged values (1); commit`);
-    }
+    const forge =
+      "select set_config('observers.open', '', true), set_config('observers.since', '0', true), set_config('observers.book', ',[0, 2, 1], [0, 1, 2], [0, 1, 9, 0]', true)";
+    const refused = async (...statements: readonly string[]): Promise<string> => {
+      await mallory.query('begin');
+      const error = await mallory.query(`${forge}; ${statements.join(';')}`).catch((one: unknown) => one);
+      await mallory.query('rollback');
+      return error instanceof Error ? error.message : 'it ran';
+    };
+    expect(await refused('select observers.capture_chain(0, 9007199254740991)')).toBe('permission denied for function capture_chain');
+    expect(await refused("select observers.capture_note('x', 'y')", "select set_config('observers.open', ' x:1', true)", "select observers.capture_note('x', 'y')")).toMatch(/^permission denied for sequence /); // prettier-ignore
+    expect(await refused("select observers.capture_misplaced(0, '[]')")).toBe('permission denied for table tb_entity_change_log');
+    // A trigger of its own, with the mark of ours: it draws a number of the log, whatever its argument.
+    await mallory.query(`begin; create temp table forged (id int);
+      create trigger m before insert on forged for each statement execute function observers.capture_mark('public.private', 'public.private'); insert into forged values (1); commit`);
   });
-  expect(await database.query('select pk_entity_change_log as n, id, object_key from core.tb_entity_change_log order by 1')).toEqual(
-    before,
-  );
+  expect(await database.query(log)).toEqual(before);
   expect(await database.query('select is_called from public.private')).toEqual([{ is_called: false }]);
+});
+
+test('what renumbers the log touches rows of its own transaction only, whatever it is called with', async () => {
+  await database.query('create table t (id int primary key)');
+  await database.capture('public.t');
+  await database.query('insert into t values (1), (2)');
+  const log = 'select pk_entity_change_log as n, id, object_key from core.tb_entity_change_log order by 1';
+  const before = await database.query(log);
+  for (const book of [',[0, 2, 1], [0, 1, 2]', ',[0, 1, 9, 0], [0, 2, 2, 0]', `,["'); drop table t; --", 1, 2]`, ',nonsense']) {
+    await database.query('begin');
+    await database.query("select set_config('observers.open', '', true), set_config('observers.since', '0', true), set_config('observers.book', $1, true)", [book]); // prettier-ignore
+    await database.query('insert into t values (3)');
+    await database.query('savepoint s');
+    await database.query('select observers.capture_chain(0, 9007199254740991)').catch(() => database.query('rollback to s'));
+    expect((await database.query(log)).slice(0, 2)).toEqual(before);
+    await database.query('rollback');
+  }
 });
 
 test('functions that belong to a superuser are drift, and apply gives them to the role', async () => {
@@ -211,5 +230,43 @@ test('a role that is no superuser applies and applies again: it keeps the functi
     await database.query(
       'drop table if exists public.mine; revoke observers_capture from observers_test_applier; drop owned by observers_test_applier; drop role observers_test_applier',
     );
+  }
+});
+
+test('a role that keeps the functions and lacks what they do is refused by apply, and not by each write of the table', async () => {
+  await database.query(`do $$ begin create role observers_test_keeper login password 'keeper'; exception when duplicate_object or unique_violation then null; end $$;
+    grant usage, create on schema observers, public to observers_test_keeper; grant usage on schema core to observers_test_keeper; grant select, insert, delete on observers.captured_table to observers_test_keeper`);
+  const url = new URL(database.url);
+  url.username = 'observers_test_keeper';
+  url.password = 'keeper';
+  const keeper = new Client({ connectionString: url.toString() });
+  await keeper.connect();
+  try {
+    await keeper.query(`create table public.kept (id int primary key, v text); create function public.completes() returns trigger language plpgsql as $f$
+      begin update public.kept set v = 'complete' where id = new.id; return null; end $f$; create trigger zz after insert on public.kept for each row execute function public.completes()`);
+    for (const grant of [
+      'insert on core.tb_entity_change_log',
+      'usage on all sequences in schema core',
+      'execute on function observers.capture_chain(bigint, bigint)',
+    ]) {
+      await expect(planCapture(keeper, [captureOf('public.kept')]).then((plans) => applyCapture(keeper, plans))).rejects.toThrow(
+        /capture apply needs .*: permission denied for /,
+      );
+      await keeper.query('insert into public.kept values (0); delete from public.kept');
+      await database.query(`grant ${grant} to observers_test_keeper`);
+    }
+    await applyCapture(keeper, await planCapture(keeper, [captureOf('public.kept')]));
+    await keeper.query('insert into public.kept values (1)');
+    expect(
+      await database.query(
+        "select modification_type as verb, object_data ->> 'v' as v from core.tb_entity_change_log order by pk_entity_change_log",
+      ),
+    ).toEqual([
+      { verb: 'INSERT', v: null },
+      { verb: 'UPDATE', v: 'complete' },
+    ]);
+  } finally {
+    await keeper.end();
+    await database.query('drop table if exists public.kept; drop owned by observers_test_keeper; drop role observers_test_keeper');
   }
 });

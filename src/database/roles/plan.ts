@@ -1,7 +1,7 @@
 import { escapeIdentifier, type ClientBase } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { FUNCTIONS, PURPOSE, rightsOn, ROLES, SCHEMAS, type Role } from './rights';
-import { readCaptureOwners, readGiven, readHeld, readOwner, readRoles, readTables, type Grant, type OwnerFacts } from './state.sql';
+import { readGiven, readHeld, readMightyCapture, readOwner, readRoles, readTables, type Grant, type OwnerFacts } from './state.sql';
 
 export interface RolesPlan {
   /** What is missing, in the order in which it is to be run. */
@@ -82,10 +82,9 @@ async function excessOf(
     what: `${role} has ${privilege} on ${object}`,
     repair: `revoke ${privilege} on ${object} from ${role}`,
   }));
-  const functions = (await readCaptureOwners(client)).filter(({ isSuperuser }) => isSuperuser);
-  const owned = functions.map(({ function: name, owner }) => ({
-    what: `${name}() belongs to the superuser ${owner}: writes of the captured table run it with all rights`,
-    repair: `alter function ${name}() owner to observers_capture`,
+  const owned = (await readMightyCapture(client)).map(({ function: name, owner, logOwner }) => ({
+    what: `${name} belongs to the superuser ${owner}: ${logOwner === null ? 'writes of the captured table run it' : 'triggers on the log run in it'} with all rights`,
+    repair: `alter function ${name} owner to ${logOwner === null ? 'observers_capture' : escapeIdentifier(logOwner)}`,
   }));
   return [...attributes, ...grants, ...owned];
 }

@@ -103,13 +103,26 @@ export async function readGiven(client: ClientBase, roles: readonly string[]): P
   return rows;
 }
 
-const CAPTURE_OWNERS = `
-  select format('%I.%I', n.nspname, p.proname) as function, o.rolname::text as owner, o.rolsuper as "isSuperuser"
+// Those of a table run what its owner made: casts, functions of a condition. Those of all tables run what the log's owner made (triggers,
+// defaults), so that only a mightier owner than that is one too many.
+const MIGHTY_CAPTURE = `
+  select format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)) as function, o.rolname::text as owner,
+         case when p.proname in ('capture_mark', 'capture_chain') then l.rolname::text end as "logOwner"
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles o on o.oid = p.proowner
-  where n.nspname = 'observers' and p.proname like 'capture\\_%' and p.prosecdef order by 1`;
+  join pg_class c on c.relname = 'tb_entity_change_log' and c.relnamespace = (select oid from pg_namespace where nspname = 'core') join pg_roles l on l.oid = c.relowner
+  where n.nspname = 'observers' and p.proname like 'capture\\_%' and p.prosecdef and o.rolsuper
+    and not (l.rolsuper and p.proname in ('capture_mark', 'capture_chain')) order by 1`;
 
-/** Functions that writes of captured tables run, and as whom. */
-export async function readCaptureOwners(client: ClientBase): Promise<{ function: string; owner: string; isSuperuser: boolean }[]> {
-  const { rows } = await client.query<{ function: string; owner: string; isSuperuser: boolean }>(CAPTURE_OWNERS);
+/** What others' writes run as a superuser. */
+export interface MightyFunction {
+  /** As it stands in ALTER FUNCTION. */
+  readonly function: string;
+  readonly owner: string;
+  /** Of a function that all captured tables share; null of one that a table has for itself. */
+  readonly logOwner: string | null;
+}
+
+export async function readMightyCapture(client: ClientBase): Promise<MightyFunction[]> {
+  const { rows } = await client.query<MightyFunction>(MIGHTY_CAPTURE);
   return rows;
 }

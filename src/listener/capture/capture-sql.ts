@@ -108,7 +108,7 @@ export const MARKS = { mark: '~~~observers_capture_mark', note: '~~~observers_ca
 export const ROW_TRIGGER = '!observers_capture_row';
 
 function triggersOf(
-  { table, tag, sequence }: FunctionParts,
+  { table, tag }: FunctionParts,
   relation: RelationInfo,
   named: (suffix: string) => string,
   args: readonly string[],
@@ -131,7 +131,7 @@ function triggersOf(
     ...(truncates
       ? [trigger(MARKS.truncate, 'before truncate on TABLE for each statement', `observers.capture_truncate_mark('${tag}')`)]
       : []),
-    ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}', ${sequence.slice(0, -'::pg_catalog.regclass'.length)})`, whole)] : []), // prettier-ignore
+    ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}')`, whole)] : []), // prettier-ignore
     // On the table alone: PostgreSQL puts a row trigger on its partitions.
     ...(table.hasTriggers && relation.isRoot ? [trigger(MARKS.note, 'before insert or update or delete on TABLE for each row', `${named('note')}()`, whole)] : []), // prettier-ignore
     ...(table.isSubscribed && relation.isRoot ? [trigger(ROW_TRIGGER, 'after insert or update or delete on TABLE for each row', `${named('row')}(${literals})`, 'R')] : []), // prettier-ignore

@@ -6,7 +6,7 @@ import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { captureSql, ENABLE, functionsOf, type CaptureSql } from './capture-sql';
 import { printedName, readRecords, readTables, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
 import { differences } from './differences';
-import { ownerOf, ownedBy, type CaptureOwner } from './owner';
+import { ownerOf, ownedBy, triedBy, type CaptureOwner } from './owner';
 import { problemWith } from './problem';
 import { whenFunction } from './when-sql';
 
@@ -31,8 +31,10 @@ export interface CapturePlan {
 /** Compares the `capture:` section with the triggers in the database. Changes nothing, and needs no ownership. */
 export async function planCapture(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<CapturePlan[]> {
   const [triggers, records] = [await readTriggers(client), await readRecords(client)];
-  const tables = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
+  const found = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
   const owner = await ownerOf(client);
+  // The clock of nested statements is the log's sequence. An adopted log may take its numbers from elsewhere: then no book is kept.
+  const tables = found.map((table) => (table !== null && owner.sequence === null ? { ...table, hasTriggers: false } : table));
   const claimed = tables.flatMap((table) => (table === null ? [] : [functionsOf(table.name)]));
   const planned = new Set<number>();
   const plans: CapturePlan[] = [];
@@ -130,6 +132,7 @@ values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${qu
     ),
     // Whoever makes a trigger must be allowed to run its function, which only the owner is in the end.
     ...ownedBy(owner, made.functionNames),
+    ...triedBy(owner, table.hasTriggers),
     recordSql,
   ];
 }
@@ -200,7 +203,7 @@ function refusal(error: unknown): unknown {
   if (code === '42501') {
     return new OperatorError(
       `capture apply needs a role that owns the tables and may create functions in the schema observers: ${messageOf(error)}`,
-      'Run it as the owner of the tables; it needs nothing else: grant usage, create on schema observers, and insert, update, delete on observers.captured_table.',
+      'Run it as the owner of the tables; it needs nothing else: grant usage, create on schema observers, and insert, update, delete on observers.captured_table. Where it cannot give the functions to observers_capture, it needs what that role has: fraiseql-observers roles plan prints it.',
       ExitCode.configuration,
       { cause: error },
     );

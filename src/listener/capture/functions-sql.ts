@@ -140,7 +140,7 @@ function chained({ tag, sequence }: FunctionParts, operation: Operation): { vari
     variables: `
   "$mark" pg_catalog.int8 := observers.capture_close('${tag}${operation.toUpperCase()}');
   "$first" pg_catalog.int8 := pg_catalog.nextval(${sequence});`,
-    last: `  perform observers.capture_chain("$mark", "$first", ${sequence});\n`,
+    last: `  perform observers.capture_chain("$mark", "$first");\n`,
   };
 }
 
@@ -208,8 +208,8 @@ end ${BODY}`);
 }
 
 /** Of tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
-export function beforeRowFunction(name: string, { row, tag, sequence }: FunctionParts): string {
-  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key}, ${sequence});`;
+export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
+  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key});`;
   const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
   return quoted(`create or replace function ${name}() ${HEADER([])}begin
   if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { quoteIdentifier } from '../../database/names';
+import { quoteIdentifier, quoteLiteral } from '../../database/names';
 
 /** Owns the capture functions, and may do nothing but record changes. */
 export const CAPTURE_ROLE = 'observers_capture';
@@ -21,12 +21,17 @@ export interface CaptureOwner {
   readonly document: 'json' | 'jsonb';
 }
 
-// pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it.
+// pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it. An adopted log may have a default that
+// names a sequence of no column.
 const SEQUENCE = `(select format('%I.%I', sn.nspname, s.relname) as sequence, s.oid as sequence_oid from pg_class l join pg_namespace n on n.oid = l.relnamespace
     join pg_attribute a on a.attrelid = l.oid and a.attname = 'pk_entity_change_log'
-    join pg_depend d on d.refobjid = l.oid and d.refobjsubid = a.attnum and d.deptype in ('i', 'a') and d.classid = 'pg_class'::regclass
-    join pg_class s on s.oid = d.objid and s.relkind = 'S' join pg_namespace sn on sn.oid = s.relnamespace
-    where n.nspname = 'core' and l.relname = 'tb_entity_change_log')`;
+    cross join lateral (
+      select 1, d.refobjid from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass
+      where f.adrelid = l.oid and f.adnum = a.attnum
+      union all select 2, d.objid from pg_depend d where d.classid = 'pg_class'::regclass and d.deptype in ('i', 'a')
+      and d.refclassid = 'pg_class'::regclass and d.refobjid = l.oid and d.refobjsubid = a.attnum) o(i, oid)
+    join pg_class s on s.oid = o.oid and s.relkind = 'S' join pg_namespace sn on sn.oid = s.relnamespace
+    where n.nspname = 'core' and l.relname = 'tb_entity_change_log' order by o.i limit 1)`;
 
 // Since version 16 a member may become the role only where that was granted, and CREATEROLE grants only roles that it administers; before,
 // any. Whoever is given a function must be allowed to make one in its schema for that moment: the schema's owner grants that.
@@ -50,7 +55,9 @@ const OWNER = `
                                                          where n.nspname = 'core' and c.relname = 'tb_entity_change_log')),
         (4, 'grant select on observers.mask_salt', (select has_table_privilege(r.oid, c.oid, 'SELECT') from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                                    where n.nspname = 'observers' and c.relname = 'mask_salt')),
-        (5, 'grant usage on sequence ' || q.sequence, has_sequence_privilege(r.oid, q.sequence_oid, 'USAGE'))
+        (5, 'grant usage on sequence ' || q.sequence, has_sequence_privilege(r.oid, q.sequence_oid, 'USAGE')),
+        (6, 'grant execute on function observers.capture_chain(bigint, bigint)', (select has_function_privilege(r.oid, p.oid, 'EXECUTE') from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                                                                                 where n.nspname = 'observers' and p.proname = 'capture_chain'))
       ) g(i, statement, held) where g.held is not true and g.statement is not null order by g.i) as grants
   from pg_roles me left join pg_roles r on r.rolname = '${CAPTURE_ROLE}'
   cross join (select current_setting('server_version_num')::int >= 160000 as is16) v
@@ -75,6 +82,20 @@ export function ownedBy(owner: CaptureOwner, functions: readonly string[]): stri
     `grant create on schema observers to ${CAPTURE_ROLE}`,
     ...functions.map((name) => `alter function ${name}() owner to ${CAPTURE_ROLE}`),
     `revoke create on schema observers from ${CAPTURE_ROLE}`,
+  ];
+}
+
+/**
+ * Where the applying role keeps the functions: what they are going to do, tried as that role. What it may not do fails here, and not in
+ * every write of the table.
+ */
+export function triedBy({ role, sequence }: CaptureOwner, keepsOrder: boolean): string[] {
+  if (role !== 'none') return [];
+  return [
+    `insert into core.tb_entity_change_log (object_type, modification_type) select '', '' where false`,
+    ...(keepsOrder && sequence !== null
+      ? [`select pg_catalog.nextval(${quoteLiteral(sequence)}), observers.capture_chain(null, null)`]
+      : []),
   ];
 }
 

@@ -4,7 +4,7 @@ import { runBackfill } from '../backfill';
 import type { TestDatabase } from '../database';
 import type { Received, Receiver } from '../receiver';
 import { startReceiver } from '../receiver';
-import { startTestService } from '../service';
+import { startTestService, type TestServiceOptions } from '../service';
 import { eventually, untilLeading } from '../stream';
 
 /** What happened before somebody sat down at the command line: a shop whose receivers behave differently. */
@@ -18,21 +18,21 @@ export class Story {
 
   /**
    * @param url of the service; by default the test's own
-   * @param capture when the service may not: then its file has none
+   * @param capture when the service may not: it finds the table captured as its file asks, or does not start
    */
   static async begin(database: TestDatabase, url = database.url, capture?: () => Promise<unknown>): Promise<Story> {
     const receiver = await startReceiver(answer);
     await database.query('create table orders (id int primary key, status text not null, total numeric(10, 2) not null)');
     const file = fileFor(receiver.url);
     await capture?.();
-    const own = capture === undefined ? file : file.replace(CAPTURE, '');
-    const story = new Story(database, receiver, own, await Story.start(url, own));
+    const drift = capture === undefined ? undefined : { applyCapture: false, strict: true };
+    const story = new Story(database, receiver, file, await Story.start(url, file, drift));
     await story.happens();
     return story;
   }
 
-  private static async start(url: string, file: string): Promise<Service> {
-    const service = await startTestService(url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
+  private static async start(url: string, file: string, drift: TestServiceOptions['drift']): Promise<Service> {
+    const service = await startTestService(url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' }, ...(drift && { drift }) });
     await untilLeading(service.stream);
     return service;
   }
@@ -119,8 +119,6 @@ export class Story {
 function answer({ path }: Received, response: ServerResponse): void {
   response.writeHead(path === '/refuses' ? 422 : path === '/busy' ? 503 : 204).end();
 }
-
-const CAPTURE = /^capture:\n.*\n/m;
 
 const fileFor = (url: string): string => `version: 1
 capture:
