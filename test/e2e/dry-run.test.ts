@@ -43,7 +43,7 @@ beforeEach(async () => {
     return void response.writeHead(204).end();
   });
   await database.query('create table public.orders (id int primary key, note text, total numeric)');
-  await database.query('create table public.got (event jsonb)');
+  await database.query('create table public.got (event jsonb); grant insert on public.got to observers_service');
   await database.query('create function public.handle(event jsonb) returns void language sql as $$ insert into public.got values (event) $$'); // prettier-ignore
   program = programOn(database, fileOf('total > 100'), SECRETS);
 });
