@@ -14,6 +14,8 @@ import { testedPostgres } from '../support/postgres-version';
 import { eventually, SECRET } from '../support/stream';
 import { brokenChains } from './image-chain';
 import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
+import { sleep, untilQuiet } from './quiet';
+import { seeded, shuffled } from './random';
 import { startSpinners } from './spinners';
 import { compare, type Change, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
@@ -292,41 +294,4 @@ class Chaos {
     await client.end();
     return rows[0]?.n ?? 0;
   }
-}
-
-/** How long nothing may arrive before what has not is called lost, in milliseconds. */
-const SILENCE = 20_000;
-
-/** Until every count has reached `all`, or nothing has moved for a while: a backlog on a busy machine is no loss. */
-async function untilQuiet(counts: () => Promise<readonly number[]>, all: number): Promise<void> {
-  let [last, movedAt] = ['', performance.now()];
-  for (;;) {
-    const now = await counts();
-    if (now.every((count) => count >= all)) break;
-    if (String(now) !== last) [last, movedAt] = [String(now), performance.now()];
-    else if (performance.now() - movedAt > SILENCE) break;
-    await sleep(250);
-  }
-  // What comes twice may still come.
-  await sleep(500);
-}
-
-// Chaos is about moments: here, and only here, time is let pass.
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** mulberry32: the same moments for the same seed, as far as the machine allows. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  return items.map((item) => [random(), item] as const).sort(([a], [b]) => a - b).map(([, item]) => item); // prettier-ignore
 }
