@@ -124,6 +124,14 @@ export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) =>
   }
 }
 
+/** Until so many are reached, however slow the machine is: it fails when nothing has moved for a while (milliseconds). */
+export async function reaches(count: () => number, all: number, silence = 30_000): Promise<void> {
+  for (let last = count(); last !== all;) {
+    const now = await eventually(() => Promise.resolve(count()), (moved) => moved !== last, silence); // prettier-ignore
+    last = now;
+  }
+}
+
 /** Until this instance leads its stream. */
 export function untilLeading(service: StreamService): Promise<unknown> {
   return eventually(() => Promise.resolve(service.state), (state) => state === 'leading'); // prettier-ignore
