@@ -4,6 +4,7 @@ import type { CaptureDefinition } from '../../event/definitions';
 import type { RelationInfo, TableInfo } from './catalog';
 import { beforeRowFunction, rowFunction, statementFunction, truncateFunction } from './functions-sql';
 import { OPERATIONS, type FunctionParts } from './records-sql';
+import { createRowFunctions, namesOf, rowFunctionsOf } from './row-functions';
 import { RowSql } from './row-sql';
 import { pinsFor } from './session-settings';
 import { whenFunction } from './when-sql';
@@ -26,6 +27,8 @@ export interface CaptureSql {
   readonly createFunctions: readonly string[];
   /** Quoted, schema-qualified. They run with their owner's rights. */
   readonly functionNames: readonly string[];
+  /** Those of them that people call, of one row: see row-functions. */
+  readonly rowFunctions: readonly string[];
   readonly triggersOf: (relation: RelationInfo) => readonly CaptureTrigger[];
 }
 
@@ -52,15 +55,18 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
     ...(table.hasTriggers ? [[named('note'), beforeRowFunction(named('note'), parts)] as const] : []),
     ...(table.isSubscribed ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
   ];
+  const rowFunctions = rowFunctionsOf(functions, parts);
+  const create = [...made.map(([, statement]) => statement), ...createRowFunctions(rowFunctions, parts)];
   const definition = (relation: RelationInfo): string => JSON.stringify(definitionOf(parts, relation));
-  const text = [...createWhen, ...made.map(([, create]) => create), definition({ ...table.relations[0]!, oid: 0 })].join('\n');
+  const text = [...createWhen, ...create, definition({ ...table.relations[0]!, oid: 0 })].join('\n');
   const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return {
     fingerprint,
     functions,
     createWhen,
-    createFunctions: made.map(([, create]) => create),
-    functionNames: made.map(([name]) => name),
+    createFunctions: create,
+    functionNames: [...made.map(([name]) => name), ...namesOf(rowFunctions)],
+    rowFunctions: namesOf(rowFunctions),
     triggersOf: (relation) => triggersOf(parts, relation, named, [fingerprint, relation.isRoot ? 'table' : 'partition', definition(relation), relation.shape]), // prettier-ignore
   };
 }

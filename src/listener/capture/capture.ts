@@ -4,7 +4,17 @@ import { alongPath } from '../../database/pinned-client';
 import type { CaptureDefinition } from '../../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { captureSql, ENABLE, functionsOf, type CaptureSql } from './capture-sql';
-import { printedName, readRecords, readTables, readTriggers, type CaptureRecord, type InstalledTrigger, type TableInfo } from './catalog';
+import {
+  printedName,
+  readRecords,
+  readRowFunctions,
+  readTables,
+  readTriggers,
+  type CaptureRecord,
+  type InstalledFunction,
+  type InstalledTrigger,
+  type TableInfo,
+} from './catalog';
 import { differences } from './differences';
 import { ownerOf, ownedBy, triedBy, type CaptureOwner } from './owner';
 import { problemWith } from './problem';
@@ -32,6 +42,7 @@ export interface CapturePlan {
 export async function planCapture(client: ClientBase, captures: readonly CaptureDefinition[]): Promise<CapturePlan[]> {
   const [triggers, records] = [await readTriggers(client), await readRecords(client)];
   const found = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
+  const functions = await readRowFunctions(client);
   const owner = await ownerOf(client);
   // The clock of nested statements is the log's sequence. An adopted log may take its numbers from elsewhere: then no book is kept.
   const tables = found.map((table) => (table !== null && owner.sequence === null ? { ...table, hasTriggers: false } : table));
@@ -40,7 +51,7 @@ export async function planCapture(client: ClientBase, captures: readonly Capture
   const plans: CapturePlan[] = [];
   for (const [index, capture] of captures.entries()) {
     const table = tables[index] ?? null;
-    plans.push(planOne(capture, table, { triggers, records, owner, planned, claimed }));
+    plans.push(planOne(capture, table, { triggers, records, functions, owner, planned, claimed }));
     for (const { oid } of table?.relations ?? []) planned.add(oid);
   }
   const wanted = new Set(tables.flatMap((table) => (table === null ? [] : [table.oid])));
@@ -58,6 +69,7 @@ export async function planCapture(client: ClientBase, captures: readonly Capture
 interface Installed {
   readonly triggers: readonly InstalledTrigger[];
   readonly records: readonly CaptureRecord[];
+  readonly functions: readonly InstalledFunction[];
   readonly owner: CaptureOwner;
   /** Relations of earlier plans, whose triggers are settled: tables may have swapped their names, a partition may have left. */
   readonly planned: ReadonlySet<number>;
@@ -76,7 +88,7 @@ function planOne(capture: CaptureDefinition, table: TableInfo | null, installed:
   const made = captureSql(capture, table, owner.sequence ?? '', owner.document);
   const record = recordOf(table, installed.records);
   const ours = triggersAround(table, [made.functions, record?.functions ?? null], installed);
-  const reasons = differences({ table, made, record, triggers: ours, owner });
+  const reasons = differences({ table, made, record, triggers: ours, functions: installed.functions, owner });
   return {
     table: table.name,
     entity: capture.entity,
@@ -131,7 +143,7 @@ values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${qu
         ]),
     ),
     // Whoever makes a trigger must be allowed to run its function, which only the owner is in the end.
-    ...ownedBy(owner, made.functionNames),
+    ...ownedBy(owner, made.functionNames, made.rowFunctions),
     ...triedBy(owner, table.hasTriggers),
     recordSql,
   ];
@@ -152,7 +164,7 @@ interface Removing {
 function removal({ record, triggers, functions, others, table, made = [] }: Removing): string[] {
   const isOthers = (name: string): boolean => others.some((beginning) => name.replaceAll('"', '').startsWith(`observers.${beginning}_`));
   const conditions = [...new Set([functions, record?.functions ?? functions])].flatMap((beginning) =>
-    ['when_row', 'when_text', 'when'].map((what) => `observers.${quoteIdentifier(`${beginning}_${what}`)}`),
+    ['when_row', 'when_text', 'when', 'backfill_kept', 'backfill'].map((what) => `observers.${quoteIdentifier(`${beginning}_${what}`)}`),
   );
   const known = new Set(
     triggers.map((trigger) => trigger.function).filter((name) => !/^observers\."?capture_(truncate_)?mark"?$/.test(name)),
@@ -161,7 +173,7 @@ function removal({ record, triggers, functions, others, table, made = [] }: Remo
   for (const name of made) known.add(name);
   return [
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
-    ...[...known].filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}()`),
+    ...[...known].filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
     ...conditions.filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
     ...(record === undefined ? [] : [`delete from observers.captured_table where ${recordsOf(record, table)}`]),
   ];

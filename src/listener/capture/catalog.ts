@@ -136,6 +136,24 @@ export async function readTriggers(client: ClientBase): Promise<InstalledTrigger
   return rows;
 }
 
+/** A function of one row, which backfills call. */
+export interface InstalledFunction {
+  /** Quoted, schema-qualified. */
+  readonly name: string;
+  readonly owner: string;
+  readonly ownerIsSuperuser: boolean;
+}
+
+const ROW_FUNCTIONS = `
+  select format('observers.%I', p.proname) as name, r.rolname::text as owner, r.rolsuper as "ownerIsSuperuser"
+  from pg_proc p join pg_roles r on r.oid = p.proowner
+  where p.pronamespace = to_regnamespace('observers') and p.proname ~ '^capture_.*_backfill(_kept)?$'`;
+
+export async function readRowFunctions(client: ClientBase): Promise<InstalledFunction[]> {
+  const { rows } = await client.query<InstalledFunction>(ROW_FUNCTIONS);
+  return rows;
+}
+
 /** What was applied. */
 export interface CaptureRecord {
   /** The table's name when it was applied, quoted. */

@@ -1,5 +1,5 @@
 import { MARKS, ROW_TRIGGER, type CaptureSql } from './capture-sql';
-import type { CaptureRecord, InstalledTrigger, RelationInfo, TableInfo } from './catalog';
+import type { CaptureRecord, InstalledFunction, InstalledTrigger, RelationInfo, TableInfo } from './catalog';
 import { CAPTURE_ROLE, type CaptureOwner } from './owner';
 
 export interface Comparison {
@@ -7,6 +7,8 @@ export interface Comparison {
   readonly made: CaptureSql;
   readonly record: CaptureRecord | undefined;
   readonly triggers: readonly InstalledTrigger[];
+  /** Of one row; of all captures. */
+  readonly functions: readonly InstalledFunction[];
   readonly owner: CaptureOwner;
 }
 
@@ -14,7 +16,7 @@ const STATE = { A: 'ENABLE ALWAYS', O: 'ENABLE', R: 'ENABLE REPLICA' } as const;
 
 /** How what is installed differs from what the observers file asks for, a sentence each; none: it is current. */
 export function differences(comparison: Comparison): string[] {
-  const { table, record, triggers, made, owner } = comparison;
+  const { table, record, made } = comparison;
   if (!record)
     return ['not captured', ...(table.isSubscribed ? ['a subscription fills it: what its worker writes is recorded row by row'] : [])];
   const another = anotherTable(table, record);
@@ -30,16 +32,26 @@ export function differences(comparison: Comparison): string[] {
   if (record.fingerprint !== made.fingerprint && reasons.length === 0) {
     reasons.push('the options or the generated SQL differ from what was applied');
   }
-  const owned = triggers.find(({ trigger, ownerIsSuperuser }) => ownerIsSuperuser && isVersioned(trigger));
-  if (owned !== undefined)
-    reasons.push(`its functions run as the superuser ${owned.owner}: whoever owns the table may run SQL as that role`);
-  else {
-    const kept =
-      owner.role === 'none' ? undefined : triggers.find((trigger) => isVersioned(trigger.trigger) && trigger.owner !== CAPTURE_ROLE);
-    if (kept !== undefined)
-      reasons.push(`its functions run as ${kept.owner} instead of ${CAPTURE_ROLE}: whoever owns the table may run SQL as that role`);
-  }
-  return reasons;
+  if (reasons.length === 0) reasons.push(...ofTheRowFunctions(comparison));
+  return [...reasons, ...ofTheOwner(comparison)];
+}
+
+/** Nothing of theirs stands in a trigger. */
+function ofTheRowFunctions({ made, functions }: Comparison): string[] {
+  const missing = made.rowFunctions.filter((name) => !functions.some((one) => one.name === name));
+  return missing.length === 0 ? [] : [`the function ${missing.join(', ')} is gone: backfills of the table cannot be run`];
+}
+
+function ofTheOwner({ triggers, functions, made, owner }: Comparison): string[] {
+  const all = [
+    ...triggers.filter(({ trigger }) => isVersioned(trigger)),
+    ...functions.filter(({ name }) => made.rowFunctions.includes(name)),
+  ];
+  const owned = all.find(({ ownerIsSuperuser }) => ownerIsSuperuser);
+  if (owned !== undefined) return [`its functions run as the superuser ${owned.owner}: whoever owns the table may run SQL as that role`];
+  const kept = owner.role === 'none' ? undefined : all.find((one) => one.owner !== CAPTURE_ROLE);
+  if (kept === undefined) return [];
+  return [`its functions run as ${kept.owner} instead of ${CAPTURE_ROLE}: whoever owns the table may run SQL as that role`];
 }
 
 function anotherTable(table: TableInfo, record: CaptureRecord): string | null {

@@ -15,9 +15,9 @@ import {
 import { triggerRow } from './row-sql';
 
 /** Stands for the dollar quotes until it is known what they must not be. */
-const BODY = '$\0$';
+export const BODY = '$\0$';
 
-function quoted(definition: string): string {
+export function dollarQuoted(definition: string): string {
   let quote = '$capture$';
   for (let i = 1; definition.includes(quote); i++) quote = `$capture${i}$`;
   return definition.replaceAll(BODY, () => quote);
@@ -106,7 +106,7 @@ exception
   when others then
 ${indent(indent(rowByRow))}
 end;`;
-  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
   "$settings" pg_catalog.text[];
   "$trace" pg_catalog.jsonb;${chain.variables}
@@ -179,7 +179,7 @@ ${indent(indent(indent(indent(longWay(parts, null)))))}
 ${indent(indent(longWay(parts, null)))}
     return null;
   end if;\n` : ''; // prettier-ignore
-  return quoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
+  return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
   "$settings" pg_catalog.text[];
   "$trace" pg_catalog.jsonb;
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
@@ -198,7 +198,7 @@ export function truncateFunction(name: string, { capture, table, tag }: Function
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
   // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
-  return quoted(`create or replace function ${name}() ${HEADER([])}declare
+  return dollarQuoted(`create or replace function ${name}() ${HEADER([])}declare
   "$trace" pg_catalog.jsonb;
 begin
 ${table.relations.length > 1 ? once : ''}${checks({ table })}
@@ -211,7 +211,7 @@ end ${BODY}`);
 export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
   const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key});`;
   const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
-  return quoted(`create or replace function ${name}() ${HEADER([])}begin
+  return dollarQuoted(`create or replace function ${name}() ${HEADER([])}begin
   if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then
     begin
       if tg_op operator(pg_catalog.<>) 'INSERT' then

@@ -3,6 +3,8 @@ import { quoteIdentifier, quoteLiteral } from '../../database/names';
 
 /** Owns the capture functions, and may do nothing but record changes. */
 export const CAPTURE_ROLE = 'observers_capture';
+/** Runs backfills. */
+const OPERATOR_ROLE = 'observers_operator';
 
 /** What the connected role may do about the owner of the capture functions. */
 export interface CaptureOwner {
@@ -70,9 +72,13 @@ export async function ownerOf(client: ClientBase): Promise<CaptureOwner> {
   return rows[0];
 }
 
-/** Statements that give the functions to the role that may only record; in one transaction with what made them, and behind their triggers. */
-export function ownedBy(owner: CaptureOwner, functions: readonly string[]): string[] {
-  const closed = functions.map((name) => `revoke all on function ${name}() from public`);
+/**
+ * Statements that give the functions to the role that may only record; in one transaction with what made them, and behind their triggers.
+ *
+ * @param called those of them that operators call
+ */
+export function ownedBy(owner: CaptureOwner, functions: readonly string[], called: readonly string[]): string[] {
+  const closed = [...functions.map((name) => `revoke all on function ${name} from public`), openTo(OPERATOR_ROLE, called)];
   if (owner.role === 'none') return closed;
   return [
     ...(owner.role === 'creatable' ? [createRole()] : []),
@@ -80,9 +86,15 @@ export function ownedBy(owner: CaptureOwner, functions: readonly string[]): stri
     ...owner.grants,
     ...closed,
     `grant create on schema observers to ${CAPTURE_ROLE}`,
-    ...functions.map((name) => `alter function ${name}() owner to ${CAPTURE_ROLE}`),
+    ...functions.map((name) => `alter function ${name} owner to ${CAPTURE_ROLE}`),
     `revoke create on schema observers from ${CAPTURE_ROLE}`,
   ];
+}
+
+/** While they are ours to open. */
+function openTo(role: string, functions: readonly string[]): string {
+  const grant = `grant execute on function ${functions.join(', ')} to ${role}`;
+  return `do $$ begin if exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${role}') then ${grant}; end if; end $$`;
 }
 
 /**
