@@ -16,6 +16,8 @@ export interface TestBackfill extends Partial<BackfillOptions> {
   readonly again?: boolean;
   /** Another role's. */
   readonly url?: string;
+  /** What the server says besides. */
+  readonly onNotice?: (message: string) => void;
 }
 
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -33,13 +35,18 @@ export async function targetOf(
 
 /** As the command does it, in this process. */
 export async function runBackfill(database: TestDatabase, backfill: TestBackfill): Promise<BackfillResult> {
-  const client = await connect(backfill.url ?? database.url, 'backfill');
+  const [client, reader] = [
+    await connect(backfill.url ?? database.url, 'backfill'),
+    await connect(backfill.url ?? database.url, 'backfill'),
+  ];
+  reader.on('notice', (notice) => backfill.onNotice?.(notice.message ?? ''));
+  client.on('notice', (notice) => backfill.onNotice?.(`writer: ${notice.message}`));
   try {
-    const target = await targetOf(client, backfill);
-    const { count } = await countRows(client, target);
+    const target = await targetOf(reader, backfill);
+    const { count } = await countRows(reader, target);
     const pause = backfill.sleep ?? sleep;
     const opened = await openBackfill(client, target.subject, { again: backfill.again ?? false, who: 'me', expected: count, sleep: pause });
-    return await new BackfillRun(client, target, opened, {
+    return await new BackfillRun({ writer: client, reader }, target, opened, {
       stream: 'main',
       who: 'me',
       rate: null,
@@ -52,6 +59,6 @@ export async function runBackfill(database: TestDatabase, backfill: TestBackfill
       sleep: pause,
     }).run();
   } finally {
-    await disconnect(client);
+    await Promise.all([disconnect(client), disconnect(reader)]);
   }
 }

@@ -28,42 +28,44 @@ export async function performBackfill(request: BackfillRequest, flags: BackfillF
   const { configuration, custom } = await dryConfiguration(flags, false);
   await custom.close();
   const { settings, file } = configuration;
-  return withDatabase(settings, async (client) => {
-    const target = await findTarget(client, request, file.definition);
-    const { table, observers, entity } = target.subject;
-    const latest = await latestBackfill(client, target.subject);
-    const unfinished = latest?.state === 'unfinished' ? latest : null;
-    const { count, unplaced } =
-      unfinished?.expected == null ? await countRows(client, target) : { count: unfinished.expected, unplaced: 0 };
-    if (latest?.state !== 'finished' || flags.again === true) {
-      const what = unfinished === null ? `Send ${counted(count, 'row')} of ${table}` : `Go on with the backfill of ${table}, ${unfinished.done} of ${count} sent,`; // prettier-ignore
-      await confirm(`${what} to ${observers.join(', ')}?`, flags.yes ?? false);
-    }
-    const interruption = new Interruption();
-    const sleep = (milliseconds: number): Promise<void> => interruption.sleep(milliseconds);
-    try {
-      const opened = await openBackfill(client, target.subject, { again: flags.again ?? false, who: operator(), expected: count, sleep });
-      const display = await scanDisplay(count, 'rows');
-      try {
-        const result = await new BackfillRun(client, target, opened, {
-          stream: settings.stream,
-          who: operator(),
-          rate: flags.rate?.perSecond ?? null,
-          clock: new SystemClock(),
-          sleep,
-          interrupted: () => interruption.interrupted,
-          onProgress: (done) => display.show(done),
-          onWait: (why) => void process.stderr.write(why === null ? 'goes on\n' : `waits: ${why}\n`),
-          onVersion: (version) => requireInVersion(client, settings, flags, version, observers, entity),
-        }).run();
-        return { ...result, table, observers, unplaced };
-      } finally {
-        display.end();
+  return withDatabase(settings, (client) =>
+    withDatabase(settings, async (reader) => {
+      const target = await findTarget(reader, request, file.definition);
+      const { table, observers, entity } = target.subject;
+      const latest = await latestBackfill(client, target.subject);
+      const unfinished = latest?.state === 'unfinished' ? latest : null;
+      const { count, unplaced } =
+        unfinished?.expected == null ? await countRows(reader, target) : { count: unfinished.expected, unplaced: 0 };
+      if (latest?.state !== 'finished' || flags.again === true) {
+        const what = unfinished === null ? `Send ${counted(count, 'row')} of ${table}` : `Go on with the backfill of ${table}, ${unfinished.done} of ${count} sent,`; // prettier-ignore
+        await confirm(`${what} to ${observers.join(', ')}?`, flags.yes ?? false);
       }
-    } finally {
-      interruption.end();
-    }
-  });
+      const interruption = new Interruption();
+      const sleep = (milliseconds: number): Promise<void> => interruption.sleep(milliseconds);
+      try {
+        const opened = await openBackfill(client, target.subject, { again: flags.again ?? false, who: operator(), expected: count, sleep });
+        const display = await scanDisplay(count, 'rows');
+        try {
+          const result = await new BackfillRun({ writer: client, reader }, target, opened, {
+            stream: settings.stream,
+            who: operator(),
+            rate: flags.rate?.perSecond ?? null,
+            clock: new SystemClock(),
+            sleep,
+            interrupted: () => interruption.interrupted,
+            onProgress: (done) => display.show(done),
+            onWait: (why) => void process.stderr.write(why === null ? 'goes on\n' : `waits: ${why}\n`),
+            onVersion: (version) => requireInVersion(client, settings, flags, version, observers, entity),
+          }).run();
+          return { ...result, table, observers, unplaced };
+        } finally {
+          display.end();
+        }
+      } finally {
+        interruption.end();
+      }
+    }),
+  );
 }
 
 /** The version that the service decides by must know the observers, or nobody would take the rows. @throws OperatorError */

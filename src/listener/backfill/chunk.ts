@@ -1,13 +1,16 @@
 import type { ClientBase } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { advanceBackfill } from './backfill.sql';
-import { SESSION, unanswerable, type BackfillTarget } from './target';
+import { requireTheSame } from './trust';
+import { reading, TEXTS, unanswerable, type BackfillTarget } from './target';
 
 /** What became of one chunk. `in the way`: another transaction holds a row or the table, or it took too long; nothing was done. */
 export type Chunk =
   | { readonly is: 'done'; readonly rows: number; readonly failed: number; readonly passed: readonly string[] }
   | { readonly is: 'nothing left' }
   | { readonly is: 'in the way'; readonly message: string }
+  /** Its rows are too large to be held at once. */
+  | { readonly is: 'too large' }
   /** A row cannot be written whole. */
   | { readonly is: 'broken'; readonly message: string }
   /** The backfill, the capture or the table is no longer what it was. */
@@ -26,13 +29,38 @@ const PATIENCE_OF_ONE = { lock: 1_000, statement: 60_000 };
 const IN_THE_WAY = /^(55P03|40P01|40001|57014)$/;
 const ABOUT_A_ROW = /^(2[12]|54|P0|38|39|XX)/;
 
+/** Bytes of the images of one chunk: they go through this process. One row may have more. */
+const LARGEST = 16 * 1_048_576;
+/** Parameters of one statement, of 65,535. */
+const PARAMETERS = 60_000;
+
 /**
- * Up to `size` rows behind `behind` into the log, and how far it has come: both or neither.
+ * Functions of the table's owner run on `reader` alone, as the role of the capture, in transactions that cannot write and never commit. In
+ * one that commits they could leave something for the commit, which runs it as whoever commits: a cursor WITH HOLD, a deferred trigger.
+ */
+export interface BackfillClients {
+  readonly writer: ClientBase;
+  readonly reader: ClientBase;
+}
+
+/** As `images` gives them. */
+type Image = readonly [
+  bytes: number | null,
+  isRow: boolean,
+  key: string | null,
+  id: string | null,
+  data: string | null,
+  tenant: string | null,
+];
+
+/**
+ * Up to `size` rows behind `behind` into the log, and how far it has come: both or neither. The rows are locked by `writer`, so that what
+ * `reader` then sees of them is what they are until the commit.
  *
  * @param broken why its only row cannot be written whole; null: it is to be
  */
 export async function recordChunk(
-  client: ClientBase,
+  { writer, reader }: BackfillClients,
   target: BackfillTarget,
   owner: ChunkOwner,
   behind: readonly string[] | null,
@@ -40,33 +68,52 @@ export async function recordChunk(
   broken: string | null = null,
 ): Promise<Chunk> {
   const { lock, statement } = size === 1 ? PATIENCE_OF_ONE : PATIENCE;
-  await client.query(`begin transaction isolation level read committed read write; ${SESSION}; set local lock_timeout = ${lock}`);
+  const waits = `set local lock_timeout = ${lock}`;
+  const inTime = `${waits}; set local statement_timeout = ${statement}`;
+  const most = Math.min(size, Math.max(1, Math.floor(PARAMETERS / target.subject.keys.length)));
   let picked = false;
+  await writer.query(`begin transaction isolation level read committed read write; ${TEXTS}; ${waits}`);
   try {
-    const found = await client.query({ text: target.rows.keys(behind !== null), values: [size, ...(behind ?? [])], rowMode: 'array' });
+    if (!(await requireTheSame(writer, target.subject))) return await ended(writer, { is: 'not ours', message: null });
+    const keys = await reading(reader, () => ask<string[]>(reader, target.rows.keys(behind !== null), [most, ...(behind ?? [])]), waits);
     picked = true;
-    const keys = found.rows as unknown as string[][];
     const passed = keys.at(-1);
-    if (passed === undefined) return await ended(client, { is: 'nothing left' });
-    await client.query(`set local statement_timeout = ${statement}`);
-    const metadata = {
-      backfill: { id: owner.id, observers: target.subject.observers },
-      ...(broken === null ? {} : { capture_error: broken }),
-    };
-    const sql = broken === null ? target.rows.record : target.rows.recordKey;
-    const columns = passed.map((_, column) => keys.map((key) => key[column]));
-    const written = await client.query(sql, [JSON.stringify(metadata), ...columns]);
-    await client.query('set local search_path to pg_catalog, pg_temp');
-    const rows = written.rowCount ?? 0;
-    const failed = broken === null ? 0 : rows;
-    const ours = await advanceBackfill(client, owner, { passed, done: rows, failed }, target);
-    if (!ours) return await ended(client, { is: 'not ours', message: null });
-    await client.query('commit');
+    if (passed === undefined) return await ended(writer, { is: 'nothing left' });
+    await writer.query(inTime);
+    const distinct = [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()];
+    const locked = await ask<[place: string, relation: string]>(writer, target.rows.lock(distinct.length), distinct.flat());
+    const places = [locked.map(([place]) => place), locked.map(([, relation]) => relation)];
+    const limit = size === 1 ? Number.MAX_SAFE_INTEGER : LARGEST;
+    const found = await reading(reader, () => ask<Image>(reader, target.rows.images, [...places, broken === null, limit]), inTime);
+    if ((found[0]?.[0] ?? 0) > limit) return await ended(writer, { is: 'too large' });
+    const images = found.filter(([, isRow]) => isRow);
+    await insert(writer, target, images, owner, broken);
+    const [rows, failed] = [images.length, broken === null ? 0 : images.length];
+    if (!(await advanceBackfill(writer, owner, { passed, done: rows, failed }, target)))
+      return await ended(writer, { is: 'not ours', message: null });
+    await writer.query('commit');
     return { is: 'done', rows, failed, passed };
   } catch (error) {
-    await client.query('rollback').catch(() => undefined);
+    await writer.query('rollback').catch(() => undefined);
     return failureOf(error, picked, broken !== null);
   }
+}
+
+async function ask<T>(client: ClientBase, text: string, values: unknown[]): Promise<T[]> {
+  const { rows } = await client.query({ text, values, rowMode: 'array' });
+  return rows as unknown as T[];
+}
+
+async function insert(
+  writer: ClientBase,
+  { rows, subject }: BackfillTarget,
+  images: readonly Image[],
+  { id }: ChunkOwner,
+  broken: string | null,
+): Promise<void> {
+  if (images.length === 0) return;
+  const metadata = { backfill: { id, observers: subject.observers }, ...(broken === null ? {} : { capture_error: broken }) };
+  await writer.query(rows.record, [JSON.stringify(metadata), ...([2, 3, 4, 5] as const).map((i) => images.map((image) => image[i]))]);
 }
 
 async function ended(client: ClientBase, chunk: Chunk): Promise<Chunk> {

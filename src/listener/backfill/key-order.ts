@@ -4,8 +4,14 @@ import type { RowName } from '../capture/row-sql';
 /** A column of those in whose order a table is gone through. */
 export interface KeyColumn {
   readonly name: string;
-  /** Qualified, for a cast. Not format_type: `character` would cut a value to one letter. */
+  /**
+   * Qualified, for a cast. Of a domain the type below it: becoming one of a domain calls its CHECK, which is its owner's. Not format_type:
+   * `character` would cut a value to one letter.
+   */
   readonly type: string;
+  /** A value of the type has parts of a domain, and cannot be made without calling its CHECK. */
+  readonly holdsDomain: boolean;
+  readonly isDomain: boolean;
   /** Schema of the operators that its order is made of, quoted. */
   readonly operators: string;
   readonly nullable: boolean;
@@ -20,15 +26,27 @@ const COLUMNS = `
     select w.i, w.atttypid as type from wanted w
     union all
     select b.i, t.typbasetype from base b join pg_catalog.pg_type t on t.oid = b.type where t.typtype = 'd'
+  ), part as (
+    select b.i, b.type, false as inside from base b join pg_catalog.pg_type t on t.oid = b.type where t.typtype <> 'd'
+    union
+    select p.i, x.type, true from part p join pg_catalog.pg_type t on t.oid = p.type
+    cross join lateral (
+      select t.typelem as type where t.typelem <> 0
+      union all select t.typbasetype where t.typtype = 'd'
+      union all select r.rngsubtype from pg_catalog.pg_range r where r.rngtypid = t.oid or r.rngmultitypid = t.oid
+      union all select a.atttypid from pg_catalog.pg_attribute a where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) x
   )
-  select w.attname::text as name, format('%I.%I', tn.nspname, t.typname) as type, not w.attnotnull as nullable,
+  select w.attname::text as name, format('%I.%I', tn.nspname, t.typname) as type, not w.attnotnull as nullable, t.oid <> w.atttypid as "isDomain",
+    exists (select from part p join pg_catalog.pg_type pt on pt.oid = p.type where p.i = w.i and p.inside and pt.typtype = 'd') as "holdsDomain",
     coalesce((select format('%I', n.nspname) from base b
       join pg_catalog.pg_opclass c on c.opcintype = b.type and c.opcdefault
       join pg_catalog.pg_am m on m.oid = c.opcmethod and m.amname = 'btree'
       join pg_catalog.pg_amop o on o.amopfamily = c.opcfamily and o.amoplefttype = c.opcintype and o.amoprighttype = c.opcintype and o.amopstrategy = 5
       join pg_catalog.pg_operator p on p.oid = o.amopopr join pg_catalog.pg_namespace n on n.oid = p.oprnamespace
       where b.i = w.i limit 1), 'pg_catalog') as operators
-  from wanted w join pg_catalog.pg_type t on t.oid = w.atttypid join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace order by w.i`;
+  from wanted w join base b on b.i = w.i join pg_catalog.pg_type t on t.oid = b.type and t.typtype <> 'd'
+  join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace order by w.i`;
 
 /** The order in which the rows of a table are gone through: that of some of its columns. */
 export class KeyOrder {
@@ -60,7 +78,7 @@ export class KeyOrder {
 
   /** SQL: whether a row comes behind the values in the parameters from `$first` on. */
   behind(row: RowName, first: number): string {
-    const parts = this.columns.map(({ name, type, operators }, i) => ({ value: row.column(name), bound: `$${first + i}::${type}`, operators })); // prettier-ignore
+    const parts = this.columns.map((column, i) => ({ value: compared(column, row), bound: `$${first + i}::${column.type}`, operators: column.operators })); // prettier-ignore
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return `${only.value} operator(${only.operators}.>) ${only.bound}`;
     // An index on several columns answers a comparison of rows, and hardly anything else; it takes operators of one schema.
@@ -74,11 +92,23 @@ export class KeyOrder {
     }, '');
   }
 
-  /** SQL: whether a row has one of the keys whose values are, column by column, in the lists in the parameters from `$first` on. */
-  among(row: RowName, first: number): string {
-    const lists = this.columns.map((_, i) => `pg_catalog.unnest($${first + i}::pg_catalog.text[])`).join(', ');
+  /**
+   * SQL: whether a row has one of so many keys, whose values are, key by key, in the parameters. Each is a parameter of its type, which the
+   * type's own input makes: a cast from text may be anybody's function.
+   */
+  among(row: RowName, keys: number): string {
+    const { length } = this.columns;
+    const lines = Array.from(
+      { length: keys },
+      (_, k) => `(${this.columns.map(({ type }, i) => `$${k * length + i + 1}::${type}`).join(', ')})`,
+    );
     const names = this.columns.map((_, i) => `k${i}`).join(', ');
-    const equal = this.columns.map(({ name, type, operators }, i) => `${row.column(name)} operator(${operators}.=) "$k".k${i}::${type}`);
-    return `exists (select from rows from (${lists}) "$k"(${names}) where ${equal.join(' and ')})`;
+    const equal = this.columns.map((column, i) => `${compared(column, row)} operator(${column.operators}.=) "$k".k${i}`);
+    return `exists (select from (values ${lines.join(', ')}) "$k"(${names}) where ${equal.join(' and ')})`;
   }
+}
+
+/** Of a domain the value below it, or an operator that somebody made for the domain would be taken. */
+function compared({ name, type, isDomain }: KeyColumn, row: RowName): string {
+  return isDomain ? `(${row.column(name)})::${type}` : row.column(name);
 }

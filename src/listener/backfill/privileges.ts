@@ -16,8 +16,8 @@ interface Rights {
   readonly record: boolean;
   /** Tables that are only looked at, and may not be. */
   readonly closed: readonly string[];
-  readonly salt: boolean;
-  readonly function: boolean;
+  /** Functions of the capture that it may not call: as they stand in GRANT. */
+  readonly functions: readonly string[];
 }
 
 // FOR SHARE asks for UPDATE on one column. The catalogue is asked by oid: by name PostgreSQL refuses where the schema is closed.
@@ -33,10 +33,10 @@ const RIGHTS = `
     has_schema_privilege('observers', 'USAGE') as "useObservers",
     (select has_table_privilege(oid, 'SELECT') and has_table_privilege(oid, 'INSERT') and has_table_privilege(oid, 'UPDATE') from ours where relname = 'backfill') as record,
     array(select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where ((n.nspname, c.relname) = ('core', 'tb_entity_change_log') or n.nspname = 'observers' and c.relname = any ($4))
+      where ((n.nspname, c.relname) = ('core', 'tb_entity_change_log') or n.nspname = 'observers' and c.relname = any ($3))
         and not has_table_privilege(c.oid, 'SELECT') order by 1) as closed,
-    not $2 or (select has_table_privilege(oid, 'SELECT') from ours where relname = 'mask_salt') as salt,
-    not exists (select from pg_proc p where p.pronamespace = 'observers'::regnamespace and format('observers.%I', p.proname) = $3 and not has_function_privilege(p.oid, 'EXECUTE')) as function
+    array(select format('observers.%I', p.proname) from pg_proc p where p.pronamespace = to_regnamespace('observers') and format('observers.%I', p.proname) = any ($2)
+      and not has_function_privilege(p.oid, 'EXECUTE') order by 1) as functions
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1::oid`;
 
 /** Who leads, by which version, and how far it is: a backfill follows the service. */
@@ -47,12 +47,12 @@ export async function requirePrivileges(
   client: ClientBase,
   table: TableInfo,
   keys: readonly string[],
-  needs: { readonly salt: boolean; readonly function: string | null },
+  functions: readonly string[],
 ): Promise<void> {
-  const { rows } = await client.query<Rights>(RIGHTS, [table.oid, needs.salt, needs.function, LOOKED_AT]);
+  const { rows } = await client.query<Rights>(RIGHTS, [table.oid, functions, LOOKED_AT]);
   const [has] = rows;
   if (has === undefined) throw new OperatorError(`the table ${table.name} is gone`, 'Nothing was changed.', ExitCode.notFound);
-  const grants = grantsOf(has, table, keys, needs.function);
+  const grants = grantsOf(has, table, keys);
   if (grants.length > 0) {
     throw new OperatorError(
       `the role ${has.role} may not read ${table.name}, lock its rows and write to the change log`,
@@ -69,7 +69,7 @@ export async function requirePrivileges(
   }
 }
 
-function grantsOf(has: Rights, table: TableInfo, keys: readonly string[], when: string | null): string[] {
+function grantsOf(has: Rights, table: TableInfo, keys: readonly string[]): string[] {
   const to = `to ${has.role}`;
   const column = quoteIdentifier(keys[0] ?? '');
   return [
@@ -81,7 +81,6 @@ function grantsOf(has: Rights, table: TableInfo, keys: readonly string[], when: 
     ...(has.useObservers ? [] : [`grant usage on schema observers ${to}`]),
     ...(has.record ? [] : [`grant select, insert, update on observers.backfill ${to}`]),
     ...(has.closed.length === 0 ? [] : [`grant select on ${has.closed.join(', ')} ${to}`]),
-    ...(has.salt ? [] : [`grant select on observers.mask_salt ${to}`]),
-    ...(has.function ? [] : [`grant execute on function ${when} ${to}`]),
+    ...(has.functions.length === 0 ? [] : [`grant execute on function ${has.functions.join(', ')} ${to}`]),
   ];
 }

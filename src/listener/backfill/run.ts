@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Clock } from '../../event/clock';
 import { OperatorError } from '../../event/errors';
 import { endBackfill, leaveBackfill, lookRound, readBackfill, SIGN_OF_LIFE, type Surroundings } from './backfill.sql';
-import { recordChunk, type Chunk } from './chunk';
+import { recordChunk, type BackfillClients, type Chunk } from './chunk';
 import type { OpenBackfill } from './open';
 import type { BackfillTarget } from './target';
 
@@ -64,7 +64,7 @@ export class BackfillRun {
   private waitsFor: string | null = null;
 
   constructor(
-    private readonly client: ClientBase,
+    private readonly clients: BackfillClients,
     private readonly target: BackfillTarget,
     { state, run }: OpenBackfill,
     private readonly options: BackfillOptions,
@@ -74,6 +74,10 @@ export class BackfillRun {
     [this.behind, this.done, this.due] = [state.passed, state.done, options.clock.monotonic()];
     this.most = rate === null ? MOST : Math.min(MOST, Math.max(1, Math.floor(rate / CHUNKS_A_SECOND)));
     this.size = Math.min(FIRST, this.most);
+  }
+
+  private get client(): ClientBase {
+    return this.clients.writer;
   }
 
   async run(): Promise<BackfillResult> {
@@ -91,11 +95,12 @@ export class BackfillRun {
     while (!options.interrupted()) {
       await this.keepUp();
       if (options.interrupted()) break;
-      const chunk = await recordChunk(this.client, this.target, owner, this.behind, this.size);
+      const chunk = await recordChunk(this.clients, this.target, owner, this.behind, this.size);
       if (chunk.is === 'in the way') await this.waitFor(chunk.message, ++failures);
       else failures = 0;
       if (chunk.is === 'nothing left') return this.finish();
       if (chunk.is === 'not ours') throw await this.notOurs(chunk.message);
+      if (chunk.is === 'too large') this.size = Math.max(1, this.size >> 2);
       if (chunk.is === 'broken') await this.broken(chunk.message);
       if (chunk.is === 'done') await this.passed(chunk);
     }
@@ -134,7 +139,7 @@ export class BackfillRun {
       this.size = Math.max(1, this.size >> 2);
       return;
     }
-    const chunk = await recordChunk(this.client, this.target, this.owner, this.behind, 1, message);
+    const chunk = await recordChunk(this.clients, this.target, this.owner, this.behind, 1, message);
     if (chunk.is === 'done') await this.passed(chunk);
     if (chunk.is === 'not ours') throw await this.notOurs(chunk.message);
   }

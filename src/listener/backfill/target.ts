@@ -4,13 +4,14 @@ import type { CaptureDefinition, ObserverDefinition } from '../../event/definiti
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { planCapture } from '../capture/capture';
 import { ownerOf } from '../capture/owner';
-import { partsOf } from '../capture/capture-sql';
+import { functionsOf, partsOf } from '../capture/capture-sql';
 import { readRecords, readTables, type TableInfo } from '../capture/catalog';
-import type { FunctionParts } from '../capture/records-sql';
+import { namesOf, rowFunctionsOf } from '../capture/row-functions';
 import type { BackfillSubject } from './backfill.sql';
 import { KeyOrder } from './key-order';
 import { requirePrivileges } from './privileges';
 import { RowSource } from './row-source';
+import { NO_VIEWS, requireTheSame } from './trust';
 
 /** What a backfill reads, and how. */
 export interface BackfillTarget {
@@ -41,23 +42,35 @@ export async function findTarget(client: ClientBase, request: BackfillRequest, k
   const capture = await captureOf(client, table, known.captures);
   const observers = [...new Set(request.observers)].sort();
   requireObservers(observers, capture.entity, known.observers, 'the file');
-  const parts = partsOf(capture, table, '', (await ownerOf(client)).document);
+  const { document } = await ownerOf(client);
+  const functions = rowFunctionsOf(functionsOf(table.name), partsOf(capture, table, '', document));
   const keys = table.primaryKey.length > 0 ? table.primaryKey : (capture.key ?? []);
-  await requirePrivileges(client, table, keys, needsOf(parts));
+  await requirePrivileges(client, table, keys, namesOf(functions));
   await requireCurrent(client, table, capture);
+  const subject = { relid: table.oid, table: table.name, entity: capture.entity, observers, where: request.where, keys };
+  if (!(await requireTheSame(client, subject))) throw new OperatorError(`the table ${table.name} is gone`, 'Nothing was changed.');
   const record = (await readRecords(client)).find(({ relationOid }) => relationOid === table.oid);
-  const rows = new RowSource(parts, await KeyOrder.of(client, table.oid, keys), request.where);
-  await requireReadable(client, table, rows);
+  const order = await KeyOrder.of(client, table.oid, keys);
+  requireNoDomains(order, table);
+  const rows = new RowSource({ name: table.name, entity: capture.entity, document, functions }, order, request.where);
+  await requireReadable(client, table, rows, keys);
   return {
-    subject: { relid: table.oid, table: table.name, entity: capture.entity, observers, where: request.where, keys },
+    subject,
     rows,
     fingerprint: record?.fingerprint ?? '',
     columns: table.columns.map(({ name }) => name),
   };
 }
 
-function needsOf({ capture, when }: FunctionParts): { readonly salt: boolean; readonly function: string | null } {
-  return { salt: Object.values(capture.mask).includes('hash'), function: when?.name ?? null };
+/** @throws OperatorError where a value of the key cannot be made without calling a function of its domain's owner */
+function requireNoDomains(order: KeyOrder, table: TableInfo): void {
+  const column = order.columns.find(({ holdsDomain }) => holdsDomain);
+  if (column === undefined) return;
+  throw new OperatorError(
+    `the key ${quoteIdentifier(column.name)} of ${table.name} has parts of a domain: going by it would call the domain's CHECK as this role`,
+    'Give the table a primary key of other types. A domain itself may be a key.',
+    ExitCode.configuration,
+  );
 }
 
 /** @throws OperatorError where the file has none */
@@ -117,7 +130,7 @@ export function requireObservers(
 }
 
 /** Has the database read the condition and the order. @throws OperatorError with what it says */
-async function requireReadable(client: ClientBase, table: TableInfo, rows: RowSource): Promise<void> {
+async function requireReadable(client: ClientBase, table: TableInfo, rows: RowSource, keys: readonly string[]): Promise<void> {
   await reading(client, async () => {
     try {
       // Named: then the driver sends it as one statement, and a second one behind a semicolon is refused.
@@ -134,8 +147,9 @@ async function requireReadable(client: ClientBase, table: TableInfo, rows: RowSo
   await reading(client, async () => {
     try {
       await client.query(rows.keys(false), [0]);
+      await client.query(rows.keys(true), [0, ...keys.map(() => null)]);
     } catch (error) {
-      if (!/^42(883|P01|703)$/.test(String((error as { code?: unknown }).code))) throw error;
+      if (!/^42(883|P01|703|725)$/.test(String((error as { code?: unknown }).code))) throw error;
       throw new OperatorError(
         `the rows of ${table.name} cannot be put in the order of their key: ${messageOf(error)}`,
         'Give the table a primary key, or name columns under key: that can be ordered.',
@@ -148,14 +162,13 @@ async function requireReadable(client: ClientBase, table: TableInfo, rows: RowSo
 
 /** A condition is understood as the role of the connection understands it; everything else is qualified. */
 const AS_THE_ROLE = 'set local search_path to default';
-/** Rows that a policy hides would be left out without a word: then the statement fails. The texts of values are those that captures write. */
-const WHOLE =
+/** The texts of values are those that captures write. Rows that a policy hides would be left out without a word: then the statement fails. */
+export const TEXTS =
   "set local row_security = off; set local timezone = 'UTC'; set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; set local bytea_output = 'hex'; set local extra_float_digits = 1";
-export const SESSION = `${WHOLE}; ${AS_THE_ROLE}`;
 
-/** In a transaction that cannot write. */
-export async function reading<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query(`begin transaction isolation level read committed read only; ${SESSION}`);
+/** In a transaction that cannot write, and of which nothing remains. @param settings statements more */
+export async function reading<T>(client: ClientBase, work: () => Promise<T>, settings = ''): Promise<T> {
+  await client.query(`begin transaction isolation level read committed read only; ${TEXTS}; ${NO_VIEWS}; ${AS_THE_ROLE}; ${settings}`);
   try {
     return await work();
   } finally {
@@ -186,7 +199,7 @@ export function unanswerable(error: unknown): unknown {
   if (code === '25006') {
     return new OperatorError(
       `a condition (--where, or when: of the capture) may only read: ${messageOf(error)}`,
-      'Call no function in it that writes. Functions and operators are found on the search_path of the role: name them with their schema where another one is found than is meant.',
+      'Call no function in it that writes, and none in a cast of the types of the table. Functions and operators are found on the search_path of the role: name them with their schema where another one is found than is meant.',
       ExitCode.error,
       { cause: error },
     );
