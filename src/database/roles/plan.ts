@@ -1,7 +1,17 @@
 import { escapeIdentifier, type ClientBase } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { FUNCTIONS, PURPOSE, rightsOn, ROLES, SCHEMAS, type Role } from './rights';
-import { readGiven, readHeld, readMightyCapture, readOwner, readRoles, readTables, type Grant, type OwnerFacts } from './state.sql';
+import {
+  readClosedRowFunctions,
+  readGiven,
+  readHeld,
+  readMightyCapture,
+  readOwner,
+  readRoles,
+  readTables,
+  type Grant,
+  type OwnerFacts,
+} from './state.sql';
 
 export interface RolesPlan {
   /** What is missing, in the order in which it is to be run. */
@@ -25,7 +35,12 @@ export async function planRoles(client: ClientBase, roles: readonly Role[] = ROL
     wanted.filter(({ role }) => present.includes(role as Role)),
   );
   const open = wanted.filter((grant) => !held.some((one) => isSame(one, grant)));
-  const sql = [...missing.map((role) => `create role ${role} nologin`), ...toCapture(owner, roles), ...statements(open)];
+  const sql = [
+    ...missing.map((role) => `create role ${role} nologin`),
+    ...toCapture(owner, roles),
+    ...statements(open),
+    ...(await toOperators(client, roles)),
+  ];
   return { sql, excess: await excessOf(client, found, present, wanted), missing };
 }
 
@@ -49,6 +64,14 @@ function toCapture({ owner, isSuperuser, maySetCapture, version }: OwnerFacts, r
   if (isSuperuser || maySetCapture === true || !roles.includes('observers_capture')) return [];
   const how = version >= 160_000 ? ' with inherit false, set true' : '';
   return [`grant observers_capture to ${escapeIdentifier(owner)}${how}`];
+}
+
+/** They belong to a role that nobody need be a member of, so it grants them itself. */
+async function toOperators(client: ClientBase, roles: readonly Role[]): Promise<string[]> {
+  const functions = roles.includes('observers_operator') ? await readClosedRowFunctions(client) : [];
+  if (functions.length === 0) return [];
+  const grant = `grant execute on function ${functions.join(', ')} to observers_operator`;
+  return [`do $$ begin set local role observers_capture; ${grant}; reset role; end $$`];
 }
 
 /** What a role of ours may do and `who` may not. @param who the name of any role */
@@ -95,7 +118,8 @@ export async function renewGrants(client: ClientBase): Promise<readonly string[]
   const present = ROLES.filter((role) => found.some(({ name }) => name === role));
   if (present.length === 0) return [];
   const { sql } = await planRoles(client, present);
-  const grants = sql.filter((statement) => / on /.test(statement));
+  // What belongs to a capture is opened by capture apply, which the same role may not be allowed to do.
+  const grants = sql.filter((statement) => statement.startsWith('grant ') && / on /.test(statement));
   for (const statement of grants) await client.query(statement);
   return grants;
 }

@@ -126,3 +126,14 @@ export async function readMightyCapture(client: ClientBase): Promise<MightyFunct
   const { rows } = await client.query<MightyFunction>(MIGHTY_CAPTURE);
   return rows;
 }
+
+const CLOSED_ROW_FUNCTIONS = `
+  select format('observers.%I', p.proname) as name from pg_proc p
+  where p.pronamespace = to_regnamespace('observers') and p.proname ~ '^capture_.*_backfill(_kept)?$' and pg_get_userbyid(p.proowner) = 'observers_capture'
+    and not coalesce((select has_function_privilege(r.oid, p.oid, 'EXECUTE') from pg_roles r where r.rolname = 'observers_operator'), false) order by 1`;
+
+/** Functions of captures that backfills call, and operators may not. */
+export async function readClosedRowFunctions(client: ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(CLOSED_ROW_FUNCTIONS);
+  return rows.map(({ name }) => name);
+}
