@@ -46,6 +46,9 @@ export class StreamService {
   private listen: ListenConnection | null = null;
   private running: Promise<void> | null = null;
   private stopping = false;
+  /** Its row is taken back: it says nothing of itself any more. */
+  private gone = false;
+  private readonly beats = new Set<Promise<void>>();
   private wakeStandby: (() => void) | null = null;
   private fatal: (error: unknown) => void = () => undefined;
 
@@ -127,6 +130,9 @@ export class StreamService {
     this.term?.stop();
     this.wakeStandby?.();
     await this.running;
+    // A beat that is under way would put the row back.
+    this.gone = true;
+    await Promise.allSettled(this.beats);
     await removeListener(this.deps.pool, this.holder).catch(() => undefined);
     await this.listen?.close();
     this.state = 'stopped';
@@ -239,6 +245,7 @@ export class StreamService {
   }
 
   private async beat(): Promise<void> {
+    if (this.gone) return;
     const { pool, settings, version, address } = this.deps;
     const record = {
       id: this.holder,
@@ -251,6 +258,8 @@ export class StreamService {
       endpoints: this.term?.troubledEndpoints() ?? [],
       captureDrift: this.term === null ? null : this.captureWatch.drift,
     };
-    await heartbeat(pool, record);
+    const beat = heartbeat(pool, record).finally(() => this.beats.delete(beat));
+    this.beats.add(beat);
+    await beat;
   }
 }

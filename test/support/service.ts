@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
 import { observersSource, type LoadedConfiguration } from '../../src/config/load';
+import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import type { Clock } from '../../src/event/clock';
 import { startService, type Service } from '../../src/lifecycle';
@@ -53,9 +54,10 @@ export async function startTestService(
   return { ...service, rewrite, stop: () => service.stop().then(() => rmSync(folder, { recursive: true, force: true })) };
 }
 
-/** As `capture apply` in a deployment, by the owner of the tables. */
+/** As `migrate` and `capture apply` in a deployment, by the owner of the tables. */
 async function capture(url: string, { file }: LoadedConfiguration): Promise<void> {
   if (file.definition.captures.length === 0) return;
+  await runMigrations(url);
   const client = await connect(url, 'test');
   try {
     await applyCapture(client, await planCapture(client, file.definition.captures));
