@@ -17,6 +17,7 @@ import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
 import { sleep, untilQuiet } from './quiet';
 import { seeded, shuffled } from './random';
 import { startSpinners } from './spinners';
+import { whereItStands } from './where-it-stands';
 import { compare, type Change, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
 import { connectAsApplication } from '../support/database';
@@ -263,11 +264,8 @@ class Chaos {
   private async killService(): Promise<void> {
     await this.end(this.service as ChildProcess, 'SIGKILL');
     this.letGo();
-    const before = this.receiver.requests.length;
-    const at = performance.now();
     this.startService();
-    await this.receiver.waitFor(before + 1, 120_000);
-    this.recoveries.push(performance.now() - at);
+    await this.recovered();
   }
 
   private async killPostgres(): Promise<void> {
@@ -275,9 +273,14 @@ class Chaos {
     this.letGo();
     await sleep(300);
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port, ...testedPostgres() });
-    const before = this.receiver.requests.length;
-    const at = performance.now();
-    await this.receiver.waitFor(before + 1, 120_000);
+    await this.recovered();
+  }
+
+  private async recovered(): Promise<void> {
+    const [before, at] = [this.receiver.requests.length, performance.now()];
+    await this.receiver.waitFor(before + 1, 120_000).catch(async (error: Error) => {
+      throw new Error(`${error.message}; ${await whereItStands(this.postgres.url, this.service)}`);
+    });
     this.recoveries.push(performance.now() - at);
   }
 
