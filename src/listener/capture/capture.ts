@@ -170,11 +170,10 @@ function removal({ record, triggers, functions, others, table, made = [] }: Remo
     triggers.map((trigger) => trigger.function).filter((name) => !/^observers\."?capture_(truncate_)?mark"?$/.test(name)),
   );
   // Whoever owns the schema may drop a function of another role, and not replace it.
-  for (const name of made) known.add(name);
+  for (const name of [...made, ...conditions]) known.add(name);
   return [
     ...triggers.map(({ trigger, relation }) => `drop trigger if exists ${quoteIdentifier(trigger)} on ${relation}`),
     ...[...known].filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
-    ...conditions.filter((name) => !isOthers(name)).map((name) => `drop function if exists ${name}`),
     ...(record === undefined ? [] : [`delete from observers.captured_table where ${recordsOf(record, table)}`]),
   ];
 }
