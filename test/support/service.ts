@@ -40,9 +40,10 @@ export async function startTestService(
   writeFileSync(configFile, file ?? 'version: 1\nobservers: []\n');
   const input = { env: { DATABASE_URL: drift === undefined ? asServiceRole(url) : url, OBSERVERS_PORT: '0', ...env }, configFile };
   const source = observersSource(input);
-  if (drift === undefined) await capture(url, source.load());
+  const configuration = source.load();
+  if (drift === undefined) await capture(url, configuration);
   const service = await startService({
-    configuration: source.load(),
+    configuration,
     source,
     custom: NO_CUSTOM_ACTIONS,
     logger: logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),

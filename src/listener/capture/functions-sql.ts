@@ -1,17 +1,5 @@
 import { quoteLiteral } from '../../database/names';
-import {
-  fieldsOf,
-  head,
-  insertInto,
-  kept,
-  many,
-  OPERATIONS,
-  single,
-  TRACE,
-  type FunctionParts,
-  type Operation,
-  type Rows,
-} from './records-sql';
+import { fieldsOf, head, insertInto, kept, many, OPERATIONS, single, type FunctionParts, type Operation, type Rows } from './records-sql';
 import { triggerRow } from './row-sql';
 
 /** Stands for the dollar quotes until it is known what they must not be. */
@@ -40,6 +28,10 @@ ${last}      return null;
     end if;
     "$trace" := ${TRACE};
   end if;`;
+
+// A setting that a session once had is empty later on, and trace_context() is dear to call.
+const TRACE = `case when pg_catalog.current_setting('observers.traceparent', true) operator(pg_catalog.<>) ''
+      or pg_catalog.current_setting('observers.cause', true) operator(pg_catalog.<>) '' then observers.trace_context() end`;
 
 const SETTINGS = ['fraiseql.cdc_mediated', 'observers.mute', 'observers.traceparent', 'observers.cause'];
 

@@ -78,7 +78,7 @@ export async function ownerOf(client: ClientBase): Promise<CaptureOwner> {
  * @param called those of them that operators call
  */
 export function ownedBy(owner: CaptureOwner, functions: readonly string[], called: readonly string[]): string[] {
-  const closed = [...functions.map((name) => `revoke all on function ${name} from public`), openTo(OPERATOR_ROLE, called)];
+  const closed = [...functions.map((name) => `revoke all on function ${name} from public`), openToOperators(called)];
   if (owner.role === 'none') return closed;
   return [
     ...(owner.role === 'creatable' ? [createRole()] : []),
@@ -92,9 +92,9 @@ export function ownedBy(owner: CaptureOwner, functions: readonly string[], calle
 }
 
 /** While they are ours to open. */
-function openTo(role: string, functions: readonly string[]): string {
-  const grant = `grant execute on function ${functions.join(', ')} to ${role}`;
-  return `do $$ begin if exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${role}') then ${grant}; end if; end $$`;
+function openToOperators(functions: readonly string[]): string {
+  const grant = `grant execute on function ${functions.join(', ')} to ${OPERATOR_ROLE}`;
+  return `do $$ begin if exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${OPERATOR_ROLE}') then ${grant}; end if; end $$`;
 }
 
 /**

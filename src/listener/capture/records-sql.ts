@@ -22,9 +22,6 @@ export interface FunctionParts {
   readonly pins: readonly string[];
 }
 
-export const TRACE = `case when pg_catalog.current_setting('observers.traceparent', true) operator(pg_catalog.<>) ''
-      or pg_catalog.current_setting('observers.cause', true) operator(pg_catalog.<>) '' then observers.trace_context() end`;
-
 /** A value to be recorded: the log's column, the variable that holds it meanwhile, and its expression. */
 export interface Field {
   readonly column: string;
