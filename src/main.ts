@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// First: it is to hear a SIGHUP that comes while the rest is loaded.
+import './cli/hang-up';
 import 'reflect-metadata';
 import { CommandFactory } from 'nest-commander';
 import { CliModule } from './cli/cli.module';

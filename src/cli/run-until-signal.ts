@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../event/errors';
+import { atHangUp } from './hang-up';
 
 interface Running {
   stop(): Promise<void>;
@@ -21,18 +22,17 @@ export async function runUntilSignal(logger: Logger, start: (onFatal: (error: un
     logger.info({ signal }, 'stopping; a second signal stops at once');
     finish(null);
   };
-  let running: Running | null = null;
-  // Whatever it does not know how to reload goes on: without a handler it would be killed.
-  const onHangUp = (): void => void running?.reload?.().catch(() => undefined);
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onHangUp);
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
-    running = await start(finish);
+    const running = await start(finish);
+    atHangUp(() => void running.reload?.().catch(() => undefined));
     const error = await finished;
     await running.stop();
     if (error !== null) throw error instanceof Error ? error : new Error(messageOf(error));
     logger.info('stopped');
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp);
+    atHangUp(null);
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     logger.flush();
   }
 }

@@ -8,6 +8,7 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database
 import { verify } from '../../src/audit/verify';
 import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
 import { loadSettings, readDefinition } from '../../src/config/load';
+import { messageOf } from '../../src/event/errors';
 import { Versions } from '../../src/explain/versions';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { testedPostgres } from '../support/postgres-version';
@@ -106,6 +107,7 @@ class Chaos {
     await client.end();
     this.startService();
     await this.receiver.waitFor(0);
+    await eventually(() => this.epoch(), (epoch) => epoch > 0, 30_000); // prettier-ignore
     // The capture triggers come with the service's start; nothing is written before they are there.
     await eventually(() => this.triggers(), (count) => count >= 4, 30_000); // prettier-ignore
     await this.rememberAlarms();
@@ -262,26 +264,39 @@ class Chaos {
   }
 
   private async killService(): Promise<void> {
+    const epoch = await this.epoch();
     await this.end(this.service as ChildProcess, 'SIGKILL');
     this.letGo();
     this.startService();
-    await this.recovered();
+    await this.recovered(epoch);
   }
 
   private async killPostgres(): Promise<void> {
+    const epoch = await this.epoch();
     process.kill(this.postgres.pid, 'SIGKILL');
     this.letGo();
     await sleep(300);
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), port: this.postgres.port, ...testedPostgres() });
-    await this.recovered();
+    await this.recovered(epoch);
   }
 
-  private async recovered(): Promise<void> {
-    const [before, at] = [this.receiver.requests.length, performance.now()];
-    await this.receiver.waitFor(before + 1, 120_000).catch(async (error: Error) => {
-      throw new Error(`${error.message}; ${await whereItStands(this.postgres.url, this.service)}`);
-    });
+  /** The next term sends something. A request alone says nothing: one of the dead process may still arrive after its end. */
+  private async recovered(epoch: number): Promise<void> {
+    const at = performance.now();
+    try {
+      await eventually(() => this.epoch(), (now) => now > epoch, 120_000); // prettier-ignore
+      await this.receiver.waitFor(this.receiver.requests.length + 1, 120_000);
+    } catch (error) {
+      throw new Error(`${messageOf(error)}; ${await whereItStands(this.postgres.url, this.service)}`, { cause: error });
+    }
     this.recoveries.push(performance.now() - at);
+  }
+
+  private async epoch(): Promise<number> {
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
+    const { rows } = await client.query<{ epoch: number }>('select epoch::int from observers.lease');
+    await client.end();
+    return rows[0]?.epoch ?? 0;
   }
 
   private end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

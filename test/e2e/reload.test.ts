@@ -54,6 +54,14 @@ test('SIGHUP: another file is taken, a wrong one is refused with its place, and 
   expect(by(receiver.requests, 'a')).toHaveLength(1);
 });
 
+test('a SIGHUP while the service still loads its code does not end it, and is answered once it runs', async () => {
+  program.write("process.kill(process.pid, 'SIGHUP'); exports.early = { module: class Early {} };", 'early.js');
+  program.write(fileOf('a').replace('capture:', 'settings: { modules: ./early.js }\ncapture:'));
+  const service = await start();
+  await service.waitFor(/"asked":"SIGHUP".*the configuration is reloaded/);
+  expect(service.output().match(/is reloaded/g)).toHaveLength(1);
+});
+
 test('with OBSERVERS_WATCH the file need only be written; a wrong one is told once', async () => {
   const service = await start({ OBSERVERS_WATCH: 'true' });
   program.write('version: 2\n');

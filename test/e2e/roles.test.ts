@@ -6,10 +6,11 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import { applyCapture, planCapture } from '../../src/listener/capture/capture';
-import { runSteps } from '../support/cli/run-steps';
+import { onShadowedPath, runSteps } from '../support/cli/run-steps';
 import { Story } from '../support/cli/story';
 import { captureOf, createTestDatabase, onServer, type TestDatabase } from '../support/database';
 import { MAIN, run, type Result } from '../support/program';
+import { plantShadows, shadowsCalled } from '../support/shadows';
 import { startTestService } from '../support/service';
 
 // A managed service gives no superuser: whoever owns the database may create roles, and no more.
@@ -78,10 +79,17 @@ async function capture(...tables: readonly string[]): Promise<void> {
   await client.end();
 }
 
+/** One that our own statements look names up in first, as the worst settings of a database may say. */
+async function hostile(): Promise<void> {
+  await plantShadows(database.client, nobody);
+  await database.query(`alter database ${new URL(database.url).pathname.slice(1)} set search_path = public, pg_catalog`);
+}
+
 /** Of a table's owner, or of the schema's. */
 const OWNERS = /^(migrate|capture|roles|doctor)/;
 
-test('the owner may create roles and is no superuser; a service, an operator and a reader that own nothing do their work', async () => {
+test('the owner may create roles and is no superuser; a service, an operator and a reader that own nothing do their work, and whoever may create in public has nothing of theirs called', async () => {
+  await hostile();
   await prepare();
   expect(await call(owner, ['roles', 'plan'])).toMatchObject({ out: expect.stringContaining('nothing is missing') as string });
   const story = await Story.begin(database, as(service), () => capture('public.orders'));
@@ -97,11 +105,12 @@ test('the owner may create roles and is no superuser; a service, an operator and
   await database.query(/^→ Run as an administrator: (.*)$/m.exec(refused.err)![1]!);
   const looks = ['status', 'search', 'debug-event', 'tail', 'audit list', 'dlq list', 'dlq show', 'checkpoint show', 'lanes list', 'config history']; // prettier-ignore
   try {
-    const wrong = await runSteps(story, (args, env, command) => call(OWNERS.test(command) ? owner : looks.includes(command) ? reader : operator, args, env)); // prettier-ignore
+    const wrong = await runSteps(story, (args, env, command) => call(OWNERS.test(command) ? owner : looks.includes(command) ? reader : operator, onShadowedPath(args), env)); // prettier-ignore
     expect(wrong).toEqual([]);
   } finally {
     await story.end();
   }
+  expect(await shadowsCalled(database.client)).toBe(0);
 }, 600_000);
 
 test('whoever lacks a right is told the least that helps, never to join a superuser or the owner', async () => {

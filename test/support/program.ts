@@ -54,7 +54,8 @@ export function launch(command: string, args: readonly string[], options: SpawnO
       };
       const check = (): void => {
         if (pattern.test(text)) finish(() => resolve(text));
-        else if (child.exitCode !== null) finish(() => reject(new Error(`it ended with ${child.exitCode} before ${pattern}:\n${text}`)));
+        else if (child.exitCode !== null || child.signalCode !== null)
+          finish(() => reject(new Error(`it ended with ${child.exitCode ?? child.signalCode} before ${pattern}:\n${text}`)));
       };
       const timer = setTimeout(() => finish(() => reject(new Error(`no ${pattern} within ${timeout} ms:\n${text}`))), timeout);
       checks.add(check);

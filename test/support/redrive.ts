@@ -12,14 +12,14 @@ export interface Program {
   launch(args: readonly string[], more?: Readonly<Record<string, string>>): Running;
   /** Runs a script with one argument and the observers file, in the same surroundings. */
   script(text: string, argument: string, more?: Readonly<Record<string, string>>): Promise<Result>;
-  /** Writes another observers file. */
-  write(file: string): void;
+  /** Writes another observers file, or one that stands beside it. */
+  write(text: string, name?: string): void;
   remove(): void;
 }
 
 export function programOn(database: TestDatabase, file: string, env: Readonly<Record<string, string>> = {}): Program {
   const folder = mkdtempSync(join(tmpdir(), 'observers-redrive-'));
-  const write = (text: string): void => writeFileSync(join(folder, 'observers.yaml'), text);
+  const write = (text: string, name = 'observers.yaml'): void => writeFileSync(join(folder, name), text);
   write(file);
   const options = { cwd: folder, env: { PATH: process.env['PATH'], DATABASE_URL: database.url, ...env } };
   const program: Program = {

@@ -1,6 +1,10 @@
 import type { Result } from '../program';
-import { STEPS } from './steps';
+import { CONDITION, STEPS } from './steps';
 import type { Story } from './story';
+
+/** What a person writes means what the path of that person's role says (ADR 26): on a shadowed path that would be the shadow. */
+export const onShadowedPath = (args: readonly string[]): string[] =>
+  args.map((arg) => (arg === CONDITION ? 'id operator(pg_catalog.<=) 2' : arg));
 
 /** Runs every step of the reference. @returns what did not end as it should, or was refused by the database */
 export async function runSteps(

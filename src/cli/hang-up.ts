@@ -1,0 +1,22 @@
+/**
+ * SIGHUP asks a service to load its file again. Node's default ends the process, and a service needs up to a second
+ * to load its code and its file: a signal in that time is kept until there is something to reload.
+ */
+let reload: (() => void) | null = null;
+let kept = false;
+
+// Any other command ends at SIGHUP, as its terminal expects.
+if (process.argv[2] === 'start') {
+  process.on('SIGHUP', () => {
+    if (reload === null) kept = true;
+    else reload();
+  });
+}
+
+/** From now on SIGHUP calls this, at once if one is kept. Null: nothing is reloaded any more. */
+export function atHangUp(run: (() => void) | null): void {
+  reload = run;
+  if (run === null || !kept) return;
+  kept = false;
+  run();
+}
