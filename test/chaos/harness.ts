@@ -107,9 +107,9 @@ class Chaos {
     await client.end();
     this.startService();
     await this.receiver.waitFor(0);
-    await eventually(() => this.epoch(), (epoch) => epoch > 0, 30_000); // prettier-ignore
     // The capture triggers come with the service's start; nothing is written before they are there.
     await eventually(() => this.triggers(), (count) => count >= 4, 30_000); // prettier-ignore
+    await eventually(() => this.epoch(), (epoch) => epoch > 0, 30_000); // prettier-ignore
     await this.rememberAlarms();
     this.writers = startWriters(this.postgres.url, this.random, PLENTY * (this.options.serviceKills + this.options.postgresKills));
   }
