@@ -18,7 +18,7 @@ const REPLACEMENT = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'types/', 'examples/', 'node_modules/', '.observers/', 'coverage/', '*.cjs', '*.mjs', '*.js'] },
+  { ignores: ['dist/', 'types/', 'examples/', 'node_modules/', '.observers/', 'coverage/', '**/*.cjs', '*.mjs', '*.js'] },
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -7,7 +7,8 @@ import { CliModule } from './cli/cli.module';
 import { fail } from './cli/fail';
 import { VERSION } from './version';
 
-void CommandFactory.run(CliModule, {
+/** The end of the command, for who runs several in one process. */
+export const ended = CommandFactory.run(CliModule, {
   logger: false,
   cliName: 'fraiseql-observers',
   version: VERSION,
