@@ -114,10 +114,10 @@ function leakIn(output: string): Error | null {
   return place === -1 ? null : new Error(`a secret that a test gave out is shown: …${output.slice(Math.max(0, place - 200), place + 40)}`);
 }
 
-/** The process that the PostgreSQL of a data folder says it is, or null. */
+/** The process that the PostgreSQL of a data folder says it is, or null: also while it is still writing that down. */
 export function postmasterOf(dataDir: string): number | null {
   const file = join(dataDir, 'pgdata', 'postmaster.pid');
-  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : null;
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) || null : null;
 }
 
 /** One that has ended and waits for its parent to notice does not run. */
