@@ -72,7 +72,7 @@ test('a dry run changes nothing, and shows the count, the first rows and what wo
   ]);
   expect(shown.sample[0]?.observers[0]?.deliveries[0]?.content.body).toContain('"type":"order.backfilled"');
   const { out } = await program.run(['backfill', 'public.orders', '--observer', 'big', '--where', 'id > 49', '--dry-run']);
-  expect(out).toContain('11 rows of public.orders (Order) where id > 49 would be sent to big; nothing was changed');
+  expect(out).toContain('11 rows of public.orders (Order) where id > 49 would be events for big; nothing was changed');
   expect(out).toContain('Order 51: ✓ big → webhook');
   expect(out).toContain('… and 6 more');
   expect(await fingerprint(database)).toEqual(before);

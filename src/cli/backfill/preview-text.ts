@@ -5,7 +5,7 @@ import type { BackfillPreview, PreviewedRow } from './preview';
 
 /** The first row with what would be sent of it; of the others what each observer makes of them. */
 export function printPreview({ table, entity, observers, where, count, unplaced, last, sample, notes }: BackfillPreview): void {
-  print(`${counted(count, 'row')} of ${table} (${entity})${where === null ? '' : ` where ${where}`} would be sent to ${observers.join(', ')}; nothing was changed`); // prettier-ignore
+  print(`${counted(count, 'row')} of ${table} (${entity})${where === null ? '' : ` where ${where}`} would be events for ${observers.join(', ')}; nothing was changed`); // prettier-ignore
   if (unplaced > 0) print(colors.yellow(`${counted(unplaced, 'row')} without a key would be left out`));
   if (last?.state === 'unfinished')
     print(`The backfill ${last.id} of the same is not finished: it would go on behind its ${counted(last.done, 'row')}.`);

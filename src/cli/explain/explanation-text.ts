@@ -100,14 +100,15 @@ export function printHistory(explained: readonly EventExplanation[]): void {
       event === null ? null : cut(`${event.entityType} ${event.entityKey}`, 40),
       event?.kind ?? null,
       state,
-      summary(observers),
+      summary(state, observers),
     ]),
   );
 }
 
-function summary(observers: readonly ObserverExplanation[]): string {
+function summary(state: EventExplanation['state'], observers: readonly ObserverExplanation[]): string {
   const counts = new Map<string, number>();
   for (const { state } of observers.flatMap(({ deliveries }) => deliveries)) counts.set(state, (counts.get(state) ?? 0) + 1);
-  if (counts.size === 0) return 'none: no observer matched';
+  if (counts.size === 0)
+    return state === 'processed' ? 'none: no observer matched' : state === 'waiting' ? 'none yet' : 'none: no observer was asked';
   return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
 }
