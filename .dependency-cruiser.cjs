@@ -1,42 +1,48 @@
-// Imports go one way: each folder may use those before it in this list, never those behind it.
-const ORDER = [
+// Imports go one way: a folder may use those of the levels before its own, and none of its own level. See docs/adr/0028.
+const LEVELS = [
   ['event'],
-  ['matching', 'resilience'],
-  ['config'],
-  ['database'],
-  ['checkpoint', 'delivery', 'ha'],
-  ['actions'],
-  ['lookups', 'tracing'],
-  ['pipeline'],
-  ['logging'],
-  ['listener', 'jobs'],
-  ['explain'],
-  ['audit', 'metrics', 'doctor', 'dry-run'],
-  ['admin', 'cli', 'demo'],
+  ['matching', 'resilience', 'database', 'checkpoint'],
+  ['config', 'delivery', 'change-log', 'status'],
+  ['connections', 'redrive', 'backfill', 'explain', 'doctor'],
+  ['dedup', 'cache', 'jobs', 'alerts', 'tracing'],
+  ['lookups', 'actions'],
+  ['pipeline', 'dry-run'],
+  ['listener', 'worker', 'audit', 'search', 'logging'],
+  ['ha'],
+  ['metrics', 'reload'],
+  ['admin'],
+  ['app.module'],
+  ['lifecycle'],
+  ['demo'],
+  ['cli'],
+  ['main'],
 ];
 
-const rules = ORDER.flatMap((folders, level) => {
-  const later = ORDER.slice(level + 1).flat();
-  return later.length === 0
-    ? []
-    : [
-        {
-          name: `${folders.join('-and-')}-before-the-rest`,
-          severity: 'error',
-          from: { path: `^src/(${folders.join('|')})/` },
-          to: { path: `^src/(${later.join('|')}|app\\.module|lifecycle|main)` },
-        },
-      ];
-});
+const within = (names) => `^src/(${names.map((name) => name.replaceAll('.', '\\.')).join('|')})(/|\\.ts$)`;
+
+const rules = LEVELS.flatMap((names, level) =>
+  names.map((name) => ({
+    name: `${name}-uses-what-comes-before`,
+    severity: 'error',
+    from: { path: within([name]) },
+    to: { path: within([...LEVELS.slice(level).flat(), 'public'].filter((other) => other !== name)) },
+  })),
+);
 
 module.exports = {
   forbidden: [
     ...rules,
+    {
+      name: 'public-uses-the-language-of-actions',
+      severity: 'error',
+      from: { path: within(['public']) },
+      to: { path: '^src/', pathNot: within(['public', 'actions', 'event', 'matching', 'app.module']) },
+    },
+    { name: 'every-folder-has-a-level', severity: 'error', from: { path: '^src/', pathNot: within([...LEVELS.flat(), 'public']) }, to: {} },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|index|version)\\.ts$' }, to: {} },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(main|public/.*)\\.ts$' }, to: {} },
     { name: 'no-dev-dependencies', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-dev'] } },
     { name: 'no-undeclared', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-no-pkg', 'unknown'] } },
-    { name: 'nobody-imports-commands', severity: 'error', from: { pathNot: '^src/(cli|main|demo)' }, to: { path: '^src/cli/' } },
   ],
   options: {
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default', 'types'] },

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { runMigrations } from '../src/database/migrator';
-import { applyCapture, planCapture } from '../src/listener/capture/capture';
+import { applyCapture, planCapture } from '../src/change-log/capture/capture';
 
 /** `none`: no trigger. `outbox`: the trigger that an engineer would write. `ours`: captured. */
 export const KINDS = ['none', 'outbox', 'ours'] as const;

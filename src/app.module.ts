@@ -5,10 +5,10 @@ import { AdminModule } from './admin/admin.module';
 import type { ApiContext } from './admin/api/api-context';
 import { Clock } from './event/clock';
 import type { RateLimit } from './event/definitions';
-import { StreamService } from './listener/stream.service';
+import { StreamService } from './ha/leadership';
 import { MetricsModule } from './metrics/metrics.module';
 import type { StreamMetrics } from './metrics/stream-metrics';
-import { Reloader } from './reloader';
+import { Reloader } from './reload/reloader';
 
 /** What the running service consists of. The lifecycle makes the parts, in its order; Nest serves them. */
 export interface ServiceParts {

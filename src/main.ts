@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // First: it is to hear a SIGHUP that comes while the rest is loaded.
-import './cli/hang-up';
+import './lifecycle/hang-up';
 import 'reflect-metadata';
 import { CommandFactory } from 'nest-commander';
 import { CliModule } from './cli/cli.module';
 import { fail } from './cli/fail';
-import { VERSION } from './version';
+import { VERSION } from './config/version';
 
 /** The end of the command, for who runs several in one process. */
 export const ended = CommandFactory.run(CliModule, {

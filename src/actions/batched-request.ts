@@ -6,11 +6,11 @@ import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { Fill } from './fill';
-import { splitUrl, type HttpRequest, type HttpSender } from './http-sender';
+import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { RequestTemplate } from './templated-request';
 import { TEST_HEADER } from './test-header';
-import type { Tracing } from './tracing';
+import type { Tracing } from '../tracing/tracing';
 
 /** Bytes of a body at most; a larger delivery goes alone. */
 export const LARGEST_BATCH = 1024 * 1024;

@@ -5,7 +5,7 @@ import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
-import { REDIS_CONCURRENCY, type RedisClient, type RedisServer } from './redis-server';
+import { REDIS_CONCURRENCY, type RedisClient, type RedisServer } from '../connections/redis-server';
 import { renderingOf, type Rendering } from './rendering';
 
 /** Keys that one step of a scan looks at. */

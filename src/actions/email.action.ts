@@ -5,7 +5,7 @@ import type { Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
-import { SMTP_CONNECTIONS, type Mail, type Mailer } from './mailer';
+import { SMTP_CONNECTIONS, type Mail, type Mailer } from '../connections/mail-server';
 import { renderingOf, type Rendering } from './rendering';
 
 /** Sends a mail. Its Message-ID is made of the delivery id, so that what is repeated after a crash can be told from a second mail. */

@@ -7,8 +7,8 @@ import { traceHeaders } from '../event/trace-context';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
-import { NATS_CONCURRENCY, type Message, type NatsServer } from './nats-server';
-import { REDIS_CONCURRENCY, type RedisServer } from './redis-server';
+import { NATS_CONCURRENCY, type Message, type NatsServer } from '../connections/nats-server';
+import { REDIS_CONCURRENCY, type RedisServer } from '../connections/redis-server';
 import { renderingOf, type Header, type Rendering } from './rendering';
 import { TEST_HEADER } from './test-header';
 

@@ -2,7 +2,7 @@ import { readFcmCredentials } from '../config/fcm-credentials';
 import type { Settings } from '../config/settings';
 import type { PushActionDefinition } from '../event/definitions';
 import type { ActionHandler } from './action-handler';
-import type { HttpSenders } from './http-sender';
+import type { HttpSenders } from '../connections/http/http-sender';
 import { Fcm } from './push/fcm';
 import { WebPush } from './push/web-push';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Fill } from './fill';
-import type { HttpRequest } from './http-sender';
+import type { HttpRequest } from '../connections/http/http-sender';
 
 /** What a try would send, made by the code that sends. It holds secrets: whoever shows it leaves them out (`Redaction`). */
 export interface Rendering {

@@ -5,8 +5,8 @@ import { compileBody, compileTemplate, TemplateRenderError, type Template } from
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
 import { renderingOf, type Rendering } from './rendering';
-import type { SearchConnection } from './search/connection';
-import type { DocumentChange } from './search/document-change';
+import type { SearchConnection } from '../connections/elasticsearch/connection';
+import type { DocumentChange } from '../connections/elasticsearch/document-change';
 
 /** Elasticsearch takes no longer one. */
 const LONGEST_ID = 512;

@@ -2,7 +2,7 @@ import type { SlackActionDefinition } from '../event/definitions';
 import { webhookHeaders } from '../event/webhook-headers';
 import { compileSlackMessage } from '../matching/template/template';
 import type { ActionHandler } from './action-handler';
-import type { HttpSenders } from './http-sender';
+import type { HttpSenders } from '../connections/http/http-sender';
 import { TemplatedRequest } from './templated-request';
 
 /** Posts a message to a Slack incoming webhook. Slack answers 200 `ok`, 4xx with a word such as `invalid_blocks`, and 429 with Retry-After. */

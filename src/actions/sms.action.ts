@@ -6,7 +6,7 @@ import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { Fill } from './fill';
-import { splitUrl, type HttpRequest, type HttpSender, type HttpSenders } from './http-sender';
+import { splitUrl, type HttpRequest, type HttpSender, type HttpSenders } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import { TEST_HEADER } from './test-header';
 

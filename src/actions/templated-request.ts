@@ -7,9 +7,9 @@ import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { Fill } from './fill';
-import { splitUrl, type HttpRequest, type HttpSender } from './http-sender';
+import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
-import type { signer } from './signature';
+import type { signer } from '../connections/http/signature';
 import { TEST_HEADER } from './test-header';
 
 export interface RequestTemplate {

@@ -3,10 +3,10 @@ import { sendsJson, webhookHeaders } from '../event/webhook-headers';
 import { compileBody } from '../matching/template/template';
 import type { ActionHandler } from './action-handler';
 import { BatchedRequest } from './batched-request';
-import type { HttpSenders } from './http-sender';
-import { signer } from './signature';
+import type { HttpSenders } from '../connections/http/http-sender';
+import { signer } from '../connections/http/signature';
 import { TemplatedRequest } from './templated-request';
-import type { Tracing } from './tracing';
+import type { Tracing } from '../tracing/tracing';
 
 /** Sends the envelope, or a body of the observer's own, to an HTTP endpoint, signed as Standard Webhooks says; one by one, or in batches. */
 export function webhookAction(senders: HttpSenders, tracing: Tracing): ActionHandler<WebhookActionDefinition> {

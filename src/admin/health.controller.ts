@@ -10,7 +10,7 @@ import { Pool } from 'pg';
 import { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
 import { within } from '../event/within';
-import { StreamService } from '../listener/stream.service';
+import { StreamService } from '../ha/leadership';
 
 const DATABASE_TIMEOUT = 2_000;
 

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { EntityEvent } from '../event/entity-event';
 import type { ReadVersion } from '../explain/versions';
-import type { Decoded } from '../listener/decode';
+import type { Decoded } from '../change-log/decode';
 import { isRefusal, type Judgement } from '../matching/matcher';
 import { accountedFor, type AccountedState } from './audit.sql';
 

@@ -6,8 +6,8 @@ import type { ObserversDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { Versions } from '../explain/versions';
 import type { Lease } from '../ha/lease';
-import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../listener/change-log.sql';
-import type { SideJob } from '../listener/side-job';
+import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
+import type { SideJob } from '../pipeline/side-jobs';
 import { Records } from './account';
 import { selectAudited } from './audit.sql';
 import {

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Versions } from '../explain/versions';
-import type { ChangeRow } from '../listener/change-log.sql';
-import { decode } from '../listener/decode';
+import type { ChangeRow } from '../change-log/change-log.sql';
+import { decode } from '../change-log/decode';
 import { isCertain, missingOf, Records, type MissingDelivery } from './account';
 import { factsOf, QUARANTINE, type AuditedChange, type AuditRange } from './audit.sql';
 import type { AuditStep } from './background.sql';

@@ -3,8 +3,8 @@ import { readCheckpoint } from '../checkpoint/checkpoint.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { EntityEvent } from '../event/entity-event';
 import type { Versions } from '../explain/versions';
-import { readChanges } from '../listener/change-log.sql';
-import { decode } from '../listener/decode';
+import { readChanges } from '../change-log/change-log.sql';
+import { decode } from '../change-log/decode';
 import { isAskedFor, isCertain, Records, type Basis } from './account';
 import { QUARANTINE, selectAudited, type AuditedChange, type AuditRange } from './audit.sql';
 

@@ -22,7 +22,7 @@ export class AuditListCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions & { limit?: number }): Promise<void> {
     const { listUnaccounted } = await import('../audit/unaccounted.sql');
-    const { readStatus } = await import('../delivery/status.sql');
+    const { readStatus } = await import('../status/status.sql');
     const { audit, unaccounted } = await onDatabase(flags, async (client, { stream }) => {
       const listed = await listUnaccounted(client, stream, flags.limit ?? DEFAULT_LIMIT);
       return { audit: (await readStatus(client, stream)).audit, unaccounted: listed };

@@ -1,5 +1,5 @@
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { CapturePlan } from '../listener/capture/capture';
+import type { CapturePlan } from '../change-log/capture/capture';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase, withDatabase } from './database';
@@ -7,7 +7,7 @@ import { confirm } from './confirm';
 import { colors, print, printJson, printTable } from './output';
 
 async function plans(flags: GlobalOptions): Promise<CapturePlan[]> {
-  const { planCapture } = await import('../listener/capture/capture');
+  const { planCapture } = await import('../change-log/capture/capture');
   const { settings, file } = await configurationOf(flags);
   return withDatabase(settings, (client) => planCapture(client, file.definition.captures));
 }
@@ -41,8 +41,8 @@ class CapturePlanCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     await tellColumns(flags);
-    const { checkConditions, planCapture } = await import('../listener/capture/capture');
-    const { ownerNote, ownerOf } = await import('../listener/capture/owner');
+    const { checkConditions, planCapture } = await import('../change-log/capture/capture');
+    const { ownerNote, ownerOf } = await import('../change-log/capture/owner');
     const { settings, file } = await configurationOf(flags);
     const { all, note } = await withDatabase(settings, async (client) => {
       await checkConditions(client, file.definition.captures);
@@ -73,8 +73,8 @@ class CaptureApplyCommand extends ObserversCommand {
   }
 
   async run(_args: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
-    const { applyCapture, checkConditions, planCapture } = await import('../listener/capture/capture');
-    const { ownerNote, ownerOf } = await import('../listener/capture/owner');
+    const { applyCapture, checkConditions, planCapture } = await import('../change-log/capture/capture');
+    const { ownerNote, ownerOf } = await import('../change-log/capture/owner');
     const { settings, file } = await configurationOf(flags);
     await withDatabase(settings, async (client) => {
       await checkConditions(client, file.definition.captures);
@@ -133,7 +133,7 @@ class CaptureRemoveCommand extends ObserversCommand {
   async run([table]: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
     if (table === undefined)
       throw new OperatorError('no table named', 'Say which: fraiseql-observers capture remove public.orders', ExitCode.error);
-    const { planRemoval } = await import('../listener/capture/capture');
+    const { planRemoval } = await import('../change-log/capture/capture');
     await onDatabase(flags, async (client) => {
       const statements = await planRemoval(client, table);
       await confirm(`End the capture of ${table}? Changes from now on are not recorded.`, flags.yes ?? false);

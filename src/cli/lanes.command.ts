@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { Command, Option, SubCommand } from 'nest-commander';
 import type { Client } from 'pg';
-import type { HeldLane, LaneFilter, LaneRepair } from '../delivery/lane-repair.sql';
+import type { HeldLane, LaneFilter, LaneRepair } from '../redrive/lane-repair.sql';
 import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
@@ -76,7 +76,7 @@ class LanesListCommand extends LanesSubCommand {
   }
 
   async run(_args: string[], flags: LaneFlags & { limit?: number; offset?: number }): Promise<void> {
-    const { listLanes } = await import('../delivery/lane-repair.sql');
+    const { listLanes } = await import('../redrive/lane-repair.sql');
     const { limit = PAGE, offset = 0 } = flags;
     const lanes = await onStream(flags, (client, stream) => listLanes(client, stream, filterOf(flags), limit, offset));
     if (flags.format === 'json') return printJson(lanes);
@@ -109,7 +109,7 @@ class LanesResumeCommand extends LanesRepairCommand {
   protected readonly examples = [['try the heads of one observer again', 'lanes resume --observer order-shipped']] as const;
 
   async run(_args: string[], flags: RepairFlags): Promise<void> {
-    const { resumeLanes } = await import('../delivery/lane-repair.sql');
+    const { resumeLanes } = await import('../redrive/lane-repair.sql');
     const lanes = await onChosen(flags, 'Try the heads of', (client, stream) => resumeLanes(client, stream, filterOf(flags)));
     if (flags.format === 'json') printJson({ resumed: lanes });
     else print(`${counted(lanes)} resumed: each head is tried as soon as a service leads the stream`);
@@ -142,7 +142,7 @@ class LanesDeadLetterCommand extends LanesRepairCommand {
 }
 
 async function repair(flags: RepairFlags, how: LaneRepair, question: string): Promise<void> {
-  const { repairLanes } = await import('../delivery/lane-repair.sql');
+  const { repairLanes } = await import('../redrive/lane-repair.sql');
   const result = await onChosen(flags, question, (client, stream) =>
     repairLanes(client, stream, filterOf(flags), how, userInfo().username),
   );
@@ -153,7 +153,7 @@ async function repair(flags: RepairFlags, how: LaneRepair, question: string): Pr
 
 /** For what changes lanes: a filter or --all, and a person's yes to the number of them. */
 async function onChosen<T>(flags: RepairFlags, question: string, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
-  const { listLanes } = await import('../delivery/lane-repair.sql');
+  const { listLanes } = await import('../redrive/lane-repair.sql');
   const filter = filterOf(flags);
   if (Object.values(filter).every((value) => value === null) && flags.all !== true)
     throw new OperatorError(

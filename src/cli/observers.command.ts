@@ -32,7 +32,7 @@ class ObserversListCommand extends ObserversCommand {
   protected readonly examples = [['all of them, and what waits of each', 'observers list']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { countByObserver } = await import('../delivery/observer-counts.sql');
+    const { countByObserver } = await import('../status/observer-counts.sql');
     const { readPaused } = await import('../delivery/pauses.sql');
     const listed = await onDatabase(flags, async (client, settings) => {
       const { observers } = await runningDefinition(client, settings, flags);
@@ -94,7 +94,7 @@ class ObserversResumeCommand extends ObserversCommand {
 
   async run(args: string[], flags: GlobalOptions): Promise<void> {
     const { resumeObserver } = await import('../delivery/pauses.sql');
-    const { countByObserver } = await import('../delivery/observer-counts.sql');
+    const { countByObserver } = await import('../status/observer-counts.sql');
     const [name] = args;
     const { changed, waiting } = await onDatabase(flags, async (client, settings) => {
       // One that is configured no longer can be resumed too.

@@ -3,8 +3,8 @@ import { EVENT_KINDS } from '../event/entity-event';
 import { SystemClock } from '../event/clock';
 import { OperatorError } from '../event/errors';
 import { toTheSecond } from '../event/moment';
-import type { SearchResult } from '../explain/search';
-import type { FoundEvent } from '../explain/search.sql';
+import type { SearchResult } from '../search/postgres-audit-trail';
+import type { FoundEvent } from '../search/postgres-audit-trail.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { shortTime } from './dlq/item';
@@ -67,7 +67,7 @@ export class SearchCommand extends ObserversCommand {
   }
 
   async run(args: string[], flags: SearchFlags): Promise<void> {
-    const { searchEvents } = await import('../explain/search');
+    const { searchEvents } = await import('../search/postgres-audit-trail');
     const words = args.map((word) => word.trim()).filter((word) => word !== '');
     if (words.length === 0) throw new OperatorError('no word to search for', 'For example: fraiseql-observers search ada@example.com');
     const { entityType = null, entityKey = null, kind = null, since = null, limit = LIMIT, timeout = TIMEOUT } = flags;

@@ -41,9 +41,9 @@ export class StartCommand extends ObserversCommand {
       await runDemo(flags.logLevel === undefined ? process.env : { ...process.env, OBSERVERS_LOG_LEVEL: flags.logLevel });
       return;
     }
-    const { runUntilSignal } = await import('./run-until-signal');
+    const { runUntilSignal } = await import('../lifecycle/run-until-signal');
     const { createLogger } = await import('../logging/logger');
-    const { startService } = await import('../lifecycle');
+    const { startService } = await import('../lifecycle/lifecycle.service');
     const { observersSource } = await import('../config/load');
     const { configuration, custom } = await runnableConfigurationOf(flags);
     const source = observersSource({ ...loadInputOf(flags), custom });

@@ -1,7 +1,7 @@
 import { Command, Option } from 'nest-commander';
 import type { Client } from 'pg';
 import { toTheSecond } from '../event/moment';
-import { LAG_COUNTED, type StreamStatus } from '../delivery/status.sql';
+import { LAG_COUNTED, type StreamStatus } from '../status/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
 import { colors, counted, duration, print, printJson } from './output';
@@ -60,7 +60,7 @@ export class StatusCommand extends ObserversCommand {
     const json = flags.format === 'json';
     const clear = (): void => void (flags.watch === true && process.stdout.isTTY && process.stdout.write(CLEAR_SCREEN));
     if (flags.listener !== undefined) return this.showListener(client, flags.listener, json, clear);
-    const { readStatus } = await import('../delivery/status.sql');
+    const { readStatus } = await import('../status/status.sql');
     const status = await readStatus(client, stream);
     const detail = flags.detailed === true ? await this.detail(client, stream) : null;
     clear();
@@ -70,13 +70,13 @@ export class StatusCommand extends ObserversCommand {
   }
 
   private async detail(client: Client, stream: string): Promise<Detailed> {
-    const { readStatusDetail } = await import('../delivery/status-detail.sql');
+    const { readStatusDetail } = await import('../status/status-detail.sql');
     const { detailOf } = await import('./status/detail');
     return detailOf(await readStatusDetail(client, stream));
   }
 
   private async showListener(client: Client, id: string, json: boolean, clear: () => void): Promise<void> {
-    const { findListeners } = await import('../delivery/status-detail.sql');
+    const { findListeners } = await import('../status/status-detail.sql');
     const { oneListener, printListener } = await import('./status/listener');
     const { stateOf } = await import('./status/live');
     const listener = oneListener(await findListeners(client, id), id);

@@ -3,7 +3,7 @@ import { hopsOf } from '../event/cause';
 import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
-import type { Decoded } from '../listener/decode';
+import type { Decoded } from '../change-log/decode';
 import { compileCondition } from '../matching/condition/condition';
 import { Matcher } from '../matching/matcher';
 import { ObserverTally, type Answer } from './observer-tally';

@@ -1,7 +1,7 @@
 import type { CaptureDefinition, ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { deliveryId } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
-import type { Decoded } from '../listener/decode';
+import type { Decoded } from '../change-log/decode';
 import type { Explanation } from '../matching/condition/condition';
 import { changedAmong } from '../matching/changes';
 import { isRefusal, type Judgement, type Matcher } from '../matching/matcher';

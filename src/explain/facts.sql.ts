@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { passedOverBy } from '../checkpoint/checkpoint-reset.sql';
 import { currentVersionOf, passed, versionOf } from '../checkpoint/config-period.sql';
-import type { EndpointState } from '../delivery/endpoint-state';
+import type { EndpointState } from '../resilience/endpoint-state';
 
 /** One try of one delivery, as it is on record. */
 export interface AttemptFact {

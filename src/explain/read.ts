@@ -1,8 +1,8 @@
 import type { Client, Pool } from 'pg';
 import type { VersionText } from '../config/rules';
 import type { ObserversDefinition } from '../event/definitions';
-import { readChanges } from '../listener/change-log.sql';
-import { decode } from '../listener/decode';
+import { readChanges } from '../change-log/change-log.sql';
+import { decode } from '../change-log/decode';
 import { explain, type Basis, type EventExplanation } from './explain';
 import { readFacts, readStreamFacts, type StreamFacts } from './facts.sql';
 import { Versions } from './versions';

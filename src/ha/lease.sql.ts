@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
-import type { CaptureDrift } from '../delivery/capture-drift';
-import type { EndpointState } from '../delivery/endpoint-state';
+import type { CaptureDrift } from '../status/capture-drift';
+import type { EndpointState } from '../resilience/endpoint-state';
 
 // A stand-by takes over when the lease ran out, or when PostgreSQL itself says that the holder's session is gone: after kill -9 the
 // socket closes at once, and nobody need wait for the lease to run out. Without a session on record (behind PgBouncer) only time counts.

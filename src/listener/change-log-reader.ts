@@ -7,9 +7,9 @@ import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
 import { Interludes } from '../event/interludes';
 import type { Lease } from '../ha/lease';
-import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline.service';
-import { readPage, type ChangeRow, type Floor, type Page } from './change-log.sql';
-import { decode } from './decode';
+import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline';
+import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
+import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
 
 const PAGE_ROWS = 500;

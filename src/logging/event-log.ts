@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../event/clock';
 import { traceIdOf } from '../event/trace-context';
-import type { EventRun } from '../pipeline/event-run';
-import type { PipelineListener } from '../pipeline/pipeline-listener';
+import type { EventRun } from '../pipeline/runs';
+import type { PipelineListener } from '../pipeline/pipeline-events';
 
 /** One wide line per event, all fields always there: what happened, who matched, what came of it, and how long it took. */
 export function eventLog(logger: Logger, clock: Clock): PipelineListener {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import { splitUrl, type HttpSender } from '../actions/http-sender';
+import { splitUrl, type HttpSender } from '../connections/http/http-sender';
 import type { Clock } from '../event/clock';
 import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import { JsonDocument, type JsonValue } from '../event/json-document';
 import { failed, type Failed, type Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
-import type { Answer, LookupCache } from './lookup-cache';
+import type { Answer, LookupCache } from '../cache/lookup-cache';
 
 /** A refresh that fails is told no more often than this, in milliseconds. */
 const TELL_EVERY = 60_000;

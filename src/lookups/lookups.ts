@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import { HttpSenders } from '../actions/http-sender';
+import { HttpSenders } from '../connections/http/http-sender';
 import type { Clock } from '../event/clock';
 import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
 import { Lookup, type Asked, type Found } from './lookup';
-import { LookupCache } from './lookup-cache';
+import { LookupCache } from '../cache/lookup-cache';
 
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
 export type Enriched = { readonly event: EntityEvent } | Failed;

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../event/clock';
 import type { ActionDefinition } from '../event/definitions';
-import type { EventRun } from '../pipeline/event-run';
-import type { PipelineListener, Try } from '../pipeline/pipeline-listener';
+import type { EventRun } from '../pipeline/runs';
+import type { PipelineListener, Try } from '../pipeline/pipeline-events';
 import { BoundedNames } from './bounded-names';
 
 /** Observers and look-ups with series of their own. */

@@ -2,10 +2,10 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings';
-import { readStatus, unaccountedOf, type StreamStatus } from '../delivery/status.sql';
+import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import { messageOf } from '../event/errors';
 import { within } from '../event/within';
-import type { StreamService } from '../listener/stream.service';
+import type { StreamService } from '../ha/leadership';
 import { BoundedNames } from './bounded-names';
 
 /** Endpoints, and captured tables, with series of their own. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
-import type { EndpointGate } from '../delivery/endpoint-gate';
+import type { EndpointGate } from '../resilience/endpoint-gate';
 import type { GoneEndpoints } from '../delivery/gone-endpoints';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
@@ -8,10 +8,10 @@ import type { DeadLetterRecord } from '../delivery/records';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
 import type { Lease } from '../ha/lease';
-import type { Deduplication } from './deduplication';
-import type { Enrichment } from './enrichment';
-import type { EventRun } from './event-run';
-import type { PipelineListener } from './pipeline-listener';
+import type { Deduplication } from '../dedup/deduplication';
+import type { Enrichment } from '../lookups/enrichment';
+import type { EventRun } from './runs';
+import type { PipelineListener } from './pipeline-events';
 
 export interface DispatcherOptions {
   readonly runner: ActionRunner;

@@ -6,7 +6,7 @@ import { deliveryId, type Delivery } from '../event/delivery';
 import type { Failed, Outcome } from '../event/outcome';
 import type { Disposition } from '../resilience/disposition';
 import type { Flight } from './flight';
-import type { PipelineListener } from './pipeline-listener';
+import type { PipelineListener } from './pipeline-events';
 
 /** Turns what became of a try into the ledger's records. */
 export class Recorder {

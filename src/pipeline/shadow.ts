@@ -9,9 +9,9 @@ import { failed, type ErrorKind, type Outcome } from '../event/outcome';
 import { within } from '../event/within';
 import { TemplateRenderError } from '../matching/template/template';
 import type { Disposition } from '../resilience/disposition';
-import type { Enrichment, Prepared } from './enrichment';
-import type { EventRun } from './event-run';
-import type { PipelineListener } from './pipeline-listener';
+import type { Enrichment, Prepared } from '../lookups/enrichment';
+import type { EventRun } from './runs';
+import type { PipelineListener } from './pipeline-events';
 
 export interface ShadowOptions {
   readonly runner: Pick<ActionRunner, 'render'>;

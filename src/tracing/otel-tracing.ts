@@ -3,7 +3,7 @@ import type { Context, Link, Span, SpanContext, Tracer } from '@opentelemetry/ap
 import { TraceState } from '@opentelemetry/core';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { LRUCache } from 'lru-cache';
-import type { Tracing } from '../actions/tracing';
+import type { Tracing } from './tracing';
 import type { ActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';

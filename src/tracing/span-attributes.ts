@@ -1,5 +1,5 @@
 import { SpanKind, type Attributes } from '@opentelemetry/api';
-import { splitUrl } from '../actions/http-sender';
+import { splitUrl } from '../connections/http/http-sender';
 import type { ActionDefinition, EndpointDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';

@@ -7,7 +7,7 @@ import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings';
 import { ExitCode, OperatorError } from '../event/errors';
-import { VERSION } from '../version';
+import { VERSION } from '../config/version';
 import { EventTraceIds } from './event-trace-ids';
 import { OtelTracing } from './otel-tracing';
 import { TellingExporter } from './telling-exporter';

@@ -11,7 +11,7 @@ import { pageOf, type Shown } from '../support/cli/page';
 import { definitionOf, jsonSchemas, OUTPUTS } from '../support/cli/schemas';
 import { NOT_CALLED, STEPS, type Step } from '../support/cli/steps';
 import { Story } from '../support/cli/story';
-import { VERSION } from '../../src/version';
+import { VERSION } from '../../src/config/version';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { MAIN, run, type Result } from '../support/program';
 

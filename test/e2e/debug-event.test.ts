@@ -1,6 +1,6 @@
 import type { Explanation } from '../../src/matching/condition/condition';
 import type { EventExplanation, ObserverExplanation } from '../../src/explain/explain';
-import type { Service } from '../../src/lifecycle';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';

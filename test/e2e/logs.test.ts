@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLed } from '../../src/delivery/asked.sql';
+import { isLed } from '../../src/redrive/asked.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { eventually } from '../support/stream';

@@ -1,5 +1,5 @@
-import type { DeadLetterDetails, DeadLetterItem } from '../../src/delivery/dead-letters.sql';
-import type { Service } from '../../src/lifecycle';
+import type { DeadLetterDetails, DeadLetterItem } from '../../src/redrive/dead-letters.sql';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';

@@ -1,10 +1,10 @@
-import type { DeadLetterDetails, DeadLetterItem } from '../../src/delivery/dead-letters.sql';
+import type { DeadLetterDetails, DeadLetterItem } from '../../src/redrive/dead-letters.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { deadLetters, fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
-import type { Service } from '../../src/lifecycle';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 
 let database: TestDatabase;
 let receiver: Receiver;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
-import { applyCapture, planCapture } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { onShadowedPath, runSteps } from '../support/cli/run-steps';
 import { Story } from '../support/cli/story';
 import { captureOf, createTestDatabase, onServer, type TestDatabase } from '../support/database';

@@ -1,5 +1,5 @@
 import { SystemClock } from '../../src/event/clock';
-import { searchEvents, type SearchResult } from '../../src/explain/search';
+import { searchEvents, type SearchResult } from '../../src/search/postgres-audit-trail';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 

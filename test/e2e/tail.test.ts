@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import type { TailEntry } from '../../src/delivery/tail.sql';
-import type { Service } from '../../src/lifecycle';
+import type { TailEntry } from '../../src/status/tail.sql';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import type { Running } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';

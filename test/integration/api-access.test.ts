@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { apiOf, type Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestServiceOptions } from '../support/service';
-import type { Service } from '../../src/lifecycle';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 
 const READ = 'CANARY-read-0123456789';
 const WRITE = 'CANARY-write-0123456789';

@@ -13,7 +13,7 @@ import { deadLetters } from '../support/redrive';
 import { anything, valid, type Known, type Schema } from '../support/schema-arbitrary';
 import { startTestService } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
-import type { Service } from '../../src/lifecycle';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 
 const ROOT = join(__dirname, '../..');
 const TOKEN = 'CANARY-write-0123456789';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { connect, disconnect } from '../../src/database/postgres';
 import type { OperatorError } from '../../src/event/errors';
-import { countRows, reading } from '../../src/listener/backfill/target';
-import { applyCapture, planCapture } from '../../src/listener/capture/capture';
+import { countRows, reading } from '../../src/backfill/target';
+import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { runBackfill, targetOf, type TestBackfill } from '../support/backfill';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -204,7 +204,7 @@ test('a table that an earlier version captured is refused with what to do, and s
 });
 
 test('a captured table can be dropped, and its capture removed', async () => {
-  const { planRemoval } = await import('../../src/listener/capture/capture');
+  const { planRemoval } = await import('../../src/change-log/capture/capture');
   await database.capture('mallory.t', { when: 'id > 0' });
   await database.capture('mallory.by_enum');
   await database.query('drop table mallory.t; drop type mallory.e cascade');

@@ -134,7 +134,7 @@ test('a table without a primary key: rows with the same key come together, and t
   );
   await database.capture('public.logs', { entity: 'Log', key: ['k', 'j'] });
   const options = { table: 'public.logs', capture: { entity: 'Log', key: ['k', 'j'] } };
-  const { countRows } = await import('../../src/listener/backfill/target');
+  const { countRows } = await import('../../src/backfill/target');
   expect(await countRows(database.client, await targetOf(database.client, options))).toEqual({ count: 900, unplaced: 1 });
   await runBackfill(database, options);
   expect(new Set((await backfilled()).map(({ data }) => data)).size).toBe(900);

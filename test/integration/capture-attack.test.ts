@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { applyCapture, planCapture } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
 /** Runs SQL of the table's owner wherever a capture runs, and writes down as whom and what it could do. */

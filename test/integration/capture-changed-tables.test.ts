@@ -1,6 +1,6 @@
 import { changedColumns } from '../../src/event/changed-columns';
 import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
-import { checkConditions, planCapture, planRemoval } from '../../src/listener/capture/capture';
+import { checkConditions, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;

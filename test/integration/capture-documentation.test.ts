@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, type QueryResult } from 'pg';
 import { envelopeText } from '../../src/event/envelope';
-import { applyCapture, checkConditions, planCapture } from '../../src/listener/capture/capture';
-import { readChanges } from '../../src/listener/change-log.sql';
-import { decode } from '../../src/listener/decode';
+import { applyCapture, checkConditions, planCapture } from '../../src/change-log/capture/capture';
+import { readChanges } from '../../src/change-log/change-log.sql';
+import { decode } from '../../src/change-log/decode';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { ConfigFile } from '../unit/config/config-file';
 

@@ -1,4 +1,4 @@
-import { applyCapture, planCapture, planRemoval, type CapturePlan } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture, planRemoval, type CapturePlan } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;

@@ -1,4 +1,4 @@
-import { planCapture, applyCapture } from '../../src/listener/capture/capture';
+import { planCapture, applyCapture } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/stream';
 

@@ -1,5 +1,5 @@
 import { changedColumns } from '../../src/event/changed-columns';
-import { applyCapture, planCapture, planRemoval } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;

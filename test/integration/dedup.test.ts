@@ -1,5 +1,5 @@
 import type { DedupPolicy } from '../../src/event/definitions';
-import { PostgresDedup } from '../../src/delivery/dedup.sql';
+import { PostgresDedup } from '../../src/dedup/postgres-dedup.sql';
 import { createPool } from '../../src/database/postgres';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';

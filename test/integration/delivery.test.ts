@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { connect } from '../../src/database/postgres';
-import { sweepExpiredClaims } from '../../src/delivery/pending.sql';
-import type { EventRun } from '../../src/pipeline/event-run';
+import { sweepExpiredClaims } from '../../src/jobs/postgres-job-queue.sql';
+import type { EventRun } from '../../src/pipeline/runs';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';

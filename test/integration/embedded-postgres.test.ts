@@ -12,7 +12,7 @@ import {
   type EmbeddedPostgresOptions,
 } from '../../src/database/embedded/embedded-postgres';
 import { ExitCode, OperatorError } from '../../src/event/errors';
-import { startService } from '../../src/lifecycle';
+import { startService } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase } from '../support/database';
 import { isRunning, postmasterOf } from '../support/program';
 import { eventually } from '../support/stream';

@@ -1,11 +1,11 @@
 import { Client, type QueryResult } from 'pg';
 import { findChange, findQuarantined } from '../../src/delivery/changes-by-id.sql';
-import { showDeadLetter } from '../../src/delivery/dead-letters.sql';
-import { discardItems, requestRetries } from '../../src/delivery/redrive.sql';
+import { showDeadLetter } from '../../src/redrive/dead-letters.sql';
+import { discardItems, requestRetries } from '../../src/redrive/redrive.sql';
 import { changeNumberIn } from '../../src/event/event-id';
 import { latestChanges } from '../../src/explain/facts.sql';
 import { listEvents } from '../../src/explain/stored-events.sql';
-import { selectChanges, type ChangeRange } from '../../src/listener/stored-changes.sql';
+import { selectChanges, type ChangeRange } from '../../src/change-log/stored-changes.sql';
 import { createPool } from '../../src/database/postgres';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 

@@ -1,6 +1,6 @@
-import { readProgress } from '../../src/delivery/asked.sql';
-import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../src/delivery/dead-letters.sql';
-import { requestRetries, type RedriveRequest } from '../../src/delivery/redrive.sql';
+import { readProgress } from '../../src/redrive/asked.sql';
+import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../src/redrive/dead-letters.sql';
+import { requestRetries, type RedriveRequest } from '../../src/redrive/redrive.sql';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, observerOf, startStream, type TestStream, untilLeading } from '../support/stream';

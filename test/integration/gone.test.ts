@@ -1,5 +1,5 @@
-import { requestRetries } from '../../src/delivery/redrive.sql';
-import { readStatus } from '../../src/delivery/status.sql';
+import { requestRetries } from '../../src/redrive/redrive.sql';
+import { readStatus } from '../../src/status/status.sql';
 import type { EndpointDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
-import { readStatus } from '../../src/delivery/status.sql';
+import { readStatus } from '../../src/status/status.sql';
 import { createTestDatabase, onServer, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService, type TestService } from '../support/service';

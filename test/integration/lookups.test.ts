@@ -1,4 +1,4 @@
-import { requestRetries } from '../../src/delivery/redrive.sql';
+import { requestRetries } from '../../src/redrive/redrive.sql';
 import type { LookupDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';

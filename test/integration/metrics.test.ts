@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import request from 'supertest';
-import type { Service } from '../../src/lifecycle';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { describeWith, isOnPath, type ForeignServer } from '../support/missing-server';
 import type { MetricsSummary } from '../../src/cli/metrics/summary';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import type { Service } from '../../src/lifecycle';
+import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createAuthority } from '../support/certificate';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService } from '../support/service';

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import pino from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
-import { UnrecordedCalls } from '../../src/delivery/unrecorded-calls';
+import { UnrecordedCalls } from '../../src/actions/database/unrecorded-calls';
 import { Preview } from '../../src/dry-run/preview';
 import { Renderer } from '../../src/dry-run/renderer';
 import type { PreviewReport } from '../../src/dry-run/report';
 import type { ObserverDefinition } from '../../src/event/definitions';
-import { findStored, readStored } from '../../src/listener/change-log.sql';
-import { decode } from '../../src/listener/decode';
+import { findStored, readStored } from '../../src/change-log/change-log.sql';
+import { decode } from '../../src/change-log/decode';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { defaultSettings, endpointOf, eventually, observerOf, startStream } from '../support/stream';

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
-import { HttpSender } from '../../src/actions/http-sender';
+import { HttpSender } from '../../src/connections/http/http-sender';
 import type { EndpointDefinition } from '../../src/event/definitions';
 import type { Outcome } from '../../src/event/outcome';
 import { createAuthority } from '../support/certificate';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import { countSet, forgetForeignTransactions, previewSet } from '../../src/delivery/dead-letter-sets.sql';
-import { discardItems, requestRetries } from '../../src/delivery/redrive.sql';
+import { countSet, forgetForeignTransactions, previewSet } from '../../src/redrive/dead-letter-sets.sql';
+import { discardItems, requestRetries } from '../../src/redrive/redrive.sql';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
 import { eventually } from '../support/stream';

@@ -6,7 +6,7 @@ import type { CustomActionHandler, CustomDelivery } from '../../src/actions/cust
 import { succeeded } from '../../src/actions/custom/outcomes';
 import { digestOf, type Content, type Header, type Rendering } from '../../src/actions/rendering';
 import type { Settings } from '../../src/config/settings';
-import { UnrecordedCalls } from '../../src/delivery/unrecorded-calls';
+import { UnrecordedCalls } from '../../src/actions/database/unrecorded-calls';
 import type { ActionDefinition } from '../../src/event/definitions';
 import { idOf, type Delivery } from '../../src/event/delivery';
 import type { EntityEvent } from '../../src/event/entity-event';

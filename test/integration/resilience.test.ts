@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { EndpointDefinition, ObserverDefinition } from '../../src/event/definitions';
-import { readStatus, type StreamStatus } from '../../src/delivery/status.sql';
+import { readStatus, type StreamStatus } from '../../src/status/status.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import { OperatorError } from '../../src/event/errors';
-import { applyCapture, planCapture } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver } from '../support/receiver';
 import { startTestService } from '../support/service';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { requestRetries } from '../../src/delivery/redrive.sql';
+import { requestRetries } from '../../src/redrive/redrive.sql';
 import type { LookupDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';

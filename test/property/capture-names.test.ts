@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { quoteIdentifier, quoteName } from '../../src/database/names';
 import type { CaptureDefinition } from '../../src/event/definitions';
-import { applyCapture, planCapture, planRemoval } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Client } from 'pg';
 import { BEGINNING, type Cursor } from '../../src/checkpoint/cursor';
 import { connect } from '../../src/database/postgres';
-import { readPage } from '../../src/listener/change-log.sql';
+import { readPage } from '../../src/change-log/change-log.sql';
 import { connectAsApplication, createTestDatabase, type TestDatabase } from '../support/database';
 
 // Several connections each run transactions step by step, in an order that fast-check chooses, while a reader reads pages of a size that

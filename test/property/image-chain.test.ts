@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { applyCapture, planCapture } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 import { playground, type Playground } from './image-chain/playground';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { RetryPolicy } from '../../src/event/definitions';
 import { failed, type ErrorKind, type Outcome } from '../../src/event/outcome';
-import { Lanes } from '../../src/delivery/lanes';
+import { Lanes } from '../../src/pipeline/lanes';
 import { Progress, type Reading } from '../../src/checkpoint/progress';
 import { backOff } from '../../src/resilience/back-off';
 import { disposition } from '../../src/resilience/disposition';

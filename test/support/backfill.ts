@@ -2,9 +2,9 @@ import type { Client } from 'pg';
 import { connect, disconnect } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { CaptureDefinition, ObserverDefinition } from '../../src/event/definitions';
-import { openBackfill } from '../../src/listener/backfill/open';
-import { BackfillRun, type BackfillOptions, type BackfillResult } from '../../src/listener/backfill/run';
-import { countRows, findTarget, type BackfillTarget } from '../../src/listener/backfill/target';
+import { openBackfill } from '../../src/backfill/open';
+import { BackfillRun, type BackfillOptions, type BackfillResult } from '../../src/backfill/run';
+import { countRows, findTarget, type BackfillTarget } from '../../src/backfill/target';
 import { captureOf, type TestDatabase } from './database';
 import { endpointOf, observerOf } from './stream';
 

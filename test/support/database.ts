@@ -3,7 +3,7 @@ import { Client, type QueryResultRow } from 'pg';
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import type { CaptureDefinition } from '../../src/event/definitions';
-import { applyCapture, planCapture } from '../../src/listener/capture/capture';
+import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 
 const TEMPLATE = 'observers_test_template';
 

@@ -1,14 +1,14 @@
 import pino, { type Logger } from 'pino';
 import type { Pool } from 'pg';
 import { NO_CUSTOM_ACTIONS, type CustomActions } from '../../src/actions/custom/custom-actions';
-import { UNTRACED, type Tracing } from '../../src/actions/tracing';
+import { UNTRACED, type Tracing } from '../../src/tracing/tracing';
 import { SETTINGS, type Settings } from '../../src/config/settings';
 import type { Setting } from '../../src/config/settings/kinds';
 import { createPool } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { CaptureDefinition, EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
-import { StreamService } from '../../src/listener/stream.service';
-import type { PipelineListener } from '../../src/pipeline/pipeline-listener';
+import { StreamService } from '../../src/ha/leadership';
+import type { PipelineListener } from '../../src/pipeline/pipeline-events';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 

@@ -6,7 +6,7 @@ import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import { Fill } from '../fill';
-import type { HttpRequest, HttpSender, HttpSenders } from '../http-sender';
+import type { HttpRequest, HttpSender, HttpSenders } from '../../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from '../rendering';
 import { TEST_HEADER } from '../test-header';
 import { AccessTokens } from './access-token';

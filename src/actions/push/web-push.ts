@@ -9,7 +9,7 @@ import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import { Fill } from '../fill';
-import { HttpSender } from '../http-sender';
+import { HttpSender } from '../../connections/http/http-sender';
 import { renderingOf, type Header, type Rendering } from '../rendering';
 import { TEST_HEADER } from '../test-header';
 

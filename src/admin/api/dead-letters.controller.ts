@@ -1,10 +1,10 @@
 import { Body, Controller, Delete, Get, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { awaitRetry } from '../../delivery/await-retry';
-import { usedConfiguration } from '../../delivery/config-choice';
-import { countDeadLetters, pageOfDeadLetters, showDeadLetter, type DeadLetterDetails, type DeadLetterFilter } from '../../delivery/dead-letters.sql'; // prettier-ignore
-import { discardItems, requestRetries } from '../../delivery/redrive.sql';
+import { awaitRetry } from '../../redrive/await-retry';
+import { usedConfiguration } from '../../redrive/config-choice';
+import { countDeadLetters, pageOfDeadLetters, showDeadLetter, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.sql'; // prettier-ignore
+import { discardItems, requestRetries } from '../../redrive/redrive.sql';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';

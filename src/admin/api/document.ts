@@ -5,7 +5,7 @@ import { PROBLEMS, type ProblemKind } from '../http/problem';
 import { SCHEMAS } from '../schema/registry';
 import { HEALTH } from '../schema/probes';
 import { PROBLEM } from '../schema/problems';
-import { VERSION } from '../../version';
+import { VERSION } from '../../config/version';
 import { OPERATIONS, type Operation } from './operations';
 
 type Json = Record<string, unknown>;

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { describeObservers } from '../../config/describe';
 import { textsIn } from '../../config/redaction';
 import { didYouMean } from '../../config/problems';
-import { countByObserver } from '../../delivery/observer-counts.sql';
+import { countByObserver } from '../../status/observer-counts.sql';
 import { pauseObserver, readPaused, resumeObserver } from '../../delivery/pauses.sql';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';

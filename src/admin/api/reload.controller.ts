@@ -2,7 +2,7 @@ import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { ConfigurationError } from '../../config/problems';
-import { Reloader } from '../../reloader';
+import { Reloader } from '../../reload/reloader';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import type { RELOADED } from '../schema/observers';

@@ -1,7 +1,7 @@
-import { beginReplay, finishReplay, replayName } from '../../delivery/replay.sql';
-import { previewReplay, type ReplayPreview } from '../../listener/replay-preview';
-import type { ReplayPlan } from '../../listener/replay-scan';
-import { ReplayWorker } from '../../listener/replay-worker';
+import { beginReplay, finishReplay, replayName } from '../../redrive/replay.sql';
+import { previewReplay, type ReplayPreview } from '../../redrive/replay-preview';
+import type { ReplayPlan } from '../../redrive/replay-scan';
+import { ReplayWorker } from '../../redrive/replay-worker';
 import { Matcher } from '../../matching/matcher';
 import { Problem } from '../http/problem';
 import type { ApiContext } from './api-context';

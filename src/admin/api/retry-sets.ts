@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import { usedConfiguration } from '../../delivery/config-choice';
-import { countSet, previewSet, type DeadLetterSet } from '../../delivery/dead-letter-sets.sql';
-import type { DeadLetterFilter } from '../../delivery/dead-letters.sql';
-import { requestRetries, type ConfigChoice } from '../../delivery/redrive.sql';
-import { issueToken, tokenName } from '../../delivery/set-token';
-import { SetWorker } from '../../delivery/set-worker';
+import { usedConfiguration } from '../../redrive/config-choice';
+import { countSet, previewSet, type DeadLetterSet } from '../../redrive/dead-letter-sets.sql';
+import type { DeadLetterFilter } from '../../redrive/dead-letters.sql';
+import { requestRetries, type ConfigChoice } from '../../redrive/redrive.sql';
+import { issueToken, tokenName } from '../../redrive/set-token';
+import { SetWorker } from '../../redrive/set-worker';
 import type { RETRY_ALL_RESULT, SET_PREVIEW } from '../schema/dead-letters';
 import type { ApiContext } from './api-context';
 import { readTokenOf } from './set-tokens';

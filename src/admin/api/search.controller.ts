@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { Clock } from '../../event/clock';
-import { searchEvents } from '../../explain/search';
+import { searchEvents } from '../../search/postgres-audit-trail';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { FOUND } from '../schema/events';

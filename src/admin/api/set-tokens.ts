@@ -1,4 +1,4 @@
-import { readToken, type TokenUse } from '../../delivery/set-token';
+import { readToken, type TokenUse } from '../../redrive/set-token';
 import { OperatorError } from '../../event/errors';
 import { Problem } from '../http/problem';
 import type { ApiContext } from './api-context';

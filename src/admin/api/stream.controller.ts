@@ -1,9 +1,9 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import { leading, readListeners, type Listeners } from '../../delivery/listeners.sql';
-import { readStatus, type StreamStatus } from '../../delivery/status.sql';
-import { StreamService } from '../../listener/stream.service';
+import { leading, readListeners, type Listeners } from '../../status/listeners.sql';
+import { readStatus, type StreamStatus } from '../../status/status.sql';
+import { StreamService } from '../../ha/leadership';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';

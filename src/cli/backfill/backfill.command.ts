@@ -1,5 +1,5 @@
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { BackfillRecord } from '../../listener/backfill/backfill.sql';
+import type { BackfillRecord } from '../../backfill/backfill.sql';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
@@ -16,7 +16,7 @@ class BackfillListCommand extends ObserversCommand {
   protected readonly examples = [['which there are, and how far they are', 'backfill list']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { listBackfills } = await import('../../listener/backfill/backfill.sql');
+    const { listBackfills } = await import('../../backfill/backfill.sql');
     const all = await onDatabase(flags, (client) => listBackfills(client, LISTED));
     if (flags.format === 'json') return printJson(all);
     if (all.length === 0) return print('there has been none');
@@ -43,7 +43,7 @@ class BackfillCancelCommand extends ObserversCommand {
   async run([id = '']: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
     const shown = 'Ids are shown by: fraiseql-observers backfill list';
     if (!isUuid(id)) throw new OperatorError(`"${id}" is not the id of a backfill`, shown);
-    const { endBackfill, readBackfill } = await import('../../listener/backfill/backfill.sql');
+    const { endBackfill, readBackfill } = await import('../../backfill/backfill.sql');
     await onDatabase(flags, async (client) => {
       const found = await readBackfill(client, id);
       if (found === null) throw new OperatorError(`there is no backfill ${id}`, shown, ExitCode.notFound);

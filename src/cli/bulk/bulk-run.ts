@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import type { Asked } from '../../delivery/asked.sql';
-import type { Step } from '../../delivery/step';
+import type { Asked } from '../../redrive/asked.sql';
+import type { Step } from '../../redrive/step';
 import { Interruption } from './interruption';
 import { progressDisplay, type ProgressDisplay } from './progress';
 import type { Rate } from './rate';
@@ -123,7 +123,7 @@ class BulkRun {
 
   private async look(): Promise<void> {
     if (!this.options.watched) return;
-    const { isLed, readProgress } = await import('../../delivery/asked.sql');
+    const { isLed, readProgress } = await import('../../redrive/asked.sql');
     this.led = await isLed(this.client);
     if (this.waiting.length > 0) {
       const found = await readProgress(this.client, this.waiting);

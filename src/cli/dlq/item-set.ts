@@ -1,4 +1,4 @@
-import type { TokenUse } from '../../delivery/set-token';
+import type { TokenUse } from '../../redrive/set-token';
 import { OperatorError } from '../../event/errors';
 import { onDatabase } from '../database';
 import { counted, print, printJson } from '../output';
@@ -20,8 +20,8 @@ export function tokenOf(flags: SetFlags, command: string): string | null {
 
 /** Changes nothing: prints how many there are, the first of them, and the token that stands for exactly these. */
 export async function dryRun(flags: SetFlags, use: TokenUse, command: string): Promise<void> {
-  const { previewSet } = await import('../../delivery/dead-letter-sets.sql');
-  const { issueToken } = await import('../../delivery/set-token');
+  const { previewSet } = await import('../../redrive/dead-letter-sets.sql');
+  const { issueToken } = await import('../../redrive/set-token');
   const range = { limit: flags.limit ?? null, offset: flags.offset ?? 0 };
   const { set, sample, token } = await onDatabase(flags, async (client) => {
     const preview = await previewSet(client, filterOf(flags), range, SAMPLE);

@@ -15,7 +15,7 @@ export class DlqListCommand extends FilteredCommand {
   ] as const;
 
   async run(_args: string[], flags: FilterFlags): Promise<void> {
-    const { listDeadLetters } = await import('../../delivery/dead-letters.sql');
+    const { listDeadLetters } = await import('../../redrive/dead-letters.sql');
     const filter = filterOf(flags);
     const { limit = DEFAULT_LIMIT, offset = 0 } = flags;
     const items = await onDatabase(flags, (client) => listDeadLetters(client, filter, { limit, offset }));

@@ -1,6 +1,6 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { DeadLetterSet } from '../../delivery/dead-letter-sets.sql';
-import type { SetTotals } from '../../delivery/set-worker';
+import type { DeadLetterSet } from '../../redrive/dead-letter-sets.sql';
+import type { SetTotals } from '../../redrive/set-worker';
 import { ExitCode, OperatorError } from '../../event/errors';
 import type { BulkResult } from '../bulk/bulk-run';
 import { confirm } from '../confirm';
@@ -47,7 +47,7 @@ export class DlqRemoveCommand extends SetCommand {
 }
 
 async function removeOne(id: string, flags: RemoveFlags): Promise<void> {
-  const { discardItems } = await import('../../delivery/redrive.sql');
+  const { discardItems } = await import('../../redrive/redrive.sql');
   await confirm(`Discard ${id}? It will not be delivered.`, mayAct(flags));
   const request = { ids: [id], who: operator(), detail: flags.reason ?? null, snapshot: null };
   const answer = await onDatabase(flags, (client) => discardItems(client, request));
@@ -64,10 +64,10 @@ interface RemoveResult extends BulkResult, SetTotals {}
 
 function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResult> {
   return onDatabase(flags, async (client) => {
-    const { readToken } = await import('../../delivery/set-token');
-    const { countSet } = await import('../../delivery/dead-letter-sets.sql');
-    const { discardItems } = await import('../../delivery/redrive.sql');
-    const { SetWorker } = await import('../../delivery/set-worker');
+    const { readToken } = await import('../../redrive/set-token');
+    const { countSet } = await import('../../redrive/dead-letter-sets.sql');
+    const { discardItems } = await import('../../redrive/redrive.sql');
+    const { SetWorker } = await import('../../redrive/set-worker');
     const { runBulk } = await import('../bulk/bulk-run');
     const set = await readToken<DeadLetterSet>(client, 'remove', token);
     const total = await countSet(client, set);

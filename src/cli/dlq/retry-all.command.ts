@@ -1,8 +1,8 @@
 import { Option, SubCommand } from 'nest-commander';
-import { usedConfiguration } from '../../delivery/config-choice';
-import type { DeadLetterSet } from '../../delivery/dead-letter-sets.sql';
-import type { ConfigChoice } from '../../delivery/redrive.sql';
-import type { SetTotals } from '../../delivery/set-worker';
+import { usedConfiguration } from '../../redrive/config-choice';
+import type { DeadLetterSet } from '../../redrive/dead-letter-sets.sql';
+import type { ConfigChoice } from '../../redrive/redrive.sql';
+import type { SetTotals } from '../../redrive/set-worker';
 import { ExitCode } from '../../event/errors';
 import type { BulkResult } from '../bulk/bulk-run';
 import { parseRate, type Rate } from '../bulk/rate';
@@ -52,10 +52,10 @@ interface RetryAllResult extends BulkResult, SetTotals {}
 
 function act(token: string, config: ConfigChoice, flags: RetryAllFlags): Promise<RetryAllResult> {
   return onDatabase(flags, async (client) => {
-    const { readToken, tokenName } = await import('../../delivery/set-token');
-    const { countSet } = await import('../../delivery/dead-letter-sets.sql');
-    const { requestRetries } = await import('../../delivery/redrive.sql');
-    const { SetWorker } = await import('../../delivery/set-worker');
+    const { readToken, tokenName } = await import('../../redrive/set-token');
+    const { countSet } = await import('../../redrive/dead-letter-sets.sql');
+    const { requestRetries } = await import('../../redrive/redrive.sql');
+    const { SetWorker } = await import('../../redrive/set-worker');
     const { runBulk } = await import('../bulk/bulk-run');
     const set = await readToken<DeadLetterSet>(client, 'retry', token);
     const total = await countSet(client, set);

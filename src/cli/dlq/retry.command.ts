@@ -1,7 +1,7 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { RetryEnd } from '../../delivery/await-retry';
-import { usedConfiguration } from '../../delivery/config-choice';
-import type { ConfigChoice } from '../../delivery/redrive.sql';
+import type { RetryEnd } from '../../redrive/await-retry';
+import { usedConfiguration } from '../../redrive/config-choice';
+import type { ConfigChoice } from '../../redrive/redrive.sql';
 import { ExitCode } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onDatabase } from '../database';
@@ -26,8 +26,8 @@ export class DlqRetryCommand extends ObserversCommand {
   }
 
   async run(args: string[], flags: RetryFlags): Promise<void> {
-    const { requestRetries } = await import('../../delivery/redrive.sql');
-    const { awaitRetry } = await import('../../delivery/await-retry');
+    const { requestRetries } = await import('../../redrive/redrive.sql');
+    const { awaitRetry } = await import('../../redrive/await-retry');
     const id = idFrom(args);
     const config = flags.configVersion ?? 'current';
     const answer = await onDatabase(flags, async (client) => {

@@ -1,5 +1,5 @@
 import { SubCommand } from 'nest-commander';
-import type { DeadLetterDetails } from '../../delivery/dead-letters.sql';
+import type { DeadLetterDetails } from '../../redrive/dead-letters.sql';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onDatabase } from '../database';
 import { colors, cut, print, printJson, printTable } from '../output';
@@ -10,7 +10,7 @@ export class DlqShowCommand extends ObserversCommand {
   protected readonly examples = [['everything about one item', 'dlq show 5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d']] as const;
 
   async run(args: string[], flags: GlobalOptions): Promise<void> {
-    const { showDeadLetter } = await import('../../delivery/dead-letters.sql');
+    const { showDeadLetter } = await import('../../redrive/dead-letters.sql');
     const id = idFrom(args);
     const item = await onDatabase(flags, (client) => showDeadLetter(client, id));
     if (item === null) throw notFound(id);

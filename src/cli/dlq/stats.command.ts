@@ -1,5 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { GroupColumn } from '../../delivery/dead-letters.sql';
+import type { GroupColumn } from '../../redrive/dead-letters.sql';
 import { onDatabase } from '../database';
 import { colors, print, printJson, printTable } from '../output';
 import { OperatorError } from '../../event/errors';
@@ -31,7 +31,7 @@ export class DlqStatsCommand extends FilteredCommand {
   async run(_args: string[], flags: StatsFlags): Promise<void> {
     if (flags.limit !== undefined || flags.offset !== undefined)
       throw new OperatorError('stats counts all that match', 'Leave --limit and --offset out.');
-    const { countDeadLetters } = await import('../../delivery/dead-letters.sql');
+    const { countDeadLetters } = await import('../../redrive/dead-letters.sql');
     const filter = filterOf(flags);
     const asked = (['observer', 'error'] as const).filter((name) => (name === 'observer' ? flags.byObserver : flags.byError));
     // With neither flag by both.

@@ -2,7 +2,7 @@ import type { Connections } from '../../actions/action-runner';
 import type { CustomActions } from '../../actions/custom/custom-actions';
 import type { LoadedConfiguration } from '../../config/load';
 import type { Problem } from '../../config/problems';
-import type { OnceCalls } from '../../delivery/once';
+import type { OnceCalls } from '../../actions/database/once';
 import type { Matcher } from '../../matching/matcher';
 import { loadInputOf, type GlobalOptions } from '../command';
 import { databaseUrl } from '../database';
@@ -23,7 +23,7 @@ export async function dryConfiguration(flags: GlobalOptions, strictly: boolean):
   const { ConfigurationError } = await import('../../config/problems');
   const { loadCustomActions } = await import('../../actions/custom/load-modules');
   const { Matcher } = await import('../../matching/matcher');
-  const { UnrecordedCalls } = await import('../../delivery/unrecorded-calls');
+  const { UnrecordedCalls } = await import('../../actions/database/unrecorded-calls');
   const input = loadInputOf(flags);
   const custom = await loadCustomActions(modulesOf(input));
   try {

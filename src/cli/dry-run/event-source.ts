@@ -20,8 +20,8 @@ export async function eventFromFile(file: string): Promise<EntityEvent> {
 /** @param id of the event, or its change number */
 export async function storedEvent(settings: Settings, id: string): Promise<EntityEvent> {
   const { findChange } = await import('../../delivery/changes-by-id.sql');
-  const { readChanges } = await import('../../listener/change-log.sql');
-  const { decode } = await import('../../listener/decode');
+  const { readChanges } = await import('../../change-log/change-log.sql');
+  const { decode } = await import('../../change-log/decode');
   const decoded = await withDatabase(settings, async (client) => {
     const change = isUuid(id) ? await findChange(client, id) : Number(id);
     const [row] = change === null ? [] : await readChanges(client, [change], settings.maxEventSize);

@@ -21,7 +21,7 @@ export async function renderExplained(
   if (event === null || text === null) return new Map();
   const { modulesOf, readDefinition } = await import('../../config/load');
   const { loadCustomActions } = await import('../../actions/custom/load-modules');
-  const { UnrecordedCalls } = await import('../../delivery/unrecorded-calls');
+  const { UnrecordedCalls } = await import('../../actions/database/unrecorded-calls');
   const input = loadInputOf(flags);
   const custom = await loadCustomActions(modulesOf(input));
   const definition = readDefinition({ ...input, custom }, settings, text);

@@ -1,5 +1,5 @@
 import { Command, Option } from 'nest-commander';
-import type { StreamStatus } from '../../delivery/status.sql';
+import type { StreamStatus } from '../../status/status.sql';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onDatabase } from '../database';
@@ -47,7 +47,7 @@ export class MetricsCommand extends ObserversCommand {
   }
 
   private async status(flags: GlobalOptions): Promise<StreamStatus> {
-    const { readStatus } = await import('../../delivery/status.sql');
+    const { readStatus } = await import('../../status/status.sql');
     return onDatabase(flags, (client, { stream }) => readStatus(client, stream));
   }
 }

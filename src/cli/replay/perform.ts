@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { LoadedConfiguration } from '../../config/load';
 import { ExitCode, OperatorError } from '../../event/errors';
-import type { ReplayPlan } from '../../listener/replay-scan';
+import type { ReplayPlan } from '../../redrive/replay-scan';
 import type { BulkResult } from '../bulk/bulk-run';
 import { configurationOf } from '../command';
 import { confirm } from '../confirm';
@@ -18,9 +18,9 @@ export interface ReplayResult extends BulkResult {
 export async function performReplay(token: string, flags: ReplayFlags): Promise<ReplayResult> {
   const configuration = await configurationOf(flags);
   return withDatabase(configuration.settings, async (client) => {
-    const { readToken } = await import('../../delivery/set-token');
-    const { beginReplay, finishReplay, replayName } = await import('../../delivery/replay.sql');
-    const { ReplayWorker } = await import('../../listener/replay-worker');
+    const { readToken } = await import('../../redrive/set-token');
+    const { beginReplay, finishReplay, replayName } = await import('../../redrive/replay.sql');
+    const { ReplayWorker } = await import('../../redrive/replay-worker');
     const { Matcher } = await import('../../matching/matcher');
     const { runBulk } = await import('../bulk/bulk-run');
     const plan = await readToken<ReplayPlan>(client, 'replay', token);

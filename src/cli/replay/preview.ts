@@ -1,5 +1,5 @@
-import type { ReplayPreview } from '../../listener/replay-preview';
-import type { ChangeRange } from '../../listener/stored-changes.sql';
+import type { ReplayPreview } from '../../redrive/replay-preview';
+import type { ChangeRange } from '../../change-log/stored-changes.sql';
 import { OperatorError } from '../../event/errors';
 import { configurationOf } from '../command';
 import { withDatabase } from '../database';
@@ -7,7 +7,7 @@ import type { ReplayFlags } from './flags';
 
 /** Evaluates the conditions over the range of the flags; changes nothing. */
 export async function preview(flags: ReplayFlags): Promise<ReplayPreview> {
-  const { previewReplay } = await import('../../listener/replay-preview');
+  const { previewReplay } = await import('../../redrive/replay-preview');
   const { settings, file } = await configurationOf(flags);
   const known = file.definition.observers;
   const observers = namesIn(flags.observer) ?? [];

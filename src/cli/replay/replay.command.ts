@@ -6,7 +6,7 @@ import { ObserversCommand } from '../command';
 import { counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
 import type { ReplayFlags } from './flags';
-import type { ReplayPreview } from '../../listener/replay-preview';
+import type { ReplayPreview } from '../../redrive/replay-preview';
 import type { ReplayResult } from './perform';
 
 const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;

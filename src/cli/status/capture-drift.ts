@@ -1,4 +1,4 @@
-import type { CaptureDrift } from '../../delivery/capture-drift';
+import type { CaptureDrift } from '../../status/capture-drift';
 import { toTheSecond } from '../../event/moment';
 import { colors } from '../output';
 

@@ -1,6 +1,6 @@
-import type { EndpointState } from '../../delivery/endpoint-state';
-import type { StatusDetail, EndpointStatus, ListenerStatus, PendingCounts } from '../../delivery/status-detail.sql';
-import type { StreamStatus } from '../../delivery/status.sql';
+import type { EndpointState } from '../../resilience/endpoint-state';
+import type { StatusDetail, EndpointStatus, ListenerStatus, PendingCounts } from '../../status/status-detail.sql';
+import type { StreamStatus } from '../../status/status.sql';
 import { shortTime } from '../dlq/item';
 import { colors, duration, print, printTable } from '../output';
 import type { InstanceState } from './live';

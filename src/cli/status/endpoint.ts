@@ -1,4 +1,4 @@
-import type { EndpointState } from '../../delivery/endpoint-state';
+import type { EndpointState } from '../../resilience/endpoint-state';
 import { colors, duration } from '../output';
 
 /** An endpoint that is not simply working, in a line. */

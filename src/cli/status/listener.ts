@@ -1,4 +1,4 @@
-import type { ListenerStatus } from '../../delivery/status-detail.sql';
+import type { ListenerStatus } from '../../status/status-detail.sql';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { toTheSecond } from '../../event/moment';
 import { colors, duration, print } from '../output';

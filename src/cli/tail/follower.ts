@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { Snapshot } from '../../checkpoint/cursor';
-import type { TailBeginning, TailCursor, TailEntry, TailFilter } from '../../delivery/tail.sql';
+import type { TailBeginning, TailCursor, TailEntry, TailFilter } from '../../status/tail.sql';
 import { OperatorError } from '../../event/errors';
 
 /** Entries that come at once; a terminal that was stopped for an hour gets the rest page by page. */
@@ -29,7 +29,7 @@ export class Follower {
 
   /** One look. @returns whether there is more to be had at once. @throws what the database failed with; the next call connects again */
   async look(): Promise<boolean> {
-    const { readNew, readRecent } = await import('../../delivery/tail.sql');
+    const { readNew, readRecent } = await import('../../status/tail.sql');
     const { filter, beginning, show } = this.options;
     const client = await this.connected();
     const page = this.cursor === null ? await readRecent(client, beginning, filter) : await readNew(client, this.cursor, filter, PAGE);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Command, Option } from 'nest-commander';
 import type { Settings } from '../../config/settings';
-import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, type TailOutcome } from '../../delivery/tail.sql';
+import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, type TailOutcome } from '../../status/tail.sql';
 import { messageOf, OperatorError } from '../../event/errors';
 import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';

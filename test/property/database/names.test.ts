@@ -33,14 +33,19 @@ test('a name that was printed is read back as the same table, whatever it is mad
   );
 });
 
-test("names are printed as PostgreSQL's own format does, and mean the same to it", async () => {
+test("names are printed as PostgreSQL's own format does, but for keywords of later versions, and mean the same to it", async () => {
+  const { rows: keywords } = await client.query<{ word: string }>('select word from pg_get_keywords()');
+  const known = new Set(keywords.map(({ word }) => word));
   await fc.assert(
     fc.asyncProperty(hostile, hostile, async (schema, table) => {
-      const { rows } = await client.query<{ written: string; parts: string[] }>(
-        "select format('%I.%I', $1::text, $2::text) as written, parse_ident($3) as parts",
+      const { rows } = await client.query<{ written: string[]; parts: string[] }>(
+        "select array[format('%I', $1::text), format('%I', $2::text)] as written, parse_ident($3) as parts",
         [schema, table, quoteName(schema, table)],
       );
-      expect(rows[0]).toEqual({ written: quoteName(schema, table), parts: [schema, table] });
+      const { written, parts } = rows[0]!;
+      expect(parts).toEqual([schema, table]);
+      const others = [schema, table].filter((name, i) => quoteIdentifier(name) !== written[i]);
+      expect(others.filter((name) => quoteIdentifier(name) !== `"${name}"` || known.has(name))).toEqual([]);
     }),
     { numRuns: 500 },
   );

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Service } from '../../../src/lifecycle';
+import type { Service } from '../../../src/lifecycle/lifecycle.service';
 import { runBackfill } from '../backfill';
 import type { TestDatabase } from '../database';
 import type { Received, Receiver } from '../receiver';

@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import { Pool } from 'undici';
-import { HttpSender } from '../../../src/actions/http-sender';
-import { AddressPolicy, guardedConnector, type Lookup } from '../../../src/actions/outbound-guard';
+import { HttpSender } from '../../../src/connections/http/http-sender';
+import { AddressPolicy, guardedConnector, type Lookup } from '../../../src/connections/http/outbound-guard';
 import { startReceiver, status, type Receiver } from '../../support/receiver';
 import { endpointOf } from '../../support/stream';
 

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
-import { HttpSender } from '../../../src/actions/http-sender';
-import { AddressPolicy } from '../../../src/actions/outbound-guard';
+import { HttpSender } from '../../../src/connections/http/http-sender';
+import { AddressPolicy } from '../../../src/connections/http/outbound-guard';
 import { addressProblem, urlProblem } from '../../../src/config/checks';
 import type { Failed, Outcome } from '../../../src/event/outcome';
 import { endpointOf } from '../../support/stream';

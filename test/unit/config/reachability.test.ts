@@ -6,7 +6,7 @@ import { loadSettings } from '../../../src/config/load';
 import { ConfigurationError } from '../../../src/config/problems';
 import { SETTINGS, type SettingName } from '../../../src/config/settings';
 import type { Setting } from '../../../src/config/settings/kinds';
-import { startService } from '../../../src/lifecycle';
+import { startService } from '../../../src/lifecycle/lifecycle.service';
 import { createTestDatabase } from '../../support/database';
 import { startReceiver } from '../../support/receiver';
 import { untilLeading } from '../../support/stream';

@@ -1,5 +1,5 @@
 import type { NetworkInterfaceInfo } from 'node:os';
-import { reachableAddress } from '../../../src/bound-address';
+import { reachableAddress } from '../../../src/admin/http/bound-address';
 
 const v4 = (address: string, internal = false): NetworkInterfaceInfo => ({
   address,

@@ -1,0 +1,270 @@
+import type { SecureContextOptions } from 'node:tls';
+import { Pool, type buildConnector, type Dispatcher } from 'undici';
+import type { EndpointDefinition, EndpointTls } from '../../event/definitions';
+import { messageOf } from '../../event/errors';
+import { failed, type ErrorKind, type Outcome } from '../../event/outcome';
+import { DeadlineError, InterruptedError, networkFailure } from './network-failure';
+import { AddressPolicy, guardedConnector } from './outbound-guard';
+import { ProxyError, proxyConnector } from './proxy-connector';
+import { tlsMessage } from './tls-failure';
+
+/** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
+const RESPONSE_CAP = 64 * 1024;
+/** Of a failure's answer this much is kept for the operator. */
+const EXCERPT = 1024;
+
+export interface HttpRequest {
+  readonly path: string;
+  readonly method: Dispatcher.HttpMethod;
+  /** Name, value, name, value: what undici takes without copying. */
+  readonly headers: readonly string[];
+  /** The bytes that were signed. */
+  readonly body: Buffer | null;
+}
+
+/**
+ * The keep-alive connections of all endpoints; actions that name the same endpoint share them. By what an endpoint says and not by its object:
+ * one that a reload leaves as it is keeps its connections.
+ */
+export class HttpSenders {
+  private readonly senders = new Map<string, HttpSender>();
+
+  for(endpoint: EndpointDefinition): HttpSender {
+    const key = JSON.stringify(endpoint);
+    const sender = this.senders.get(key) ?? new HttpSender(endpoint);
+    this.senders.set(key, sender);
+    return sender;
+  }
+
+  /** Ends all connections; requests under way fail as interrupted. */
+  async close(): Promise<void> {
+    await Promise.all([...this.senders.values()].map((sender) => sender.close()));
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Keep-alive connections to one origin. Redirects are not followed. */
+export class HttpSender {
+  /** For requests that wait here for their turn instead of in the pool, where their deadline runs. */
+  readonly places: Places;
+  private readonly pool: Pool;
+  private readonly closer = new AbortController();
+
+  constructor(private readonly endpoint: EndpointDefinition) {
+    this.places = new Places(endpoint.concurrency);
+    this.pool = new Pool(originOf(endpoint.url), {
+      connections: endpoint.concurrency,
+      pipelining: 1,
+      connect: connectorOf(endpoint, this.closer.signal),
+      // One deadline of our own covers dialling, headers and body; undici's are per phase, and a dripping body resets them.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 10_000,
+    });
+  }
+
+  /** Never rejects: what goes wrong is an outcome. */
+  send(request: HttpRequest): Promise<Outcome> {
+    return new Promise((resolve) => this.dispatch(request, new Exchange(this.endpoint, false, resolve)));
+  }
+
+  /** The same for an answer that matters: one that is not whole has failed. The body is empty when it has. */
+  fetch(request: HttpRequest): Promise<readonly [Outcome, Buffer]> {
+    return new Promise((resolve) => {
+      const exchange: Exchange = new Exchange(this.endpoint, true, (outcome) => resolve([outcome, outcome.ok ? exchange.body : NOTHING]));
+      this.dispatch(request, exchange);
+    });
+  }
+
+  private dispatch(request: HttpRequest, exchange: Exchange): void {
+    const { path, method, headers, body } = request;
+    this.pool.dispatch({ path, method, headers: headers as string[], body }, exchange);
+  }
+
+  /** Aborted when the connections are ended. */
+  get closing(): AbortSignal {
+    return this.closer.signal;
+  }
+
+  async close(): Promise<void> {
+    this.closer.abort(new InterruptedError());
+    await this.pool.destroy(new InterruptedError());
+  }
+}
+
+/** How many requests may be under way; who finds none free is told when one is, in the order of asking. */
+export class Places {
+  private readonly waiting = new Set<() => void>();
+
+  constructor(private free: number) {}
+
+  take(): boolean {
+    if (this.free === 0) return false;
+    this.free--;
+    return true;
+  }
+
+  /** @param retry called once; takes a place, or asks again */
+  whenFree(retry: () => void): void {
+    this.waiting.add(retry);
+  }
+
+  leave(): void {
+    this.free++;
+    for (const retry of this.waiting) {
+      if (this.free === 0) return;
+      this.waiting.delete(retry);
+      retry();
+    }
+  }
+}
+
+/** The origin holds no template (checked when the file is loaded), so the path begins at the first slash after it. */
+export function splitUrl(url: string): [origin: string, path: string] {
+  const [, origin = url, path = ''] = /^(https?:\/\/[^/?#]+)([^#]*)/i.exec(url) ?? [];
+  return [origin, path.startsWith('/') ? path : `/${path}`];
+}
+
+function originOf(url: string): string {
+  return new URL(splitUrl(url)[0]).origin;
+}
+
+/** One request and its answer. undici's `dispatch` with a handler costs half of `request`, which makes a stream of every body. */
+class Exchange implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | null = null;
+  private readonly timer: NodeJS.Timeout;
+  private status: number | null = null;
+  private retryAfter: number | null = null;
+  private readonly chunks: Buffer[] = [];
+  private received = 0;
+  private expired = false;
+  private complete = false;
+
+  /** @param whole whether the body of a success is kept, and must be all there */
+  constructor(
+    private readonly endpoint: EndpointDefinition,
+    private readonly whole: boolean,
+    private readonly resolve: (outcome: Outcome) => void,
+  ) {
+    this.timer = setTimeout(() => this.expire(), endpoint.timeout);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.expired) controller.abort(new DeadlineError());
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return;
+    this.status = status;
+    this.retryAfter = parseRetryAfter(String(headers['retry-after'] ?? ''), Date.now());
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const kept = this.succeeded ? (this.whole ? RESPONSE_CAP : 0) : EXCERPT;
+    if (this.received < kept) this.chunks.push(chunk.subarray(0, kept - this.received));
+    this.received += chunk.length;
+    if (this.received > RESPONSE_CAP) {
+      this.settle();
+      controller.abort(new Error('the answer is longer than 64 KiB'));
+    }
+  }
+
+  onResponseEnd(): void {
+    this.complete = true;
+    this.settle();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // The status was in: what became of the body changes nothing.
+    if (this.status !== null) return this.settle();
+    this.finish(this.expired ? this.deadlineOutcome() : failureOf(error, this.endpoint));
+  }
+
+  private expire(): void {
+    this.expired = true;
+    if (this.status !== null) this.settle();
+    else this.finish(this.deadlineOutcome());
+    this.controller?.abort(new DeadlineError());
+  }
+
+  private get succeeded(): boolean {
+    return this.status !== null && this.status >= 200 && this.status < 300;
+  }
+
+  private deadlineOutcome(): Outcome {
+    const { timeout, proxy } = this.endpoint;
+    return failed('timeout', `no answer within ${timeout} ms${proxy === null ? '' : `, through the proxy ${new URL(proxy).host}`}`);
+  }
+
+  private settle(): void {
+    const { status } = this;
+    if (this.succeeded && this.whole && !this.complete) return this.finish(this.cutOff());
+    if (this.succeeded || status === null) return this.finish({ ok: true, status });
+    const excerpt = this.chunks.length > 0 ? Buffer.concat(this.chunks).toString('utf8') : null;
+    const [error, message] = describeStatus(status);
+    this.finish(failed(error, message, { status, retryAfter: this.retryAfter, excerpt }));
+  }
+
+  private cutOff(): Outcome {
+    if (this.expired) return failed('timeout', `the answer was not whole within ${this.endpoint.timeout} ms`, { status: this.status });
+    const why = this.received > RESPONSE_CAP ? 'the answer is longer than 64 KiB' : 'the answer broke off';
+    return failed('connection', why, { status: this.status });
+  }
+
+  get body(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  private finish(outcome: Outcome): void {
+    clearTimeout(this.timer);
+    this.resolve(outcome);
+  }
+}
+
+function describeStatus(status: number): [ErrorKind, string] {
+  if (status === 410) return ['gone', 'the receiver says that this endpoint is gone for good (410)'];
+  if (status >= 300 && status < 400)
+    return ['redirect', `the receiver answered with a redirect (${status}), and redirects are not followed`];
+  return ['http_status', `the receiver answered ${status}`];
+}
+
+/** `Retry-After` in seconds or as a date, to milliseconds from now; null for what is neither, or lies in the past. */
+export function parseRetryAfter(value: string, now: number): number | null {
+  const text = value.trim();
+  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1_000 : /[a-z]/i.test(text) ? Date.parse(text) - now : NaN;
+  return milliseconds >= 0 ? Math.min(milliseconds, Number.MAX_SAFE_INTEGER) : null;
+}
+
+function failureOf(error: Error, { tls }: EndpointDefinition): Outcome {
+  if (error instanceof ProxyError) return failed('proxy', error.message, { status: error.status });
+  const kind = networkFailure(error);
+  const { code = '' } = error as { code?: string };
+  // Node's servers, for one, send no alert when they do not trust a certificate: they hang up.
+  if (kind === 'connection' && /^(ECONNRESET|UND_ERR_SOCKET)$/.test(code) && (tls?.cert ?? null) !== null)
+    return failed(kind, `${messageOf(error)}; a receiver that does not accept the client certificate may hang up so`);
+  return failed(
+    kind,
+    kind === 'tls' ? tlsMessage(error, (tls?.ca ?? null) === null ? UNKNOWN_TO_MACHINE : NOT_IN_CA_FILE) : messageOf(error),
+  );
+}
+
+const UNKNOWN_TO_MACHINE =
+  "the receiver's certificate comes from no authority that this machine trusts; if it is meant, give tls: { ca_file: … } on the endpoint, or start the service with NODE_EXTRA_CA_CERTS=<file with the authority's certificate>";
+const NOT_IN_CA_FILE =
+  "the receiver's certificate comes from no authority in the endpoint's ca_file; if it is meant, put the certificate of its authority there";
+
+function connectorOf({ name, allowAddresses, timeout, tls, proxy }: EndpointDefinition, closing: AbortSignal): buildConnector.connector {
+  const policy = new AddressPolicy(allowAddresses, name);
+  const options = { timeout, tls: secureContextOf(tls) };
+  return proxy === null ? guardedConnector(policy, options) : proxyConnector(proxy, policy, options, closing);
+}
+
+function secureContextOf(tls: EndpointTls | null): SecureContextOptions {
+  return { ca: tls?.ca ?? undefined, cert: tls?.cert ?? undefined, key: tls?.key ?? undefined };
+}

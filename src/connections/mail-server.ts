@@ -1,0 +1,102 @@
+import { createTransport } from 'nodemailer';
+import { messageOf } from '../event/errors';
+import { failed, type Outcome } from '../event/outcome';
+import { isTlsFailure, tlsMessage } from './http/tls-failure';
+
+/** Connections to the SMTP server, kept open between mails. */
+export const SMTP_CONNECTIONS = 5;
+
+export interface Mail {
+  readonly messageId: string;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly cc: readonly string[];
+  readonly bcc: readonly string[];
+  readonly replyTo: string | undefined;
+  readonly subject: string;
+  readonly text: string | undefined;
+  readonly html: string | undefined;
+  /** Whether it is a person's test, and says so in a header. */
+  readonly test: boolean;
+}
+
+/** Sends mails through the SMTP server of the settings. */
+export class Mailer {
+  private readonly transport: ReturnType<typeof transportTo>;
+  private closed = false;
+
+  constructor(url: string) {
+    this.transport = transportTo(url);
+  }
+
+  /** Never rejects: what goes wrong is an outcome. @param timeout milliseconds, for dialling, greeting, and the whole */
+  async send(mail: Mail, timeout: number): Promise<Outcome> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Outcome>((resolve) => {
+      timer = setTimeout(() => resolve(failed('timeout', `the SMTP server did not take the mail within ${timeout} ms`)), timeout);
+    });
+    try {
+      return await Promise.race([this.attempt(mail), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Mails under way end as `interrupted`. */
+  close(): void {
+    this.closed = true;
+    this.transport.close();
+  }
+
+  private async attempt({ test, ...mail }: Mail): Promise<Outcome> {
+    const lists = { to: [...mail.to], cc: [...mail.cc], bcc: [...mail.bcc] };
+    try {
+      const headers = test ? { headers: { 'Observers-Test': 'true' } } : {};
+      const { rejected, response } = await this.transport.sendMail({ ...mail, ...lists, ...headers });
+      if (rejected.length === 0) return { ok: true, status: codeOf(response) };
+      // The others have it already, and would get it twice: a person decides.
+      return failed('smtp_rejected', `the mail was sent, but the SMTP server refused ${rejected.join(', ')}`);
+    } catch (error) {
+      return this.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error as SmtpError);
+    }
+  }
+}
+
+function transportTo(url: string) {
+  return createTransport({
+    url,
+    pool: true,
+    maxConnections: SMTP_CONNECTIONS,
+    // A text of the file or of the data is a text, never the name of a file to attach or an address to fetch.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+}
+
+interface SmtpError extends Error {
+  readonly code?: string;
+  readonly response?: string;
+  readonly responseCode?: number;
+}
+
+function outcomeOf(error: SmtpError): Outcome {
+  const { code = '', responseCode, response } = error;
+  if (responseCode !== undefined) {
+    const kind = responseCode < 500 ? 'smtp_temporary' : code === 'EAUTH' ? 'configuration' : 'smtp_rejected';
+    const what =
+      code === 'EAUTH' ? 'the SMTP server does not accept the user and password in SMTP_URL' : 'the SMTP server refused the mail';
+    return failed(kind, `${what} (${responseCode})`, { status: responseCode, excerpt: response?.slice(0, 1024) ?? null });
+  }
+  if (code === 'EENVELOPE') return failed('smtp_rejected', messageOf(error));
+  if (code === 'ENOAUTH' || code === 'EAUTH' || code === 'EOAUTH2')
+    return failed('configuration', `SMTP_URL lacks what the server asks for: ${messageOf(error)}`);
+  if (code === 'ETLS' || isTlsFailure(code) || /certificate/i.test(error.message)) return failed('tls', tlsMessage(error));
+  if (code === 'EDNS') return failed('dns', messageOf(error));
+  if (code === 'ETIMEDOUT') return failed('timeout', messageOf(error));
+  return failed('connection', messageOf(error));
+}
+
+function codeOf(response: string): number | null {
+  const code = parseInt(response, 10);
+  return Number.isNaN(code) ? null : code;
+}

@@ -1,0 +1,154 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { ActionRunner } from '../actions/action-runner';
+import type { CustomActions } from '../actions/custom/custom-actions';
+import type { Tracing } from '../tracing/tracing';
+import type { Cursor } from '../checkpoint/cursor';
+import { Progress } from '../checkpoint/progress';
+import type { VersionText } from '../config/rules';
+import type { Settings } from '../config/settings';
+import { MemoryDedup } from '../dedup/dedup-store';
+import { PostgresDedup } from '../dedup/postgres-dedup.sql';
+import type { EndpointGate } from '../resilience/endpoint-gate';
+import { type GoneEndpoints } from '../delivery/gone-endpoints';
+import { Ledger } from '../delivery/ledger';
+import { OnceStore } from '../actions/database/once';
+import type { Pauses } from '../delivery/pauses';
+import type { Inherited } from '../jobs/takeover.sql';
+import type { Clock } from '../event/clock';
+import type { CaptureDefinition, EndpointDefinition, ObserverDefinition } from '../event/definitions';
+import type { Lease } from './lease';
+import { Alerter } from '../alerts/alerter';
+import { DeliveryWorker } from '../worker/job-worker';
+import { OlderConfigurations } from '../worker/older-configurations';
+import { Matcher } from '../matching/matcher';
+import { Lookups } from '../lookups/lookups';
+import { CurrentConfiguration } from '../pipeline/configuration';
+import { Deduplication } from '../dedup/deduplication';
+import { Dispatcher } from '../pipeline/dispatcher';
+import { Enrichment } from '../lookups/enrichment';
+import { EventPipelineService } from '../pipeline/event-pipeline';
+import { together, type PipelineListener } from '../pipeline/pipeline-events';
+import { Shadow } from '../pipeline/shadow';
+import { ChangeLogReader } from '../listener/change-log-reader';
+import type { ListenConnection } from '../listener/listen-connection';
+import type { SideJob, SideJobs } from '../pipeline/side-jobs';
+import { type Upkeep } from './upkeep';
+
+/** What a reload changes. */
+export interface StreamConfiguration {
+  readonly observers: readonly ObserverDefinition[];
+  /** Where alerts go; null when nobody asks for them. */
+  readonly alerts: EndpointDefinition | null;
+  /** Tables that are to be captured. */
+  readonly captures: readonly CaptureDefinition[];
+  readonly version: number;
+}
+
+export interface TermDependencies {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Settings;
+  readonly configuration: StreamConfiguration;
+  /** The observers of an older version. */
+  readonly observersOf: (version: VersionText) => readonly ObserverDefinition[];
+  readonly custom: CustomActions;
+  readonly tracing: Tracing;
+  readonly holder: string;
+  readonly listen: ListenConnection;
+  readonly listeners: readonly PipelineListener[];
+  readonly sideJobs: SideJobs;
+  /** A page was read. */
+  readonly onRead: () => void;
+  /** An event has run its course. */
+  readonly onFinished: () => void;
+  /** A newer leader has taken over. */
+  readonly onStale: () => void;
+  /** An endpoint's circuit breaker has changed its state. */
+  readonly onBreaker: () => void;
+}
+
+/** What a term consists of. */
+export interface TermParts {
+  readonly progress: Progress;
+  readonly ledger: Ledger;
+  readonly pipeline: EventPipelineService;
+  readonly reader: ChangeLogReader;
+  readonly worker: DeliveryWorker;
+  readonly upkeep: Upkeep;
+  readonly runner: ActionRunner;
+  readonly lookups: Lookups;
+  readonly alerter: Alerter;
+  readonly current: CurrentConfiguration;
+  readonly pauses: Pauses;
+  readonly sideJobs: readonly SideJob[];
+}
+
+/** Puts the parts together. Nothing runs yet, but for what `upkeep` has begun. */
+export function assembleTerm(
+  lease: Lease,
+  deps: TermDependencies,
+  cursor: Cursor,
+  inherited: Inherited & { readonly gone: GoneEndpoints },
+  upkeep: Upkeep,
+): TermParts {
+  const { url, pool, clock, logger, settings, configuration, custom, tracing, holder, listen } = deps;
+  const { observers, alerts, version } = configuration;
+  const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval, maxHops } = settings;
+  const current = new CurrentConfiguration(new Matcher(observers), version);
+  const fence = { stream, epoch: lease.epoch, holder };
+  const runner = new ActionRunner(observers, logger, { settings, custom, tracing, once: new OnceStore(url, fence) });
+  const progress = new Progress();
+  const listener = together([...deps.listeners, { event: deps.onFinished }, { event: () => reader.freed() }]);
+  const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, listener });
+  const store = settings.dedupDriver === 'memory' ? new MemoryDedup(clock) : new PostgresDedup(pool);
+  const dedup = new Deduplication(store, listener);
+  const lookups = new Lookups(clock, logger, listener);
+  const enrichment = new Enrichment(lookups, clock);
+  const alerter = new Alerter(pool, alerts, logger);
+  const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, listener, inlineBudget });
+  const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, maxHops, shadow, (onFinished) => {
+    return new Dispatcher({
+      runner,
+      observers,
+      enrichment,
+      dedup,
+      ledger,
+      clock,
+      lease,
+      inlineBudget,
+      logger,
+      ...inherited,
+      onFinished,
+      listener,
+      onBreaker: (gate) => {
+        logBreaker(logger, gate);
+        deps.onBreaker();
+      },
+      onAlert: (letter) => alerter.failed(letter),
+    });
+  });
+  const onLostClaim = (error: unknown): void => reader.fail(error);
+  const workerOptions = { stream, holder, maxEventSize, onLostClaim };
+  const older = new OlderConfigurations(pool, runner, deps.observersOf);
+  const { pauses } = inherited;
+  const worker = new DeliveryWorker(pool, current, older, pipeline, pauses, ledger, lease, clock, logger, workerOptions);
+  const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
+  const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
+  const sideJobs = deps.sideJobs.map((begin) => begin(lease));
+  return { progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, pauses, sideJobs };
+}
+
+function logBreaker(logger: Logger, { name, breaker, limits }: EndpointGate): void {
+  if (breaker === null) return;
+  const { requests, failures } = breaker.counts;
+  const fields = { endpoint: name, breaker: breaker.state, requests, failures };
+  if (breaker.state === 'open')
+    logger.warn(
+      fields,
+      `the circuit breaker is open: deliveries wait, and one is tried in ${(limits.circuitBreaker?.openFor ?? 0) / 1_000} s`,
+    );
+  else logger.info(fields, breaker.state === 'half-open' ? 'the circuit breaker lets one delivery try' : 'the circuit breaker is closed');
+}

@@ -1,0 +1,65 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { forgetForeignTransactions } from '../redrive/dead-letter-sets.sql';
+import { forgetExpiredKeys } from '../dedup/postgres-dedup.sql';
+import { createAttemptPartitions, cutChangeLog, dropOldAttempts, forgetAudited } from '../delivery/retention.sql';
+import { messageOf } from '../event/errors';
+
+const EVERY = 60_000;
+const BATCH = 1_000;
+const LOCK_NOT_AVAILABLE = '55P03';
+/** Rows cut in one round at most: 20 short transactions a minute keep up with 300 events a second, and backlogs go overnight. */
+const BATCHES = 20;
+
+/** What the leader does on the side: partitions for the days to come, and cutting what is older than the retention. */
+export class Upkeep {
+  private timer: NodeJS.Timeout | null = null;
+  private stopped = false;
+  private round: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly retention: number,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Makes today's partition before the first outcome is written, if nobody holds the table; then goes on by itself. */
+  async start(): Promise<void> {
+    await createAttemptPartitions(this.pool).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+      this.logger.warn({ err: messageOf(error) }, 'the partition for today could not be made yet; it is tried again in a minute');
+    });
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.round;
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.round = this.run().finally(() => this.schedule());
+    }, EVERY);
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await createAttemptPartitions(this.pool);
+      const dropped = await dropOldAttempts(this.pool, this.retention);
+      if (dropped.length > 0) this.logger.info({ dropped }, 'attempts older than the retention were dropped');
+      await forgetForeignTransactions(this.pool);
+      for (let batch = 0; batch < BATCHES && !this.stopped; batch++) {
+        if ((await cutChangeLog(this.pool, this.retention, BATCH)) < BATCH) break;
+      }
+      for (let batch = 0; batch < BATCHES && !this.stopped; batch++) {
+        if ((await forgetExpiredKeys(this.pool, BATCH)) < BATCH) break;
+      }
+      await forgetAudited(this.pool, BATCH);
+    } catch (error) {
+      this.logger.warn({ err: messageOf(error) }, 'upkeep failed; it is tried again in a minute');
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { ClientBase, Pool } from 'pg';
+import type { ErrorKind } from '../event/outcome';
+import type { Fence } from '../delivery/ledger.sql';
+import type { DeliveryKey } from '../delivery/records';
+
+/** A delivery that this process has just claimed. */
+export interface ClaimedDelivery {
+  readonly changeNumber: number;
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly lane: string;
+  /** What it was before the claim. */
+  readonly was: 'queued' | 'retrying';
+  readonly attempt: number;
+  /** Milliseconds since its first try began; null when there was none. */
+  readonly elapsed: number | null;
+  readonly redrive: boolean;
+  /** What its dead letter says, when a person asked for this redrive. */
+  readonly diedOf: ErrorKind | null;
+  /** The configuration to deliver by; null: the one that runs. */
+  readonly configVersion: number | null;
+}
+
+// As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
+// Queued ones in the order of their changes; of the places a quarter is kept for retries that are due, or a backlog would starve them.
+// The fence: a claim of a process that was killed may still be under way in PostgreSQL when the next leader takes over; what it claimed
+// after that would belong to nobody, and be overtaken by what comes later.
+const CLAIM = `
+  with fence as materialized (
+    select from observers.lease where stream = $1 and epoch = $6 for share
+  ), picked as (
+    select p.* from fence cross join unnest($2::text[], $3::int[]) as w(endpoint, free)
+    cross join lateral (
+      select * from (select change_number, observer, action, state from observers.pending_delivery
+       where stream = $1 and endpoint = w.endpoint and state = 'retrying' and next_attempt_at <= clock_timestamp()
+       order by next_attempt_at, change_number limit (w.free + 3) / 4 for update skip locked) due
+      union all
+      select * from (select change_number, observer, action, state from observers.pending_delivery
+       where stream = $1 and endpoint = w.endpoint and state = 'queued'
+       order by next_attempt_at, change_number limit w.free for update skip locked) queued) p
+  ), claimed as (
+    update observers.pending_delivery p
+    set state = 'running', claimed_by = $4, claimed_until = clock_timestamp() + $5::float8 * interval '1 ms',
+        first_attempt_at = coalesce(p.first_attempt_at, clock_timestamp())
+    from picked where p.change_number = picked.change_number and p.observer = picked.observer and p.action = picked.action
+    returning p.*, picked.state as was
+  )
+  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.was, c.attempt, c.redrive, d.error as "diedOf", c.config_version as "configVersion",
+         extract(epoch from clock_timestamp() - c.first_attempt_at)::float8 * 1000 as elapsed
+  from claimed c left join observers.dead_letter d
+    on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action
+  order by c.change_number`;
+
+export interface Places {
+  readonly endpoint: string;
+  readonly free: number;
+}
+
+export async function claimDue(
+  client: ClientBase | Pool,
+  stream: string,
+  places: readonly Places[],
+  { holder, epoch }: Pick<Fence, 'holder' | 'epoch'>,
+  lease: number,
+): Promise<ClaimedDelivery[]> {
+  const values = [stream, places.map(({ endpoint }) => endpoint), places.map(({ free }) => free), holder, lease, epoch];
+  const { rows } = await client.query<ClaimedDelivery>({ name: 'pending-claim', text: CLAIM, values });
+  return rows;
+}
+
+// Those that are in memory here wait their turn, or run longer than the claim is good for: an action may take an hour.
+const SWEEP = `
+  update observers.pending_delivery p set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = '-infinity'
+  where stream = $1 and state = 'running' and claimed_until < clock_timestamp() and not exists (
+    select from unnest($2::bigint[], $3::text[], $4::text[]) as h(change_number, observer, action)
+    where h.change_number = p.change_number and h.observer = p.observer and h.action = p.action)`;
+
+/** Frees claims whose lease ran out: whoever had them will not come back. @returns how many */
+export async function sweepExpiredClaims(client: ClientBase | Pool, stream: string, held: readonly DeliveryKey[]): Promise<number> {
+  const keys = [held.map((key) => key.changeNumber), held.map((key) => key.observer), held.map((key) => key.action)];
+  const { rowCount } = await client.query(SWEEP, [stream, ...keys]);
+  return rowCount ?? 0;
+}
+
+// A renamed endpoint or a removed observer leaves deliveries behind that no free place would ever fetch.
+const ADOPT = `
+  update observers.pending_delivery set endpoint = $3 where stream = $1 and state in ('queued', 'retrying') and endpoint <> all ($2::text[])`;
+
+/** Puts deliveries of endpoints that are no longer configured under `endpoint`, where they are claimed and judged by name. */
+export async function adoptOrphans(client: ClientBase | Pool, stream: string, known: readonly string[], endpoint: string): Promise<void> {
+  await client.query(ADOPT, [stream, known, endpoint]);
+}
+
+const DRAINED = `
+  select endpoint from unnest($2::text[]) as w(endpoint)
+  where not exists (select from observers.pending_delivery p where p.stream = $1 and p.endpoint = w.endpoint and p.state = 'queued')`;
+
+/** Those of these endpoints of which nothing is queued. */
+export async function findDrained(client: ClientBase | Pool, stream: string, endpoints: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ endpoint: string }>({ name: 'pending-drained', text: DRAINED, values: [stream, endpoints] });
+  return rows.map(({ endpoint }) => endpoint);
+}

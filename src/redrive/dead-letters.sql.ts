@@ -1,0 +1,158 @@
+import type { ClientBase, Pool } from 'pg';
+import { findQuarantined } from '../delivery/changes-by-id.sql';
+
+/** One entry of the dead letter queue: a delivery that died, or a change that could not be made an event. */
+export interface DeadLetterItem {
+  /** The delivery id; for a quarantined change its event id. */
+  readonly id: string;
+  readonly kind: 'delivery' | 'quarantine';
+  readonly changeNumber: number;
+  readonly observer: string | null;
+  readonly action: string | null;
+  readonly endpoint: string | null;
+  readonly entityType: string | null;
+  readonly entityKey: string | null;
+  readonly error: string;
+  readonly message: string;
+  readonly status: number | null;
+  readonly attempts: number;
+  readonly diedAt: string;
+}
+
+/** What narrows a list down, or a set that is acted on; null does not. */
+export interface DeadLetterFilter {
+  readonly observer: string | null;
+  readonly action: string | null;
+  readonly entityType: string | null;
+  readonly entityKey: string | null;
+  readonly error: string | null;
+  readonly endpoint: string | null;
+  /** Died then or later, and before then: RFC 3339. */
+  readonly after: string | null;
+  readonly before: string | null;
+}
+
+const QUARANTINED = `
+  select l.id, 'quarantine' as kind, q.change_number, null::text as observer, null::text as action, null::text as endpoint,
+         observers.shown(l.object_type) as entity_type, observers.shown(coalesce(l.object_key, l.object_id::text)) as entity_key, q.reason as error, q.message, null::smallint as status,
+         0 as attempts, q.created_at as died_at, q.changed_xid, q.resolved_at, q.resolution
+  from observers.quarantine q join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number`;
+
+const ALL_ITEMS = `
+  select id, 'delivery' as kind, change_number, observer, action, endpoint, entity_type, entity_key, error, message, status, attempts, died_at,
+         changed_xid, resolved_at, resolution
+  from observers.dead_letter
+  union all ${QUARANTINED}`;
+
+/** What still asks for somebody, by $1 to $8 (`filterValues`). Each half gets the conditions, so that its indexes serve them. */
+export const MATCHING_ITEMS = `
+  select * from (${ALL_ITEMS}) i
+  where resolved_at is null and ($1::text is null or observer = $1) and ($2::text is null or action = $2) and ($3::text is null or entity_type = $3)
+    and ($4::text is null or entity_key = $4) and ($5::text is null or error = $5) and ($6::text is null or endpoint = $6)
+    and ($7::timestamptz is null or died_at >= $7) and ($8::timestamptz is null or died_at < $8)`;
+
+export function filterValues(filter: DeadLetterFilter): (string | null)[] {
+  const { observer, action, entityType, entityKey, error, endpoint, after, before } = filter;
+  return [observer, action, entityType, entityKey, error, endpoint, after, before];
+}
+
+export const ITEM_COLUMNS = `
+  id::text, kind, change_number::float8 as "changeNumber", observer, action, endpoint, entity_type as "entityType", entity_key as "entityKey", error, message,
+  status, attempts, to_json(died_at) #>> '{}' as "diedAt"`;
+
+const LIST = `select ${ITEM_COLUMNS} from (${MATCHING_ITEMS}) m order by died_at desc, id limit $9 offset $10`;
+
+/** Newest first. */
+export async function listDeadLetters(
+  client: ClientBase | Pool,
+  filter: DeadLetterFilter,
+  { limit, offset }: { readonly limit: number; readonly offset: number },
+): Promise<DeadLetterItem[]> {
+  const { rows } = await client.query<DeadLetterItem>(LIST, [...filterValues(filter), limit, offset]);
+  return rows;
+}
+
+/** What the columns of a group do not name is null. */
+export interface DeadLetterGroup {
+  readonly observer: string | null;
+  readonly error: string | null;
+  readonly count: number;
+  readonly oldest: string;
+  readonly newest: string;
+}
+
+export type GroupColumn = 'observer' | 'error';
+
+/** How many there are by these columns, most first; by none: all in one group, or no group when there is nothing. */
+export async function countDeadLetters(
+  client: ClientBase | Pool,
+  filter: DeadLetterFilter,
+  columns: readonly GroupColumn[],
+): Promise<DeadLetterGroup[]> {
+  const column = (name: GroupColumn): string => (columns.includes(name) ? name : `null::text as ${name}`);
+  const { rows } = await client.query<DeadLetterGroup>(
+    `select ${column('observer')}, ${column('error')}, count(*)::int as count, to_json(min(died_at)) #>> '{}' as oldest, to_json(max(died_at)) #>> '{}' as newest
+     from (${MATCHING_ITEMS}) m group by ${['()', ...columns].slice(columns.length > 0 ? 1 : 0).join(', ')} having count(*) > 0
+     order by 3 desc, 1, 2`,
+    filterValues(filter),
+  );
+  return rows;
+}
+
+export interface DeadLetterDetails extends DeadLetterItem {
+  readonly response: string | null;
+  readonly resolvedAt: string | null;
+  readonly resolution: string | null;
+  /** The configuration it died with; null for a quarantined change. */
+  readonly configVersion: number | null;
+  readonly data: unknown;
+  readonly tries: readonly {
+    attempt: number;
+    outcome: string;
+    error: string | null;
+    message: string | null;
+    status: number | null;
+    durationMs: number;
+    at: string;
+  }[];
+  readonly history: readonly { at: string; what: string; who: string; detail: string | null }[];
+}
+
+const SHOW = `
+  select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution,
+         case when observers.readable(l.object_data::text) then l.object_data end as data,
+         (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'outcome', a.outcome, 'error', a.error, 'message', a.message, 'status', a.status,
+                                                     'durationMs', a.duration_ms, 'at', a.finished_at) order by a.finished_at), '[]')
+          from observers.attempt a where a.change_number = i."changeNumber" and a.observer = i.observer and a.action = i.action) as tries,
+         (select coalesce(json_agg(json_build_object('at', e.at, 'what', e.what, 'who', e.who, 'detail', e.detail) order by e.at), '[]')
+          from observers.dead_letter_event e where e.dead_letter_id = m.id) as history
+  from (select * from (${ALL_ITEMS}) a where a.id = $1 and (a.kind = 'delivery' or a.change_number = $2)) m
+  cross join lateral (select ${ITEM_COLUMNS.replace('id::text', 'm.id::text')}) i
+  left join observers.dead_letter d on m.kind = 'delivery' and d.id = m.id
+  left join core.tb_entity_change_log l on l.pk_entity_change_log = m.change_number`;
+
+/** @returns null when there is no such item. */
+export async function showDeadLetter(client: ClientBase | Pool, id: string): Promise<DeadLetterDetails | null> {
+  const [change = null] = await findQuarantined(client, [id]);
+  const { rows } = await client.query<DeadLetterDetails>(SHOW, [id, change]);
+  return rows[0] ?? null;
+}
+
+/** A place in the list. */
+export type ListPlace = Pick<DeadLetterItem, 'diedAt' | 'id'>;
+
+const PAGE = `
+  select ${ITEM_COLUMNS} from (${MATCHING_ITEMS}) m
+  where $9::timestamptz is null or died_at < $9 or (died_at = $9 and id > $10::uuid)
+  order by died_at desc, id limit $11`;
+
+/** Newest first, behind a place: what dies meanwhile moves no page. */
+export async function pageOfDeadLetters(
+  pool: Pool,
+  filter: DeadLetterFilter,
+  behind: ListPlace | null,
+  limit: number,
+): Promise<DeadLetterItem[]> {
+  const { rows } = await pool.query<DeadLetterItem>(PAGE, [...filterValues(filter), behind?.diedAt ?? null, behind?.id ?? null, limit]);
+  return rows;
+}

@@ -1,0 +1,145 @@
+import type { ClientBase } from 'pg';
+import { findQuarantined } from '../delivery/changes-by-id.sql';
+import { UNCHANGED } from './dead-letter-sets.sql';
+
+/** The configuration that a redrive uses: the one that runs, or the one with which the item died. */
+export type ConfigChoice = 'current' | 'original';
+
+export interface RedriveRequest {
+  /** Of items: delivery ids, and event ids of quarantined changes. */
+  readonly ids: readonly string[];
+  readonly who: string;
+  /** For the item's history. */
+  readonly detail: string | null;
+  readonly config: ConfigChoice;
+  /** Only items that have not been changed since; null: whatever they are now. */
+  readonly snapshot: string | null;
+}
+
+/** What becomes of the items of one request; the four add up. */
+export interface RedriveAnswer {
+  readonly queued: readonly string[];
+  readonly alreadyUnderWay: readonly string[];
+  /** Delivered or discarded before; or changed since the snapshot. */
+  readonly left: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+// The primary key is the atomic claim: of several people who retry one item at once, one inserts the row and the others find it there.
+// Who waits here for a row that a leader is just deleting, because the retry of somebody else has ended, gets in afterwards: so the
+// items are looked at again behind the claim, by a statement that sees that end. In the order of the key, or two would deadlock.
+const CLAIM = `
+  with item as (
+    select * from observers.dead_letter where id = any ($1::uuid[]) and resolved_at is null
+  ), queued as (
+    insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive, config_version)
+    select change_number, observer, action, stream, endpoint, entity_type || E'\\n' || entity_key || E'\\n' || observer || E'\\n' || action, 'retrying',
+           attempts + 1, clock_timestamp(), true, case when $2 then config_version end
+    from item order by change_number, observer, action
+    on conflict (change_number, observer, action) do nothing returning change_number, observer, action
+  )
+  select id::text from item join queued using (change_number, observer, action)`;
+
+const CONFIRM = `
+  with item as materialized (
+    select id from observers.dead_letter where id = any ($1::uuid[]) and resolved_at is null and ($2::text is null or ${UNCHANGED('$2')})
+    order by id for update
+  ), noted as (
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail) select id, 'retry asked for', $3, $4 from item
+  ), withdrawn as (
+    delete from observers.pending_delivery p using observers.dead_letter d
+    where d.id = any ($1::uuid[]) and d.id not in (select id from item)
+      and p.change_number = d.change_number and p.observer = d.observer and p.action = d.action
+  )
+  select id::text from item`;
+
+// A quarantined change is looked at again as a whole: it may be readable now.
+const LOOK_AGAIN = `
+  with item as (
+    update observers.quarantine q set retry_at = clock_timestamp() from core.tb_entity_change_log l
+    where q.change_number = any ($1::bigint[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
+      and ($2::text is null or ${UNCHANGED('$2')}) returning l.id
+  ), noted as (
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail) select id, 'retry asked for', $3, $4 from item
+  )
+  select id::text from item`;
+
+// What was not queued: open and claimed by somebody, or no longer what was meant.
+const REST = `
+  select d.id::text, d.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) as open from observers.dead_letter d where d.id = any ($1::uuid[])
+  union all
+  select l.id::text, q.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) from observers.quarantine q
+  join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number where q.change_number = any ($3::bigint[])`;
+
+/** Asks for one more try of each item; the service makes them. All of a request is asked for, or nothing. */
+export async function requestRetries(client: ClientBase, request: RedriveRequest): Promise<RedriveAnswer> {
+  const { ids, who, detail, config, snapshot } = request;
+  return inTransaction(client, async () => {
+    const changes = await findQuarantined(client, ids);
+    const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [ids, config === 'original']);
+    const confirm = [claimed.map(({ id }) => id), snapshot, who, detail];
+    const { rows: confirmed } = await client.query<{ id: string }>(CONFIRM, confirm);
+    const { rows: looked } = await client.query<{ id: string }>(LOOK_AGAIN, [changes, snapshot, who, detail]);
+    return answer(client, { ids, changes }, [...confirmed, ...looked].map(({ id }) => id), snapshot); // prettier-ignore
+  });
+}
+
+// Locked first, then looked at by a statement of its own: a retry that was claimed meanwhile is seen.
+const LOCK = 'select from observers.dead_letter where id = any ($1::uuid[]) order by id for update';
+const DISCARD = `
+  with item as (
+    update observers.dead_letter d set resolved_at = clock_timestamp(), resolution = 'discarded'
+    where id = any ($1::uuid[]) and resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) and not exists (
+      select from observers.pending_delivery p where p.change_number = d.change_number and p.observer = d.observer and p.action = d.action)
+    returning id
+  ), change as (
+    update observers.quarantine q set resolved_at = clock_timestamp(), resolution = 'discarded' from core.tb_entity_change_log l
+    where q.change_number = any ($5::bigint[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
+      and ($2::text is null or ${UNCHANGED('$2')}) returning l.id
+  ), noted as (
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail)
+    select id, 'discarded', $3, $4 from (select id from item union all select id from change) discarded
+  )
+  select id::text from item union all select id::text from change`;
+
+/** Takes items out of the queue for good: they stay on record, with who did it and why. `queued` are the discarded ones. */
+export async function discardItems(client: ClientBase, request: Omit<RedriveRequest, 'config'>): Promise<RedriveAnswer> {
+  const { ids, who, detail, snapshot } = request;
+  return inTransaction(client, async () => {
+    const changes = await findQuarantined(client, ids);
+    await client.query(LOCK, [ids]);
+    const { rows } = await client.query<{ id: string }>(DISCARD, [ids, snapshot, who, detail, changes]);
+    return answer(client, { ids, changes }, rows.map(({ id }) => id), snapshot); // prettier-ignore
+  });
+}
+
+async function answer(
+  client: ClientBase,
+  { ids, changes }: { readonly ids: readonly string[]; readonly changes: readonly number[] },
+  queued: readonly string[],
+  snapshot: string | null,
+): Promise<RedriveAnswer> {
+  const done = new Set(queued);
+  const others = ids.filter((id) => !done.has(id));
+  if (others.length === 0) return { queued, alreadyUnderWay: [], left: [], unknown: [] };
+  const { rows } = await client.query<{ id: string; open: boolean }>(REST, [others, snapshot, changes]);
+  const found = new Map(rows.map(({ id, open }) => [id, open]));
+  return {
+    queued,
+    alreadyUnderWay: others.filter((id) => found.get(id) === true),
+    left: others.filter((id) => found.get(id) === false),
+    unknown: others.filter((id) => !found.has(id)),
+  };
+}
+
+export async function inTransaction<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import type { ClientBase } from 'pg';
+import type { Snapshot } from '../checkpoint/cursor';
+import type { ObserverDefinition } from '../event/definitions';
+import type { PlannedDelivery } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+import type { Matcher } from '../matching/matcher';
+import { readChanges } from '../change-log/change-log.sql';
+import { decode } from '../change-log/decode';
+import { selectChanges, type ChangeRange } from '../change-log/stored-changes.sql';
+
+/** Few, for the images of all of them are in memory at once: 50 of 1 MB each. */
+const PAGE = 50;
+
+/** What a dry run has looked at, and its token stands for: the same again gives the same deliveries. */
+export interface ReplayPlan {
+  readonly stream: string;
+  readonly range: ChangeRange;
+  readonly observers: readonly string[];
+  /** Null: all of the observers'. */
+  readonly actions: readonly string[] | null;
+  /** What the stream was finished with at that moment. */
+  readonly snapshot: Snapshot;
+  /** The moment, milliseconds since 1970: what now() means in conditions. */
+  readonly now: number;
+  /** Hash of the observers file whose conditions were evaluated. */
+  readonly config: string;
+  readonly count: number;
+}
+
+export interface ReplayPage {
+  readonly events: number;
+  readonly deliveries: readonly PlannedDelivery[];
+  /** Observers whose condition had no answer: nothing is sent. */
+  readonly unanswerable: number;
+  /** Changes that are no events. */
+  readonly unreadable: number;
+  /** Number of the last change of the page. */
+  readonly last: number;
+}
+
+/** The next page of what a replay would send; null behind the last. */
+export async function scanReplay(
+  client: ClientBase,
+  matcher: Matcher,
+  plan: Omit<ReplayPlan, 'count'>,
+  behind: number,
+  maxEventSize: number,
+): Promise<ReplayPage | null> {
+  const numbers = await selectChanges(client, plan.range, plan.snapshot, behind, PAGE);
+  const last = numbers.at(-1);
+  if (last === undefined) return null;
+  const deliveries: PlannedDelivery[] = [];
+  let [events, unanswerable, unreadable] = [0, 0, 0];
+  for (const row of await readChanges(client, numbers, maxEventSize)) {
+    const decoded = decode(row, maxEventSize);
+    if (decoded.is === 'quarantined') unreadable++;
+    if (decoded.is !== 'event') continue;
+    events++;
+    const results = matcher.match(decoded.event, plan.now).filter(({ observer }) => plan.observers.includes(observer.name));
+    unanswerable += results.filter(({ matched }) => matched === null).length;
+    for (const { observer, matched } of results) if (matched === true) deliveries.push(...deliveriesOf(decoded.event, observer, plan));
+  }
+  return { events, deliveries, unanswerable, unreadable, last };
+}
+
+function deliveriesOf(event: EntityEvent, observer: ObserverDefinition, { actions }: Pick<ReplayPlan, 'actions'>): PlannedDelivery[] {
+  const chosen = observer.actions.filter(({ name }) => actions === null || actions.includes(name));
+  return chosen.map((action) => ({ event, observer, action }));
+}

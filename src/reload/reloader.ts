@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Pool } from 'pg';
+import { warningsOf } from '../doctor/file-warnings';
+import type { LoadedConfiguration, ObserversFile, ObserversSource } from '../config/load';
+import { describeFailure } from '../config/problems';
+import { SETTINGS, type SettingName, type Settings } from '../config/settings';
+import { recordConfigVersion } from '../database/config-version.sql';
+import { countByObserver } from '../status/observer-counts.sql';
+import type { ObserverDefinition } from '../event/definitions';
+import { settleDrift, type DriftOptions } from '../change-log/capture/drift';
+import type { StreamService } from '../ha/leadership';
+import type { StreamConfiguration } from '../ha/term-parts';
+
+/** What a reload came to. */
+export interface Reloaded {
+  /** Of the configuration; the same as `previous` when the file's text is the same, and only what it refers to may be another. */
+  readonly version: number;
+  readonly previous: number;
+  /** `when it leads`: this instance stands by, or the database did not take it at once. */
+  readonly effective: 'now' | 'when it leads';
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+  /** What a person should know, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+export interface ReloaderOptions extends DriftOptions {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly stream: StreamService;
+  readonly source: ObserversSource;
+  readonly configuration: LoadedConfiguration;
+  readonly version: number;
+  /** Put on record beside the version. */
+  readonly loadedBy: string;
+}
+
+/** The configuration that this instance goes by, and how it gets another one while it runs. One reload at a time. */
+export class Reloader {
+  private configuration: LoadedConfiguration;
+  private version: number;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: ReloaderOptions) {
+    this.configuration = options.configuration;
+    this.version = options.version;
+  }
+
+  /** The one that holds, and its version. */
+  get current(): { readonly configuration: LoadedConfiguration; readonly version: number } {
+    return { configuration: this.configuration, version: this.version };
+  }
+
+  /**
+   * Reads the file again and goes on by it: without losing an event and without sending one twice. All is checked before anything changes.
+   *
+   * @param asked who asked, for the log
+   * @throws ConfigurationError, or another OperatorError; all is then as it was
+   */
+  reload(asked: string): Promise<Reloaded> {
+    const reloading = this.last.then(() => this.run(asked));
+    this.last = reloading.catch(() => undefined);
+    return reloading;
+  }
+
+  /** Waits for a reload under way. */
+  async settle(): Promise<void> {
+    await this.last;
+  }
+
+  private async run(asked: string): Promise<Reloaded> {
+    const { logger } = this.options;
+    const begun = performance.now();
+    try {
+      const reloaded = await this.change(this.options.source.load());
+      for (const note of reloaded.notes) logger.warn({ asked }, note);
+      logger.info(
+        { asked, ...reloaded, notes: reloaded.notes.length, duration_ms: Math.round(performance.now() - begun) },
+        'the configuration is reloaded',
+      );
+      return reloaded;
+    } catch (error) {
+      logger.error(
+        { asked, err: describeFailure(error), config_version: this.version },
+        'not reloaded: the configuration that runs goes on',
+      );
+      throw error;
+    }
+  }
+
+  private async change(next: LoadedConfiguration): Promise<Reloaded> {
+    const { pool, url, stream, loadedBy } = this.options;
+    const { file } = next;
+    await settleDrift(url, file.definition.captures, this.options);
+    const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
+    const previous = this.version;
+    const difference = differenceOf(this.configuration.file.definition.observers, file.definition.observers);
+    const notes = [
+      ...(await warningsOf(url, file)),
+      ...settingNotes(this.configuration.settings, next.settings),
+      ...(await this.orphanNotes(difference.removed)),
+    ];
+    const effective = await stream.reconfigure(streamConfigurationOf(file, version));
+    // Of the settings the ones with which it was started go on.
+    this.configuration = { ...next, settings: this.configuration.settings, origins: this.configuration.origins };
+    this.version = version;
+    return { version, previous, effective, ...difference, notes };
+  }
+
+  /** Deliveries of observers that are no longer there: dead letters soon, which a redrive by the original configuration can still deliver. */
+  private async orphanNotes(removed: readonly string[]): Promise<string[]> {
+    if (removed.length === 0) return [];
+    const counts = await countByObserver(this.options.pool, this.options.configuration.settings.stream);
+    return counts
+      .filter(({ observer, pending }) => pending > 0 && removed.includes(observer))
+      .map(
+        ({ observer, pending }) => `${pending} deliveries of ${observer} waited, which is no longer configured: they become dead letters`,
+      );
+  }
+}
+
+export function streamConfigurationOf({ definition }: ObserversFile, version: number): StreamConfiguration {
+  const { observers, alerts, captures } = definition;
+  return { observers, alerts, captures, version };
+}
+
+function differenceOf(
+  before: readonly ObserverDefinition[],
+  after: readonly ObserverDefinition[],
+): Pick<Reloaded, 'added' | 'removed' | 'changed'> {
+  const old = new Map(before.map((observer) => [observer.name, observer]));
+  const names = new Set(after.map(({ name }) => name));
+  return {
+    added: after.filter(({ name }) => !old.has(name)).map(({ name }) => name),
+    removed: before.filter(({ name }) => !names.has(name)).map(({ name }) => name),
+    changed: after
+      .filter((observer) => old.has(observer.name) && !isDeepStrictEqual(old.get(observer.name), observer))
+      .map(({ name }) => name),
+  };
+}
+
+function settingNotes(before: Settings, after: Settings): string[] {
+  return (Object.keys(SETTINGS) as SettingName[])
+    .filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    .map((name) => `${SETTINGS[name].variable} has changed in the file; settings take effect at the next start`);
+}

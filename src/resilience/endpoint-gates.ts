@@ -1,0 +1,60 @@
+import type { PreparedAction } from '../actions/action-handler';
+import { EndpointGate } from './endpoint-gate';
+import type { Clock } from '../event/clock';
+import type { ActionDefinition, EndpointLimits } from '../event/definitions';
+import type { Delivery } from '../event/delivery';
+import { endpointNameOf } from '../event/endpoint-name';
+
+/** The gate of every endpoint. */
+export class Gates {
+  private readonly gates = new Map<string, EndpointGate>();
+
+  /** @param onBreaker called when a breaker has changed its state */
+  constructor(
+    private readonly clock: Clock,
+    private readonly onBreaker: (gate: EndpointGate) => void,
+  ) {}
+
+  /**
+   * One for each endpoint of these actions, with its limits. An endpoint that they no longer have keeps its gate: deliveries may be on their way to it.
+   *
+   * @param backlogged endpoints of which deliveries stand queued in PostgreSQL
+   */
+  configure(actions: Iterable<readonly [ActionDefinition, PreparedAction]>, backlogged: Iterable<string>): void {
+    for (const [endpoint, limits] of widest(actions)) {
+      const gate = this.named(endpoint, limits);
+      if (gate.limits !== limits) gate.change(limits);
+    }
+    for (const endpoint of backlogged) this.gates.get(endpoint)?.queued();
+  }
+
+  get all(): ReadonlyMap<string, EndpointGate> {
+    return this.gates;
+  }
+
+  of({ action }: Delivery, limits: EndpointLimits): EndpointGate {
+    return this.named(endpointNameOf(action), limits);
+  }
+
+  /** No timer of an endpoint outlives the term. */
+  close(): void {
+    for (const gate of this.gates.values()) gate.close();
+  }
+
+  /** An older version of the configuration may have endpoints that this one no longer has. */
+  private named(endpoint: string, limits: EndpointLimits): EndpointGate {
+    const gate = this.gates.get(endpoint) ?? new EndpointGate(endpoint, limits, this.clock, this.onBreaker);
+    this.gates.set(endpoint, gate);
+    return gate;
+  }
+}
+
+/** Of actions that share an endpoint, batches take more places than single requests do; its connections are counted by the sender. */
+function widest(actions: Iterable<readonly [ActionDefinition, PreparedAction]>): Map<string, EndpointLimits> {
+  const found = new Map<string, EndpointLimits>();
+  for (const [action, { limits }] of actions) {
+    const endpoint = endpointNameOf(action);
+    if (limits.concurrency > (found.get(endpoint)?.concurrency ?? 0)) found.set(endpoint, limits);
+  }
+  return found;
+}

@@ -1,0 +1,33 @@
+import type { Pool } from 'pg';
+import type { EndpointState } from '../resilience/endpoint-state';
+
+/** The instances of a stream, and which of them leads. */
+export interface Listeners {
+  readonly leader: { readonly holder: string; readonly epoch: number; readonly since: string; readonly alive: boolean } | null;
+  readonly listeners: readonly {
+    readonly id: string;
+    readonly version: string;
+    readonly address: string | null;
+    readonly alive: boolean;
+    readonly inFlight: number;
+    /** As of its last heartbeat. */
+    readonly endpoints: readonly EndpointState[];
+  }[];
+}
+
+/** SQL: both columns, of the stream $1. */
+export const LISTENERS = `
+    (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', expires_at > clock_timestamp())
+     from observers.lease where stream = $1 and expires_at > '-infinity') as leader,
+    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints,
+       'alive', heartbeat_at > clock_timestamp() - interval '15 s') order by started_at), '[]') from observers.listener where stream = $1) as listeners`;
+
+export async function readListeners(pool: Pool, stream: string): Promise<Listeners> {
+  const { rows } = await pool.query<Listeners>(`select ${LISTENERS}`, [stream]);
+  return rows[0] ?? { leader: null, listeners: [] };
+}
+
+/** The one that leads, as far as it has given a sign of life. */
+export function leading({ leader, listeners }: Listeners): Listeners['listeners'][number] | undefined {
+  return leader?.alive === true ? listeners.find(({ id }) => id === leader.holder) : undefined;
+}

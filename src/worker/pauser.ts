@@ -1,0 +1,74 @@
+import type { Pool } from 'pg';
+import type { Ledger } from '../delivery/ledger';
+import type { Pauses } from '../delivery/pauses';
+import { holdPaused, readPausedNames, releaseResumed } from '../delivery/pauses.sql';
+import type { Clock } from '../event/clock';
+import { endpointNameOf } from '../event/endpoint-name';
+import type { CurrentConfiguration } from '../pipeline/configuration';
+import type { Dispatcher } from '../pipeline/dispatcher';
+
+/** How often the table is asked, in milliseconds: a pause comes from another process. */
+const LOOK_EVERY = 200;
+
+/** Brings what people pause and resume into effect. Called by the delivery worker between its claims, hence never beside one. */
+export class Pauser {
+  private lookedAt = -Infinity;
+  /** Of paused observers rows are to be put aside, once the ledger's group of this number is committed; null: there is no need. */
+  private holdBehind: number | null = null;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly stream: string,
+    private readonly pauses: Pauses,
+    private readonly configuration: CurrentConfiguration,
+    private readonly dispatcher: Dispatcher,
+    private readonly ledger: Ledger,
+    private readonly clock: Clock,
+  ) {}
+
+  async look(): Promise<void> {
+    if (this.clock.monotonic() - this.lookedAt >= LOOK_EVERY) await this.compare();
+    // What was handed over as queued and is not committed yet would be left in the queue, before those that were put aside.
+    if (this.holdBehind === null || this.ledger.committed < this.holdBehind) return;
+    await holdPaused(this.pool, this.stream, this.pauses.all);
+    this.holdBehind = null;
+  }
+
+  private async compare(): Promise<void> {
+    this.lookedAt = this.clock.monotonic();
+    const paused = await readPausedNames(this.pool, this.stream);
+    const resumed = this.pauses.all.filter((name) => !paused.includes(name));
+    const added = paused.filter((name) => !this.pauses.has(name));
+    if (added.length > 0) {
+      this.pauses.set([...this.pauses.all, ...added]);
+      this.dispatcher.handOverPaused();
+      this.holdBehind = this.ledger.newest;
+    }
+    if (resumed.length > 0) await this.resume(paused, resumed);
+    // Also what was promoted, replayed or taken over since the last look.
+    if (paused.length > 0) this.holdBehind ??= this.ledger.newest;
+  }
+
+  /**
+   * What waited goes first. So from here until it is queued, new deliveries of these endpoints are made to queue behind it; and what is on
+   * its way to the table as paused has to arrive there before it is released.
+   */
+  private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
+    const endpoints = new Set(this.configuration.matcher.actionsOf(resumed).map(endpointNameOf));
+    this.queued(endpoints);
+    try {
+      this.pauses.set(paused);
+      await this.ledger.settle();
+      this.queued(await releaseResumed(this.pool, this.stream, paused));
+    } catch (error) {
+      // Looked at again: they are paused until they are released.
+      this.pauses.set([...paused, ...resumed]);
+      throw error;
+    }
+  }
+
+  /** No claim finds them drained meanwhile: none is made beside this. */
+  private queued(endpoints: Iterable<string>): void {
+    for (const endpoint of endpoints) this.dispatcher.gates.get(endpoint)?.queued();
+  }
+}
