@@ -54,7 +54,7 @@ export default tseslint.config(
   },
   {
     // The only places that hand the environment on.
-    files: ['src/cli/*.ts', 'src/demo/demo.ts', 'src/lifecycle.ts', 'src/database/embedded/embedded-postgres.ts'],
+    files: ['src/cli/*.ts', 'src/demo/demo.ts', 'src/lifecycle/*.ts', 'src/database/embedded/embedded-postgres.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings';
 import type { ObserversDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { Versions } from '../explain/versions';
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
 import type { SideJob } from '../pipeline/side-jobs';
 import { Records } from './account';
@@ -60,11 +60,11 @@ export class BackgroundAudit implements SideJob {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly lease: Lease,
+    private readonly mandate: Mandate,
     private readonly options: BackgroundAuditOptions,
   ) {
     this.versions = new Versions(options.pool, options.definitionOf);
-    this.fence = { stream: options.settings.stream, epoch: lease.epoch };
+    this.fence = { stream: options.settings.stream, epoch: mandate.epoch };
     this.running = this.run();
   }
 
@@ -77,7 +77,7 @@ export class BackgroundAudit implements SideJob {
   private async run(): Promise<void> {
     const { auditInterval } = this.options.settings;
     await this.pause(Math.min(auditInterval, FIRST_AFTER));
-    while (!this.stopped && !this.lease.lost) {
+    while (!this.stopped && !this.mandate.lost) {
       const began = performance.now();
       const more = await this.turn();
       const took = performance.now() - began;
@@ -89,7 +89,7 @@ export class BackgroundAudit implements SideJob {
   private async turn(): Promise<boolean> {
     const { logger } = this.options;
     try {
-      const more = this.lease.valid && (await this.step());
+      const more = this.mandate.valid && (await this.step());
       if (this.failing) logger.info('the audit goes on');
       this.failing = false;
       return more;

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Snapshot } from '../checkpoint/cursor';
-import { findChange } from '../delivery/changes-by-id.sql';
+import { findChange } from './changes-by-id.sql';
 
 /** Which stored changes; null does not narrow them down. */
 export interface ChangeRange {

@@ -1,5 +1,4 @@
 import type { ClientBase, Pool } from 'pg';
-import { sourceOf } from '../database/config-version.sql';
 import type { Cursor } from './cursor';
 
 /** SQL: the version that the stream was led with last; null before the first. */
@@ -45,43 +44,3 @@ export const versionOf = (stream: string, l: string): string =>
   `coalesce(
     (select d.config_version from observers.late_decision d where d.stream = ${stream} and d.change_number = ${l}.pk_entity_change_log),
     (select p.config_version from observers.config_period p where p.stream = ${stream} and not ${passed('p', l)} order by p.epoch desc, p.number desc limit 1))`;
-
-/** A version of the observers file that is on record. Times are RFC 3339. */
-export interface RecordedVersion {
-  readonly version: number;
-  /** As the file had it, references unresolved. */
-  readonly source: string;
-  readonly recordedAt: string;
-  readonly by: string;
-  /** When it last began to decide this stream's events; null when it never did. */
-  readonly ledFrom: string | null;
-  /** The last one that did. */
-  readonly current: boolean;
-}
-
-const VERSIONS = `
-  select v.id as version, v.source, to_json(v.created_at) #>> '{}' as "recordedAt", v.loaded_by as by, to_json(p.began_at) #>> '{}' as "ledFrom",
-         coalesce(v.id = ${currentVersionOf('$1')}, false) as current
-  from observers.config_version v
-  left join lateral (select max(began_at) as began_at from observers.config_period p where p.stream = $1 and p.config_version = v.id) p on true
-  order by v.id desc`;
-
-/** Newest first. */
-export async function readVersions(client: ClientBase, stream: string): Promise<RecordedVersion[]> {
-  const { rows } = await client.query<RecordedVersion>(VERSIONS, [stream]);
-  return rows.map((row) => ({ ...row, source: sourceOf(row.source) }));
-}
-
-/** The version that the stream was led with last, or that one when nobody has led it yet. */
-export async function currentConfiguration(
-  client: ClientBase | Pool,
-  stream: string,
-  otherwise: number,
-): Promise<Pick<RecordedVersion, 'version' | 'source'> & { readonly hash: string }> {
-  const { rows } = await client.query<{ version: number; source: string; hash: string }>(
-    `select id as version, source, hash from observers.config_version where id = coalesce(${currentVersionOf('$1')}, $2)`,
-    [stream, otherwise],
-  );
-  if (rows[0] === undefined) throw new Error('the version that runs is not on record');
-  return { ...rows[0], source: sourceOf(rows[0].source) };
-}

@@ -1,6 +1,6 @@
 import { Command, SubCommand } from 'nest-commander';
 import type { Rules } from '../config/rules';
-import type { RecordedVersion } from '../checkpoint/config-period.sql';
+import type { RecordedVersion } from '../config/config-version.sql';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, loadInputOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';
@@ -28,7 +28,7 @@ export class ConfigHistoryCommand extends ObserversCommand {
   protected readonly examples = [['the versions that have led', 'config history']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { readVersions } = await import('../checkpoint/config-period.sql');
+    const { readVersions } = await import('../config/config-version.sql');
     const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
     if (flags.format === 'json') return printJson(versions);
     printTable(
@@ -53,7 +53,7 @@ export class ConfigDiffCommand extends ObserversCommand {
 
   async run([from, to]: string[], flags: GlobalOptions): Promise<void> {
     const { createTwoFilesPatch } = await import('diff');
-    const { readVersions } = await import('../checkpoint/config-period.sql');
+    const { readVersions } = await import('../config/config-version.sql');
     const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
     const old = from === undefined ? currentOf(versions) : versionOf(versions, from);
     const next = to === undefined ? await fileOf(flags) : versionOf(versions, to);
@@ -73,7 +73,7 @@ export class ConfigDiffCommand extends ObserversCommand {
 /** By what rules a version was read; null where a newer release recorded it. */
 async function rulesOf(flags: GlobalOptions, { version }: Side): Promise<Rules | null> {
   const { CURRENT_RULES } = await import('../config/rules');
-  const { readConfigVersion } = await import('../database/config-version.sql');
+  const { readConfigVersion } = await import('../config/config-version.sql');
   if (version === null) return CURRENT_RULES;
   return (await onDatabase(flags, (client) => readConfigVersion(client, version)))?.rules ?? null;
 }

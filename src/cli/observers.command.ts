@@ -12,7 +12,7 @@ import { colors, counted, cut, print, printJson, printTable } from './output';
 /** The observers that the stream is led with; before the first leader those of the file. */
 async function runningDefinition(client: Client, settings: Settings, flags: GlobalOptions): Promise<ObserversDefinition> {
   const { readStreamFacts } = await import('../explain/facts.sql');
-  const { readConfigVersion } = await import('../database/config-version.sql');
+  const { readConfigVersion } = await import('../config/config-version.sql');
   const { currentVersion } = await readStreamFacts(client, settings.stream);
   const text = currentVersion === null ? null : await readConfigVersion(client, currentVersion);
   return text === null ? (await configurationOf(flags)).file.definition : (await definitionReader(flags, settings))(text);

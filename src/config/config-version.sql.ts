@@ -1,5 +1,6 @@
-import type { Client, Pool } from 'pg';
-import { versionText, type VersionText } from '../config/rules';
+import type { Client, ClientBase, Pool } from 'pg';
+import { currentVersionOf } from '../checkpoint/config-period.sql';
+import { versionText, type VersionText } from './rules';
 
 /**
  * Records a loaded configuration, once per content; attempts name it.
@@ -41,4 +42,44 @@ async function storedAs(pool: Pool, source: string): Promise<string> {
 /** The text of a version from what is stored of it. */
 export function sourceOf(stored: string): string {
   return stored.startsWith(BYTES) ? Buffer.from(stored.slice(BYTES.length), 'base64').toString() : stored;
+}
+
+/** A version of the observers file that is on record. Times are RFC 3339. */
+export interface RecordedVersion {
+  readonly version: number;
+  /** As the file had it, references unresolved. */
+  readonly source: string;
+  readonly recordedAt: string;
+  readonly by: string;
+  /** When it last began to decide this stream's events; null when it never did. */
+  readonly ledFrom: string | null;
+  /** The last one that did. */
+  readonly current: boolean;
+}
+
+const VERSIONS = `
+  select v.id as version, v.source, to_json(v.created_at) #>> '{}' as "recordedAt", v.loaded_by as by, to_json(p.began_at) #>> '{}' as "ledFrom",
+         coalesce(v.id = ${currentVersionOf('$1')}, false) as current
+  from observers.config_version v
+  left join lateral (select max(began_at) as began_at from observers.config_period p where p.stream = $1 and p.config_version = v.id) p on true
+  order by v.id desc`;
+
+/** Newest first. */
+export async function readVersions(client: ClientBase, stream: string): Promise<RecordedVersion[]> {
+  const { rows } = await client.query<RecordedVersion>(VERSIONS, [stream]);
+  return rows.map((row) => ({ ...row, source: sourceOf(row.source) }));
+}
+
+/** The version that the stream was led with last, or that one when nobody has led it yet. */
+export async function currentConfiguration(
+  client: ClientBase | Pool,
+  stream: string,
+  otherwise: number,
+): Promise<Pick<RecordedVersion, 'version' | 'source'> & { readonly hash: string }> {
+  const { rows } = await client.query<{ version: number; source: string; hash: string }>(
+    `select id as version, source, hash from observers.config_version where id = coalesce(${currentVersionOf('$1')}, $2)`,
+    [stream, otherwise],
+  );
+  if (rows[0] === undefined) throw new Error('the version that runs is not on record');
+  return { ...rows[0], source: sourceOf(rows[0].source) };
 }

@@ -5,7 +5,6 @@ import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
-import type { PipelineListener } from '../pipeline/pipeline-events';
 
 /** The other one may be through any moment; it is looked at again no later than this, in milliseconds. */
 const LOOK_AGAIN = 250;
@@ -17,7 +16,7 @@ export class Deduplication {
 
   constructor(
     private readonly store: DedupStore,
-    private readonly listener: Pick<Required<PipelineListener>, 'duplicate'>,
+    private readonly listener: { duplicate(observer: string): void },
   ) {}
 
   /** Never rejects, as `run` never does. */

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Client, Pool } from 'pg';
 import { describeFailure } from '../config/problems';
 import type { VersionText } from '../config/rules';
-import { readConfigVersion } from '../database/config-version.sql';
+import { readConfigVersion } from '../config/config-version.sql';
 import type { ObserversDefinition } from '../event/definitions';
 import { Matcher } from '../matching/matcher';
 

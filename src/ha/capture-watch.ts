@@ -1,12 +1,12 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { CaptureDrift } from '../../status/capture-drift';
-import type { Clock } from '../../event/clock';
-import type { CaptureDefinition } from '../../event/definitions';
-import { messageOf } from '../../event/errors';
-import type { Lease } from '../../ha/lease';
-import type { SideJob } from '../../pipeline/side-jobs';
-import { planCapture, type CapturePlan } from './capture';
+import type { CaptureDrift } from '../status/capture-drift';
+import type { Clock } from '../event/clock';
+import type { CaptureDefinition } from '../event/definitions';
+import { messageOf } from '../event/errors';
+import type { Mandate } from '../event/mandate';
+import type { SideJob } from '../pipeline/side-jobs';
+import { planCapture, type CapturePlan } from '../change-log/capture/capture';
 
 const EVERY = 60_000;
 /** Each heartbeat carries them: a tree of a thousand partitions may have a reason for each. */
@@ -48,10 +48,10 @@ export class CaptureWatch {
   }
 
   /** A term has begun. */
-  begin(lease: Lease): SideJob {
+  begin(mandate: Mandate): SideJob {
     this.drift = null;
     const term = { ended: false };
-    const running = this.run(lease, term);
+    const running = this.run(mandate, term);
     return {
       stop: () => {
         term.ended = true;
@@ -67,13 +67,13 @@ export class CaptureWatch {
     return this.last;
   }
 
-  private async run(lease: Lease, term: { readonly ended: boolean }): Promise<void> {
+  private async run(mandate: Mandate, term: { readonly ended: boolean }): Promise<void> {
     while (!term.ended) {
       let wanted: () => void = () => undefined;
       const next = new Promise<void>((resolve) => (wanted = resolve));
       // From before the look: it may be under way with the configuration of before.
       this.lookNow = wanted;
-      if (lease.valid) await this.look();
+      if (mandate.valid) await this.look();
       const timer = setTimeout(wanted, EVERY);
       await next;
       clearTimeout(timer);

@@ -4,7 +4,7 @@ import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import type { BreakerState } from '../resilience/endpoint-state';
 import { Lease } from './lease';
 import { heartbeat, removeListener } from './lease.sql';
-import { CaptureWatch } from '../change-log/capture/capture-watch';
+import { CaptureWatch } from './capture-watch';
 import { ListenConnection } from '../listener/listen-connection';
 import { Term } from './term';
 import type { StreamConfiguration, TermDependencies } from './term-parts';

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Clock } from '../event/clock';
+import type { Mandate } from '../event/mandate';
 import { acquireLease, releaseLease, renewLease } from './lease.sql';
 
 /**
@@ -9,7 +10,7 @@ import { acquireLease, releaseLease, renewLease } from './lease.sql';
  *
  * A leader trusts itself less than the database does: it counts from before a renewal was sent, on a clock that never jumps.
  */
-export class Lease {
+export class Lease implements Mandate {
   /** Monotonic time until which this process may act as the leader. Written by acquire and renew. */
   private deadline = -Infinity;
   private refused = false;

@@ -117,7 +117,7 @@ export function assembleTerm(
       dedup,
       ledger,
       clock,
-      lease,
+      mandate: lease,
       inlineBudget,
       logger,
       ...inherited,

@@ -15,7 +15,7 @@ import { reachableAddress } from '../admin/http/bound-address';
 import type { LoadedConfiguration, ObserversSource } from '../config/load';
 import type { Settings } from '../config/settings';
 import { collectorOf } from '../config/settings/telemetry';
-import { recordConfigVersion } from '../database/config-version.sql';
+import { recordConfigVersion } from '../config/config-version.sql';
 import type { EmbeddedPostgres } from '../database/embedded/embedded-postgres';
 import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
 import { requireServiceRights } from '../database/grants';

@@ -6,7 +6,7 @@ import { connect, disconnect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
 import { Interludes } from '../event/interludes';
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline';
 import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
@@ -63,7 +63,7 @@ export class ChangeLogReader {
     private readonly pipeline: EventPipelineService,
     private readonly progress: Progress,
     private readonly listen: ListenConnection,
-    private readonly lease: Lease,
+    private readonly mandate: Mandate,
     private readonly options: ReaderOptions,
   ) {}
 
@@ -83,7 +83,7 @@ export class ChangeLogReader {
   }
 
   private get ended(): boolean {
-    return this.stopping || this.lease.lost;
+    return this.stopping || this.mandate.lost;
   }
 
   private async read(): Promise<void> {
@@ -94,7 +94,7 @@ export class ChangeLogReader {
     try {
       while (!this.ended) {
         // Run out, because the database did not answer or this process was stopped: nothing is begun until a renewal succeeds.
-        if (!this.lease.valid) {
+        if (!this.mandate.valid) {
           await this.pause(MOMENT * 10);
           continue;
         }
@@ -165,7 +165,7 @@ export class ChangeLogReader {
   /** @returns false when the lease ran out while the page was read: it is read again when the lease is back. */
   private async handle(client: Client, page: Page): Promise<boolean> {
     const isRecorded = this.recovering ? await this.recorded(client, page.rows) : NOTHING_RECORDED;
-    if (!this.lease.valid) return false;
+    if (!this.mandate.valid) return false;
     for (const row of page.rows) {
       const decoded = decode(row, this.options.maxEventSize);
       const cursor: Cursor = { previous: this.cursor.previous, target: page.target, after: Number(row[0]) };
@@ -219,7 +219,7 @@ export class ChangeLogReader {
   }
 
   private pause(milliseconds: number): Promise<void> {
-    if (this.stopping || (this.interludes.pending && this.lease.valid)) return Promise.resolve();
+    if (this.stopping || (this.interludes.pending && this.mandate.valid)) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);

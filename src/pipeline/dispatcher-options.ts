@@ -7,7 +7,7 @@ import type { Pauses } from '../delivery/pauses';
 import type { DeadLetterRecord } from '../delivery/records';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 import type { Deduplication } from '../dedup/deduplication';
 import type { Enrichment } from '../lookups/enrichment';
 import type { EventRun } from './runs';
@@ -21,7 +21,7 @@ export interface DispatcherOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly lease: Lease;
+  readonly mandate: Mandate;
   /** Milliseconds for which a delivery may hold the stream. */
   readonly inlineBudget: number;
   readonly observers: readonly ObserverDefinition[];

@@ -11,7 +11,7 @@ import type { Pauses } from '../delivery/pauses';
 import { movesBy, type Order } from '../jobs/arrangement';
 import type { ClaimedDelivery } from '../jobs/postgres-job-queue.sql';
 import type { DeliveryKey } from '../delivery/records';
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 import { disposition, type Disposition } from '../resilience/disposition';
 import type { DispatcherOptions } from './dispatcher-options';
 import type { Prepared } from '../lookups/enrichment';
@@ -30,7 +30,7 @@ export class Dispatcher {
   private readonly runner: ActionRunner;
   private readonly ledger: Ledger;
   private readonly clock: Clock;
-  private readonly lease: Lease;
+  private readonly mandate: Mandate;
   private readonly recorder: Recorder;
   private readonly pauses: Pauses;
   private readonly lanes = new Lanes<Flight>();
@@ -52,7 +52,7 @@ export class Dispatcher {
     this.pauses = pauses;
     this.strictLanes = new StrictLanes(options.blocked);
     this.clock = clock;
-    this.lease = options.lease;
+    this.mandate = options.mandate;
     this.endpoints = new Gates(clock, options.onBreaker);
     this.configure(options.observers, options.backlogged);
   }
@@ -153,8 +153,8 @@ export class Dispatcher {
   private readonly advance = (flight: Flight): void => {
     if (flight.state === 'lane') return this.prepare(flight);
     // Without a valid lease nothing is begun: another instance may lead already. A renewal lets it go on.
-    if (!this.lease.valid) {
-      if (!this.lease.lost) setTimeout(() => this.advance(flight), LEASE_CHECK);
+    if (!this.mandate.valid) {
+      if (!this.mandate.lost) setTimeout(() => this.advance(flight), LEASE_CHECK);
       return;
     }
     // It was handed over while it waited for the lease: it has given up its turn, and now its place.

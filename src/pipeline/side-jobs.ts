@@ -1,4 +1,4 @@
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 
 /** Something that a leader does besides delivering, for as long as its term lasts. It is never waited for, and its failures are its own. */
 export interface SideJob {
@@ -7,4 +7,4 @@ export interface SideJob {
 }
 
 /** Begins one, when a term does. */
-export type SideJobs = readonly ((lease: Lease) => SideJob)[];
+export type SideJobs = readonly ((mandate: Mandate) => SideJob)[];

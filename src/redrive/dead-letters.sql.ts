@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import { findQuarantined } from '../delivery/changes-by-id.sql';
+import { findQuarantined } from '../delivery/quarantine.sql';
 
 /** One entry of the dead letter queue: a delivery that died, or a change that could not be made an event. */
 export interface DeadLetterItem {

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { findQuarantined } from '../delivery/changes-by-id.sql';
+import { findQuarantined } from '../delivery/quarantine.sql';
 import { UNCHANGED } from './dead-letter-sets.sql';
 
 /** The configuration that a redrive uses: the one that runs, or the one with which the item died. */

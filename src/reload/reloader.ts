@@ -4,7 +4,7 @@ import { warningsOf } from '../doctor/file-warnings';
 import type { LoadedConfiguration, ObserversFile, ObserversSource } from '../config/load';
 import { describeFailure } from '../config/problems';
 import { SETTINGS, type SettingName, type Settings } from '../config/settings';
-import { recordConfigVersion } from '../database/config-version.sql';
+import { recordConfigVersion } from '../config/config-version.sql';
 import { countByObserver } from '../status/observer-counts.sql';
 import type { ObserverDefinition } from '../event/definitions';
 import { settleDrift, type DriftOptions } from '../change-log/capture/drift';

@@ -5,10 +5,11 @@ import type { Outcome } from '../event/outcome';
 import { CircuitBreaker } from './circuit-breaker';
 import { verdictOn } from './fault';
 import { RateLimiter } from './rate-limiter';
-import type { LaneTask } from '../pipeline/lanes';
 
 /** A delivery that waits for a place. */
-export interface GateTask extends LaneTask {
+export interface GateTask {
+  /** It has a place, and must call `leave` when it no longer needs it. */
+  start(): void;
   /** It begins only beside fewer than so many others: what it was prepared with may have fewer connections than there are now. */
   readonly most: number;
 }

@@ -1,9 +1,13 @@
-import type { PreparedAction } from '../actions/action-handler';
 import { EndpointGate } from './endpoint-gate';
 import type { Clock } from '../event/clock';
 import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
+
+/** Something that is held to the limits of its endpoint. */
+interface Limited {
+  readonly limits: EndpointLimits;
+}
 
 /** The gate of every endpoint. */
 export class Gates {
@@ -20,7 +24,7 @@ export class Gates {
    *
    * @param backlogged endpoints of which deliveries stand queued in PostgreSQL
    */
-  configure(actions: Iterable<readonly [ActionDefinition, PreparedAction]>, backlogged: Iterable<string>): void {
+  configure(actions: Iterable<readonly [ActionDefinition, Limited]>, backlogged: Iterable<string>): void {
     for (const [endpoint, limits] of widest(actions)) {
       const gate = this.named(endpoint, limits);
       if (gate.limits !== limits) gate.change(limits);
@@ -50,7 +54,7 @@ export class Gates {
 }
 
 /** Of actions that share an endpoint, batches take more places than single requests do; its connections are counted by the sender. */
-function widest(actions: Iterable<readonly [ActionDefinition, PreparedAction]>): Map<string, EndpointLimits> {
+function widest(actions: Iterable<readonly [ActionDefinition, Limited]>): Map<string, EndpointLimits> {
   const found = new Map<string, EndpointLimits>();
   for (const [action, { limits }] of actions) {
     const endpoint = endpointNameOf(action);

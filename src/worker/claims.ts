@@ -5,7 +5,7 @@ import type { Ledger } from '../delivery/ledger';
 import { adoptOrphans, claimDue, findDrained, sweepExpiredClaims, type ClaimedDelivery, type Places } from '../jobs/postgres-job-queue.sql';
 import type { DeliveryKey } from '../delivery/records';
 import type { Clock } from '../event/clock';
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 import type { Dispatcher } from '../pipeline/dispatcher';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
@@ -44,7 +44,7 @@ export class Claims {
     private readonly pool: Pool,
     private readonly dispatcher: Dispatcher,
     private readonly ledger: Ledger,
-    private readonly lease: Lease,
+    private readonly mandate: Mandate,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly options: ClaimOptions,
@@ -60,7 +60,7 @@ export class Claims {
     const { committed } = this.ledger;
     handOvers.forget(committed);
     try {
-      const deliveries = await claimDue(client, stream, places, { holder, epoch: this.lease.epoch }, CLAIM_LEASE);
+      const deliveries = await claimDue(client, stream, places, { holder, epoch: this.mandate.epoch }, CLAIM_LEASE);
       client.release();
       return { deliveries, committed, exhausted: exhaustedOf(places, deliveries) };
     } catch (error) {

@@ -11,7 +11,7 @@ import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type Relea
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 import type { Clock } from '../event/clock';
 import { Interludes } from '../event/interludes';
-import type { Lease } from '../ha/lease';
+import type { Mandate } from '../event/mandate';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { MatchResult } from '../matching/matcher';
@@ -55,14 +55,14 @@ export class DeliveryWorker {
     { dispatcher, shadow }: Pick<EventPipelineService, 'dispatcher' | 'shadow'>,
     private readonly pauses: Pauses,
     private readonly ledger: Ledger,
-    private readonly lease: Lease,
+    private readonly mandate: Mandate,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly options: DeliveryWorkerOptions,
   ) {
     this.dispatcher = dispatcher;
     this.shadow = shadow;
-    this.claims = new Claims(pool, dispatcher, ledger, lease, clock, logger, options);
+    this.claims = new Claims(pool, dispatcher, ledger, mandate, clock, logger, options);
     this.pauser = new Pauser(pool, options.stream, pauses, configuration, dispatcher, ledger, clock);
   }
 
@@ -73,7 +73,7 @@ export class DeliveryWorker {
     while (!this.stopping) {
       let claimed = 0;
       try {
-        if (this.lease.valid) claimed = await this.round();
+        if (this.mandate.valid) claimed = await this.round();
       } catch (error) {
         this.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
       }
@@ -203,7 +203,7 @@ export class DeliveryWorker {
       if (result.matched !== false) released.push(...this.released(event, result, version));
     // Before the change leaves quarantine, or a crash would lose them.
     await this.ledger.settle();
-    if (!this.lease.lost) await releaseQuarantined(this.pool, event.changeNumber, released, version);
+    if (!this.mandate.lost) await releaseQuarantined(this.pool, event.changeNumber, released, version);
   }
 
   /** @returns what is to be delivered; what is not has its record already */

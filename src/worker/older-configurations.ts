@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { ActionRunner } from '../actions/action-runner';
 import { describeFailure } from '../config/problems';
 import type { VersionText } from '../config/rules';
-import { readConfigVersion } from '../database/config-version.sql';
+import { readConfigVersion } from '../config/config-version.sql';
 import type { ObserverDefinition } from '../event/definitions';
 import { Matcher } from '../matching/matcher';
 

@@ -1,4 +1,4 @@
-import type { RecordedVersion } from '../../src/checkpoint/config-period.sql';
+import type { RecordedVersion } from '../../src/config/config-version.sql';
 import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';

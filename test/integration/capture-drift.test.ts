@@ -6,7 +6,7 @@ import { readStatus } from '../../src/status/status.sql';
 import { Clock } from '../../src/event/clock';
 import type { CaptureDefinition } from '../../src/event/definitions';
 import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
-import { CaptureWatch } from '../../src/change-log/capture/capture-watch';
+import { CaptureWatch } from '../../src/ha/capture-watch';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestService, type TestServiceOptions } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';

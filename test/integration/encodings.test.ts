@@ -1,6 +1,6 @@
-import { readVersions } from '../../src/checkpoint/config-period.sql';
+import { readVersions } from '../../src/config/config-version.sql';
 import { CURRENT_RULES } from '../../src/config/rules';
-import { readConfigVersion } from '../../src/database/config-version.sql';
+import { readConfigVersion } from '../../src/config/config-version.sql';
 import { connect, createPool } from '../../src/database/postgres';
 import { listDeadLetters, showDeadLetter } from '../../src/redrive/dead-letters.sql';
 import { readRecent } from '../../src/status/tail.sql';

@@ -1,5 +1,6 @@
 import { Client, type QueryResult } from 'pg';
-import { findChange, findQuarantined } from '../../src/delivery/changes-by-id.sql';
+import { findChange } from '../../src/change-log/changes-by-id.sql';
+import { findQuarantined } from '../../src/delivery/quarantine.sql';
 import { showDeadLetter } from '../../src/redrive/dead-letters.sql';
 import { discardItems, requestRetries } from '../../src/redrive/redrive.sql';
 import { changeNumberIn } from '../../src/event/event-id';

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import type { LoadedConfiguration } from '../../config/load';
 import { versionText } from '../../config/rules';
-import { currentConfiguration } from '../../checkpoint/config-period.sql';
+import { currentConfiguration } from '../../config/config-version.sql';
 import type { ObserverDefinition, ObserversDefinition } from '../../event/definitions';
 
 /** The configuration that the stream is led with, whatever this instance was started with. */

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Header, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { findChange } from '../../delivery/changes-by-id.sql';
+import { findChange } from '../../change-log/changes-by-id.sql';
 import { jsonText } from '../../event/json-text';
 import { explanationJson } from '../../explain/explanation-json';
 import { explainChanges } from '../../explain/read';

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Settings } from '../../config/settings';
 import { SystemClock } from '../../event/clock';
-import { readConfigVersion } from '../../database/config-version.sql';
+import { readConfigVersion } from '../../config/config-version.sql';
 import { countRows, findTarget, requireObservers, type BackfillRequest } from '../../backfill/target';
 import { openBackfill } from '../../backfill/open';
 import { BackfillRun, type BackfillResult } from '../../backfill/run';

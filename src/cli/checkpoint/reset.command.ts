@@ -86,7 +86,7 @@ async function refuseWhileLed(client: Client, stream: string): Promise<void> {
 
 async function targetOf(client: Client, asked: string): Promise<ResetTarget> {
   if (asked === 'now' || asked === 'beginning') return { to: asked };
-  const { findChange } = await import('../../delivery/changes-by-id.sql');
+  const { findChange } = await import('../../change-log/changes-by-id.sql');
   const { isChange } = await import('../../explain/facts.sql');
   const change = isUuid(asked) ? await findChange(client, asked) : Number(asked);
   if (change !== null && (await isChange(client, change))) return { to: 'event', change };

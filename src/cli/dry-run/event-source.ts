@@ -19,7 +19,7 @@ export async function eventFromFile(file: string): Promise<EntityEvent> {
 
 /** @param id of the event, or its change number */
 export async function storedEvent(settings: Settings, id: string): Promise<EntityEvent> {
-  const { findChange } = await import('../../delivery/changes-by-id.sql');
+  const { findChange } = await import('../../change-log/changes-by-id.sql');
   const { readChanges } = await import('../../change-log/change-log.sql');
   const { decode } = await import('../../change-log/decode');
   const decoded = await withDatabase(settings, async (client) => {

@@ -2,7 +2,7 @@ import pino from 'pino';
 import type { Client } from 'pg';
 import type { LoadedConfiguration } from '../../config/load';
 import { describeFailure } from '../../config/problems';
-import { readConfigVersion } from '../../database/config-version.sql';
+import { readConfigVersion } from '../../config/config-version.sql';
 import { Preview } from '../../dry-run/preview';
 import { Renderer } from '../../dry-run/renderer';
 import type { PreviewReport } from '../../dry-run/report';

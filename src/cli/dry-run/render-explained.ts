@@ -1,7 +1,7 @@
 import pino from 'pino';
 import type { Client } from 'pg';
 import type { Settings } from '../../config/settings';
-import { readConfigVersion } from '../../database/config-version.sql';
+import { readConfigVersion } from '../../config/config-version.sql';
 import { firstTry, Renderer, type ShownDelivery } from '../../dry-run/renderer';
 import { OperatorError } from '../../event/errors';
 import type { DeliveryExplanation, EventExplanation } from '../../explain/explain';

@@ -102,7 +102,7 @@ export class DebugEventCommand extends ObserversCommand {
   }
 
   private async one(client: Client, settings: Settings, flags: DebugEventFlags, id: string): Promise<EventExplanation> {
-    const { findChange } = await import('../../delivery/changes-by-id.sql');
+    const { findChange } = await import('../../change-log/changes-by-id.sql');
     const change = isUuid(id) ? await findChange(client, id) : Number(id);
     const [explained] = change === null ? [] : await this.explain(client, settings, flags, [change]);
     if (explained !== undefined) return explained;

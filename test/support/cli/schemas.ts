@@ -5,7 +5,7 @@ import type { BackfillPreview } from '../../../src/cli/backfill/preview';
 import type { PreviewResult } from '../../../src/cli/dry-run/preview-run';
 import type { TestRun } from '../../../src/cli/dry-run/test-run';
 import type { UnaccountedDelivery } from '../../../src/audit/unaccounted.sql';
-import type { RecordedVersion } from '../../../src/checkpoint/config-period.sql';
+import type { RecordedVersion } from '../../../src/config/config-version.sql';
 import type { ObserverDescription, SettingDescription } from '../../../src/config/describe';
 import type { Problem } from '../../../src/config/problems';
 import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../../src/redrive/dead-letters.sql';

@@ -21,7 +21,7 @@ afterAll(() => file.remove());
 const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   logLevel: 'src/cli/start.command.ts',
   logFormat: 'src/cli/start.command.ts',
-  dataDir: 'src/lifecycle.ts',
+  dataDir: 'src/lifecycle/lifecycle.service.ts',
   mailFrom: 'src/config/link/email.ts',
   smsFrom: 'src/config/link/sms.ts',
   modules: 'src/config/load.ts',
