@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { chartSchema } from './chart-schema';
 import { jsonSchema } from './schema/observers-file';
 import { envExample } from './settings/resolve';
@@ -7,8 +7,5 @@ import { envExample } from './settings/resolve';
 writeFileSync('observers.schema.json', jsonSchema());
 writeFileSync('.env.example', envExample());
 
-const CHART_SCHEMA = 'deploy/helm/fraiseql-observers/values.schema.json';
+const CHART_SCHEMA = 'helm/values.schema.json';
 writeFileSync(CHART_SCHEMA, chartSchema(readFileSync(CHART_SCHEMA, 'utf8')));
-// Helm reads nothing outside the chart's folder.
-copyFileSync('deploy/prometheus/rules.yaml', 'deploy/helm/fraiseql-observers/files/rules.yaml');
-copyFileSync('deploy/grafana/dashboard.json', 'deploy/helm/fraiseql-observers/files/dashboard.json');

@@ -1,64 +1,15 @@
-import { join } from 'node:path';
 import type { Client } from 'pg';
-import { DataSource, type Logger } from 'typeorm';
-import { ChangeLog0001 } from '../../migrations/0001-change-log';
-import { ChangeLogIndexes0002 } from '../../migrations/0002-change-log-indexes';
-import { Ledger0003 } from '../../migrations/0003-ledger';
-import { Capture0004 } from '../../migrations/0004-capture';
-import { Policies0005 } from '../../migrations/0005-policies';
-import { Redrive0006 } from '../../migrations/0006-redrive';
-import { GoneEndpoints0007 } from '../../migrations/0007-gone-endpoints';
-import { ConfigPeriods0008 } from '../../migrations/0008-config-periods';
-import { PausedObservers0009 } from '../../migrations/0009-paused-observers';
-import { CheckpointResets0012 } from '../../migrations/0012-checkpoint-resets';
-import { BackgroundAudit0014 } from '../../migrations/0014-background-audit';
-import { LeanCapture0015 } from '../../migrations/0015-lean-capture';
-import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
-import { CaptureDrift0017 } from '../../migrations/0017-capture-drift';
-import { ForcedChanges0020 } from '../../migrations/0020-forced-changes';
-import { AttemptPartitions0021 } from '../../migrations/0021-attempt-partitions';
-import { Backfill0022 } from '../../migrations/0022-backfill';
-import { Encodings0023 } from '../../migrations/0023-encodings';
+import { MIGRATIONS } from '../../migrations';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { MigrationSource } from './data-source';
 import { explainMigrationRefusal, NOT_ALLOWED, requireOwnership } from './grants';
 import { withMigrationLock } from './migration-lock';
 import { inPlainWords } from './plain-words';
-import { connect, pinnedPool } from './postgres';
+import { connect } from './postgres';
 import { renewGrants } from './roles/plan';
 
-/** In the order in which they run. */
-const MIGRATIONS = [
-  ChangeLog0001,
-  ChangeLogIndexes0002,
-  Ledger0003,
-  Capture0004,
-  Policies0005,
-  Redrive0006,
-  GoneEndpoints0007,
-  ConfigPeriods0008,
-  PausedObservers0009,
-  CheckpointResets0012,
-  BackgroundAudit0014,
-  LeanCapture0015,
-  CaptureFunctions0016,
-  CaptureDrift0017,
-  ForcedChanges0020,
-  AttemptPartitions0021,
-  Backfill0022,
-  Encodings0023,
-];
 const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
-
-/** TypeORM prints failures to the console, whatever it is told; ours are thrown. */
-const SILENT: Logger = {
-  logQuery: () => undefined,
-  logQueryError: () => undefined,
-  logQuerySlow: () => undefined,
-  logSchemaBuild: () => undefined,
-  logMigration: () => undefined,
-  log: () => undefined,
-};
 
 export interface MigrationState {
   readonly name: string;
@@ -91,20 +42,8 @@ async function applyPending(url: string, client: Client): Promise<string[]> {
   // Before anything is made that would belong to the wrong role.
   await requireOwnership(client);
   const before = await appliedMigrations(client);
-  const source = new DataSource({
-    type: 'postgres',
-    url,
-    migrations: MIGRATIONS,
-    migrationsTableName: 'observers.migration',
-    migrationsTransactionMode: 'each',
-    applicationName: 'fraiseql-observers migrate',
-    extra: pinnedPool(),
-    logger: SILENT,
-  });
+  const source = MigrationSource.silent(url);
   try {
-    // Not "if not exists": that asks for CREATE on the database even when the schema is there.
-    const { rowCount } = await client.query("select where to_regnamespace('observers') is null");
-    if (rowCount === 1) await client.query('create schema observers');
     await source.initialize();
     await source.runMigrations();
     // Of tables that it made.
@@ -171,6 +110,3 @@ async function withClient<T>(url: string, work: (client: Client) => Promise<T>):
     await client.end();
   }
 }
-
-/** Where the compiled migrations of the TypeORM command line lie. */
-export const MIGRATIONS_GLOB = join(__dirname, '../../migrations/*.js');

@@ -93,7 +93,7 @@ const gauge = async (name = 'observer_unaccounted_events'): Promise<number | nul
 /** The rule that is delivered, applied to a value as Prometheus would. */
 const alerts = (value: number): boolean => {
   const [, threshold] = /alert: ObserversUnaccounted\s+expr: max by \(stream\) \(observer_unaccounted_events\) > (\d+)\n/.exec(
-    readFileSync(join(__dirname, '../../deploy/prometheus/rules.yaml'), 'utf8'),
+    readFileSync(join(__dirname, '../../helm/files/rules.yaml'), 'utf8'),
   )!;
   return value > Number(threshold);
 };

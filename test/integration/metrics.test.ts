@@ -11,7 +11,7 @@ import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { eventually, untilLeading } from '../support/stream';
 
-const DEPLOY = join(__dirname, '../../deploy');
+const FILES = join(__dirname, '../../helm/files');
 const ALERT_TESTS = join(__dirname, '../prometheus/rules.yaml');
 const PROMTOOL: ForeignServer = { name: 'promtool', missing: () => (isOnPath('promtool') ? null : 'prometheus') };
 
@@ -144,11 +144,11 @@ test('1,000 endpoints and observers and 10,000 entities do not make more series 
 test('every query of the dashboard and of the alerts names a metric that there is', async () => {
   await start(ALL);
   const known = [...namesIn(await scrape())].flatMap((name) => [name, `${name}_bucket`, `${name}_count`, `${name}_sum`]);
-  const dashboard = JSON.parse(readFileSync(join(DEPLOY, 'grafana/dashboard.json'), 'utf8')) as {
+  const dashboard = JSON.parse(readFileSync(join(FILES, 'dashboard.json'), 'utf8')) as {
     panels: { targets: { expr: string }[] }[];
   };
   const queries = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
-  const rules = readFileSync(join(DEPLOY, 'prometheus/rules.yaml'), 'utf8');
+  const rules = readFileSync(join(FILES, 'rules.yaml'), 'utf8');
   const used = [...queries.join('\n').matchAll(/\b((?:observer|process|nodejs)_[a-z0-9_]+)/g), ...rules.matchAll(/\b(observer_[a-z_]+)/g)];
   expect(queries.length).toBeGreaterThan(20);
   expect(new Set(used.map(([, name]) => name!).filter((name) => !known.includes(name)))).toEqual(new Set());
@@ -201,7 +201,7 @@ describeWith(PROMTOOL, () => {
 
   test('each alert fires when it should, and not before', () => {
     expect(execFileSync('promtool', ['test', 'rules', ALERT_TESTS], { encoding: 'utf8' })).toContain('SUCCESS');
-    const alerts = [...readFileSync(join(DEPLOY, 'prometheus/rules.yaml'), 'utf8').matchAll(/alert: (\w+)/g)].map(([, name]) => name);
+    const alerts = [...readFileSync(join(FILES, 'rules.yaml'), 'utf8').matchAll(/alert: (\w+)/g)].map(([, name]) => name);
     const tested = readFileSync(ALERT_TESTS, 'utf8');
     for (const name of alerts) expect(tested).toContain(`alertname: ${name}`);
   });

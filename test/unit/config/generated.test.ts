@@ -16,18 +16,9 @@ test('.env.example is current (npm run schema)', () => {
   expect(readFileSync(join(ROOT, '.env.example'), 'utf8')).toBe(envExample());
 });
 
-const CHART = join(ROOT, 'deploy/helm/fraiseql-observers');
-
 test("the settings in the chart's values.schema.json are current (npm run schema)", () => {
-  const text = readFileSync(join(CHART, 'values.schema.json'), 'utf8');
+  const text = readFileSync(join(ROOT, 'helm/values.schema.json'), 'utf8');
   expect(text).toBe(chartSchema(text));
-});
-
-test.each([
-  ['rules.yaml', 'prometheus/rules.yaml'],
-  ['dashboard.json', 'grafana/dashboard.json'],
-])("the chart's copy of %s is current (npm run schema)", (copy, original) => {
-  expect(readFileSync(join(CHART, 'files', copy), 'utf8')).toBe(readFileSync(join(ROOT, 'deploy', original), 'utf8'));
 });
 
 /** In the forms that settings take. */

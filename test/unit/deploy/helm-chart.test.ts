@@ -104,8 +104,8 @@ describeWith(HELM, () => {
     const given = (parse(readFileSync(valuesFile('everything'), 'utf8')) as { observersFile: string }).observersFile;
     expect(file!.data).toEqual({ 'observers.yaml': given });
     const dashboard = manifests.find(({ metadata }) => metadata.name === 'orders-dashboard')!.data!['fraiseql-observers.json']!;
-    expect(JSON.parse(dashboard)).toEqual(JSON.parse(readFileSync(join(CHART, '../../grafana/dashboard.json'), 'utf8')));
-    expect(one(manifests, 'PrometheusRule')).toEqual(parse(readFileSync(join(CHART, '../../prometheus/rules.yaml'), 'utf8')));
+    expect(JSON.parse(dashboard)).toEqual(JSON.parse(readFileSync(join(CHART, 'files/dashboard.json'), 'utf8')));
+    expect(one(manifests, 'PrometheusRule')).toEqual(parse(readFileSync(join(CHART, 'files/rules.yaml'), 'utf8')));
   });
 
   test.each(ALL)('with the values %s, every volume is mounted as a folder, and a stop has the time it may take', async (values) => {
@@ -182,7 +182,7 @@ describeWith(HELM, () => {
   });
 
   test('the values that docs/kubernetes.md shows are taken, and its commands are about what is rendered', async () => {
-    const page = readFileSync(join(CHART, '../../../docs/kubernetes.md'), 'utf8');
+    const page = readFileSync(join(CHART, '../docs/kubernetes.md'), 'utf8');
     const [, values = 'none'] = /```yaml\n([^]*?)```/.exec(page) ?? [];
     const manifests = await render('minimal', '--values', fileWith(values));
     expect(manifests).toHaveLength(11);
@@ -202,7 +202,7 @@ describeWith(HELM, () => {
     expect(err).not.toMatch(/error/i);
     const commands = [...out.split('NOTES:')[1]!.matchAll(/-- fraiseql-observers ([a-z]+)/g)].map(([, command]) => command!);
     expect(commands.length).toBeGreaterThan(1);
-    for (const command of commands) expect(existsSync(join(CHART, `../../../src/cli/${command}.command.ts`))).toBe(true);
+    for (const command of commands) expect(existsSync(join(CHART, `../src/cli/${command}.command.ts`))).toBe(true);
   });
 });
 
@@ -252,7 +252,7 @@ test('values.yaml names every value that the schema has, and the templates read 
 });
 
 test('the chart has the version of the package, and its README names what is not built yet', () => {
-  const { version } = JSON.parse(readFileSync(join(CHART, '../../../package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(CHART, '../package.json'), 'utf8')) as { version: string };
   expect(parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'))).toMatchObject({ version, appVersion: version });
   const page = readFileSync(join(CHART, 'README.md'), 'utf8');
   for (const later of ['roles', 'autoscaling', 'KEDA', 'partitions']) expect(page).toContain(later);

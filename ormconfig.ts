@@ -1,0 +1,7 @@
+import { MigrationSource } from './src/database/data-source';
+
+/**
+ * For TypeORM's own command line: `npm run build && npx typeorm migration:show -d dist/ormconfig.js`. The database is that of DATABASE_URL. What it
+ * runs are the same migrations as those of `fraiseql-observers migrate`, which also keeps a second one waiting and says what to do about errors.
+ */
+export default new MigrationSource(process.env['DATABASE_URL']);
