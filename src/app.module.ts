@@ -5,7 +5,7 @@ import { AdminModule } from './admin/admin.module';
 import type { ApiContext } from './admin/api/api-context';
 import { Clock } from './event/clock';
 import type { RateLimit } from './event/definitions';
-import { StreamService } from './ha/leadership';
+import { Leadership } from './ha/leadership';
 import { MetricsModule } from './metrics/metrics.module';
 import type { StreamMetrics } from './metrics/stream-metrics';
 import { Reloader } from './reload/reloader';
@@ -14,7 +14,7 @@ import { Reloader } from './reload/reloader';
 export interface ServiceParts {
   readonly pool: Pool;
   readonly clock: Clock;
-  readonly stream: StreamService;
+  readonly stream: Leadership;
   readonly registry: Registry;
   readonly streamMetrics: StreamMetrics;
   readonly api: ApiContext;
@@ -32,10 +32,10 @@ export class AppModule {
       providers: [
         { provide: Pool, useValue: pool },
         { provide: Clock, useValue: clock },
-        { provide: StreamService, useValue: stream },
+        { provide: Leadership, useValue: stream },
         { provide: Reloader, useValue: reloader },
       ],
-      exports: [Pool, Clock, StreamService, Reloader],
+      exports: [Pool, Clock, Leadership, Reloader],
     };
   }
 }

@@ -9,8 +9,8 @@ import {
 import { Pool } from 'pg';
 import { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
-import { within } from '../event/within';
-import { StreamService } from '../ha/leadership';
+import { within } from '../event/timing';
+import { Leadership } from '../ha/leadership';
 
 const DATABASE_TIMEOUT = 2_000;
 
@@ -21,7 +21,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly indicator: HealthIndicatorService,
     private readonly pool: Pool,
-    private readonly stream: StreamService,
+    private readonly stream: Leadership,
     private readonly clock: Clock,
   ) {}
 

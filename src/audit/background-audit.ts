@@ -6,6 +6,7 @@ import type { ObserversDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { Versions } from '../explain/versions';
 import type { Mandate } from '../event/mandate';
+import { Pause } from '../event/timing';
 import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
 import type { SideJob } from '../pipeline/side-jobs';
 import { Records } from './account';
@@ -56,7 +57,7 @@ export class BackgroundAudit implements SideJob {
   private load = performance.eventLoopUtilization();
   private stopped = false;
   private failing = false;
-  private wake: () => void = () => undefined;
+  private readonly pausing = new Pause();
   private readonly running: Promise<void>;
 
   constructor(
@@ -70,7 +71,7 @@ export class BackgroundAudit implements SideJob {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    this.wake();
+    this.pausing.wake();
     await this.running;
   }
 
@@ -231,14 +232,7 @@ export class BackgroundAudit implements SideJob {
   }
 
   private pause(milliseconds: number): Promise<void> {
-    if (this.stopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    return this.stopped ? Promise.resolve() : this.pausing.for(milliseconds);
   }
 }
 

@@ -2,7 +2,7 @@ import { Command, Option } from 'nest-commander';
 import { EVENT_KINDS } from '../event/entity-event';
 import { SystemClock } from '../event/clock';
 import { OperatorError } from '../event/errors';
-import { toTheSecond } from '../event/moment';
+import { toTheSecond } from '../event/clock';
 import type { SearchResult } from '../search/postgres-audit-trail';
 import type { FoundEvent } from '../search/postgres-audit-trail.sql';
 import { ObserversCommand, type GlobalOptions } from './command';

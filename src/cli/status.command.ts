@@ -1,6 +1,6 @@
 import { Command, Option } from 'nest-commander';
 import type { Client } from 'pg';
-import { toTheSecond } from '../event/moment';
+import { toTheSecond } from '../event/clock';
 import { LAG_COUNTED, type StreamStatus } from '../status/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase } from './database';

@@ -1,7 +1,7 @@
 import { Cluster, Redis, ReplyError } from 'ioredis';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
-import { within } from '../event/within';
+import { within } from '../event/timing';
 import { connectionFailure } from './http/network-failure';
 import { tlsMessage } from './http/tls-failure';
 

@@ -16,7 +16,7 @@ export class Deduplication {
 
   constructor(
     private readonly store: DedupStore,
-    private readonly listener: { duplicate(observer: string): void },
+    private readonly events: { duplicate(observer: string): void },
   ) {}
 
   /** Never rejects, as `run` never does. */
@@ -40,7 +40,7 @@ export class Deduplication {
       key = keyOf(delivery, template);
       const claim = await this.store.claim(key, policy.lease);
       if (claim.is === 'done') {
-        this.listener.duplicate(delivery.observer.name);
+        this.events.duplicate(delivery.observer.name);
         return { ok: true, status: null, skipped: `its dedup key was delivered for change ${claim.changeNumber}` };
       }
       if (claim.is === 'busy') {

@@ -20,7 +20,7 @@ export interface LedgerOptions {
   readonly commitWindow: number;
   /** Called once, when a newer leader has taken over. */
   readonly onStale: () => void;
-  readonly listener: {
+  readonly events: {
     died(observer: string, error: string): void;
     quarantined(reason: string): void;
   };
@@ -72,7 +72,7 @@ export class Ledger {
 
   bury(record: DeadLetterRecord): void {
     this.group.deadLetters.set(record.id, record);
-    this.options.listener.died(record.observer, record.error);
+    this.options.events.died(record.observer, record.error);
     this.schedule();
   }
 
@@ -84,7 +84,7 @@ export class Ledger {
 
   quarantine(record: QuarantineRecord): void {
     this.group.quarantine.push(record);
-    this.options.listener.quarantined(record.reason);
+    this.options.events.quarantined(record.reason);
     this.schedule();
   }
 

@@ -10,7 +10,7 @@ import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
 import { connect } from '../database/postgres';
 import { startService } from '../lifecycle/lifecycle.service';
 import { createLogger } from '../logging/logger';
-import type { EventRun } from '../pipeline/runs';
+import type { EventRun } from '../pipeline/event-run';
 import { VERSION } from '../config/version';
 import { DEMO_FILE, DEMO_TABLE } from './demo-file';
 import { DemoReceiver } from './demo-receiver';
@@ -71,7 +71,7 @@ async function start({ dataDir, own, logger, onFatal }: DemoOptions, stops: (() 
     configFile,
   };
   const source = observersSource(input);
-  const listeners = [{ event: (run: EventRun): void => narrator.event(run) }];
+  const subscribers = [{ event: (run: EventRun): void => narrator.event(run) }];
   const service = await startService({
     configuration: source.load(),
     source,
@@ -79,7 +79,7 @@ async function start({ dataDir, own, logger, onFatal }: DemoOptions, stops: (() 
     logger,
     applyCapture: true,
     strict: false,
-    listeners,
+    subscribers,
     onFatal,
   });
   stops.push(() => service.stop());

@@ -1,7 +1,7 @@
 import { createColors } from 'picocolors';
 import { eventTypeName } from '../event/envelope';
 import { compileCondition, type Explanation } from '../matching/condition/condition';
-import type { EventRun } from '../pipeline/runs';
+import type { EventRun } from '../pipeline/event-run';
 import type { Arrival } from './demo-receiver';
 
 const colors = createColors(process.stdout.isTTY);

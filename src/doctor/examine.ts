@@ -8,7 +8,7 @@ import { planRoles } from '../database/roles/plan';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
-import { toTheSecond } from '../event/moment';
+import { toTheSecond } from '../event/clock';
 import { shellWord } from '../event/shell-word';
 import { planCapture } from '../change-log/capture/capture';
 import { encodingFinding, readOnlyFindings } from './database-findings';

@@ -1,3 +1,5 @@
+import type { Pause } from './timing';
+
 /** Why work that was to be done between two rounds of a loop was not: the loop has ended. */
 export class LoopEndedError extends Error {
   override readonly name = 'LoopEndedError';
@@ -13,8 +15,8 @@ export class Interludes<P> {
   private waiting: Waiting<P>[] = [];
   private ended = false;
 
-  /** @param wake called when there is work for a loop that may be asleep */
-  constructor(private readonly wake: () => void) {}
+  /** @param pause in which the loop may be asleep */
+  constructor(private readonly pause: Pause) {}
 
   get pending(): boolean {
     return this.waiting.length > 0;
@@ -25,7 +27,7 @@ export class Interludes<P> {
     return new Promise<T>((resolve, reject) => {
       if (this.ended) return reject(new LoopEndedError('the loop has ended'));
       this.waiting.push({ begin: (place) => work(place).then(resolve, reject), refuse: reject });
-      this.wake();
+      this.pause.wake();
     });
   }
 

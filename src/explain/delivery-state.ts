@@ -1,4 +1,4 @@
-import { toTheSecond } from '../event/moment';
+import { toTheSecond } from '../event/clock';
 import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, StreamFacts } from './facts.sql';
 
 /** What has become of a delivery. */

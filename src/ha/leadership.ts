@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { Pause } from '../event/timing';
 import type { BreakerState } from '../resilience/endpoint-state';
 import { Lease } from './lease';
 import { heartbeat, removeListener } from './lease.sql';
 import { CaptureWatch } from './capture-watch';
 import { ListenConnection } from '../listener/listen-connection';
+import type { PipelineSubscriber } from '../pipeline/pipeline-events';
 import { Term } from './term';
 import type { StreamConfiguration, TermDependencies } from './term-parts';
 
@@ -20,7 +22,7 @@ export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
 export interface StreamDependencies extends Pick<
   TermDependencies,
-  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'configuration' | 'observersOf' | 'custom' | 'tracing' | 'listeners' | 'sideJobs'
+  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'configuration' | 'observersOf' | 'custom' | 'tracing' | 'subscribers' | 'sideJobs'
 > {
   readonly version: string;
   /** `host:port` of this instance's probes. */
@@ -32,7 +34,7 @@ export interface StreamDependencies extends Pick<
  *
  *   starting → standing by ⇄ leading → stopped
  */
-export class StreamService {
+export class Leadership {
   readonly holder: string;
   state: StreamState = 'starting';
   /** Monotonic time of the last sign of progress: a page read, an event finished, or nothing to lead. */
@@ -49,7 +51,7 @@ export class StreamService {
   /** Its row is taken back: it says nothing of itself any more. */
   private gone = false;
   private readonly beats = new Set<Promise<void>>();
-  private wakeStandby: (() => void) | null = null;
+  private readonly pausing = new Pause();
   private fatal: (error: unknown) => void = () => undefined;
 
   constructor(private readonly deps: StreamDependencies) {
@@ -97,7 +99,7 @@ export class StreamService {
     this.fatal = onFatal;
     this.listen = new ListenConnection(url, logger, settings.wakeup === 'notify', () => {
       this.term?.wake();
-      this.wakeStandby?.();
+      this.pausing.wake();
       this.recordSession();
     });
     await this.listen.open();
@@ -128,7 +130,7 @@ export class StreamService {
   async stop(): Promise<void> {
     this.stopping = true;
     this.term?.stop();
-    this.wakeStandby?.();
+    this.pausing.wake();
     await this.running;
     // A beat that is under way would put the row back.
     this.gone = true;
@@ -150,7 +152,7 @@ export class StreamService {
         if (error instanceof OperatorError && error.exitCode === ExitCode.configuration) return this.fatal(error);
         this.state = 'starting';
         this.deps.logger.warn({ err: messageOf(error) }, 'the stream cannot be read; starting over from the checkpoint');
-        await this.pause(wait);
+        await this.pausing.for(wait);
         wait = Math.min(wait * 2, LONGEST_RETRY);
       }
     }
@@ -166,7 +168,7 @@ export class StreamService {
     if (this.state !== 'standing by') this.deps.logger.info({ stream: this.deps.settings.stream }, 'another instance leads; standing by');
     this.state = 'standing by';
     this.progressAt = this.deps.clock.monotonic();
-    await this.pause(STANDBY_POLL);
+    await this.pausing.for(STANDBY_POLL);
   }
 
   private async lead(lease: Lease): Promise<void> {
@@ -178,7 +180,8 @@ export class StreamService {
       holder: this.holder,
       listen: this.listen as ListenConnection,
       sideJobs: [...this.deps.sideJobs, (held) => this.captureWatch.begin(held)],
-      ...this.signs(lease),
+      subscribers: [...this.deps.subscribers, this.subscriber],
+      onStale: () => this.deposed(lease),
     });
     this.term = term;
     // A stop may have come while the term was opened, when there was no reader to tell.
@@ -198,25 +201,11 @@ export class StreamService {
     }
   }
 
-  /** What a term tells while it runs. */
-  private signs(lease: Lease): Pick<TermDependencies, 'onRead' | 'onFinished' | 'onStale' | 'onBreaker'> {
-    return {
-      onRead: () => this.alive(),
-      onFinished: () => this.alive(),
-      onStale: () => this.deposed(lease),
-      // Whoever looks at the status need not wait for the next beat.
-      onBreaker: () => void this.beat().catch(() => undefined),
-    };
-  }
-
-  private pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wakeStandby = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** What this instance wants to know of its term. */
+  private get subscriber(): PipelineSubscriber {
+    const alive = (): void => this.alive();
+    // Whoever looks at the status need not wait for the next beat.
+    return { read: alive, event: alive, breaker: () => void this.beat().catch(() => undefined) };
   }
 
   /** After a loss of the LISTEN session a stand-by would otherwise not know us by the new one until the next renewal. */

@@ -9,13 +9,13 @@ import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import { MemoryDedup } from '../dedup/dedup-store';
 import { PostgresDedup } from '../dedup/postgres-dedup.sql';
-import type { EndpointGate } from '../resilience/endpoint-gate';
 import { type GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
 import { OnceStore } from '../actions/database/once';
 import type { Pauses } from '../delivery/pauses';
 import type { Inherited } from '../jobs/takeover.sql';
 import type { Clock } from '../event/clock';
+import { Pause } from '../event/timing';
 import type { CaptureDefinition, EndpointDefinition, ObserverDefinition } from '../event/definitions';
 import type { Lease } from './lease';
 import { Alerter } from '../alerts/alerter';
@@ -27,8 +27,9 @@ import { CurrentConfiguration } from '../pipeline/configuration';
 import { Deduplication } from '../dedup/deduplication';
 import { Dispatcher } from '../pipeline/dispatcher';
 import { Enrichment } from '../lookups/enrichment';
-import { EventPipelineService } from '../pipeline/event-pipeline';
-import { together, type PipelineListener } from '../pipeline/pipeline-events';
+import { EventPipeline } from '../pipeline/event-pipeline';
+import { PipelineEvents, type PipelineSubscriber } from '../pipeline/pipeline-events';
+import { Runs } from '../pipeline/runs';
 import { Shadow } from '../pipeline/shadow';
 import { ChangeLogReader } from '../listener/change-log-reader';
 import type { ListenConnection } from '../listener/listen-connection';
@@ -58,23 +59,17 @@ export interface TermDependencies {
   readonly tracing: Tracing;
   readonly holder: string;
   readonly listen: ListenConnection;
-  readonly listeners: readonly PipelineListener[];
+  readonly subscribers: readonly PipelineSubscriber[];
   readonly sideJobs: SideJobs;
-  /** A page was read. */
-  readonly onRead: () => void;
-  /** An event has run its course. */
-  readonly onFinished: () => void;
   /** A newer leader has taken over. */
   readonly onStale: () => void;
-  /** An endpoint's circuit breaker has changed its state. */
-  readonly onBreaker: () => void;
 }
 
 /** What a term consists of. */
 export interface TermParts {
   readonly progress: Progress;
   readonly ledger: Ledger;
-  readonly pipeline: EventPipelineService;
+  readonly pipeline: EventPipeline;
   readonly reader: ChangeLogReader;
   readonly worker: DeliveryWorker;
   readonly upkeep: Upkeep;
@@ -101,54 +96,45 @@ export function assembleTerm(
   const fence = { stream, epoch: lease.epoch, holder };
   const runner = new ActionRunner(observers, logger, { settings, custom, tracing, once: new OnceStore(url, fence) });
   const progress = new Progress();
-  const listener = together([...deps.listeners, { event: deps.onFinished }, { event: () => reader.freed() }]);
-  const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, listener });
+  const events = new PipelineEvents(deps.subscribers);
+  const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, events });
+  const runs = new Runs(progress, ledger, events);
   const store = settings.dedupDriver === 'memory' ? new MemoryDedup(clock) : new PostgresDedup(pool);
-  const dedup = new Deduplication(store, listener);
-  const lookups = new Lookups(clock, logger, listener);
+  const dedup = new Deduplication(store, events);
+  const lookups = new Lookups(clock, logger, events);
   const enrichment = new Enrichment(lookups, clock);
   const alerter = new Alerter(pool, alerts, logger);
-  const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, listener, inlineBudget });
-  const pipeline = new EventPipelineService(current, progress, ledger, clock, logger, listener, maxHops, shadow, (onFinished) => {
-    return new Dispatcher({
-      runner,
-      observers,
-      enrichment,
-      dedup,
-      ledger,
-      clock,
-      mandate: lease,
-      inlineBudget,
-      logger,
-      ...inherited,
-      onFinished,
-      listener,
-      onBreaker: (gate) => {
-        logBreaker(logger, gate);
-        deps.onBreaker();
-      },
-      onAlert: (letter) => alerter.failed(letter),
-    });
+  const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, runs, events, inlineBudget });
+  const pause = new Pause();
+  const dispatcher = new Dispatcher({
+    runner,
+    observers,
+    enrichment,
+    dedup,
+    ledger,
+    clock,
+    logger,
+    mandate: lease,
+    inlineBudget,
+    ...inherited,
+    runs,
+    events,
+    worker: pause,
   });
+  const pipeline = new EventPipeline(current, runs, ledger, dispatcher, shadow, { clock, logger, maxHops });
   const onLostClaim = (error: unknown): void => reader.fail(error);
-  const workerOptions = { stream, holder, maxEventSize, onLostClaim };
+  const workerOptions = { stream, holder, maxEventSize, pause, onLostClaim };
   const older = new OlderConfigurations(pool, runner, deps.observersOf);
   const { pauses } = inherited;
   const worker = new DeliveryWorker(pool, current, older, pipeline, pauses, ledger, lease, clock, logger, workerOptions);
-  const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, onRead: deps.onRead };
+  const readerOptions = { url, maxInFlight, maxEventSize, pollInterval, events };
   const reader = new ChangeLogReader(cursor, pipeline, progress, listen, lease, readerOptions);
+  events.subscribe({
+    event: () => reader.freed(),
+    buried: (letter, { observer }) => {
+      if (observer.onFailure === 'alert') alerter.failed(letter);
+    },
+  });
   const sideJobs = deps.sideJobs.map((begin) => begin(lease));
   return { progress, ledger, pipeline, reader, worker, upkeep, runner, lookups, alerter, current, pauses, sideJobs };
-}
-
-function logBreaker(logger: Logger, { name, breaker, limits }: EndpointGate): void {
-  if (breaker === null) return;
-  const { requests, failures } = breaker.counts;
-  const fields = { endpoint: name, breaker: breaker.state, requests, failures };
-  if (breaker.state === 'open')
-    logger.warn(
-      fields,
-      `the circuit breaker is open: deliveries wait, and one is tried in ${(limits.circuitBreaker?.openFor ?? 0) / 1_000} s`,
-    );
-  else logger.info(fields, breaker.state === 'half-open' ? 'the circuit breaker lets one delivery try' : 'the circuit breaker is closed');
 }

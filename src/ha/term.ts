@@ -6,7 +6,7 @@ import { GoneEndpoints } from '../delivery/gone-endpoints';
 import { orderOf, type Order } from '../jobs/arrangement';
 import { takeOverPending } from '../jobs/takeover.sql';
 import { messageOf } from '../event/errors';
-import { within } from '../event/within';
+import { within } from '../event/timing';
 import type { Lease } from './lease';
 import { Matcher } from '../matching/matcher';
 import { recordReconfiguration } from './reconfiguration.sql';

@@ -26,13 +26,13 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { FileWatch } from '../reload/file-watch';
 import { settleDrift, type DriftOptions } from '../change-log/capture/drift';
 import type { SideJobs } from '../pipeline/side-jobs';
-import { StreamService } from '../ha/leadership';
+import { Leadership } from '../ha/leadership';
 import { eventLog } from '../logging/event-log';
 import { nestLogger } from '../logging/logger';
 import { PipelineMetrics } from '../metrics/pipeline-metrics';
 import { createRegistry } from '../metrics/registry';
 import { StreamMetrics } from '../metrics/stream-metrics';
-import type { PipelineListener } from '../pipeline/pipeline-events';
+import type { PipelineSubscriber } from '../pipeline/pipeline-events';
 import { Reloader, streamConfigurationOf } from '../reload/reloader';
 import { VERSION } from '../config/version';
 
@@ -46,7 +46,8 @@ export interface StartOptions extends DriftOptions {
   readonly source: ObserversSource;
   /** Those that the configuration was loaded with; closed with the service. */
   readonly custom: CustomActions;
-  readonly listeners?: readonly PipelineListener[];
+  /** Told of what happens, besides the log and the metrics. */
+  readonly subscribers?: readonly PipelineSubscriber[];
   readonly clock?: Clock;
   /** Called when the service cannot go on without a person. */
   readonly onFatal: (error: unknown) => void;
@@ -58,7 +59,7 @@ export interface Service {
   readonly url: string;
   /** Where its probes answer. */
   readonly address: string;
-  readonly stream: StreamService;
+  readonly stream: Leadership;
   readonly reloader: Reloader;
   stop(): Promise<void>;
 }
@@ -83,7 +84,7 @@ export async function startService(options: StartOptions): Promise<Service> {
 }
 
 async function start(options: StartOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
-  const { configuration, custom, logger, listeners = [], clock = new SystemClock(), onFatal } = options;
+  const { configuration, custom, logger, subscribers = [], clock = new SystemClock(), onFatal } = options;
   const { settings, file, definitionOf } = configuration;
   const tokens = readApiTokens(settings);
 
@@ -105,7 +106,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   const registry = createRegistry(settings.stream);
   let server: NestExpressApplication | null = null;
   const address = (): string | null => (server === null ? null : addressOf(server));
-  const stream = new StreamService({
+  const stream = new Leadership({
     url,
     pool,
     clock,
@@ -118,7 +119,7 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     version: VERSION,
     address,
     sideJobs: sideJobsOf({ pool, logger, settings, definitionOf }),
-    listeners: [eventLog(logger, clock), new PipelineMetrics(registry, clock), ...listeners],
+    subscribers: [eventLog(logger, clock), new PipelineMetrics(registry, clock), ...subscribers],
   });
   const streamMetrics = new StreamMetrics(registry, pool, stream, settings, logger);
   const reloader = new Reloader({ ...options, url, pool, stream, version, loadedBy });

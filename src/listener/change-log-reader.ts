@@ -7,7 +7,8 @@ import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
 import { Interludes } from '../event/interludes';
 import type { Mandate } from '../event/mandate';
-import type { EventPipelineService, IsRecorded } from '../pipeline/event-pipeline';
+import { Pause } from '../event/timing';
+import type { EventPipeline, IsRecorded } from '../pipeline/event-pipeline';
 import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
@@ -35,8 +36,8 @@ export interface ReaderOptions {
   readonly maxEventSize: number;
   /** Milliseconds between polls while asleep. */
   readonly pollInterval: number;
-  /** Called after every page: the reader is alive. */
-  readonly onRead: () => void;
+  /** Told of every page. */
+  readonly events: { read(): void };
 }
 
 const NOTHING_RECORDED: IsRecorded = () => false;
@@ -51,16 +52,16 @@ export class ChangeLogReader {
   private asleep = false;
   private awaitingRoom = false;
   private quietSince: number | null = null;
-  private resume: (() => void) | null = null;
+  private readonly pausing = new Pause();
   /** Until the first window that this process opened is read, events may be on record: an earlier leader saw them. */
   private recovering = true;
   private openedWindow = false;
   private floor: Floor | null = null;
-  private readonly interludes = new Interludes<Cursor>(() => this.wake());
+  private readonly interludes = new Interludes<Cursor>(this.pausing);
 
   constructor(
     private cursor: Cursor,
-    private readonly pipeline: EventPipelineService,
+    private readonly pipeline: EventPipeline,
     private readonly progress: Progress,
     private readonly listen: ListenConnection,
     private readonly mandate: Mandate,
@@ -127,12 +128,12 @@ export class ChangeLogReader {
 
   /** A notification came. */
   wake(): void {
-    this.resume?.();
+    this.pausing.wake();
   }
 
   /** An event has run its course. */
   freed(): void {
-    if (this.awaitingRoom && this.options.maxInFlight - this.progress.inFlight >= this.leastRoom) this.resume?.();
+    if (this.awaitingRoom && this.options.maxInFlight - this.progress.inFlight >= this.leastRoom) this.pausing.wake();
   }
 
   private async step(client: Client): Promise<void> {
@@ -141,7 +142,7 @@ export class ChangeLogReader {
     const limits = { rows: Math.min(PAGE_ROWS, room), bytes: PAGE_BYTES, eventBytes: this.options.maxEventSize };
     const page = await readPage(client, this.cursor, limits, this.floor);
     if (page.rows.length > 0 && !(await this.handle(client, page))) return;
-    this.options.onRead();
+    this.options.events.read();
     this.openedWindow ||= this.cursor.target === null;
     this.advance(page);
     if (page.rows.length === 0) return this.idle();
@@ -220,14 +221,6 @@ export class ChangeLogReader {
 
   private pause(milliseconds: number): Promise<void> {
     if (this.stopping || (this.interludes.pending && this.mandate.valid)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        this.resume = null;
-        resolve();
-      };
-      const timer = setTimeout(end, milliseconds);
-      this.resume = end;
-    });
+    return this.pausing.for(milliseconds);
   }
 }

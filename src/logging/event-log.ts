@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../event/clock';
 import { traceIdOf } from '../event/trace-context';
-import type { EventRun } from '../pipeline/runs';
-import type { PipelineListener } from '../pipeline/pipeline-events';
+import type { PipelineSubscriber } from '../pipeline/pipeline-events';
+import type { EventRun } from '../pipeline/event-run';
+import type { EndpointGate } from '../resilience/endpoint-gate';
 
-/** One wide line per event, all fields always there: what happened, who matched, what came of it, and how long it took. */
-export function eventLog(logger: Logger, clock: Clock): PipelineListener {
+/** One wide line per event, all fields always there: what happened, who matched, what came of it, and how long it took. A line when a breaker changes. */
+export function eventLog(logger: Logger, clock: Clock): PipelineSubscriber {
   // Nothing in it can be secret, and looking for what is costs 8 of the line's 12 µs.
   const plain = logger.child({}, { redact: [] });
   const event = ({ event, results, outcomes, readAt }: EventRun): void => {
@@ -32,5 +33,17 @@ export function eventLog(logger: Logger, clock: Clock): PipelineListener {
       'event',
     );
   };
-  return { event };
+  return { event, breaker: (gate) => logBreaker(logger, gate) };
+}
+
+function logBreaker(logger: Logger, { name, breaker, limits }: EndpointGate): void {
+  if (breaker === null) return;
+  const { requests, failures } = breaker.counts;
+  const fields = { endpoint: name, breaker: breaker.state, requests, failures };
+  if (breaker.state === 'open')
+    logger.warn(
+      fields,
+      `the circuit breaker is open: deliveries wait, and one is tried in ${(limits.circuitBreaker?.openFor ?? 0) / 1_000} s`,
+    );
+  else logger.info(fields, breaker.state === 'half-open' ? 'the circuit breaker lets one delivery try' : 'the circuit breaker is closed');
 }

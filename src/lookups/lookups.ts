@@ -21,14 +21,14 @@ export class Lookups {
   constructor(
     private readonly clock: Clock,
     private readonly logger: Logger,
-    private readonly listener: { lookedUp(lookup: string, fromCache: boolean): void },
+    private readonly events: { lookedUp(lookup: string, fromCache: boolean): void },
   ) {}
 
   /** At once when the cache has it all. Never throws or rejects. */
   enrich(event: EntityEvent, definitions: readonly LookupDefinition[]): Enriched | Promise<Enriched> {
     const found = definitions.map((definition) => {
       const one = this.of(definition).find(event);
-      this.listener.lookedUp(definition.name, !(one instanceof Promise));
+      this.events.lookedUp(definition.name, !(one instanceof Promise));
       return one;
     });
     const waited = found.some((one) => one instanceof Promise);

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../event/clock';
 import type { ActionDefinition } from '../event/definitions';
-import type { EventRun } from '../pipeline/runs';
-import type { PipelineListener, Try } from '../pipeline/pipeline-events';
+import type { EventRun } from '../pipeline/event-run';
+import type { PipelineSubscriber, Try } from '../pipeline/pipeline-events';
 import { BoundedNames } from './bounded-names';
 
 /** Observers and look-ups with series of their own. */
@@ -16,7 +16,7 @@ interface Bound {
 }
 
 /** Counts what happens on the path of events. A series is looked up once and kept: by labels it would take 1 µs an event and label. */
-export class PipelineMetrics implements Required<PipelineListener> {
+export class PipelineMetrics implements PipelineSubscriber {
   private readonly names = new BoundedNames(MOST_NAMES);
   private readonly processed;
   private readonly matched;

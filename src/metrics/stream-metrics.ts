@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import type { Settings } from '../config/settings';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import { messageOf } from '../event/errors';
-import { within } from '../event/within';
-import type { StreamService } from '../ha/leadership';
+import { within } from '../event/timing';
+import type { Leadership } from '../ha/leadership';
 import { BoundedNames } from './bounded-names';
 
 /** Endpoints, and captured tables, with series of their own. */
@@ -30,7 +30,7 @@ export class StreamMetrics {
   constructor(
     registry: Registry,
     private readonly pool: Pool,
-    private readonly stream: StreamService,
+    private readonly stream: Leadership,
     private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>,
     private readonly logger: Logger,
   ) {

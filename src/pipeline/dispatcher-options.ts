@@ -1,17 +1,16 @@
 import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
-import type { EndpointGate } from '../resilience/endpoint-gate';
 import type { GoneEndpoints } from '../delivery/gone-endpoints';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
-import type { DeadLetterRecord } from '../delivery/records';
 import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
 import type { Mandate } from '../event/mandate';
+import type { Pause } from '../event/timing';
 import type { Deduplication } from '../dedup/deduplication';
 import type { Enrichment } from '../lookups/enrichment';
-import type { EventRun } from './runs';
-import type { PipelineListener } from './pipeline-events';
+import type { PipelineEvents } from './pipeline-events';
+import type { Runs } from './runs';
 
 export interface DispatcherOptions {
   readonly runner: ActionRunner;
@@ -30,11 +29,8 @@ export interface DispatcherOptions {
   /** Lanes of strict observers of which something stands in PostgreSQL. */
   readonly blocked: Iterable<string>;
   readonly pauses: Pauses;
-  /** Called when the last delivery of an event is recorded or handed over. */
-  readonly onFinished: (run: EventRun) => void;
-  readonly listener: Pick<Required<PipelineListener>, 'tried'>;
-  /** Called when an endpoint's circuit breaker has changed its state. */
-  readonly onBreaker: (gate: EndpointGate) => void;
-  /** Called with what has failed for good, for observers that ask for alerts. */
-  readonly onAlert: (record: DeadLetterRecord) => void;
+  readonly runs: Runs;
+  readonly events: Pick<PipelineEvents, 'tried' | 'buried' | 'breaker'>;
+  /** Of the worker: woken when an endpoint with a backlog in PostgreSQL has places to spare, and when a strict lane wants a new head. */
+  readonly worker: Pause;
 }

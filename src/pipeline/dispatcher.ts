@@ -15,7 +15,7 @@ import type { Mandate } from '../event/mandate';
 import { disposition, type Disposition } from '../resilience/disposition';
 import type { DispatcherOptions } from './dispatcher-options';
 import type { Prepared } from '../lookups/enrichment';
-import type { EventRun } from './runs';
+import type { EventRun } from './event-run';
 import { Flight } from './flight';
 import { Gates } from '../resilience/endpoint-gates';
 import { HandOvers } from './hand-overs';
@@ -40,20 +40,18 @@ export class Dispatcher {
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
-  /** Called when an endpoint with a backlog in PostgreSQL has places to spare. */
-  onRoom: () => void = () => undefined;
   private stopping = false;
 
   constructor(private readonly options: DispatcherOptions) {
-    const { runner, ledger, clock, logger, listener, pauses } = options;
+    const { runner, ledger, clock, logger, events, pauses } = options;
     this.runner = runner;
     this.ledger = ledger;
-    this.recorder = new Recorder(ledger, logger, listener, pauses, options.onAlert);
+    this.recorder = new Recorder(ledger, logger, events, pauses);
     this.pauses = pauses;
-    this.strictLanes = new StrictLanes(options.blocked);
+    this.strictLanes = new StrictLanes(options.blocked, options.worker);
     this.clock = clock;
     this.mandate = options.mandate;
-    this.endpoints = new Gates(clock, options.onBreaker);
+    this.endpoints = new Gates(clock, events);
     this.configure(options.observers, options.backlogged);
   }
 
@@ -66,7 +64,7 @@ export class Dispatcher {
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
     const flight = new Flight(delivery, this.gateOf(delivery), laneOf(delivery), run, run.readAt, false, this.advance);
-    run.reading.open++;
+    this.options.runs.enter(run);
     this.flights.add(flight);
     const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
     if (mustWait) this.handOver(flight);
@@ -180,7 +178,7 @@ export class Dispatcher {
       gate.lookingUp--;
       // Handed over meanwhile: whoever takes it up finds the answers in the cache.
       if (flight.state === 'looking up') this.prepared(flight, result);
-      if (gate.isIdle) this.onRoom();
+      if (gate.isIdle) this.options.worker.wake();
     });
   }
 
@@ -267,7 +265,7 @@ export class Dispatcher {
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
     // Last: the next of the lane and of the gate may start only when this one's record is in the group before theirs.
     if (wasRunning) gate.leave(flight, outcome);
-    if (gate.isIdle) this.onRoom();
+    if (gate.isIdle) this.options.worker.wake();
     this.lanes.leave(flight.lane, flight);
     this.left(flight);
   }
@@ -283,8 +281,7 @@ export class Dispatcher {
   /** The event need not wait for this delivery any longer. */
   private release({ run, delivery }: Flight, what: string): void {
     if (run === null) return;
-    run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} ${what}`);
-    if (--run.reading.open === 0) this.options.onFinished(run);
+    this.options.runs.leave(run, `${delivery.observer.name}/${delivery.action.name} ${what}`);
   }
 
   private left(flight: Flight): void {

@@ -1,6 +1,6 @@
 import type { Delivery } from '../event/delivery';
 import type { EndpointGate, GateTask } from '../resilience/endpoint-gate';
-import type { EventRun } from './runs';
+import type { EventRun } from './event-run';
 
 /**
  * One delivery in memory. Written by the dispatcher only.

@@ -1,7 +1,9 @@
+import type { DeadLetterRecord } from '../delivery/records';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import type { Disposition } from '../resilience/disposition';
-import type { EventRun } from './runs';
+import type { EndpointGate } from '../resilience/endpoint-gate';
+import type { EventRun } from './event-run';
 
 /** One try, as it ended. */
 export interface Try {
@@ -12,29 +14,72 @@ export interface Try {
   readonly duration: number;
 }
 
-/** Told of what happens on the path of events: for the log and for metrics. On the hot path: nothing here may wait or throw. */
-export interface PipelineListener {
+/** Told of what happens on the path of events: for the log, metrics and alerts. On the hot path: nothing here may wait or throw. */
+export interface PipelineSubscriber {
+  /** A page of the change log was read; it may have been empty. */
+  read?(): void;
   /** An event has run its course. */
   event?(run: EventRun): void;
   /** Called once for every try on record. */
   tried?(what: Try): void;
-  /** A delivery has failed for good, and is a dead letter. @param error one word */
+  /** A delivery has failed for good, whatever becomes of it by its observer's `on_failure`. */
+  buried?(letter: DeadLetterRecord, delivery: Delivery): void;
+  /** A delivery has become a dead letter. @param error one word */
   died?(observer: string, error: string): void;
   quarantined?(reason: string): void;
   /** A delivery was not made, for another with its key was. */
   duplicate?(observer: string): void;
   /** A look-up was answered by the cache, or had to be asked for. */
   lookedUp?(lookup: string, fromCache: boolean): void;
+  /** The circuit breaker of an endpoint has another state, or other rules. */
+  breaker?(gate: EndpointGate): void;
 }
 
-/** Several as one. */
-export function together(listeners: readonly PipelineListener[]): Required<PipelineListener> {
-  return {
-    event: (run) => listeners.forEach((one) => one.event?.(run)),
-    tried: (what) => listeners.forEach((one) => one.tried?.(what)),
-    died: (observer, error) => listeners.forEach((one) => one.died?.(observer, error)),
-    quarantined: (reason) => listeners.forEach((one) => one.quarantined?.(reason)),
-    duplicate: (observer) => listeners.forEach((one) => one.duplicate?.(observer)),
-    lookedUp: (lookup, fromCache) => listeners.forEach((one) => one.lookedUp?.(lookup, fromCache)),
-  };
+/** A plain list: whoever subscribes is told of all that happens in one term. */
+export class PipelineEvents implements Required<PipelineSubscriber> {
+  private readonly subscribers: PipelineSubscriber[];
+
+  constructor(subscribers: readonly PipelineSubscriber[] = []) {
+    this.subscribers = [...subscribers];
+  }
+
+  subscribe(subscriber: PipelineSubscriber): void {
+    this.subscribers.push(subscriber);
+  }
+
+  read(): void {
+    for (const one of this.subscribers) one.read?.();
+  }
+
+  event(run: EventRun): void {
+    for (const one of this.subscribers) one.event?.(run);
+  }
+
+  tried(what: Try): void {
+    for (const one of this.subscribers) one.tried?.(what);
+  }
+
+  buried(letter: DeadLetterRecord, delivery: Delivery): void {
+    for (const one of this.subscribers) one.buried?.(letter, delivery);
+  }
+
+  died(observer: string, error: string): void {
+    for (const one of this.subscribers) one.died?.(observer, error);
+  }
+
+  quarantined(reason: string): void {
+    for (const one of this.subscribers) one.quarantined?.(reason);
+  }
+
+  duplicate(observer: string): void {
+    for (const one of this.subscribers) one.duplicate?.(observer);
+  }
+
+  lookedUp(lookup: string, fromCache: boolean): void {
+    for (const one of this.subscribers) one.lookedUp?.(lookup, fromCache);
+  }
+
+  breaker(gate: EndpointGate): void {
+    for (const one of this.subscribers) one.breaker?.(gate);
+  }
 }

@@ -6,12 +6,13 @@ import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type ErrorKind, type Outcome } from '../event/outcome';
-import { within } from '../event/within';
+import { within } from '../event/timing';
 import { TemplateRenderError } from '../matching/template/template';
 import type { Disposition } from '../resilience/disposition';
 import type { Enrichment, Prepared } from '../lookups/enrichment';
-import type { EventRun } from './runs';
-import type { PipelineListener } from './pipeline-events';
+import type { PipelineEvents } from './pipeline-events';
+import type { EventRun } from './event-run';
+import type { Runs } from './runs';
 
 export interface ShadowOptions {
   readonly runner: Pick<ActionRunner, 'render'>;
@@ -19,7 +20,8 @@ export interface ShadowOptions {
   readonly ledger: Pick<Ledger, 'attempt'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly listener: Pick<Required<PipelineListener>, 'tried'>;
+  readonly runs: Runs;
+  readonly events: Pick<PipelineEvents, 'tried'>;
   /** Milliseconds for which its look-ups may hold the stream. */
   readonly inlineBudget: number;
 }
@@ -33,31 +35,22 @@ export class Shadow {
 
   /** @param run the event whose end waits for it; null for one that is not read from the stream */
   begin(delivery: Delivery, run: EventRun | null): void {
-    const { enrichment, clock, inlineBudget } = this.options;
+    const { enrichment, clock, runs, inlineBudget } = this.options;
     const startedAt = clock.monotonic();
-    if (run !== null) run.reading.open++;
+    if (run !== null) runs.enter(run);
     const prepared = enrichment.prepare(delivery);
-    if (!(prepared instanceof Promise)) return this.prepared(delivery, prepared, startedAt, run, null);
-    void within(prepared, inlineBudget, () => late(inlineBudget)).then((result) => this.prepared(delivery, result, startedAt, run, this.onFinished)); // prettier-ignore
+    if (!(prepared instanceof Promise)) return this.prepared(delivery, prepared, startedAt, run);
+    void within(prepared, inlineBudget, () => late(inlineBudget)).then((result) => this.prepared(delivery, result, startedAt, run));
   }
 
-  /** Called when the last delivery of an event that had to wait for its look-ups is recorded. */
-  onFinished: (run: EventRun) => void = () => undefined;
-
   /** What would have been a dead letter untried. */
-  bury(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun | null): void {
+  recordUntried(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun | null): void {
     this.record(delivery, failed(error, message), this.options.clock.monotonic(), run);
   }
 
-  private prepared(
-    delivery: Delivery,
-    result: Prepared,
-    startedAt: number,
-    run: EventRun | null,
-    onFinished: ((run: EventRun) => void) | null,
-  ): void {
+  private prepared(delivery: Delivery, result: Prepared, startedAt: number, run: EventRun | null): void {
     this.record(delivery, 'ok' in result ? result : this.rendered(result), startedAt, run);
-    if (run !== null && --run.reading.open === 0) onFinished?.(run);
+    if (run !== null) this.options.runs.leave(run);
   }
 
   private rendered(delivery: Delivery): Outcome {
@@ -75,11 +68,11 @@ export class Shadow {
   }
 
   private record(delivery: Delivery, outcome: Outcome, startedAt: number, run: EventRun | null): void {
-    const { ledger, clock, listener } = this.options;
+    const { ledger, clock, events } = this.options;
     const { event, observer, action, attempt, configVersion } = delivery;
     const decided = fateOf(outcome);
     const now = clock.monotonic();
-    listener.tried({ delivery, outcome, decided, duration: now - startedAt });
+    events.tried({ delivery, outcome, decided, duration: now - startedAt });
     ledger.attempt({
       changeNumber: event.changeNumber,
       observer: observer.name,

@@ -1,3 +1,5 @@
+import type { Pause } from '../event/timing';
+
 /**
  * The lanes of strict observers of which something stands in PostgreSQL: whatever comes next in such a lane has to go there too, behind
  * it. There the head of the lane is queued, running, retrying or parked, and the others are `waiting`; when the head has left, the next
@@ -11,11 +13,14 @@ export class StrictLanes {
   /** Lanes that wanted a new head while the one they have was in memory. */
   private readonly occupied = new Set<string>();
   private rechecked: MapIterator<string> | null = null;
-  /** Called when a lane wants a new head. */
-  onFreed: () => void = () => undefined;
-
-  /** @param lanes those that are blocked when a term begins */
-  constructor(lanes: Iterable<string>) {
+  /**
+   * @param lanes those that are blocked when a term begins
+   * @param worker woken when a lane wants a new head
+   */
+  constructor(
+    lanes: Iterable<string>,
+    private readonly worker: Pause,
+  ) {
     for (const lane of lanes) this.blocked.set(lane, 0);
   }
 
@@ -39,14 +44,14 @@ export class StrictLanes {
       if (!this.blocked.has(lane)) this.blocked.set(lane, committed);
       this.freed.set(lane, newest);
     }
-    if (lanes.length > 0) this.onFreed();
+    if (lanes.length > 0) this.worker.wake();
   }
 
   /** The head has left; that is recorded in `group`. */
   headLeft(lane: string, group: number): void {
     if (!this.blocked.has(lane)) return;
     this.freed.set(lane, group);
-    this.onFreed();
+    this.worker.wake();
   }
 
   /**

@@ -8,7 +8,7 @@ import { recordConfigVersion } from '../config/config-version.sql';
 import { countByObserver } from '../status/observer-counts.sql';
 import type { ObserverDefinition } from '../event/definitions';
 import { settleDrift, type DriftOptions } from '../change-log/capture/drift';
-import type { StreamService } from '../ha/leadership';
+import type { Leadership } from '../ha/leadership';
 import type { StreamConfiguration } from '../ha/term-parts';
 
 /** What a reload came to. */
@@ -28,7 +28,7 @@ export interface Reloaded {
 export interface ReloaderOptions extends DriftOptions {
   readonly url: string;
   readonly pool: Pool;
-  readonly stream: StreamService;
+  readonly stream: Leadership;
   readonly source: ObserversSource;
   readonly configuration: LoadedConfiguration;
   readonly version: number;

@@ -14,7 +14,12 @@ export interface GateTask {
   readonly most: number;
 }
 
-/** Of one endpoint, with one claim. */
+/** Told when a breaker has another state, or other rules. */
+export interface BreakerEvents {
+  breaker(gate: EndpointGate): void;
+}
+
+/** Deliveries of one endpoint that one claim brings at most. */
 const MOST_CLAIMED = 200;
 /** What a rate limit grants within this time, in milliseconds, is claimed ahead: the table is asked every 200 ms. */
 const CLAIM_AHEAD = 250;
@@ -45,12 +50,11 @@ export class EndpointGate {
   /** Deliveries whose look-ups are under way: they will want a place soon. */
   lookingUp = 0;
 
-  /** @param onChange called when the breaker has changed its state */
   constructor(
     readonly name: string,
     limits: EndpointLimits,
     private readonly clock: Clock,
-    private readonly onChange: (gate: EndpointGate) => void,
+    private readonly events: BreakerEvents,
   ) {
     this.currentLimits = limits;
     this.limiter = limiterOf(limits);
@@ -70,7 +74,7 @@ export class EndpointGate {
       this.breaker?.close();
       this.breaker = this.breakerOf(limits);
       this.probe = null;
-      this.onChange(this);
+      this.events.breaker(this);
     }
     this.pump();
   }
@@ -151,7 +155,7 @@ export class EndpointGate {
   private breakerOf({ circuitBreaker }: EndpointLimits): CircuitBreaker | null {
     if (circuitBreaker === null) return null;
     return new CircuitBreaker(circuitBreaker, this.clock, () => {
-      this.onChange(this);
+      this.events.breaker(this);
       this.pump();
     });
   }

@@ -1,4 +1,4 @@
-import { EndpointGate } from './endpoint-gate';
+import { EndpointGate, type BreakerEvents } from './endpoint-gate';
 import type { Clock } from '../event/clock';
 import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
@@ -13,10 +13,9 @@ interface Limited {
 export class Gates {
   private readonly gates = new Map<string, EndpointGate>();
 
-  /** @param onBreaker called when a breaker has changed its state */
   constructor(
     private readonly clock: Clock,
-    private readonly onBreaker: (gate: EndpointGate) => void,
+    private readonly events: BreakerEvents,
   ) {}
 
   /**
@@ -47,7 +46,7 @@ export class Gates {
 
   /** An older version of the configuration may have endpoints that this one no longer has. */
   private named(endpoint: string, limits: EndpointLimits): EndpointGate {
-    const gate = this.gates.get(endpoint) ?? new EndpointGate(endpoint, limits, this.clock, this.onBreaker);
+    const gate = this.gates.get(endpoint) ?? new EndpointGate(endpoint, limits, this.clock, this.events);
     this.gates.set(endpoint, gate);
     return gate;
   }

@@ -8,7 +8,7 @@ import type { ActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { parseTraceContext, type TraceContext } from '../event/trace-context';
-import { within } from '../event/within';
+import { within } from '../event/timing';
 import type { EventTraceIds } from './event-trace-ids';
 import { actionSpan, deliveryAttributes, isHttp, outcomeAttributes, type ActionSpan } from './span-attributes';
 

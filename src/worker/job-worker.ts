@@ -11,13 +11,14 @@ import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type Relea
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 import type { Clock } from '../event/clock';
 import { Interludes } from '../event/interludes';
+import type { Pause } from '../event/timing';
 import type { Mandate } from '../event/mandate';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { MatchResult } from '../matching/matcher';
 import type { CurrentConfiguration } from '../pipeline/configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
-import type { EventPipelineService } from '../pipeline/event-pipeline';
+import type { EventPipeline } from '../pipeline/event-pipeline';
 import { deadLetter } from '../pipeline/recorder';
 import type { Shadow } from '../pipeline/shadow';
 import { Claims, NOTHING_CLAIMED, type ClaimOptions } from './claims';
@@ -33,17 +34,18 @@ const BUSY_PAUSE = 5;
 const PROMOTED = 500;
 
 export interface DeliveryWorkerOptions extends ClaimOptions {
+  /** In which it waits for something to do; others wake it. */
+  readonly pause: Pause;
   readonly maxEventSize: number;
 }
 
 /** Fetches due deliveries from PostgreSQL (retries, what was handed over, redrives) as endpoints have places for them. */
 export class DeliveryWorker {
   private stopping = false;
-  private wake: (() => void) | null = null;
   private readonly dispatcher: Dispatcher;
   private readonly shadow: Shadow;
   private readonly pauser: Pauser;
-  private readonly interludes = new Interludes<void>(() => this.wake?.());
+  private readonly interludes: Interludes<void>;
   private readonly claims: Claims;
   /** Not begun yet: their changes could not be read so far. */
   private claimed = NOTHING_CLAIMED;
@@ -52,7 +54,7 @@ export class DeliveryWorker {
     private readonly pool: Pool,
     private readonly configuration: CurrentConfiguration,
     private readonly older: OlderConfigurations,
-    { dispatcher, shadow }: Pick<EventPipelineService, 'dispatcher' | 'shadow'>,
+    { dispatcher, shadow }: Pick<EventPipeline, 'dispatcher' | 'shadow'>,
     private readonly pauses: Pauses,
     private readonly ledger: Ledger,
     private readonly mandate: Mandate,
@@ -60,6 +62,7 @@ export class DeliveryWorker {
     private readonly logger: Logger,
     private readonly options: DeliveryWorkerOptions,
   ) {
+    this.interludes = new Interludes(options.pause);
     this.dispatcher = dispatcher;
     this.shadow = shadow;
     this.claims = new Claims(pool, dispatcher, ledger, mandate, clock, logger, options);
@@ -68,8 +71,6 @@ export class DeliveryWorker {
 
   /** Runs until stop() or until the lease is lost. */
   async run(): Promise<void> {
-    this.dispatcher.strictLanes.onFreed = () => this.wake?.();
-    this.dispatcher.onRoom = () => this.wake?.();
     while (!this.stopping) {
       let claimed = 0;
       try {
@@ -95,7 +96,7 @@ export class DeliveryWorker {
 
   stop(): void {
     this.stopping = true;
-    this.wake?.();
+    this.options.pause.wake();
   }
 
   private async round(): Promise<number> {
@@ -128,17 +129,17 @@ export class DeliveryWorker {
     const configVersion = claim.configVersion ?? this.configuration.version;
     const loaded = claim.configVersion === null ? this.configuration : this.older.get(claim.configVersion);
     if ('problem' in loaded) {
-      return this.bury(claim, event, `configuration version ${configVersion} can no longer be loaded: ${loaded.problem}`);
+      return this.giveUp(claim, event, `configuration version ${configVersion} can no longer be loaded: ${loaded.problem}`);
     }
     const { matcher } = loaded;
     const found = matcher.find(claim.observer, claim.action);
     if (found === null) {
-      return this.bury(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
+      return this.giveUp(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
     }
-    if (found.observer.mode === 'shadow') return this.bury(claim, event, IN_SHADOW);
+    if (found.observer.mode === 'shadow') return this.giveUp(claim, event, IN_SHADOW);
     if (claim.diedOf === 'condition') {
       const verdict = matcher.judge(claim.observer, event, this.clock.now());
-      if (verdict?.matched === null) return this.bury(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
+      if (verdict?.matched === null) return this.giveUp(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
       if (verdict?.matched === false) return this.resolve(claim, event);
     }
     this.dispatcher.resume({ event, ...found, attempt: claim.attempt, configVersion }, claim, committed);
@@ -150,7 +151,12 @@ export class DeliveryWorker {
     this.ledger.redriven(deliveryId(event.id, claim.observer, claim.action));
   }
 
-  private bury(claim: ClaimedDelivery, event: EntityEvent, message: string, error: 'configuration' | 'condition' = 'configuration'): void {
+  private giveUp(
+    claim: ClaimedDelivery,
+    event: EntityEvent,
+    message: string,
+    error: 'configuration' | 'condition' = 'configuration',
+  ): void {
     const configVersion = claim.configVersion ?? this.configuration.version;
     this.end(claim);
     this.ledger.bury(
@@ -216,7 +222,7 @@ export class DeliveryWorker {
       const endpoint = endpointNameOf(action);
       if (observer.mode === 'shadow') {
         if (unanswerable === null) this.shadow.begin(delivery, null);
-        else this.shadow.bury(delivery, 'condition', unanswerable, null);
+        else this.shadow.recordUntried(delivery, 'condition', unanswerable, null);
       } else if (unanswerable === null) released.push({ observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) });
       else
         this.ledger.bury(
@@ -241,12 +247,6 @@ export class DeliveryWorker {
 
   private pause(milliseconds: number): Promise<void> {
     if (this.interludes.pending && this.hasBegunAll) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    return this.options.pause.for(milliseconds);
   }
 }

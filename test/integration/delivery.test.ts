@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { connect } from '../../src/database/postgres';
 import { sweepExpiredClaims } from '../../src/jobs/postgres-job-queue.sql';
-import type { EventRun } from '../../src/pipeline/runs';
+import type { EventRun } from '../../src/pipeline/event-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
@@ -56,7 +56,7 @@ test('only observers whose condition holds are delivered to, and the run says wh
     observerOf('big', endpointOf(`${receiver.url}/big`), { when: 'total > 100' }),
     observerOf('small', endpointOf(`${receiver.url}/small`), { when: 'total <= 100' }),
   ];
-  stream = await startStream(database.url, observers, { listeners: [{ event: (run) => runs.push(run) }] });
+  stream = await startStream(database.url, observers, { subscribers: [{ event: (run) => runs.push(run) }] });
   await database.query('insert into orders (id, total) values (1, 250)');
   await receiver.waitFor(1);
   await eventually(() => Promise.resolve(runs), (all) => all.length === 1); // prettier-ignore

@@ -7,8 +7,8 @@ import type { Setting } from '../../src/config/settings/kinds';
 import { createPool } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { CaptureDefinition, EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
-import { StreamService } from '../../src/ha/leadership';
-import type { PipelineListener } from '../../src/pipeline/pipeline-events';
+import { Leadership } from '../../src/ha/leadership';
+import type { PipelineSubscriber } from '../../src/pipeline/pipeline-events';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -69,14 +69,14 @@ export function observerOf(name: string, endpoint: EndpointDefinition, changed: 
 }
 
 export interface TestStream {
-  readonly service: StreamService;
+  readonly service: Leadership;
   readonly pool: Pool;
   stop(): Promise<void>;
 }
 
 export interface StreamOptions {
   readonly settings?: Partial<Settings>;
-  readonly listeners?: readonly PipelineListener[];
+  readonly subscribers?: readonly PipelineSubscriber[];
   readonly logger?: Logger;
   readonly alerts?: EndpointDefinition;
   readonly captures?: readonly CaptureDefinition[];
@@ -88,7 +88,7 @@ export interface StreamOptions {
 /** A stream as the service runs it, in this process. */
 export async function startStream(url: string, observers: readonly ObserverDefinition[], options: StreamOptions = {}): Promise<TestStream> {
   const pool = createPool(url, 5);
-  const service = new StreamService({
+  const service = new Leadership({
     url,
     pool,
     clock: new SystemClock(),
@@ -100,7 +100,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     tracing: options.tracing ?? UNTRACED,
     version: 'test',
     address: () => null,
-    listeners: options.listeners ?? [],
+    subscribers: options.subscribers ?? [],
     sideJobs: [],
   });
   await service.start(options.onFatal ?? ((error) => { throw error; })); // prettier-ignore
@@ -133,6 +133,6 @@ export async function reaches(count: () => number, all: number, silence = 30_000
 }
 
 /** Until this instance leads its stream. */
-export function untilLeading(service: StreamService): Promise<unknown> {
+export function untilLeading(service: Leadership): Promise<unknown> {
   return eventually(() => Promise.resolve(service.state), (state) => state === 'leading'); // prettier-ignore
 }

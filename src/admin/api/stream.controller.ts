@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { leading, readListeners, type Listeners } from '../../status/listeners.sql';
 import { readStatus, type StreamStatus } from '../../status/status.sql';
-import { StreamService } from '../../ha/leadership';
+import { Leadership } from '../../ha/leadership';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
@@ -18,7 +18,7 @@ const { resetBreaker } = OPERATIONS;
 export class StreamController {
   constructor(
     private readonly api: ApiContext,
-    private readonly service: StreamService,
+    private readonly service: Leadership,
   ) {}
 
   @Get('status')

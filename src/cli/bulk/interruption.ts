@@ -1,7 +1,9 @@
+import { Pause } from '../../event/timing';
+
 /** Ctrl-C as a request to stop between two items; a second one does not wait. */
 export class Interruption {
   interrupted = false;
-  private wake: (() => void) | null = null;
+  private readonly pause = new Pause();
   private tell: () => void = () => undefined;
   /** Resolves when it happens. */
   readonly happened = new Promise<void>((resolve) => (this.tell = resolve));
@@ -9,7 +11,7 @@ export class Interruption {
   private readonly onSignal = (): void => {
     if (this.interrupted) process.exit(130);
     this.interrupted = true;
-    this.wake?.();
+    this.pause.wake();
     this.tell();
   };
 
@@ -20,13 +22,7 @@ export class Interruption {
   /** Resolves early when it is interrupted. */
   sleep(milliseconds: number): Promise<void> {
     if (this.interrupted || milliseconds <= 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    return this.pause.for(milliseconds);
   }
 
   end(): void {

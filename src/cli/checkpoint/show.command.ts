@@ -1,6 +1,6 @@
 import { SubCommand } from 'nest-commander';
 import type { CheckpointState, Place, RecordedReset, StoredCheckpoint } from '../../checkpoint/checkpoint-reset.sql';
-import { toTheSecond } from '../../event/moment';
+import { toTheSecond } from '../../event/clock';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onDatabase } from '../database';
 import { shortTime } from '../dlq/item';

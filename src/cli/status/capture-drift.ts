@@ -1,5 +1,5 @@
 import type { CaptureDrift } from '../../status/capture-drift';
-import { toTheSecond } from '../../event/moment';
+import { toTheSecond } from '../../event/clock';
 import { colors } from '../output';
 
 /** Lines of the summary; more would push the rest off the screen. */

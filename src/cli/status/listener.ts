@@ -1,6 +1,6 @@
 import type { ListenerStatus } from '../../status/status-detail.sql';
 import { ExitCode, OperatorError } from '../../event/errors';
-import { toTheSecond } from '../../event/moment';
+import { toTheSecond } from '../../event/clock';
 import { colors, duration, print } from '../output';
 import { describeEndpoint } from './endpoint';
 import type { InstanceState } from './live';

@@ -50,7 +50,6 @@ export class Incarnation {
     const inherited = await takeOverPending(pool, { stream: 'main', epoch: lease.epoch }, cursor, orderOf(observers));
     const listen = { backendPid: null, fallAsleep: () => Promise.resolve(false), wakeUp: () => undefined } as unknown as ListenConnection;
     one.pool = new GatedPool(pool, one.ledger, one.worker);
-    const nothing = (): void => undefined;
     one.parts = assembleTerm(
       lease,
       {
@@ -65,12 +64,9 @@ export class Incarnation {
         tracing: UNTRACED,
         holder: 'process',
         listen,
-        listeners: [],
+        subscribers: [],
         sideJobs: [],
-        onRead: nothing,
-        onFinished: nothing,
-        onStale: nothing,
-        onBreaker: nothing,
+        onStale: () => undefined,
       },
       cursor,
       { ...inherited, gone },
