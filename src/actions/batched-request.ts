@@ -5,7 +5,7 @@ import { failed, type Outcome } from '../event/outcome';
 import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { RequestTemplate } from './templated-request';
@@ -75,7 +75,7 @@ export class BatchedRequest implements PreparedAction {
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
     if (this.sender.closing.aborted) return Promise.resolve(INTERRUPTED);
-    const body = this.bodyOf(new Fill(delivery));
+    const body = this.bodyOf(new FilledTemplates(delivery));
     return new Promise((resolve, reject) => {
       const item = { id, delivery, body, resolve, reject };
       if (this.alone.delete(id)) this.queue({ items: [item], bytes: body.length + 2, timer: null });
@@ -86,14 +86,14 @@ export class BatchedRequest implements PreparedAction {
 
   /** As it goes when nothing gathers with it. */
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const item = { id, delivery, body: this.bodyOf(fill) };
     const request = this.request([item], item.body.length + 2);
     const note = `up to ${this.batch.max} deliveries go in one request; this is it alone, and its webhook-id that of the batch`;
     return renderingOf(httpContent(this.template.endpoint.url, request), fill, [note]);
   }
 
-  private bodyOf(fill: Fill): Buffer {
+  private bodyOf(fill: FilledTemplates): Buffer {
     const { body: template } = this.template;
     return Buffer.from(template === null ? envelopeText(fill.event) : fill.text(template));
   }

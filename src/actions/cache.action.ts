@@ -4,7 +4,7 @@ import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { REDIS_CONCURRENCY, type RedisClient, type RedisServer } from '../connections/redis-server';
 import { renderingOf, type Rendering } from './rendering';
 
@@ -44,7 +44,7 @@ class PreparedCache implements PreparedAction {
   }
 
   run(delivery: Delivery): Promise<Outcome> {
-    const { keys, patterns, entry } = this.change(new Fill(delivery));
+    const { keys, patterns, entry } = this.change(new FilledTemplates(delivery));
     return this.redis.use(this.timeout, async (redis) => {
       await removeKeys(redis, keys);
       for (const node of patterns.length === 0 ? [] : nodesOf(redis)) await removeMatching(node, patterns);
@@ -54,13 +54,13 @@ class PreparedCache implements PreparedAction {
   }
 
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const { keys, patterns, entry } = this.change(fill);
     const note = entry === null ? [] : ['the key is left alone when a newer change has set it'];
     return renderingOf({ type: 'cache', delete: keys, deleteMatching: patterns, set: entry }, fill, note);
   }
 
-  private change(fill: Fill): { keys: string[]; patterns: string[]; entry: Entry | null } {
+  private change(fill: FilledTemplates): { keys: string[]; patterns: string[]; entry: Entry | null } {
     return {
       keys: this.keys.map((key) => fill.text(key)),
       patterns: this.patterns.map((pattern) => fill.text(pattern)),
@@ -98,7 +98,7 @@ class PreparedValue {
     this.ttl = ttl;
   }
 
-  entry(fill: Fill): Entry {
+  entry(fill: FilledTemplates): Entry {
     return { key: fill.text(this.key), value: fill.event.kind === 'delete' ? null : fill.text(this.value), ttl: this.ttl };
   }
 }

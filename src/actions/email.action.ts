@@ -4,7 +4,7 @@ import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { SMTP_CONNECTIONS, type Mail, type Mailer } from '../connections/mail-server';
 import { renderingOf, type Rendering } from './rendering';
 
@@ -47,16 +47,16 @@ class PreparedEmail implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    return this.mailer.send(this.mail(delivery, id, new Fill(delivery)), this.timeout);
+    return this.mailer.send(this.mail(delivery, id, new FilledTemplates(delivery)), this.timeout);
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const { test, replyTo = null, text = null, html = null, ...mail } = this.mail(delivery, id, fill);
     return renderingOf({ type: 'email', ...mail, replyTo, text, html }, fill, test ? ['with the header Observers-Test: true'] : []);
   }
 
-  private mail({ test }: Delivery, id: string, fill: Fill): Mail {
+  private mail({ test }: Delivery, id: string, fill: FilledTemplates): Mail {
     const [from = ''] = this.rendered('from', fill);
     const [replyTo] = this.rendered('reply_to', fill);
     const subject = fill.text(this.subject);
@@ -76,7 +76,7 @@ class PreparedEmail implements PreparedAction {
   }
 
   /** A value from data could otherwise add recipients: `a@b.example, everybody@b.example`. */
-  private rendered(field: keyof PreparedEmail['addresses'], fill: Fill): string[] {
+  private rendered(field: keyof PreparedEmail['addresses'], fill: FilledTemplates): string[] {
     return this.addresses[field].map((template) => {
       const text = fill.text(template);
       const found = addressParser(text, { flatten: true });

@@ -5,7 +5,7 @@ import type { Template } from '../matching/template/template';
 const NOTHING: readonly string[] = [];
 
 /** Fills in the templates of one delivery, and remembers which values it lacked. */
-export class Fill {
+export class FilledTemplates {
   /** As they are written in the templates: `customer.email`. */
   missing = NOTHING;
 

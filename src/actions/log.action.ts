@@ -5,7 +5,7 @@ import { eventTypeName } from '../event/envelope';
 import type { Outcome } from '../event/outcome';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { renderingOf, type Rendering } from './rendering';
 
 /** Writes one structured line to the service's own log. */
@@ -27,17 +27,17 @@ class PreparedLog implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { message, fields } = this.line(id, new Fill(delivery));
+    const { message, fields } = this.line(id, new FilledTemplates(delivery));
     this.logger[this.definition.level](fields, message);
     return Promise.resolve({ ok: true, status: null });
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     return renderingOf({ type: 'log', level: this.definition.level, ...this.line(id, fill) }, fill);
   }
 
-  private line(id: string, fill: Fill): { readonly message: string; readonly fields: Readonly<Record<string, string>> } {
+  private line(id: string, fill: FilledTemplates): { readonly message: string; readonly fields: Readonly<Record<string, string>> } {
     const { event } = fill;
     const message = this.message === null ? `${eventTypeName(event)} ${event.entityKey}` : fill.text(this.message);
     const fields = {

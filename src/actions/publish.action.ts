@@ -6,7 +6,7 @@ import type { Outcome } from '../event/outcome';
 import { traceHeaders } from '../event/trace-context';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { NATS_CONCURRENCY, type Message, type NatsServer } from '../connections/nats-server';
 import { REDIS_CONCURRENCY, type RedisServer } from '../connections/redis-server';
 import { renderingOf, type Header, type Rendering } from './rendering';
@@ -43,17 +43,17 @@ class PreparedMessage implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    return this.nats.publish(this.message(delivery, id, new Fill(delivery)), this.timeout);
+    return this.nats.publish(this.message(delivery, id, new FilledTemplates(delivery)), this.timeout);
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const { subject, headers, body } = this.message(delivery, id, fill);
     // What the client makes of the id.
     return renderingOf({ type: 'nats', subject, headers: [['Nats-Msg-Id', id], ...headers], body }, fill);
   }
 
-  private message(delivery: Delivery, id: string, fill: Fill): Message {
+  private message(delivery: Delivery, id: string, fill: FilledTemplates): Message {
     const mark = delivery.test === undefined ? [] : [TEST_HEADER];
     const own = this.headers.map(([name, value]) => [name, fill.text(value)] as const);
     const headers = [['observers-cause', causeOf(delivery)] as const, ...traceHeaders(passedOn(delivery)), ...mark, ...own];
@@ -78,7 +78,7 @@ class PreparedEntry implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    const { stream, fields } = this.entry(delivery, id, new Fill(delivery));
+    const { stream, fields } = this.entry(delivery, id, new FilledTemplates(delivery));
     return this.redis.use(this.timeout, async (redis) => {
       await redis.xadd(stream, ...this.trim, '*', ...fields.flat());
       return { ok: true, status: null };
@@ -86,11 +86,11 @@ class PreparedEntry implements PreparedAction {
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     return renderingOf({ type: 'redis stream', ...this.entry(delivery, id, fill) }, fill);
   }
 
-  private entry(delivery: Delivery, id: string, fill: Fill): { readonly stream: string; readonly fields: readonly Header[] } {
+  private entry(delivery: Delivery, id: string, fill: FilledTemplates): { readonly stream: string; readonly fields: readonly Header[] } {
     const { event, test } = delivery;
     const stream = fill.text(this.stream);
     const body = this.body === null ? envelopeText(event) : fill.text(this.body);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Fill } from './fill';
+import type { FilledTemplates } from './fill';
 import type { HttpRequest } from '../connections/http/http-sender';
 
 /** What a try would send, made by the code that sends. It holds secrets: whoever shows it leaves them out (`Redaction`). */
@@ -81,7 +81,7 @@ export function httpContent(
   return { type: 'http', method, url: origin + path, headers: pairs, body: body === null ? null : body.toString('utf8') };
 }
 
-export function renderingOf(content: Content, { missing }: Pick<Fill, 'missing'>, notes: readonly string[] = []): Rendering {
+export function renderingOf(content: Content, { missing }: Pick<FilledTemplates, 'missing'>, notes: readonly string[] = []): Rendering {
   return { content, missing, notes };
 }
 

@@ -3,7 +3,7 @@ import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { renderingOf, type Rendering } from './rendering';
 import type { SearchConnection } from '../connections/elasticsearch/connection';
 import type { DocumentChange } from '../connections/elasticsearch/document-change';
@@ -37,20 +37,20 @@ class PreparedSearch implements PreparedAction {
   }
 
   async run(delivery: Delivery): Promise<Outcome> {
-    const change = this.changeOf(new Fill(delivery));
+    const change = this.changeOf(new FilledTemplates(delivery));
     const writer = await this.connection.writer();
     return writer.write(change, this.timeout);
   }
 
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const change = this.changeOf(fill);
     const document = change.operation === 'delete' ? null : change.document;
     const note = change.operation === 'update' ? ['it is merged into what is stored'] : [];
     return renderingOf({ type: 'search', ...change, document }, fill, note);
   }
 
-  private changeOf(fill: Fill): DocumentChange {
+  private changeOf(fill: FilledTemplates): DocumentChange {
     const { event } = fill;
     const { index, operation: asked } = this.definition;
     const operation = asked === 'auto' ? (event.kind === 'delete' ? 'delete' : 'index') : asked;
@@ -70,7 +70,7 @@ class PreparedSearch implements PreparedAction {
   }
 
   /** The row's JSON goes as PostgreSQL wrote it, so that its numbers keep their digits. */
-  private documentOf(fill: Fill): string {
+  private documentOf(fill: FilledTemplates): string {
     const text = this.document === null ? fill.event.data?.text : fill.text(this.document);
     if (text === undefined) throw new TemplateRenderError('there is no row to make a document of');
     // Only between its parts, for in strings they are escaped.

@@ -5,7 +5,7 @@ import type { Failed, Outcome } from '../event/outcome';
 import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender, type HttpSenders } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import { TEST_HEADER } from './test-header';
@@ -99,16 +99,16 @@ class PreparedSms implements PreparedAction {
   }
 
   async run(delivery: Delivery): Promise<Outcome> {
-    const outcome = await this.sender.send(this.request(delivery, new Fill(delivery)));
+    const outcome = await this.sender.send(this.request(delivery, new FilledTemplates(delivery)));
     return outcome.ok ? outcome : explained(outcome);
   }
 
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     return renderingOf(httpContent(this.account.endpoint, this.request(delivery, fill), WITHHELD), fill);
   }
 
-  private request(delivery: Delivery, fill: Fill): HttpRequest {
+  private request(delivery: Delivery, fill: FilledTemplates): HttpRequest {
     const body = Buffer.from(this.form(fill).toString());
     const { authorization, endpoint } = this.account;
     const headers = ['authorization', authorization, 'content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
@@ -117,7 +117,7 @@ class PreparedSms implements PreparedAction {
     return { path: splitUrl(endpoint)[1], method: 'POST', headers, body };
   }
 
-  private form(fill: Fill): URLSearchParams {
+  private form(fill: FilledTemplates): URLSearchParams {
     const to = fill.text(this.to).trim();
     // Not the value itself: it is payload.
     if (!E164.test(to)) throw new TemplateRenderError('to is not one phone number such as +15551234567 once it is rendered');

@@ -6,7 +6,7 @@ import type { Outcome } from '../event/outcome';
 import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
-import { Fill } from './fill';
+import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { signer } from '../connections/http/signature';
@@ -41,15 +41,15 @@ export class TemplatedRequest implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    return this.sender.send(this.request(delivery, id, new Fill(delivery)));
+    return this.sender.send(this.request(delivery, id, new FilledTemplates(delivery)));
   }
 
   render(delivery: Delivery, id: string): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     return renderingOf(httpContent(this.template.endpoint.url, this.request(delivery, id, fill)), fill);
   }
 
-  private request(delivery: Delivery, id: string, fill: Fill): HttpRequest {
+  private request(delivery: Delivery, id: string, fill: FilledTemplates): HttpRequest {
     const { event } = delivery;
     const { method, body: template, sign } = this.template;
     const timestamp = Math.floor(Date.now() / 1_000);

@@ -6,7 +6,7 @@ import { isRefusal, type Judgement } from '../matching/matcher';
 import { accountedFor, type AccountedState } from './audit.sql';
 
 /** A version that could be read. */
-export type Basis = Extract<ReadVersion, { readonly matcher: unknown }>;
+export type JudgedVersion = Extract<ReadVersion, { readonly matcher: unknown }>;
 
 /** What is on record of the deliveries of some changes. Null: tries that settled nothing, and nobody who would try again. */
 export class Records {
@@ -38,7 +38,7 @@ function keyOf(change: number, observer: string, action: string): string {
  * Whether a delivery must be on record. Otherwise nobody can tell, where nothing is: the clock has moved on since (`clock`), or what the
  * file takes from outside may have been another (`outside`).
  */
-export function isAskedFor({ observer, verdict, usesClock }: Judgement, { definition }: Basis): 'yes' | 'no' | 'clock' | 'outside' {
+export function isAskedFor({ observer, verdict, usesClock }: Judgement, { definition }: JudgedVersion): 'yes' | 'no' | 'clock' | 'outside' {
   if (definition.varying.has(observer.name)) return 'outside';
   if (isRefusal(verdict)) return 'no';
   // Each delivery decides for itself, by look-ups, and leaves a record whatever it decides.
@@ -58,7 +58,7 @@ export interface MissingDelivery {
 }
 
 /** What the event asks for and nothing accounts for. Conditions are evaluated only where something is not on record. */
-export function missingOf(basis: Basis, event: EntityEvent, records: Records): MissingDelivery[] {
+export function missingOf(basis: JudgedVersion, event: EntityEvent, records: Records): MissingDelivery[] {
   const missing: MissingDelivery[] = [];
   for (const { observer, judge } of basis.matcher.concerned(event, Date.parse(event.timestamp))) {
     const open = observer.actions.filter(({ name }) => records.of(event.changeNumber, observer.name, name) == null);

@@ -5,7 +5,7 @@ import type { EntityEvent } from '../event/entity-event';
 import type { Versions } from '../explain/versions';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
-import { isAskedFor, isCertain, Records, type Basis } from './account';
+import { isAskedFor, isCertain, Records, type JudgedVersion } from './account';
 import { QUARANTINE, selectAudited, type AuditedChange, type AuditRange } from './audit.sql';
 
 /** Few, for the images of all of them are in memory at once. */
@@ -159,7 +159,7 @@ class Auditor {
     else this.matched(change, event, read, records);
   }
 
-  private matched(change: AuditedChange, event: EntityEvent, basis: Basis, records: Records): void {
+  private matched(change: AuditedChange, event: EntityEvent, basis: JudgedVersion, records: Records): void {
     for (const judgement of basis.matcher.judgeAll(event, Date.parse(event.timestamp))) {
       const { observer } = judgement;
       const states = observer.actions.map(({ name }) => [name, records.of(change.number, observer.name, name)] as const);

@@ -71,7 +71,7 @@ export class ConfigDiffCommand extends ObserversCommand {
 }
 
 /** By what rules a version was read; null where a newer release recorded it. */
-async function rulesOf(flags: GlobalOptions, { version }: Side): Promise<Rules | null> {
+async function rulesOf(flags: GlobalOptions, { version }: ComparedVersion): Promise<Rules | null> {
   const { CURRENT_RULES } = await import('../config/rules');
   const { readConfigVersion } = await import('../config/config-version.sql');
   if (version === null) return CURRENT_RULES;
@@ -82,26 +82,26 @@ function describeRules(rules: Rules | null): string {
   return rules === null ? 'others, of a newer release,' : `ignore_unchanged: ${rules.ignoreUnchanged}`;
 }
 
-interface Side {
+interface ComparedVersion {
   readonly name: string;
   /** Null: the file as it is. */
   readonly version: number | null;
   readonly source: string;
 }
 
-async function fileOf(flags: GlobalOptions): Promise<Side> {
+async function fileOf(flags: GlobalOptions): Promise<ComparedVersion> {
   const { readObserversText } = await import('../config/load');
   const { path, text } = readObserversText(loadInputOf(flags));
   return { name: path, version: null, source: text };
 }
 
-function currentOf(versions: readonly RecordedVersion[]): Side {
+function currentOf(versions: readonly RecordedVersion[]): ComparedVersion {
   const found = versions.find(({ current }) => current);
   if (found === undefined) throw new OperatorError('no service has led this stream yet, so there is no version to compare with', 'Start one: fraiseql-observers start', ExitCode.notFound); // prettier-ignore
   return { name: `version ${found.version}`, version: found.version, source: found.source };
 }
 
-function versionOf(versions: readonly RecordedVersion[], text: string): Side {
+function versionOf(versions: readonly RecordedVersion[], text: string): ComparedVersion {
   const found = versions.find(({ version }) => String(version) === text);
   if (found === undefined)
     throw new OperatorError(`there is no version ${text}`, 'What there is: fraiseql-observers config history', ExitCode.notFound);

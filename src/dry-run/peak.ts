@@ -2,7 +2,7 @@
 const OPEN = 4_096;
 
 /** The fullest span of time of many moments, in bounded memory. */
-export class Peak {
+export class PeakRate {
   private readonly spans = new Map<number, number>();
   /** In the fullest span. */
   count = 0;

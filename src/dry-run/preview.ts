@@ -7,7 +7,7 @@ import type { Decoded } from '../change-log/decode';
 import { compileCondition } from '../matching/condition/condition';
 import { Matcher } from '../matching/matcher';
 import { ObserverTally, type Answer } from './observer-tally';
-import { Peak } from './peak';
+import { PeakRate } from './peak';
 import type { Renderer } from './renderer';
 import type { EndpointPreview, PreviewReport } from './report';
 
@@ -15,7 +15,7 @@ const HOUR = 3_600_000;
 const MINUTE = 60_000;
 
 /** One configuration as it judges. */
-class Side {
+class JudgingSide {
   readonly matcher: Matcher;
   private readonly names: ReadonlySet<string>;
   /** Observers whose condition takes look-ups. */
@@ -48,14 +48,14 @@ class Side {
 /** What goes to one endpoint. */
 class EndpointTally {
   private deliveries = 0;
-  private readonly hours = new Peak(HOUR);
-  private readonly peak: Peak;
+  private readonly hours = new PeakRate(HOUR);
+  private readonly peak: PeakRate;
 
   constructor(
     private readonly endpoint: string,
     private readonly limits: EndpointLimits | null,
   ) {
-    this.peak = new Peak(limits?.rateLimit?.per ?? MINUTE);
+    this.peak = new PeakRate(limits?.rateLimit?.per ?? MINUTE);
   }
 
   add(moment: number): void {
@@ -84,8 +84,8 @@ class EndpointTally {
  * not grow with the events.
  */
 export class Preview {
-  private readonly next: Side;
-  private readonly running: Side | null;
+  private readonly next: JudgingSide;
+  private readonly running: JudgingSide | null;
   private readonly tallies = new Map<string, ObserverTally>();
   private readonly endpoints = new Map<string, EndpointTally>();
   private events = 0;
@@ -100,8 +100,8 @@ export class Preview {
     renderer: Renderer,
     private readonly maxHops: number,
   ) {
-    this.next = new Side(next);
-    this.running = running === null ? null : new Side(running);
+    this.next = new JudgingSide(next);
+    this.running = running === null ? null : new JudgingSide(running);
     for (const observer of next)
       this.tallies.set(observer.name, new ObserverTally(observer, this.running?.has(observer.name) === false ? 'new' : 'kept', renderer));
     for (const observer of running ?? [])

@@ -42,14 +42,14 @@ export interface EventExplanation {
 }
 
 /** What to explain by. */
-export interface Basis {
+export interface ExplanationBasis {
   readonly version: number | null;
   /** Null when there is no version to explain by. */
   readonly by: { readonly definition: ObserversDefinition; readonly matcher: Matcher } | null;
   readonly notes: readonly string[];
 }
 
-export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFacts, basis: Basis): EventExplanation {
+export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFacts, basis: ExplanationBasis): EventExplanation {
   const { changeNumber, version } = { changeNumber: facts.changeNumber, version: basis.version };
   if (decoded.is !== 'event') {
     const notes = facts.quarantine === null ? basis.notes : [...basis.notes, ...quarantineNotes(facts.quarantine)];
@@ -246,7 +246,7 @@ function causeNotes({ cause }: EntityEvent): string[] {
 }
 
 /** What nobody sends, because nobody is called so any more. */
-function backfillNotes({ backfill }: EntityEvent, { by, version }: Basis): string[] {
+function backfillNotes({ backfill }: EntityEvent, { by, version }: ExplanationBasis): string[] {
   if (backfill === null) return [];
   const gone = by === null ? [] : backfill.observers.filter((name) => !by.definition.observers.some((observer) => observer.name === name));
   const missing = gone.map((name) => `the backfill names ${name}, and version ${version} has no such observer: nothing is sent for it`);

@@ -3,7 +3,7 @@ import type { VersionText } from '../config/rules';
 import type { ObserversDefinition } from '../event/definitions';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
-import { explain, type Basis, type EventExplanation } from './explain';
+import { explain, type ExplanationBasis, type EventExplanation } from './explain';
 import { readFacts, readStreamFacts, type StreamFacts } from './facts.sql';
 import { Versions } from './versions';
 
@@ -40,7 +40,7 @@ export async function explainChanges(
   return explained;
 }
 
-async function basisOf(decided: number | null, { currentVersion }: StreamFacts, versions: Versions, current: boolean): Promise<Basis> {
+async function basisOf(decided: number | null, { currentVersion }: StreamFacts, versions: Versions, current: boolean): Promise<ExplanationBasis> {
   const notes: string[] = [];
   let version = current ? currentVersion : decided;
   if (version === null && currentVersion !== null) {

@@ -1,14 +1,14 @@
 import type { Pool, PoolClient } from 'pg';
 import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
-import type { Order } from '../jobs/arrangement';
+import type { Arrangement } from '../jobs/arrangement';
 import { rearrangePending, requireLeading, type Inherited } from '../jobs/takeover.sql';
 
 export interface Reconfiguration {
   readonly stream: string;
   readonly epoch: number;
   readonly configVersion: number;
-  readonly order: Order;
+  readonly order: Arrangement;
   /** Observers that are paused. */
   readonly paused: readonly string[];
 }

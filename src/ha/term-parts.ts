@@ -11,7 +11,7 @@ import { MemoryDedup } from '../dedup/dedup-store';
 import { PostgresDedup } from '../dedup/postgres-dedup.sql';
 import { type GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
-import { OnceStore } from '../actions/database/once';
+import { ExactlyOnceCalls } from '../actions/database/once';
 import type { Pauses } from '../delivery/pauses';
 import type { Inherited } from '../jobs/takeover.sql';
 import type { Clock } from '../event/clock';
@@ -94,7 +94,7 @@ export function assembleTerm(
   const { stream, maxEventSize, commitWindow, inlineBudget, maxInFlight, pollInterval, maxHops } = settings;
   const current = new CurrentConfiguration(new Matcher(observers), version);
   const fence = { stream, epoch: lease.epoch, holder };
-  const runner = new ActionRunner(observers, logger, { settings, custom, tracing, once: new OnceStore(url, fence) });
+  const runner = new ActionRunner(observers, logger, { settings, custom, tracing, once: new ExactlyOnceCalls(url, fence) });
   const progress = new Progress();
   const events = new PipelineEvents(deps.subscribers);
   const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, events });

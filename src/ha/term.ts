@@ -3,7 +3,7 @@ import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { BreakerState, EndpointState } from '../resilience/endpoint-state';
 import { GoneEndpoints } from '../delivery/gone-endpoints';
-import { orderOf, type Order } from '../jobs/arrangement';
+import { arrangementOf, type Arrangement } from '../jobs/arrangement';
 import { takeOverPending } from '../jobs/takeover.sql';
 import { messageOf } from '../event/errors';
 import { within } from '../event/timing';
@@ -31,7 +31,7 @@ export class Term {
       const cursor = await loadCheckpoint(pool, settings.stream, lease.epoch);
       await beginPeriod(pool, { stream: settings.stream, epoch: lease.epoch, configVersion }, cursor);
       const gone = await GoneEndpoints.load(pool, settings.stream, deps.clock, logger);
-      const inherited = await takeOverPending(pool, { stream: settings.stream, epoch: lease.epoch }, cursor, orderOf(observers));
+      const inherited = await takeOverPending(pool, { stream: settings.stream, epoch: lease.epoch }, cursor, arrangementOf(observers));
       // Last of what may fail: it leaves a timer running.
       const upkeep = new Upkeep(pool, settings.retention, logger);
       await upkeep.start();
@@ -81,7 +81,7 @@ export class Term {
   prepare(next: StreamConfiguration): () => Promise<void> {
     this.parts.runner.prepareAll(next.observers);
     const matcher = new Matcher(next.observers);
-    const order = orderOf(next.observers);
+    const order = arrangementOf(next.observers);
     return async () => {
       const { reader, worker, ledger, pipeline } = this.parts;
       const change = (cursor: Cursor): Promise<void> => {
@@ -98,7 +98,7 @@ export class Term {
   }
 
   /** Nothing is read, claimed or written meanwhile. */
-  private async change(next: StreamConfiguration, order: Order, matcher: Matcher, cursor: Cursor): Promise<void> {
+  private async change(next: StreamConfiguration, order: Arrangement, matcher: Matcher, cursor: Cursor): Promise<void> {
     const { pool, settings } = this.deps;
     const { stream } = settings;
     const paused = this.parts.pauses.all;

@@ -2,7 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import { passed } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Fence } from '../delivery/ledger.sql';
-import type { Order } from './arrangement';
+import type { Arrangement } from './arrangement';
 import { Pauses } from '../delivery/pauses';
 import { holdPaused, readPausedNames, releaseResumed } from '../delivery/pauses.sql';
 import { giveHeads, markStrictLanes } from '../delivery/strict-lanes.sql';
@@ -26,7 +26,7 @@ export async function takeOverPending(
   pool: Pool,
   { stream, epoch }: Pick<Fence, 'stream' | 'epoch'>,
   checkpoint: Cursor,
-  order: Order,
+  order: Arrangement,
 ): Promise<Inherited> {
   const client = await pool.connect();
   try {
@@ -48,7 +48,7 @@ export async function requireLeading(client: ClientBase, stream: string, epoch: 
   if (rowCount !== 1) throw new Error('another instance leads by now');
 }
 
-async function takeOver(client: ClientBase, stream: string, checkpoint: Cursor, order: Order): Promise<Inherited> {
+async function takeOver(client: ClientBase, stream: string, checkpoint: Cursor, order: Arrangement): Promise<Inherited> {
   const paused = await readPausedNames(client, stream);
   await forgetUntriedBeyond(client, stream, checkpoint);
   await client.query(RECLAIM, [stream]);
@@ -95,7 +95,7 @@ const REHOME = `
   where p.stream = $1 and p.observer = h.observer and p.action = h.action and p.endpoint <> h.endpoint
     and p.state <> 'running' and p.config_version is null`;
 
-async function arrange(client: ClientBase, stream: string, { homes, strict }: Order): Promise<string[]> {
+async function arrange(client: ClientBase, stream: string, { homes, strict }: Arrangement): Promise<string[]> {
   const names = [homes.map(({ observer }) => observer), homes.map(({ action }) => action), homes.map(({ endpoint }) => endpoint)];
   await client.query(REHOME, [stream, ...names]);
   return markStrictLanes(client, stream, strict);
@@ -116,7 +116,7 @@ async function readBacklogged(client: ClientBase, stream: string): Promise<strin
 export async function rearrangePending(
   client: ClientBase,
   stream: string,
-  order: Order,
+  order: Arrangement,
   paused: readonly string[],
 ): Promise<Pick<Inherited, 'backlogged' | 'blocked'>> {
   const blocked = await arrange(client, stream, order);

@@ -17,7 +17,7 @@ export type Found = { readonly value: JsonValue | undefined } | Failed;
 const NOTHING: Found = { value: undefined };
 
 /** A GET that a look-up would make. */
-export interface Asked {
+export interface AskedLookup {
   readonly url: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
@@ -69,7 +69,7 @@ export class Lookup {
   }
 
   /** What would be asked for, and nothing is asked; null when there is nothing to ask for. @throws TemplateRenderError */
-  asks(event: EntityEvent): Asked | null {
+  asks(event: EntityEvent): AskedLookup | null {
     const question = this.questionOf(event);
     if (question === null) return null;
     const { headers, path } = question;

@@ -5,7 +5,7 @@ import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
-import { Lookup, type Asked, type Found } from './lookup';
+import { Lookup, type AskedLookup, type Found } from './lookup';
 import { LookupCache } from '../cache/lookup-cache';
 
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
@@ -37,7 +37,7 @@ export class Lookups {
   }
 
   /** What a look-up would ask for; null when there is nothing to ask for. @throws TemplateRenderError */
-  asks(event: EntityEvent, definition: LookupDefinition): Asked | null {
+  asks(event: EntityEvent, definition: LookupDefinition): AskedLookup | null {
     return this.of(definition).asks(event);
   }
 

@@ -8,7 +8,7 @@ import { Lanes } from './lanes';
 import { StrictLanes } from './strict-lanes';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
-import { movesBy, type Order } from '../jobs/arrangement';
+import { movesBy, type Arrangement } from '../jobs/arrangement';
 import type { ClaimedDelivery } from '../jobs/postgres-job-queue.sql';
 import type { DeliveryKey } from '../delivery/records';
 import type { Mandate } from '../event/mandate';
@@ -103,7 +103,7 @@ export class Dispatcher {
    * Before this order holds: what waits for an action that goes elsewhere then, or is ordered in another way, goes to PostgreSQL, where it
    * is arranged together with what waits there. Otherwise what comes later would find another queue.
    */
-  handOverMoved(order: Order): void {
+  handOverMoved(order: Arrangement): void {
     const moves = movesBy(order);
     for (const flight of this.flights) {
       const { observer, action } = flight.delivery;

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 
 /** A delivery that a person has asked for; observer and action are null where a quarantined change is looked at again. */
-export interface Asked {
+export interface AskedDelivery {
   readonly changeNumber: string;
   readonly observer: string | null;
   readonly action: string | null;
@@ -22,7 +22,7 @@ const PROGRESS = `
 /** What has become of each, in the order given. */
 export async function readProgress(
   client: ClientBase | Pool,
-  asked: readonly Asked[],
+  asked: readonly AskedDelivery[],
 ): Promise<{ is: Progressed; message: string | null }[]> {
   const columns = [asked.map((one) => one.changeNumber), asked.map((one) => one.observer), asked.map((one) => one.action)];
   const { rows } = await client.query<{ number: number; is: Progressed; message: string | null }>(PROGRESS, columns);

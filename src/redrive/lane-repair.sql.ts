@@ -77,7 +77,7 @@ export type LaneRepair = 'skip' | 'dead-letter' | 'dead-letter all';
 /** Lanes in one transaction. */
 const CHUNK = 200;
 
-interface Taken {
+interface TakenDelivery {
   readonly lane: string;
   readonly changeNumber: number;
   readonly eventId: string;
@@ -129,7 +129,7 @@ export async function repairLanes(
   const paused = await readPausedNames(client, stream);
   for (let found = CHUNK; found > 0;) {
     await client.query('begin');
-    const { rows } = await client.query<Taken>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [...values(stream, filter), CHUNK]);
+    const { rows } = await client.query<TakenDelivery>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [...values(stream, filter), CHUNK]);
     const lanes = [...new Set(rows.map(({ lane }) => lane))];
     await client.query(BURY, [
       who,

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { advanceReplay, type ReplayedDelivery } from './replay.sql';
-import type { Step } from './step';
+import type { SetStep } from './step';
 import { laneOf, type PlannedDelivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import { OperatorError } from '../event/errors';
@@ -28,7 +28,7 @@ export class ReplayWorker {
     private readonly replay: { readonly id: string; after: number },
   ) {}
 
-  async step(size: number): Promise<Step | null> {
+  async step(size: number): Promise<SetStep | null> {
     if (this.open === null) await this.read();
     if (this.open === null) return null;
     const { deliveries, last } = this.open;

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { readSet, type DeadLetterSet, type SetItem, type SetPlace } from './dead-letter-sets.sql';
 import type { RedriveAnswer } from './redrive.sql';
-import type { Step } from './step';
+import type { SetStep } from './step';
 
 /** Names of items read at once; they are acted on in smaller parts. */
 const PAGE = 1_000;
@@ -24,7 +24,7 @@ export class SetWorker {
     private readonly act: (ids: readonly string[]) => Promise<RedriveAnswer>,
   ) {}
 
-  async step(size: number): Promise<Step | null> {
+  async step(size: number): Promise<SetStep | null> {
     if (this.buffered.length === 0) {
       this.buffered = await readSet(this.client, this.set, this.behind, PAGE);
       this.behind = this.buffered.at(-1) ?? this.behind;

@@ -46,10 +46,10 @@ const RECORD = `
   select count(*)::int as fenced from fence`;
 
 /** What database actions call their functions through. */
-export type OnceCalls = Pick<OnceStore, 'run' | 'closed' | 'close'>;
+export type OnceCalls = Pick<ExactlyOnceCalls, 'run' | 'closed' | 'close'>;
 
 /** Statements that are committed together with the record of their delivery, so that they take effect exactly once. */
-export class OnceStore {
+export class ExactlyOnceCalls {
   private readonly pool: Pool;
   private readonly active = new Set<PoolClient>();
   private readonly prepared = new WeakSet<PoolClient>();

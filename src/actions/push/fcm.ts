@@ -5,7 +5,7 @@ import type { Failed, Outcome } from '../../event/outcome';
 import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
-import { Fill } from '../fill';
+import { FilledTemplates } from '../fill';
 import type { HttpRequest, HttpSender, HttpSenders } from '../../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from '../rendering';
 import { TEST_HEADER } from '../test-header';
@@ -83,7 +83,7 @@ class PreparedFcm implements PreparedAction {
   }
 
   async run(delivery: Delivery): Promise<Outcome> {
-    const request = this.request(delivery, new Fill(delivery));
+    const request = this.request(delivery, new FilledTemplates(delivery));
     const [first, token] = await this.send(request);
     // A token may be revoked before its time; a second refusal is final.
     if (first.ok || first.status !== 401 || codeOf(first) === 'THIRD_PARTY_AUTH_ERROR') return explained(first);
@@ -93,12 +93,12 @@ class PreparedFcm implements PreparedAction {
   }
 
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const request = withToken(this.request(delivery, fill), '');
     return renderingOf(httpContent(this.url, request, { authorization: '(a token of the service account, fetched when sent)' }), fill);
   }
 
-  private request(delivery: Delivery, fill: Fill): HttpRequest {
+  private request(delivery: Delivery, fill: FilledTemplates): HttpRequest {
     if (this.target.render(fill.event).text.trim() === '') throw new TemplateRenderError('the recipient is empty once it is rendered');
     const headers = ['content-type', 'application/json', ...traceHeaders(passedOn(delivery)).flat()];
     if (delivery.test !== undefined) headers.push(...TEST_HEADER);

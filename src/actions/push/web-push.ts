@@ -8,7 +8,7 @@ import type { Failed, Outcome } from '../../event/outcome';
 import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
-import { Fill } from '../fill';
+import { FilledTemplates } from '../fill';
 import { HttpSender } from '../../connections/http/http-sender';
 import { renderingOf, type Header, type Rendering } from '../rendering';
 import { TEST_HEADER } from '../test-header';
@@ -77,7 +77,7 @@ class PreparedWebPush implements PreparedAction {
   }
 
   run(delivery: Delivery): Promise<Outcome> {
-    return this.send(this.encrypted(this.message(new Fill(delivery))), [
+    return this.send(this.encrypted(this.message(new FilledTemplates(delivery))), [
       ...traceHeaders(passedOn(delivery)).flat(),
       ...(delivery.test === undefined ? [] : TEST_HEADER),
     ]);
@@ -85,7 +85,7 @@ class PreparedWebPush implements PreparedAction {
 
   /** The message as the browser will read it: encrypted it is another one each time. */
   render(delivery: Delivery): Rendering {
-    const fill = new Fill(delivery);
+    const fill = new FilledTemplates(delivery);
     const { subscription, body } = this.message(fill);
     const { urgency, ttl } = this.options;
     const headers: Header[] = [
@@ -105,7 +105,7 @@ class PreparedWebPush implements PreparedAction {
     await Promise.all([...this.senders.values()].map((sender) => sender.close()));
   }
 
-  private message(fill: Fill): Message {
+  private message(fill: FilledTemplates): Message {
     const subscription = parseSubscription(fill.text(this.subscription), this.definition.allowAddresses.length > 0);
     const body = fill.text(this.body);
     const size = Buffer.byteLength(body);

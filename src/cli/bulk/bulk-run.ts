@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import type { Asked } from '../../redrive/asked.sql';
-import type { Step } from '../../redrive/step';
+import type { AskedDelivery } from '../../redrive/asked.sql';
+import type { SetStep } from '../../redrive/step';
 import { Interruption } from './interruption';
 import { progressDisplay, type ProgressDisplay } from './progress';
 import type { Rate } from './rate';
@@ -30,7 +30,7 @@ export interface BulkOptions {
   /** False where nothing is delivered, as when items are discarded. */
   readonly watched: boolean;
   /** Does up to `size` items in one transaction. */
-  step(size: number): Promise<Step | null>;
+  step(size: number): Promise<SetStep | null>;
 }
 
 /** Many items, batch after batch: at a rate, with a display, and stopped between two batches by Ctrl-C. Its memory is bounded. */
@@ -47,7 +47,7 @@ export async function runBulk(client: Client, options: BulkOptions): Promise<Bul
 
 class BulkRun {
   private readonly tally: Tally = { passed: 0, asked: 0, delivered: 0, failed: 0, underWay: 0 };
-  private waiting: Asked[] = [];
+  private waiting: AskedDelivery[] = [];
   private later = 0;
   private led = false;
   private lookedAt = 0;
@@ -80,7 +80,7 @@ class BulkRun {
     return { ...this.tally, total, led: this.led, interrupted, remaining: interrupted ? Math.max(0, total - passed) : 0 };
   }
 
-  private count(step: Step): void {
+  private count(step: SetStep): void {
     const { tally } = this;
     tally.passed += step.passed;
     tally.asked += step.asked.length;

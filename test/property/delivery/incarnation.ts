@@ -5,7 +5,7 @@ import type { CustomDelivery } from '../../../src/actions/custom/custom-action';
 import { UNTRACED } from '../../../src/tracing/tracing';
 import { loadCheckpoint } from '../../../src/checkpoint/checkpoint.sql';
 import { GoneEndpoints } from '../../../src/delivery/gone-endpoints';
-import { orderOf } from '../../../src/jobs/arrangement';
+import { arrangementOf } from '../../../src/jobs/arrangement';
 import { takeOverPending } from '../../../src/jobs/takeover.sql';
 import type { Clock } from '../../../src/event/clock';
 import type { ObserverDefinition } from '../../../src/event/definitions';
@@ -47,7 +47,7 @@ export class Incarnation {
     const cursor = await loadCheckpoint(pool, 'main', lease.epoch);
     const logger = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
     const gone = await GoneEndpoints.load(pool, 'main', clock, logger);
-    const inherited = await takeOverPending(pool, { stream: 'main', epoch: lease.epoch }, cursor, orderOf(observers));
+    const inherited = await takeOverPending(pool, { stream: 'main', epoch: lease.epoch }, cursor, arrangementOf(observers));
     const listen = { backendPid: null, fallAsleep: () => Promise.resolve(false), wakeUp: () => undefined } as unknown as ListenConnection;
     one.pool = new GatedPool(pool, one.ledger, one.worker);
     one.parts = assembleTerm(

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { FrequentKeys } from '../../../src/dry-run/frequent';
-import { Peak } from '../../../src/dry-run/peak';
+import { PeakRate } from '../../../src/dry-run/peak';
 
 test('the most frequent keys are found in bounded memory, and each count lies between what is told', () => {
   fc.assert(
@@ -34,7 +34,7 @@ test('with few keys the counts are exact', () => {
 });
 
 test('the fullest span is found, also among more spans than are open at once', () => {
-  const peak = new Peak(1_000);
+  const peak = new PeakRate(1_000);
   for (let i = 0; i < 20_000; i++) peak.add(i * 1_000);
   for (const moment of [5_000_100, 5_000_200, 5_000_999]) peak.add(20_000_000 + moment);
   expect([peak.count, peak.at]).toEqual([3, 25_000_000]);
