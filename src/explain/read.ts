@@ -40,7 +40,12 @@ export async function explainChanges(
   return explained;
 }
 
-async function basisOf(decided: number | null, { currentVersion }: StreamFacts, versions: Versions, current: boolean): Promise<ExplanationBasis> {
+async function basisOf(
+  decided: number | null,
+  { currentVersion }: StreamFacts,
+  versions: Versions,
+  current: boolean,
+): Promise<ExplanationBasis> {
   const notes: string[] = [];
   let version = current ? currentVersion : decided;
   if (version === null && currentVersion !== null) {

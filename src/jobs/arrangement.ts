@@ -22,7 +22,10 @@ export function arrangementOf(observers: readonly ObserverDefinition[]): Arrange
  * Tells of a delivery that waits at `endpoint` whether this order puts it elsewhere, or orders it in another way. Never of one whose action
  * it does not have: that one ends as it began.
  */
-export function movesBy({ strict, homes }: Arrangement): (observer: string, action: string, endpoint: string, isStrict: boolean) => boolean {
+export function movesBy({
+  strict,
+  homes,
+}: Arrangement): (observer: string, action: string, endpoint: string, isStrict: boolean) => boolean {
   const strictOnes = new Set(strict);
   const endpoints = new Map(homes.map(({ observer, action, endpoint }) => [`${observer}\n${action}`, endpoint]));
   return (observer, action, endpoint, isStrict) => {

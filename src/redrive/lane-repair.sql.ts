@@ -129,7 +129,10 @@ export async function repairLanes(
   const paused = await readPausedNames(client, stream);
   for (let found = CHUNK; found > 0;) {
     await client.query('begin');
-    const { rows } = await client.query<TakenDelivery>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [...values(stream, filter), CHUNK]);
+    const { rows } = await client.query<TakenDelivery>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [
+      ...values(stream, filter),
+      CHUNK,
+    ]);
     const lanes = [...new Set(rows.map(({ lane }) => lane))];
     await client.query(BURY, [
       who,
