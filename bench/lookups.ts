@@ -1,3 +1,4 @@
+import { MemoryCache } from '../src/cache/memory-cache';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
@@ -15,7 +16,7 @@ export async function measureLookups(): Promise<{ readonly asked: number; readon
   const server = createServer((_request, response) => void response.end('{"plan":"gold","name":"Ann","points":120.5}'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/customers/{{ data.customer }}`;
-  const lookups = new Lookups(new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
+  const lookups = new Lookups(new MemoryCache(), new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
   const definition: LookupDefinition = {
     name: 'customer',
     endpoint: { name: 'lookup customer', url, headers: {}, signingSecrets: [], timeout: 2_000, concurrency: 32, rateLimit: null, circuitBreaker: DEFAULT_BREAKER, allowAddresses: ['loopback'], tls: null, proxy: null },

@@ -1,12 +1,4 @@
-import { LRUCache } from 'lru-cache';
 import type { JsonValue } from '../event/json-document';
-
-/** Of all look-ups together. */
-const MOST_ENTRIES = 10_000;
-const MOST_BYTES = 64 * 1024 * 1024;
-/** What an entry costs besides its key and the text of its answer; parsed, a text takes about three times its bytes. */
-const OVERHEAD = 200;
-const PARSED = 3;
 
 export interface Answer {
   /** Undefined: there is nothing (404). */
@@ -15,20 +7,10 @@ export interface Answer {
   readonly at: number;
 }
 
-/** Answers of look-ups in memory; what was not used for longest goes first. How old is too old is not decided here. */
-export class LookupCache {
-  private readonly entries = new LRUCache<string, Answer>({ max: MOST_ENTRIES, maxSize: MOST_BYTES });
-
-  get(key: string): Answer | undefined {
-    return this.entries.get(key);
-  }
-
+/** Answers of look-ups. How old is too old is not decided here. Lives with the process, over all terms of leadership. */
+export abstract class LookupCache {
+  abstract get(key: string): Answer | undefined;
   /** @param size bytes of the answer's text */
-  set(key: string, answer: Answer, size: number): void {
-    this.entries.set(key, answer, { size: OVERHEAD + 2 * key.length + PARSED * size });
-  }
-
-  get count(): number {
-    return this.entries.size;
-  }
+  abstract set(key: string, answer: Answer, size: number): void;
+  abstract get count(): number;
 }

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Claim, DedupKey, DedupStore } from './dedup-store';
+import { DedupStore, type Claim, type DedupKey } from './dedup-store';
 
 // One statement is the atomic claim. Whoever does not get it is told why, from the row that is in the way.
 const CLAIM = `
@@ -28,8 +28,10 @@ const RELEASE = `
 const AGAIN_SOON = 50;
 
 /** Outlives processes, and costs two round trips a delivery. */
-export class PostgresDedup implements DedupStore {
-  constructor(private readonly pool: Pool) {}
+export class PostgresDedup extends DedupStore {
+  constructor(private readonly pool: Pool) {
+    super();
+  }
 
   async claim(key: DedupKey, lease: number): Promise<Claim> {
     const { rows } = await this.pool.query<Claim>({ name: 'dedup-claim', text: CLAIM, values: [...values(key), lease] });

@@ -22,7 +22,19 @@ export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
 export interface StreamDependencies extends Pick<
   TermDependencies,
-  'url' | 'pool' | 'clock' | 'logger' | 'settings' | 'configuration' | 'observersOf' | 'custom' | 'tracing' | 'subscribers' | 'sideJobs'
+  | 'url'
+  | 'pool'
+  | 'clock'
+  | 'logger'
+  | 'settings'
+  | 'configuration'
+  | 'observersOf'
+  | 'custom'
+  | 'tracing'
+  | 'dedup'
+  | 'cache'
+  | 'subscribers'
+  | 'sideJobs'
 > {
   readonly version: string;
   /** `host:port` of this instance's probes. */

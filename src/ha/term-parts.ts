@@ -7,8 +7,8 @@ import type { Cursor } from '../checkpoint/cursor';
 import { Progress } from '../checkpoint/progress';
 import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
-import { MemoryDedup } from '../dedup/dedup-store';
-import { PostgresDedup } from '../dedup/postgres-dedup.sql';
+import type { LookupCache } from '../cache/lookup-cache';
+import type { DedupStore } from '../dedup/dedup-store';
 import { type GoneEndpoints } from '../delivery/gone-endpoints';
 import { Ledger } from '../delivery/ledger';
 import { ExactlyOnceCalls } from '../actions/database/once';
@@ -59,6 +59,9 @@ export interface TermDependencies {
   readonly tracing: Tracing;
   readonly holder: string;
   readonly listen: ListenConnection;
+  /** What both hold lives with the process: a lost connection forgets neither. */
+  readonly dedup: DedupStore;
+  readonly cache: LookupCache;
   readonly subscribers: readonly PipelineSubscriber[];
   readonly sideJobs: SideJobs;
   /** A newer leader has taken over. */
@@ -99,9 +102,8 @@ export function assembleTerm(
   const events = new PipelineEvents(deps.subscribers);
   const ledger = new Ledger(pool, progress, clock, logger, { fence, commitWindow, onStale: deps.onStale, events });
   const runs = new Runs(progress, ledger, events);
-  const store = settings.dedupDriver === 'memory' ? new MemoryDedup(clock) : new PostgresDedup(pool);
-  const dedup = new Deduplication(store, events);
-  const lookups = new Lookups(clock, logger, events);
+  const dedup = new Deduplication(deps.dedup, events);
+  const lookups = new Lookups(deps.cache, clock, logger, events);
   const enrichment = new Enrichment(lookups, clock);
   const alerter = new Alerter(pool, alerts, logger);
   const shadow = new Shadow({ runner, enrichment, ledger, clock, logger, runs, events, inlineBudget });

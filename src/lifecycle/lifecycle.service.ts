@@ -8,6 +8,8 @@ import { prepareHttp, type HttpParts } from '../admin/http/prepare';
 import type { CustomActions } from '../actions/custom/custom-actions';
 import { UNTRACED, type Tracing } from '../tracing/tracing';
 import { AppModule } from '../app.module';
+import { MemoryCache } from '../cache/memory-cache';
+import { DEDUP_DRIVERS } from '../dedup/drivers';
 import { BackgroundAudit, type BackgroundAuditOptions } from '../audit/background-audit';
 import { warningsOf } from '../doctor/file-warnings';
 import { readApiTokens } from '../config/api-tokens';
@@ -118,6 +120,8 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
     tracing,
     version: VERSION,
     address,
+    dedup: DEDUP_DRIVERS[settings.dedupDriver](pool, clock),
+    cache: new MemoryCache(),
     sideJobs: sideJobsOf({ pool, logger, settings, definitionOf }),
     subscribers: [eventLog(logger, clock), new PipelineMetrics(registry, clock), ...subscribers],
   });

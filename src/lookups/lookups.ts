@@ -6,19 +6,19 @@ import type { EntityEvent } from '../event/entity-event';
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
 import { Lookup, type AskedLookup, type Found } from './lookup';
-import { LookupCache } from '../cache/lookup-cache';
+import type { LookupCache } from '../cache/lookup-cache';
 
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
 export type Enriched = { readonly event: EntityEvent } | Failed;
 
-/** What is learnt about events from elsewhere, through one cache. Lives as long as a term of leadership. */
+/** What is learnt about events from elsewhere, through a cache that outlives it. Its connections live as long as a term of leadership. */
 export class Lookups {
   private readonly senders = new HttpSenders();
-  private readonly cache = new LookupCache();
   /** By definition: a redelivery may be by an older version of the configuration. */
   private readonly prepared = new WeakMap<LookupDefinition, Lookup>();
 
   constructor(
+    private readonly cache: LookupCache,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly events: { lookedUp(lookup: string, fromCache: boolean): void },

@@ -1,6 +1,4 @@
 import type { DedupPolicy } from '../../src/event/definitions';
-import { PostgresDedup } from '../../src/dedup/postgres-dedup.sql';
-import { createPool } from '../../src/database/postgres';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
@@ -108,22 +106,4 @@ test('a restart forgets nothing that PostgreSQL keeps', async () => {
   await start('postgres');
   await insert(2, 2);
   expect(await outcomes(2)).toEqual(['skipped', 'succeeded']);
-});
-
-test('the claim that a crash left behind belongs to the same change, and to others when its lease is over', async () => {
-  const pool = createPool(database.url, 2);
-  const store = new PostgresDedup(pool);
-  const key = (changeNumber: number) => ({ observer: 'o', action: 'a', key: Buffer.alloc(32), changeNumber });
-  expect(await store.claim(key(1), 60_000)).toMatchObject({ is: 'granted' });
-  expect(await store.claim(key(2), 60_000)).toMatchObject({ is: 'busy', changeNumber: 1 });
-  expect(await store.claim(key(1), 1)).toMatchObject({ is: 'granted' });
-  await eventually(() => store.claim(key(2), 60_000), ({ is }) => is === 'granted'); // prettier-ignore
-  // The first one comes back from the dead, and takes nothing away from the second.
-  await store.release(key(1));
-  expect(await store.claim(key(3), 60_000)).toMatchObject({ is: 'busy', changeNumber: 2 });
-  // Twenty at once: one gets it.
-  await store.release(key(2));
-  const claims = await Promise.all(Array.from({ length: 20 }, (_, i) => store.claim(key(10 + i), 60_000)));
-  expect(claims.filter(({ is }) => is === 'granted')).toHaveLength(1);
-  await pool.end();
 });

@@ -1,3 +1,5 @@
+import { MemoryCache } from '../../src/cache/memory-cache';
+import { DEDUP_DRIVERS } from '../../src/dedup/drivers';
 import pino, { type Logger } from 'pino';
 import type { Pool } from 'pg';
 import { NO_CUSTOM_ACTIONS, type CustomActions } from '../../src/actions/custom/custom-actions';
@@ -88,12 +90,14 @@ export interface StreamOptions {
 /** A stream as the service runs it, in this process. */
 export async function startStream(url: string, observers: readonly ObserverDefinition[], options: StreamOptions = {}): Promise<TestStream> {
   const pool = createPool(url, 5);
+  const clock = new SystemClock();
+  const settings = defaultSettings(options.settings);
   const service = new Leadership({
     url,
     pool,
-    clock: new SystemClock(),
+    clock,
     logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
-    settings: defaultSettings(options.settings),
+    settings,
     configuration: { observers, alerts: options.alerts ?? null, captures: options.captures ?? [], version: 1 },
     observersOf: () => observers,
     custom: options.custom ?? NO_CUSTOM_ACTIONS,
@@ -101,6 +105,8 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     version: 'test',
     address: () => null,
     subscribers: options.subscribers ?? [],
+    dedup: DEDUP_DRIVERS[settings.dedupDriver](pool, clock),
+    cache: new MemoryCache(),
     sideJobs: [],
   });
   await service.start(options.onFatal ?? ((error) => { throw error; })); // prettier-ignore

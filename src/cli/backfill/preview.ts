@@ -1,3 +1,4 @@
+import { MemoryCache } from '../../cache/memory-cache';
 import pino from 'pino';
 import { Renderer } from '../../dry-run/renderer';
 import { tryEvent, type ObserverTrial, type TrialOptions } from '../../dry-run/trial';
@@ -45,7 +46,7 @@ export async function previewBackfill(request: BackfillRequest, flags: BackfillF
   const { observers, redaction } = file.definition;
   const silent = pino({ level: 'silent' });
   const renderer = new Renderer(observers, redaction, silent, dry.connections);
-  const lookups = new Lookups(new SystemClock(), silent, { lookedUp: () => undefined });
+  const lookups = new Lookups(new MemoryCache(), new SystemClock(), silent, { lookedUp: () => undefined });
   try {
     return await withDatabase(settings, async (client) => {
       const target = await findTarget(client, request, file.definition);

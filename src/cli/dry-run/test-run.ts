@@ -1,3 +1,4 @@
+import { MemoryCache } from '../../cache/memory-cache';
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { textsIn } from '../../config/redaction';
@@ -57,7 +58,7 @@ export async function testEvent(flags: TestEventFlags, show: (run: Omit<TestRun,
   const { redaction } = definition;
   const logger = send ? pino({ level: 'info' }, pino.destination({ fd: 2, sync: true })) : pino({ level: 'silent' });
   const renderer = new Renderer(definition.observers, redaction, logger, dry.connections);
-  const lookups = new Lookups(new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
+  const lookups = new Lookups(new MemoryCache(), new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
   try {
     requireKnown(flags.observer ?? [], dry);
     const event =

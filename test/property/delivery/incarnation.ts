@@ -1,3 +1,5 @@
+import { MemoryCache } from '../../../src/cache/memory-cache';
+import { MemoryDedup } from '../../../src/dedup/memory-dedup';
 import pino from 'pino';
 import type { Client, Pool } from 'pg';
 import { CustomActions } from '../../../src/actions/custom/custom-actions';
@@ -64,6 +66,8 @@ export class Incarnation {
         tracing: UNTRACED,
         holder: 'process',
         listen,
+        dedup: new MemoryDedup(clock),
+        cache: new MemoryCache(),
         subscribers: [],
         sideJobs: [],
         onStale: () => undefined,
