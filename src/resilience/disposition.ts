@@ -1,6 +1,7 @@
 import type { Milliseconds, RetryPolicy } from '../event/definitions';
-import type { ErrorKind, Failed, Outcome } from '../event/outcome';
+import type { Failed, Outcome } from '../event/outcome';
 import { backOff } from './back-off';
+import { ERROR_KINDS } from './error-kinds';
 
 /** What becomes of a delivery after one try. */
 export type Disposition =
@@ -28,37 +29,6 @@ const LATER = new Set([408, 425, 429]);
 /** With these a Retry-After is an appointment, not a failure. */
 const APPOINTMENT = new Set([429, 503]);
 
-const RETRYABLE: Readonly<Record<ErrorKind, boolean | 'by status'>> = {
-  http_status: 'by status',
-  // One of its deliveries may be the cause: each is tried alone.
-  batch_refused: true,
-  timeout: true,
-  connection: true,
-  network: true,
-  dns: true,
-  lane: true,
-  // What is wrong there is mended there, by other people and for all receivers.
-  proxy: true,
-  interrupted: true,
-  internal: true,
-  smtp_temporary: true,
-  smtp_rejected: false,
-  unavailable: true,
-  refused: false,
-  database_temporary: true,
-  database_error: false,
-  redirect: false,
-  gone: false,
-  tls: false,
-  blocked_address: false,
-  template: false,
-  busy: true,
-  lookup: true,
-  condition: false,
-  loop: false,
-  configuration: false,
-};
-
 /** The one place that decides. Total: every outcome has exactly one disposition. */
 export function disposition(outcome: Outcome, policy: RetryPolicy, tries: Tries): Disposition {
   if (outcome.ok) return { is: outcome.skipped === undefined ? 'succeeded' : 'skipped' };
@@ -77,8 +47,8 @@ export function disposition(outcome: Outcome, policy: RetryPolicy, tries: Tries)
 }
 
 function isRetryable(outcome: Failed): boolean {
-  const retryable = RETRYABLE[outcome.error];
-  if (retryable !== 'by status') return retryable;
+  const { retry } = ERROR_KINDS[outcome.error];
+  if (retry !== 'by status') return retry;
   const status = outcome.status ?? 0;
   return status >= 500 || LATER.has(status);
 }

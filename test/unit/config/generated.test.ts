@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorsPage } from '../../../src/config/errors-page';
 import { chartSchema } from '../../../src/config/chart-schema';
 import { jsonSchema } from '../../../src/config/schema/observers-file';
 import { SETTINGS } from '../../../src/config/settings';
@@ -10,6 +11,10 @@ const ROOT = join(__dirname, '../../..');
 
 test('observers.schema.json is current (npm run schema)', () => {
   expect(readFileSync(join(ROOT, 'observers.schema.json'), 'utf8')).toBe(jsonSchema());
+});
+
+test('docs/errors.md is current (npm run schema)', () => {
+  expect(readFileSync(join(ROOT, 'docs/errors.md'), 'utf8')).toBe(errorsPage());
 });
 
 test('.env.example is current (npm run schema)', () => {
