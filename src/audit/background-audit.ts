@@ -1,3 +1,4 @@
+import { pooledTransaction, SNAPSHOT } from '../database/transaction';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import type { VersionText } from '../config/rules';
@@ -34,6 +35,9 @@ const RECHECKED = 1_000;
 const PATROLLED = 500;
 /** Of what is found, each is logged up to so many a step. */
 const LOGGED = 20;
+
+/** As the reader's connection: the page is found by its indexes, and never by a look at the whole log. */
+const BY_INDEX = `${SNAPSHOT}; set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan`;
 
 export interface BackgroundAuditOptions {
   readonly pool: Pool;
@@ -110,7 +114,7 @@ export class BackgroundAudit implements SideJob {
     if (this.progress === null || finished === null) return false;
     const { progress } = this;
     const isFull = (await countOpen(pool, settings.stream)) >= MOST_UNACCOUNTED;
-    const { more, floor, ...step } = await this.inSnapshot((client) => this.look(client, progress, finished, isFull));
+    const { more, floor, ...step } = await pooledTransaction(pool, BY_INDEX, (client) => this.look(client, progress, finished, isFull));
     if (!(await this.save(step))) return false;
     this.floor = floor;
     if (!more && !isFull) await this.patrol(finished);
@@ -123,22 +127,6 @@ export class BackgroundAudit implements SideJob {
     this.progress = step.progress;
     this.tell(step.found);
     return true;
-  }
-
-  private async inSnapshot<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.options.pool.connect();
-    try {
-      // As the reader's connection: the page is found by its indexes, and never by a look at the whole log.
-      await client.query('begin isolation level repeatable read read only; set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan'); // prettier-ignore
-      const result = await work(client);
-      await client.query('commit');
-      client.release();
-      return result;
-    } catch (error) {
-      // Its transaction ends with it, whatever state it is in.
-      client.release(true);
-      throw error;
-    }
   }
 
   private async look(
@@ -166,7 +154,7 @@ export class BackgroundAudit implements SideJob {
   private async patrol(finished: Finished): Promise<void> {
     const { progress } = this;
     if (progress === null) return;
-    const step = await this.inSnapshot(async (client): Promise<AuditStep> => {
+    const step = await pooledTransaction(this.options.pool, BY_INDEX, async (client): Promise<AuditStep> => {
       const behind = progress.patrolled === 0 ? await readBeginning(client) : progress.patrolled;
       const range = { ...this.options.settings, since: null };
       const changes = await selectAudited(client, range, { previous: finished.snapshot, target: null, after: 0 }, behind, PATROLLED);

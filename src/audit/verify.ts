@@ -1,3 +1,4 @@
+import { rolledBack, SNAPSHOT } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { readCheckpoint } from '../checkpoint/checkpoint.sql';
 import type { Cursor } from '../checkpoint/cursor';
@@ -81,12 +82,8 @@ export async function verify(
   const auditor = new Auditor(range, versions);
   const end = await readCheckpoint(client, range.stream);
   for (let behind: number | null = 0; behind !== null && end !== null;) {
-    await client.query('begin transaction isolation level repeatable read read only');
-    try {
-      behind = await auditor.page(client, end, behind);
-    } finally {
-      await client.query('rollback');
-    }
+    const place: number = behind;
+    behind = await rolledBack(client, SNAPSHOT, () => auditor.page(client, end, place));
   }
   return auditor.audit;
 }

@@ -33,18 +33,18 @@ class RolesApplyCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
     const { planRoles } = await import('../database/roles/plan');
+    const { transaction } = await import('../database/transaction');
     await onDatabase(flags, async (client) => {
       const { sql, missing, excess } = await planRoles(client);
       for (const { what, repair } of excess) print(`${colors.yellow('too much')}: ${what}; to end it: ${repair}`);
       if (sql.length === 0) return print('nothing to do: the roles have what they need');
       print(sql.join(';\n'));
       await confirm(`Run ${sql.length === 1 ? 'this statement' : `these ${sql.length} statements`}?`, flags.yes ?? false);
-      await client.query('begin');
       try {
-        for (const statement of sql) await client.query(statement);
-        await client.query('commit');
+        await transaction(client, 'begin', async () => {
+          for (const statement of sql) await client.query(statement);
+        });
       } catch (error) {
-        await client.query('rollback').catch(() => undefined);
         if ((error as { code?: string }).code !== '42501') throw error;
         throw refusal(missing.length > 0, error);
       }

@@ -1,3 +1,4 @@
+import { pooledTransaction, SNAPSHOT } from '../database/transaction';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { CaptureDrift } from '../status/capture-drift';
@@ -13,7 +14,7 @@ const EVERY = 60_000;
 const MOST_REASONS = 3;
 const LONGEST_REASON = 300;
 /** A catalogue function waits for whoever alters a table. The next look comes soon enough. */
-const SNAPSHOT = "begin isolation level repeatable read read only; set local lock_timeout = '1s'; set local statement_timeout = '5s'";
+const BRIEFLY = `${SNAPSHOT}; set local lock_timeout = '1s'; set local statement_timeout = '5s'`;
 
 export interface CaptureWatchOptions {
   readonly pool: Pool;
@@ -99,18 +100,8 @@ export class CaptureWatch {
   }
 
   /** In one snapshot: a `capture apply` that commits meanwhile is seen as a whole or not at all. */
-  private async plan(): Promise<CapturePlan[]> {
-    const client = await this.options.pool.connect();
-    try {
-      await client.query(SNAPSHOT);
-      const plans = await planCapture(client, this.captures);
-      await client.query('commit');
-      client.release();
-      return plans;
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+  private plan(): Promise<CapturePlan[]> {
+    return pooledTransaction(this.options.pool, BRIEFLY, (client) => planCapture(client, this.captures));
   }
 
   private driftOf({ table, entity, state, reasons }: CapturePlan): CaptureDrift[] {

@@ -1,3 +1,4 @@
+import { pooledTransaction } from '../database/transaction';
 import type { Pool, PoolClient } from 'pg';
 import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
@@ -23,17 +24,7 @@ export async function recordReconfiguration(
   change: Reconfiguration,
   cursor: Cursor,
 ): Promise<Pick<Inherited, 'backlogged' | 'blocked'>> {
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
-    const arranged = await record(client, change, cursor);
-    await client.query('commit');
-    client.release();
-    return arranged;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  return pooledTransaction(pool, 'begin', (client) => record(client, change, cursor));
 }
 
 async function record(client: PoolClient, change: Reconfiguration, cursor: Cursor): Promise<Pick<Inherited, 'backlogged' | 'blocked'>> {

@@ -1,3 +1,4 @@
+import { pooledTransaction } from '../database/transaction';
 import type { ClientBase, Pool } from 'pg';
 import { passed } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
@@ -28,18 +29,11 @@ export async function takeOverPending(
   checkpoint: Cursor,
   order: Arrangement,
 ): Promise<Inherited> {
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
+  return pooledTransaction(pool, 'begin', async (client) => {
     const inherited = await takeOver(client, stream, checkpoint, order);
     await requireLeading(client, stream, epoch);
-    await client.query('commit');
-    client.release();
     return inherited;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
+  });
 }
 
 /** Within a transaction, as its last statement: while it is locked the lease can neither be renewed nor taken. @throws when it was taken */

@@ -135,16 +135,18 @@ async function start(options: StartOptions, stops: (() => Promise<unknown>)[], s
   await stream.start(onFatal);
   stops.push(() => stream.stop());
   stops.push(() => reloader.settle());
-  if (settings.watch) {
-    const watch = new FileWatch(reloader, options.source.read, logger);
-    watch.start();
-    stops.push(() => watch.stop());
-  }
+  if (settings.watch) stops.push(startWatch(new FileWatch(reloader, options.source.read, logger)));
   logger.info(
     { address: address(), database: describeUrl(url), observers: file.definition.observers.length, config_version: version },
     'started',
   );
   return { url, address: address() ?? '', stream, reloader, stop };
+}
+
+/** @returns what ends it */
+function startWatch(watch: FileWatch): () => Promise<unknown> {
+  watch.start();
+  return () => watch.stop();
 }
 
 /** Said at once, and not by whatever fails first. */

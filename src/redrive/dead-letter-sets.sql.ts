@@ -1,3 +1,4 @@
+import { rolledBack, SNAPSHOT } from '../database/transaction';
 import type { ClientBase, Pool } from 'pg';
 import { filterValues, ITEM_COLUMNS, MATCHING_ITEMS, type DeadLetterFilter, type DeadLetterItem } from './dead-letters.sql';
 
@@ -55,8 +56,7 @@ export async function previewSet(
   range: { readonly limit: number | null; readonly offset: number },
   sampleSize: number,
 ): Promise<SetPreview> {
-  await client.query('begin isolation level repeatable read read only');
-  try {
+  return rolledBack(client, SNAPSHOT, async () => {
     const { rows } = await client.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
     const whole: DeadLetterSet = { filter, snapshot: rows[0]?.snapshot ?? '', from: null, to: null, count: 0 };
     const cut = await cutOut(client, whole, range);
@@ -64,9 +64,7 @@ export async function previewSet(
     const { rows: counted } = await client.query<{ count: number }>(COUNT, values(cut));
     const { rows: sample } = await client.query<DeadLetterItem>(SAMPLE, [...values(cut), sampleSize]);
     return { set: { ...cut, count: counted[0]?.count ?? 0 }, sample };
-  } finally {
-    await client.query('rollback');
-  }
+  });
 }
 
 /** @returns null when nothing is left */

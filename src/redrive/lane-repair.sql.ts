@@ -1,3 +1,4 @@
+import { transaction } from '../database/transaction';
 import type { Client } from 'pg';
 import { deliveryId } from '../event/delivery';
 import { readPausedNames } from '../delivery/pauses.sql';
@@ -128,25 +129,25 @@ export async function repairLanes(
   const done = { lanes: 0, deliveries: 0 };
   const paused = await readPausedNames(client, stream);
   for (let found = CHUNK; found > 0;) {
-    await client.query('begin');
-    const { rows } = await client.query<TakenDelivery>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [
-      ...values(stream, filter),
-      CHUNK,
-    ]);
-    const lanes = [...new Set(rows.map(({ lane }) => lane))];
-    await client.query(BURY, [
-      who,
-      rows.map(({ changeNumber }) => changeNumber),
-      rows.map(({ observer }) => observer),
-      rows.map(({ action }) => action),
-      rows.map(({ eventId, observer, action }) => deliveryId(eventId, observer, action)),
-      repair === 'skip' ? 'skipped' : 'taken out of its lane',
-    ]);
-    await promoteHeads(client, stream, lanes, paused);
-    await client.query('commit');
-    done.lanes += lanes.length;
-    done.deliveries += rows.length;
-    found = lanes.length;
+    found = await transaction(client, 'begin', async () => {
+      const { rows } = await client.query<TakenDelivery>(repair === 'dead-letter all' ? TAKE_ALL : TAKE_HEADS, [
+        ...values(stream, filter),
+        CHUNK,
+      ]);
+      const lanes = [...new Set(rows.map(({ lane }) => lane))];
+      await client.query(BURY, [
+        who,
+        rows.map(({ changeNumber }) => changeNumber),
+        rows.map(({ observer }) => observer),
+        rows.map(({ action }) => action),
+        rows.map(({ eventId, observer, action }) => deliveryId(eventId, observer, action)),
+        repair === 'skip' ? 'skipped' : 'taken out of its lane',
+      ]);
+      await promoteHeads(client, stream, lanes, paused);
+      done.lanes += lanes.length;
+      done.deliveries += rows.length;
+      return lanes.length;
+    });
   }
   return done;
 }

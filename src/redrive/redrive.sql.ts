@@ -1,3 +1,4 @@
+import { transaction } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { findQuarantined } from '../delivery/quarantine.sql';
 import { UNCHANGED } from './dead-letter-sets.sql';
@@ -74,7 +75,7 @@ const REST = `
 /** Asks for one more try of each item; the service makes them. All of a request is asked for, or nothing. */
 export async function requestRetries(client: ClientBase, request: RedriveRequest): Promise<RedriveAnswer> {
   const { ids, who, detail, config, snapshot } = request;
-  return inTransaction(client, async () => {
+  return transaction(client, 'begin', async () => {
     const changes = await findQuarantined(client, ids);
     const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [ids, config === 'original']);
     const confirm = [claimed.map(({ id }) => id), snapshot, who, detail];
@@ -105,7 +106,7 @@ const DISCARD = `
 /** Takes items out of the queue for good: they stay on record, with who did it and why. `queued` are the discarded ones. */
 export async function discardItems(client: ClientBase, request: Omit<RedriveRequest, 'config'>): Promise<RedriveAnswer> {
   const { ids, who, detail, snapshot } = request;
-  return inTransaction(client, async () => {
+  return transaction(client, 'begin', async () => {
     const changes = await findQuarantined(client, ids);
     await client.query(LOCK, [ids]);
     const { rows } = await client.query<{ id: string }>(DISCARD, [ids, snapshot, who, detail, changes]);
@@ -130,16 +131,4 @@ async function answer(
     left: others.filter((id) => found.get(id) === false),
     unknown: others.filter((id) => !found.has(id)),
   };
-}
-
-export async function inTransaction<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('begin');
-  try {
-    const result = await work();
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
-  }
 }

@@ -1,3 +1,4 @@
+import { rolledBack } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { readCheckpoint } from '../checkpoint/checkpoint.sql';
 import { issueToken } from './set-token';
@@ -49,8 +50,7 @@ export interface ReplayRequest {
 export async function previewReplay(client: ClientBase, request: ReplayRequest): Promise<ReplayPreview> {
   const { stream, range, observers, actions, config } = request;
   requireKnown(request);
-  await client.query('begin read only');
-  try {
+  return rolledBack(client, 'begin read only', async () => {
     // What comes later is still on its way: to replay it would be to overtake it.
     const snapshot = (await readCheckpoint(client, stream))?.previous;
     if (snapshot === undefined) throw notStarted(stream);
@@ -58,9 +58,7 @@ export async function previewReplay(client: ClientBase, request: ReplayRequest):
     const counted = await count(client, request, plan);
     const token = counted.count === 0 ? null : await issueToken(client, 'replay', { ...plan, count: counted.count });
     return { ...counted, token };
-  } finally {
-    await client.query('rollback');
-  }
+  });
 }
 
 async function count(

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { inTransaction } from './redrive.sql';
+import { transaction } from '../database/transaction';
 import type { PendingRecord } from '../delivery/records';
 
 export interface ReplayState {
@@ -53,7 +53,7 @@ export async function advanceReplay(
   { from, to }: { readonly from: number; readonly to: number },
   deliveries: readonly ReplayedDelivery[],
 ): Promise<QueuedDelivery[] | null> {
-  return inTransaction(client, async () => {
+  return transaction(client, 'begin', async () => {
     const { rowCount } = await client.query(ADVANCE, [replay.id, from, to, deliveries.length]);
     if (rowCount === 0) return null;
     const { rows } = await client.query<QueuedDelivery>(QUEUE, [

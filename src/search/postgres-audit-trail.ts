@@ -1,3 +1,4 @@
+import { rolledBack } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import type { Clock } from '../event/clock';
 import { searchPage, type FoundEvent, type SearchFilter, type SearchPage } from './postgres-audit-trail.sql';
@@ -46,13 +47,9 @@ export async function searchEvents(client: ClientBase, clock: Clock, request: Se
 /** @returns null when the time is up: PostgreSQL itself ends the statement */
 async function withinTime<T>(client: ClientBase, milliseconds: number, work: () => Promise<T>): Promise<T | null> {
   if (milliseconds < 1) return null;
-  await client.query(`begin transaction read only; set local statement_timeout = ${Math.ceil(milliseconds)}`);
-  try {
-    return await work();
-  } catch (error) {
+  const begin = `begin read only; set local statement_timeout = ${Math.ceil(milliseconds)}`;
+  return rolledBack<T | null>(client, begin, work).catch((error: unknown) => {
     if ((error as { code?: string }).code === QUERY_CANCELLED) return null;
     throw error;
-  } finally {
-    await client.query('rollback');
-  }
+  });
 }

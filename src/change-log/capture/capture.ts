@@ -1,3 +1,4 @@
+import { rolledBack, transaction } from '../../database/transaction';
 import type { ClientBase } from 'pg';
 import { quoteIdentifier, quoteLiteral } from '../../database/names';
 import { alongPath } from '../../database/pinned-client';
@@ -188,17 +189,15 @@ function recordsOf({ relation, relationOid }: CaptureRecord, table: TableInfo | 
 export async function applyCapture(client: ClientBase, plans: readonly CapturePlan[]): Promise<void> {
   const all = plans.flatMap(({ sql }) => sql);
   if (all.length === 0) return;
-  await client.query('begin');
-  try {
+  const apply = async (): Promise<void> => {
     // Triggers need a brief exclusive lock; behind a long transaction we give up rather than make every other query of the table queue.
     await client.query("set local lock_timeout = '5s'");
     // Conditions are understood as this role understands them; everything else is qualified.
     for (const text of all) await client.query(alongPath('callers', { text }));
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
+  };
+  await transaction(client, 'begin', apply).catch((error: unknown) => {
     throw refusal(error);
-  }
+  });
 }
 
 function refusal(error: unknown): unknown {
@@ -244,9 +243,10 @@ export async function unreadableConditions(client: ClientBase, captures: readonl
 }
 
 async function unreadable(client: ClientBase, when: string, table: TableInfo): Promise<OperatorError | null> {
-  await client.query('begin');
   try {
-    for (const text of whenFunction('check', when, table).check) await client.query(alongPath('callers', { text }));
+    await rolledBack(client, 'begin', async () => {
+      for (const text of whenFunction('check', when, table).check) await client.query(alongPath('callers', { text }));
+    });
     return null;
   } catch (error) {
     return new OperatorError(
@@ -255,8 +255,6 @@ async function unreadable(client: ClientBase, when: string, table: TableInfo): P
       ExitCode.configuration,
       { cause: error },
     );
-  } finally {
-    await client.query('rollback').catch(() => undefined);
   }
 }
 
