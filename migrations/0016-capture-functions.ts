@@ -83,7 +83,7 @@ begin
   return null;
 end $$`;
 
-/** Of a row that changes after another statement did something: when. The row is known by its key, of which a hash is enough. */
+/** When a row changed after another statement did something. The row is known by its key, of which a hash is enough. */
 const note = (sequence: string): string => `
 create or replace function observers.capture_note(statement text, key text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$

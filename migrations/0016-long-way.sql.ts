@@ -32,7 +32,7 @@ const HASH = `encode(sha256((select s.salt from observers.mask_salt s) || conver
 const VALUES = [
   guarded('captured_text(value anyelement)', 'result.value := value::text;'),
   guarded('captured_json(value anyelement)', 'result.value := to_json(value)::text;'),
-  // Of a log whose images are jsonb, which does not take all that json takes.
+  // For a log whose images are jsonb, which does not take all that json takes.
   guarded('captured_jsonb(value anyelement)', 'result.value := to_json(value)::text;\n  perform result.value::jsonb;'),
   guarded('captured_hash(value anyelement)', `result.value := to_json(${HASH})::text;`),
 ];

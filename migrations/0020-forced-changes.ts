@@ -25,7 +25,7 @@ export class ForcedChanges0020 implements MigrationInterface {
 }
 
 interface Table {
-  /** Of an identity or serial column, qualified. An adopted table may take its numbers from elsewhere. */
+  /** The sequence of an identity or serial column, qualified. An adopted table may take its numbers from elsewhere. */
   readonly sequence: string | null;
   /** Whether `created_at` is what the contract says. */
   readonly timed: boolean;

@@ -29,7 +29,7 @@ interface Item {
 
 interface Batch {
   readonly items: Item[];
-  /** Of the body, with brackets and commas. */
+  /** Bytes of the body, with brackets and commas. */
   bytes: number;
   /** Until it is due, then until it has waited for a place too long. */
   timer: NodeJS.Timeout | null;

@@ -107,7 +107,7 @@ function payloadOf(content: Content): string {
   }
 }
 
-/** Of the payload: to tell whether two are the same without keeping either. */
+/** Size and hash of the payload: to tell whether two are the same without keeping either. */
 export interface Digest {
   readonly bytes: number;
   /** Hexadecimal. */

@@ -24,7 +24,7 @@ export class Records {
     return this.states.get(keyOf(change, observer, action));
   }
 
-  /** Of all deliveries of a change that something is on record of. */
+  /** All deliveries of a change that something is on record of. */
   statesOf(change: number): (AccountedState | null)[] {
     return [...this.states].filter(([key]) => key.startsWith(`${change}\n`)).map(([, state]) => state);
   }

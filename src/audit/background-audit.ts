@@ -33,7 +33,7 @@ export const MOST_UNACCOUNTED = 10_000;
 const RECHECKED = 1_000;
 /** Accounted changes that are looked at again in each interval: three million a day. */
 const PATROLLED = 500;
-/** Of what is found, each is logged up to so many a step. */
+/** So many findings are logged in a step, each by itself. */
 const LOGGED = 20;
 
 /** As the reader's connection: the page is found by its indexes, and never by a look at the whole log. */
@@ -101,7 +101,7 @@ export class BackgroundAudit implements SideJob {
     } catch (error) {
       if (!this.failing) logger.warn({ err: messageOf(error) }, 'the audit in the background cannot go on; it is tried again');
       this.failing = true;
-      // Of a window that may not be the one that comes next.
+      // It belongs to a window that may not be the one that comes next.
       this.floor = null;
       return false;
     }

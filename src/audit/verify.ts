@@ -42,7 +42,7 @@ export interface Audit {
   /** Deliveries. */
   readonly delivered: number;
   readonly skipped: number;
-  /** Of observers in shadow: recorded, and not sent. */
+  /** Deliveries of observers in shadow: recorded, and not sent. */
   readonly shadow: number;
   readonly dead: number;
   readonly discarded: number;
@@ -165,7 +165,7 @@ class Auditor {
       if (asked === 'no' && onRecord === 0) this.audit.notMatched++;
       // What is on record counts, and of the rest nobody can tell.
       else if ((asked === 'clock' || asked === 'outside') && onRecord < states.length) this.audit.unverifiable[asked]++;
-      // Of what was not asked for there may be replays of single actions.
+      // What was not asked for may be a replay of single actions.
       for (const [action, state] of states) {
         if (state != null) this.audit[state]++;
         else if (state === null || asked === 'yes') this.unaccounted(change, event, observer.name, action);

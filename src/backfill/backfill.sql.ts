@@ -13,7 +13,7 @@ export interface BackfillRecord {
   readonly state: 'running' | 'stopped' | 'finished' | 'cancelled';
   /** Rows that are in the change log. */
   readonly done: number;
-  /** Of these, rows that could not be recorded whole. */
+  /** Those of these rows that could not be recorded whole. */
   readonly failed: number;
   /** Rows that there were when it began. */
   readonly expected: number | null;
@@ -162,7 +162,7 @@ const TOUCH = `
 export interface Surroundings {
   /** Whether the backfill is still this run's. */
   readonly mine: boolean;
-  /** Of the configuration that the service decides by; null before the first. */
+  /** Version of the configuration that the service decides by; null before the first. */
   readonly version: number | null;
   /** Whether a service leads. */
   readonly led: boolean;

@@ -108,7 +108,7 @@ export class KeyOrder {
   }
 }
 
-/** Of a domain the value below it, or an operator that somebody made for the domain would be taken. */
+/** The value below a domain, or an operator that somebody made for the domain would be taken. */
 function compared({ name, type, isDomain }: KeyColumn, row: RowName): string {
   return isDomain ? `(${row.column(name)})::${type}` : row.column(name);
 }

@@ -80,7 +80,7 @@ from rows from (${lists.join(', ')}) with ordinality "$r"(key, id, data, tenant,
     return `select pg_catalog.count(*)::pg_catalog.float8 as count from ${this.name} ${FROM}${all(this.wanted())}`;
   }
 
-  /** Of the rows that have no place in the order, and are left out; null: there are none. */
+  /** Condition of the rows that have no place in the order, and are left out; null: there are none. */
   get unplaced(): string | null {
     const unplaced = this.order.unplaced(ROW);
     return unplaced === null

@@ -42,7 +42,7 @@ export interface BackfillResult {
   readonly state: 'finished' | 'stopped';
   /** Rows that are in the change log, those of earlier runs included. */
   readonly done: number;
-  /** Of this run: rows that could not be recorded whole. */
+  /** Rows of this run that could not be recorded whole. */
   readonly failed: number;
   /** Whether a service leads, so that they are being sent. */
   readonly led: boolean;

@@ -17,7 +17,7 @@ import { NO_VIEWS, requireTheSame } from './trust';
 export interface BackfillTarget {
   readonly subject: BackfillSubject;
   readonly rows: RowSource;
-  /** Of the capture that the statements are made of. */
+  /** Fingerprint of the capture that the statements are made of. */
   readonly fingerprint: string;
   readonly columns: readonly string[];
 }

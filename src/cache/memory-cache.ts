@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { LookupCache, type Answer } from './lookup-cache';
 
-/** Of all look-ups together. */
+/** Bounds over all look-ups together. */
 const MOST_ENTRIES = 10_000;
 const MOST_BYTES = 64 * 1024 * 1024;
 /** What an entry costs besides its key and the text of its answer; parsed, a text takes about three times its bytes. */

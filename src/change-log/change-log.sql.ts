@@ -18,15 +18,15 @@ export type ChangeRow = readonly [
   tracestate: string | null,
   cause: string | null,
   captureError: string | null,
-  /** Of the row, when it is too large to be read. */
+  /** Bytes of the row, when it is too large to be read. */
   bytes: string | null,
   /** Not null from the row on for which the page had no room. */
   beyond: string | null,
   /** Columns whose text cannot be converted to UTF-8: then nothing of the row is but its number, id and time. */
   unreadable: string | null,
-  /** Of a row that a backfill wrote: which one, and for whom. */
+  /** Which backfill wrote the row, and for whom. */
   backfill: string | null,
-  /** Of the page, on its first row. */
+  /** The page's target, on its first row. */
   target?: Snapshot,
   floor?: string,
 ];
@@ -212,7 +212,7 @@ const STORED = `
       and created_at >= $6 order by pk_entity_change_log limit $2), sized as (${SIZED})
   select ${OUTPUT} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
-/** Of the changes that are stored, in the order of their numbers. Those from before this product watched a table are left out. */
+/** Stored changes, in the order of their numbers. Those from before this product watched a table are left out. */
 export interface StoredRange {
   /** Change numbers: behind the first, up to the second. */
   readonly behind: number;

@@ -101,7 +101,7 @@ function parseOrigin(text: string | null): BackfillOrigin | null {
   }
 }
 
-/** Of an update, as its producer names them, or as its images differ. */
+/** Columns that an update changed, as its producer names them, or as its images differ. */
 function namesOfChanged(
   kind: EventKind,
   named: readonly string[] | null,

@@ -19,7 +19,7 @@ export interface StoredCheckpoint extends Cursor {
 export interface Place {
   /** Null when the stream has never been read. */
   readonly checkpoint: StoredCheckpoint | null;
-  /** Of this server. */
+  /** System identifier of this server. */
   readonly systemIdentifier: string;
   /** What is visible now. */
   readonly now: Snapshot;
@@ -46,9 +46,9 @@ export interface Moved {
   readonly skipped: number;
   /** They have been read, and will be once more. */
   readonly readAgain: number;
-  /** Of these: something is on record of them, and what is, is not sent again. */
+  /** Those of them that something is on record of; what is on record is not sent again. */
   readonly onRecord: number;
-  /** Of these: older than attempts are kept, so that nothing that was sent is on record. */
+  /** Those of them that are older than attempts are kept: nothing that was sent of them is on record. */
   readonly forgotten: number;
 }
 

@@ -41,7 +41,7 @@ export async function planReset(client: ClientBase, stream: string, target: Rese
 
 export interface ResetRequest {
   readonly stream: string;
-  /** Of the lease that the caller holds, so that no service reads meanwhile. */
+  /** Epoch of the lease that the caller holds, so that no service reads meanwhile. */
   readonly epoch: number;
   readonly target: ResetTarget;
   /** As the person wrote it. */

@@ -11,7 +11,7 @@ export interface GlobalOptions {
   readonly config?: string;
   readonly format?: 'text' | 'json';
   readonly verbose?: boolean;
-  /** Of `start`. */
+  /** Flag of `start`. */
   readonly logLevel?: string;
 }
 

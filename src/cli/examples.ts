@@ -1,6 +1,6 @@
 import type { CommandRunner } from 'nest-commander';
 
-/** Of the version of commander that nest-commander brings. */
+/** The Command of the version of commander that nest-commander brings. */
 export type Command = Parameters<CommandRunner['setCommand']>[0];
 
 /** What somebody wants, and the line that does it. */

@@ -37,7 +37,7 @@ abstract class LanesSubCommand extends ObserversCommand {
   }
 }
 
-/** Of those that change something. */
+/** Flags of the commands that change something. */
 abstract class LanesRepairCommand extends LanesSubCommand {
   @Option({ flags: '--all', description: 'all lanes, where no filter is given' })
   parseAll(): boolean {

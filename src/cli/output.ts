@@ -35,7 +35,7 @@ function printRecords(head: readonly string[], rows: readonly (readonly string[]
 const BETWEEN = 2;
 /** Less of a text tells nobody anything. */
 const NARROWEST = 12;
-/** Of no use when it is cut: ids, names, times. */
+/** Values that are of no use when they are cut: ids, names, times. */
 const WHOLE = /^(\S{0,40}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$/;
 
 export type Layout =

@@ -12,7 +12,7 @@ export class Complaints {
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
   readonly mentions = new MentionCollector();
-  /** Of the observer that is being linked; null elsewhere, where no look-up may stand. */
+  /** Look-ups of the observer that is being linked; null elsewhere, where no look-up may stand. */
   lookups: { readonly listed: ReadonlySet<string>; readonly known: readonly string[]; readonly used: Set<string> } | null = null;
 
   constructor(readonly source: ConfigSource) {}

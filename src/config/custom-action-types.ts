@@ -7,6 +7,6 @@ export interface OptionProblem {
 /** The action types of the user's own modules, as far as the file is concerned. */
 export interface CustomActionTypes {
   readonly names: readonly string[];
-  /** Of one of the names. */
+  /** What is wrong with the options of one of these types. */
   problemsOf(name: string, options: unknown): readonly OptionProblem[];
 }

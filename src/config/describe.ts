@@ -112,7 +112,7 @@ function describeEndpoint({ url, timeout, concurrency, proxy }: EndpointDefiniti
   return `${hostOf(url.replace(/\{[{%][\s\S]*$/, ''))} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once${through})`;
 }
 
-/** Of a file that is only looked at, a reference may stand where the host would. */
+/** In a file that is only looked at, a reference may stand where the host would. */
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : (/^(?:\w+:\/\/)?(?:[^/@]*@)?([^/?#]*)/.exec(url)?.[1] ?? '');
 }

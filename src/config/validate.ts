@@ -61,7 +61,7 @@ function unionProblems(source: ConfigSource, issue: Extract<Issue, { code: 'inva
       type === '' ? `expected a type: ${ACTION_TYPES.join(' or ')}` : `there is no action type "${type}"${didYouMean(type, ACTION_TYPES)}`;
     return [source.problem(path, message)];
   }
-  // Of the alternatives the one that got furthest is what was meant: a list with one wrong entry is about the entry.
+  // The alternative that got furthest is what was meant: a list with one wrong entry is about the entry.
   const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [];
   const inside = deepest.filter(({ path: within }) => within.length > 0);
   if (inside.length > 0) return inside.flatMap((nested) => toProblems(source, nested, path));

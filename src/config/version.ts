@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Of this package: its package.json is the nearest one above, in the source tree as in `dist`. */
+/** The version of this package: its package.json is the nearest one above, in the source tree as in `dist`. */
 export const VERSION: string = readVersion(__dirname);
 
 function readVersion(folder: string): string {

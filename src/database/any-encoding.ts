@@ -1,6 +1,6 @@
 import { Client, type ClientConfig } from 'pg';
 
-/** Of these the server keeps whatever UTF-8 it is sent. */
+/** Encodings in which the server keeps whatever UTF-8 it is sent. */
 const HOLDS_ALL: readonly unknown[] = ['UTF8', 'SQL_ASCII'];
 const NOT_ASCII = /[\u0080-\u{10ffff}]/gu;
 

@@ -25,7 +25,7 @@ interface Facts {
   readonly may_create_schemas: boolean;
   readonly closed_schemas: readonly string[];
   readonly missing_schemas: readonly string[];
-  /** Of tables of ours, which the connected role is not. */
+  /** Owners of our tables, without the connected role. */
   readonly owners: readonly string[];
   readonly migrated: boolean;
 }

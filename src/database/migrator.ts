@@ -46,7 +46,7 @@ async function applyPending(url: string, client: Client): Promise<string[]> {
   try {
     await source.initialize();
     await source.runMigrations();
-    // Of tables that it made.
+    // Rights on tables that it made.
     await renewGrants(client);
   } finally {
     if (source.isInitialized) await source.destroy();

@@ -38,7 +38,7 @@ export const PIN_TRANSACTION = OURS;
 export class PinnedClient extends AnyEncodingClient {
   /** Whether the server sees another session than the one that answered us at the start. */
   behindPooler = false;
-  /** Of the session that the server saw at the start. A pooler tells the driver a number of its own making. */
+  /** Process number of the session as the server saw it at the start. A pooler tells the driver a number of its own making. */
   serverPid: number | null = null;
   private carried = '';
 

@@ -137,7 +137,7 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
 }
 
-// Of these PostgreSQL itself ends a session, perhaps between a commit and its answer.
+// With these PostgreSQL itself ends a session, perhaps between a commit and its answer.
 const SESSION_ENDED = /^(08|57P)/;
 
 /** Whether PostgreSQL said no, so that a statement has done nothing. Of all other failures that is not known. */

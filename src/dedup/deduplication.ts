@@ -60,7 +60,7 @@ export class Deduplication {
 
 function keyOf({ event, observer, action }: Delivery, template: Template | null): DedupKey {
   const rendered = template?.render(event, observer.strictTemplates);
-  // Of two events without the value the second would be taken for a repetition.
+  // The second of two events without the value would be taken for a repetition.
   if (rendered !== undefined && rendered.missing.length > 0)
     throw new TemplateRenderError('the dedup key has a value that the event has not');
   const text = rendered?.text ?? deliveryId(event.id, observer.name, action.name);

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 
 export interface GoneEndpoint {
   readonly endpoint: string;
-  /** Of the URL that the mark is about. */
+  /** Hash of the URL that the mark is about. */
   readonly urlHash: string;
   readonly since: Date;
 }

@@ -26,7 +26,7 @@ export interface PendingRecord {
   readonly action: string;
   readonly endpoint: string;
   readonly lane: string;
-  /** Of an observer with `ordering: strict`: its lane has a head, and the others are `waiting`. */
+  /** Its observer has `ordering: strict`: its lane has a head, and the others are `waiting`. */
   readonly strict: boolean;
   readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';
   /** The try that comes next, or is under way. */

@@ -25,7 +25,7 @@ export interface Patient {
   readonly client: Client;
   readonly url: string;
   readonly settings: Settings;
-  /** Of the observers file; null when it cannot be read here. */
+  /** Tables that the observers file captures; null when the file cannot be read here. */
   readonly captures: readonly CaptureDefinition[] | null;
 }
 

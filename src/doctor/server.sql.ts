@@ -83,7 +83,7 @@ const INDEXES = `
   left join pg_index i on i.indexrelid = to_regclass('core.' || wanted.name)
   where i.indexrelid is null or not i.indisvalid`;
 
-/** Of these indexes of the schema core those that are missing (null) or invalid (false). */
+/** Those of these indexes of the schema core that are missing (null) or invalid (false). */
 export async function readBrokenIndexes(client: Client, names: readonly string[]): Promise<{ name: string; valid: boolean | null }[]> {
   const { rows } = await client.query<{ name: string; valid: boolean | null }>(INDEXES, [names]);
   return rows;

@@ -26,7 +26,7 @@ export interface ShownDelivery {
   readonly problem: string | null;
 }
 
-/** Of no version that is on record: nothing of a dry run is recorded. */
+/** Dry runs record nothing, so their deliveries carry a version number that does not exist. */
 const NO_VERSION = 0;
 
 /** @param test the own id of a test that is really sent */

@@ -42,7 +42,7 @@ export interface ObserverPreview {
   readonly missing: readonly Trouble[];
   /** Entities with the most deliveries. */
   readonly hottest: readonly Frequent[];
-  /** Of the newest event that it matches. */
+  /** The newest event that it matches, and what would be sent of it. */
   readonly sample: { readonly event: string; readonly entity: string; readonly deliveries: readonly ShownDelivery[] } | null;
 }
 

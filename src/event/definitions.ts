@@ -46,7 +46,7 @@ export interface ObserverDefinition {
   /** Entity types, or `*` for all. */
   readonly entities: readonly string[] | '*';
   readonly kinds: readonly ChangeKind[];
-  /** Of updates only those that changed one of these; null: whatever they changed. */
+  /** Only updates that changed one of these match; null: whatever they changed. */
   readonly columns: readonly string[] | null;
   /** Whether updates that changed nothing are passed by. */
   readonly ignoreUnchanged: boolean;
@@ -109,6 +109,6 @@ export interface ObserversDefinition {
   readonly observers: readonly ObserverDefinition[];
   /** Those of them whose names, entities, kinds or condition are filled in from outside the file: the same text may mean another thing elsewhere, or later. */
   readonly varying: ReadonlySet<string>;
-  /** Of this file: for whoever shows anything that was made of it. */
+  /** Hides this file's secrets: for whoever shows anything that was made of it. */
   readonly redaction: Redactor;
 }

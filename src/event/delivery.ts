@@ -16,9 +16,9 @@ export interface Delivery extends PlannedDelivery {
   readonly attempt: number;
   /** The version of the configuration that observer and action are of. */
   readonly configVersion: number;
-  /** Of a test that a person makes: its own delivery id, so that it is never taken for the real one. Receivers are told. */
+  /** The delivery id of a test that a person makes, so that it is never taken for the real one. Receivers are told. */
   readonly test?: string;
-  /** Of the span of the try that is under way, where traces are made. */
+  /** Trace context of the try that is under way, where traces are made. */
   readonly trace?: TraceContext;
 }
 

@@ -25,7 +25,7 @@ export interface EntityEvent {
   /** Stable public id (UUID); receivers deduplicate on what is derived from it. */
   readonly id: string;
   readonly kind: EventKind;
-  /** Of the kind `backfill`; null otherwise. */
+  /** Which backfill wrote it, where the kind is `backfill`; null otherwise. */
   readonly backfill: BackfillOrigin | null;
   readonly entityType: string;
   /** Any key type as text; a composite key is a JSON array. Empty for changes without a row, such as TRUNCATE. */

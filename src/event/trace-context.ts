@@ -18,7 +18,7 @@ export function parseTraceContext(traceparent: string | null, tracestate: string
   const [, version = 'ff', ids, flags = '00', more] = TRACEPARENT.exec(traceparent) ?? [];
   if (version === 'ff' || (version === '00' && more !== '')) return null;
   return {
-    // Of a version to come the first four fields are known to stay what they are, and only the first flag.
+    // In a version to come the first four fields stay what they are, and the first flag; nothing else is known.
     traceparent: version === '00' ? traceparent : `00-${ids}-${parseInt(flags, 16) & 1 ? '01' : '00'}`,
     tracestate: tracestate !== null && TRACESTATE.test(tracestate) ? tracestate : null,
   };

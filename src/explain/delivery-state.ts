@@ -5,7 +5,7 @@ import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, StreamFacts
 export type DeliveryState =
   | 'delivered'
   | 'skipped'
-  /** Of an observer in shadow: nothing was sent. */
+  /** Its observer is in shadow: nothing was sent. */
   | 'shadow'
   | 'dead'
   /** A dead letter that a person gave up. */

@@ -30,7 +30,7 @@ export interface PendingFact {
   readonly nextAttemptAt: string | null;
   readonly claimedBy: string | null;
   readonly redrive: boolean;
-  /** Of a strict lane: the change that is its head. */
+  /** The change that is the head of its strict lane. */
   readonly behindChange: number | null;
 }
 

@@ -57,7 +57,7 @@ export interface StartOptions extends DriftOptions {
 
 /** The running service. */
 export interface Service {
-  /** Of the database it works on. */
+  /** URL of the database it works on. */
   readonly url: string;
   /** Where its probes answer. */
   readonly address: string;

@@ -14,7 +14,7 @@ import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
 
 const PAGE_ROWS = 500;
-/** Of row images, per page: with read-ahead it bounds what 500 rows of 1 MB each may cost. */
+/** Bytes of row images in a page: with read-ahead it bounds what 500 rows of 1 MB each may cost. */
 const PAGE_BYTES = 32 * 1024 * 1024;
 /**
  * After a small page writers get a moment (ms), and a longer one when they are busy: a page of 17 rows costs a third of what its rows do,

@@ -25,7 +25,7 @@ export interface AskedLookup {
 interface Question {
   readonly path: string;
   readonly headers: readonly string[];
-  /** Of the answer in the cache, and of the one request that asks for it. */
+  /** Key of the answer in the cache, and of the one request that asks for it. */
   readonly key: string;
 }
 

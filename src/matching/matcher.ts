@@ -92,7 +92,7 @@ export class Matcher {
     }));
   }
 
-  /** Of a condition that takes look-ups, for an event that holds them: the error where there is no answer, and whether it is met. */
+  /** The answer of a condition that takes look-ups, for an event that holds them: whether it is met, or the error where there is no answer. */
   decideWith(observer: string, event: EntityEvent, now: number): [error: string | null, met: boolean | null] {
     try {
       return [null, this.byName.get(observer)?.condition?.matches({ event, now }) ?? true];

@@ -72,7 +72,7 @@ export class PipelineMetrics implements PipelineSubscriber {
   event({ event, results, readAt }: EventRun): void {
     this.processed.inc();
     this.processing.observe((this.clock.monotonic() - readAt) / 1_000);
-    // Of two clocks: the database's and this machine's may differ.
+    // The two times come from different clocks, the database's and this machine's: the difference can be negative.
     this.latency.observe(Math.max(0, this.clock.now() - Date.parse(event.timestamp)) / 1_000);
     for (const { matched, observer } of results) if (matched === true) this.matchedOf(observer.name).inc();
   }

@@ -31,6 +31,6 @@ export interface DispatcherOptions {
   readonly pauses: Pauses;
   readonly runs: Runs;
   readonly events: Pick<PipelineEvents, 'tried' | 'buried' | 'breaker'>;
-  /** Of the worker: woken when an endpoint with a backlog in PostgreSQL has places to spare, and when a strict lane wants a new head. */
+  /** The worker's: woken when an endpoint with a backlog in PostgreSQL has places to spare, and when a strict lane wants a new head. */
   readonly worker: Pause;
 }

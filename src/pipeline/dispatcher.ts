@@ -245,7 +245,7 @@ export class Dispatcher {
   }
 
   private settleStrict(flight: Flight, decided: Disposition): void {
-    // Of its turn nothing depends; but somebody may have been put behind it while it was in memory.
+    // Nothing depends on its turn; but somebody may have been put behind it while it was in memory.
     if (flight.redrive || decided.is === 'succeeded' || decided.is === 'skipped')
       this.strictLanes.headLeft(flight.lane, this.ledger.gathering);
     else this.block(flight);

@@ -33,7 +33,7 @@ export class Flight implements GateTask {
     this.pending = run === null;
   }
 
-  /** Of an observer with `ordering: strict`. */
+  /** Its observer has `ordering: strict`. */
   get strict(): boolean {
     return this.delivery.observer.ordering === 'strict';
   }

@@ -105,7 +105,7 @@ export function pendingRecord(flight: Flight): PendingRecord {
   };
 }
 
-/** Of an observer and an action that may no longer be configured. */
+/** Names of an observer and an action that may no longer be configured. */
 export interface DeliveryNames {
   readonly observer: { readonly name: string };
   readonly action: { readonly name: string };

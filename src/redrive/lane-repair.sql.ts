@@ -10,7 +10,7 @@ export interface HeldLane {
   readonly action: string;
   readonly entityType: string;
   readonly entityKey: string;
-  /** Of its head. `parked`: it has failed for good, and a person decides. */
+  /** State of its head. `parked`: it has failed for good, and a person decides. */
   readonly state: 'parked' | 'retrying' | 'running' | 'queued' | 'paused';
   readonly changeNumber: number;
   /** Tries of the head. */

@@ -7,7 +7,7 @@ import { UNCHANGED } from './dead-letter-sets.sql';
 export type ConfigChoice = 'current' | 'original';
 
 export interface RedriveRequest {
-  /** Of items: delivery ids, and event ids of quarantined changes. */
+  /** Ids of items: delivery ids, and event ids of quarantined changes. */
   readonly ids: readonly string[];
   readonly who: string;
   /** For the item's history. */

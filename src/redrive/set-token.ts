@@ -5,7 +5,7 @@ import { OperatorError } from '../event/errors';
 /** What a token allows: nothing that was previewed for one is done by another. */
 export type TokenUse = 'retry' | 'remove' | 'replay';
 
-/** Of the signature, in bytes. */
+/** Length of the signature, in bytes. */
 const SIGNATURE = 16;
 
 /**

@@ -13,7 +13,7 @@ import type { StreamConfiguration } from '../ha/term-parts';
 
 /** What a reload came to. */
 export interface Reloaded {
-  /** Of the configuration; the same as `previous` when the file's text is the same, and only what it refers to may be another. */
+  /** Version of the configuration; the same as `previous` when the file's text is the same, and only what it refers to may be another. */
   readonly version: number;
   readonly previous: number;
   /** `when it leads`: this instance stands by, or the database did not take it at once. */
@@ -102,7 +102,7 @@ export class Reloader {
       ...(await this.orphanNotes(difference.removed)),
     ];
     const effective = await stream.reconfigure(streamConfigurationOf(file, version));
-    // Of the settings the ones with which it was started go on.
+    // The settings with which it was started go on.
     this.configuration = { ...next, settings: this.configuration.settings, origins: this.configuration.origins };
     this.version = version;
     return { version, previous, effective, ...difference, notes };

@@ -49,7 +49,7 @@ export class CircuitBreaker {
     return this.probeAt === null ? null : Math.max(0, this.probeAt - now);
   }
 
-  /** Of the window, in requests with a verdict. */
+  /** Requests in the window that said something about the receiver. */
   get counts(): { readonly requests: number; readonly failures: number } {
     const { fires, failures } = this.breaker.stats;
     return { requests: fires, failures };

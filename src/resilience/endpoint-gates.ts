@@ -52,7 +52,7 @@ export class Gates {
   }
 }
 
-/** Of actions that share an endpoint, batches take more places than single requests do; its connections are counted by the sender. */
+/** The limits with the most places, among actions that share an endpoint: batches take more than single requests. Connections are counted by the sender. */
 function widest(actions: Iterable<readonly [ActionDefinition, Limited]>): Map<string, EndpointLimits> {
   const found = new Map<string, EndpointLimits>();
   for (const [action, { limits }] of actions) {

@@ -2,7 +2,7 @@
 export interface BreakerState {
   readonly name: string;
   readonly state: 'closed' | 'open' | 'half-open';
-  /** Of its window, with a verdict. */
+  /** Requests in the breaker's window that said something about the receiver. */
   readonly requests: number;
   readonly failures: number;
   /** Milliseconds until one delivery tries; null unless it is open. */

@@ -33,7 +33,7 @@ export interface ListenerStatus {
   readonly heartbeatAgeSeconds: number;
   readonly alive: boolean;
   readonly leads: boolean;
-  /** Of the term that it leads. */
+  /** Epoch of the term that it leads. */
   readonly epoch: number | null;
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
@@ -47,7 +47,7 @@ export interface OpenTransaction {
   readonly application: string;
   readonly state: string;
   readonly transactionSeconds: number;
-  /** Of the statement that runs, or since the last one ended. */
+  /** Seconds for which the statement has run, or since the last one ended. */
   readonly querySeconds: number | null;
 }
 

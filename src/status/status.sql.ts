@@ -21,7 +21,7 @@ export interface StreamStatus extends Listeners {
   readonly queued: number;
   readonly running: number;
   readonly retrying: number;
-  /** Of strict observers: heads that have failed for good, and what waits behind heads of any state. */
+  /** Deliveries of strict observers: heads that have failed for good, and what waits behind heads of any state. */
   readonly parked: number;
   readonly waiting: number;
   /** Put aside while their observers are paused. */

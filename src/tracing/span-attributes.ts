@@ -53,7 +53,7 @@ export function isHttp({ type }: ActionDefinition): boolean {
   return type === 'webhook' || type === 'slack' || type === 'sms' || type === 'push';
 }
 
-/** Of a batch's deliveries each is a message, and the request that they share is the client's. */
+/** Each delivery of a batch is a message, and the request that they share is the client's. */
 function kindOf(action: ActionDefinition): SpanKind {
   if (action.type === 'log') return SpanKind.INTERNAL;
   return action.type === 'publish' || isBatched(action) ? SpanKind.PRODUCER : SpanKind.CLIENT;

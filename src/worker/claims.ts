@@ -98,7 +98,7 @@ export class Claims {
   private async free(held: readonly DeliveryKey[]): Promise<void> {
     const freed = await sweepExpiredClaims(this.pool, this.options.stream, held);
     if (freed === 0) return;
-    // Of which endpoints is not worth asking: those that have none are found drained at once.
+    // Which endpoints they belong to is not worth asking: those that have none are found drained at once.
     for (const gate of this.dispatcher.gates.values()) gate.queued();
     this.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
   }

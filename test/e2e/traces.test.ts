@@ -84,7 +84,7 @@ test('gRPC is refused before anything is delivered, with what to do', async () =
 /** The service in a process of its own, which says after a delivery what it has loaded; the bare API is loaded by prom-client. */
 const LOADED = `
 const [, dist, file] = process.argv;
-const { startService } = require(dist + '/lifecycle');
+const { startService } = require(dist + '/lifecycle/lifecycle.service');
 const { observersSource } = require(dist + '/config/load');
 const { NO_CUSTOM_ACTIONS } = require(dist + '/actions/custom/custom-actions');
 const from = (name) => require(require.resolve(name, { paths: [dist] }));
@@ -93,14 +93,14 @@ void (async () => {
   let told;
   const delivered = new Promise((resolve) => (told = resolve));
   const options = { configuration: source.load(), source, custom: NO_CUSTOM_ACTIONS, logger: from('pino')({ level: 'silent' }), applyCapture: true, strict: false };
-  const service = await startService({ ...options, listeners: [{ event: told }], onFatal: console.error });
+  const service = await startService({ ...options, subscribers: [{ event: told }], onFatal: console.error });
   const client = new (from('pg').Client)({ connectionString: service.url });
   await client.connect();
   await client.query('insert into orders values (1)');
   await client.end();
   await delivered;
   await service.stop();
-  console.log(JSON.stringify(Object.keys(require.cache).filter((name) => /opentelemetry.(?!api.)|src.tracing/.test(name))));
+  console.log(JSON.stringify(Object.keys(require.cache).filter((name) => /opentelemetry.(?!api.)|src.tracing.(?!tracing.js)/.test(name))));
 })();
 `;
 

@@ -16,10 +16,10 @@ export interface RunningConfiguration {
 }
 
 export interface ApiOptions {
-  /** Of its own, with a limit on statements: whoever asks too much waits behind other questions, and not the leader. */
+  /** A pool of its own with a limit on statements: whoever asks too much waits behind other questions, and the leader does not. */
   readonly pool: Pool;
   readonly configuration: Pick<LoadedConfiguration, 'observersOf' | 'definitionOf'>;
-  /** Of the file that this instance was started with. */
+  /** The version of the file that this instance was started with. */
   readonly configVersion: number;
   readonly stream: string;
   /** Milliseconds for which attempts are kept. */

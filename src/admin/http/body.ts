@@ -2,7 +2,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { Problem } from './problem';
 
-/** Of a body, in bytes: tokens of a few hundred are the largest thing that is ever sent. */
+/** The largest body, in bytes: tokens of a few hundred are the largest thing that is ever sent. */
 const LARGEST = 100 * 1024;
 /** Our deepest body has two levels. */
 const DEEPEST = 16;

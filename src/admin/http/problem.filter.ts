@@ -38,7 +38,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof OperatorError) return ofOperator(error);
   if (error instanceof HttpException) return ofStatus(error.getStatus());
   const { code, status, type } = (error ?? {}) as { code?: unknown; status?: unknown; type?: unknown };
-  // Of the body parser and of express: their messages quote what was sent.
+  // Errors of the body parser and of express quote what was sent.
   if (type === 'entity.parse.failed') return new Problem('invalid-request', 'the body is not JSON');
   if (typeof status === 'number' && status >= 400 && status < 500) return ofStatus(status);
   if (code === '57014')

@@ -19,7 +19,7 @@ export class Take<S extends z.ZodType> implements PipeTransform<unknown, z.outpu
   }
 }
 
-/** Of what a single answer lists. */
+/** Violations that one answer lists at most. */
 const MOST = 50;
 
 function violationsOf(part: string, issue: z.core.$ZodIssue): Violation[] {
@@ -27,7 +27,7 @@ function violationsOf(part: string, issue: z.core.$ZodIssue): Violation[] {
     (place, step) => (typeof step === 'number' ? `${place}[${step}]` : `${place}.${String(step)}`),
     part,
   );
-  // Of the alternatives the one of which the least is wrong is what was meant.
+  // The alternative with the fewest violations is what was meant.
   if (issue.code === 'invalid_union') {
     const [nearest] = [...issue.errors].sort((a, b) => a.length - b.length);
     if (nearest !== undefined) return nearest.flatMap((inner) => violationsOf(at, inner));

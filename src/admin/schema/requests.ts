@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
 import { named } from './registry';
 
-/** Of a page. */
+/** Items on one page. */
 const MOST = 200;
 const LATEST = 253_402_300_800_000;
 

@@ -18,7 +18,7 @@ export interface CaptureTrigger {
 }
 
 export interface CaptureSql {
-  /** Of everything that is made: what `capture check` compares with the triggers' argument. */
+  /** Hash of everything that is made: `capture check` compares it with the triggers' argument. */
   readonly fingerprint: string;
   /** What the functions' names begin with. */
   readonly functions: string;

@@ -7,11 +7,11 @@ export interface ColumnInfo {
   readonly name: string;
   /** Built-in type's name, or the type's text. */
   readonly type: string;
-  /** Of the type, qualified: for the declaration of a function's parameter. */
+  /** Name of the type, qualified: for the declaration of a function's parameter. */
   readonly sqlType: string;
   /** The type whose text stands in the image: of a domain its base, of an array its element; `enum`. */
   readonly writtenAs: string;
-  /** Of a virtual generated column, what computes it, every name qualified: it is null in the rows that triggers see. */
+  /** What computes a virtual generated column, every name qualified: the column is null in the rows that triggers see. */
   readonly virtual: string | null;
   /** A function or type has this name too: where the column is gone, PostgreSQL takes `row.name` for a call of it. */
   readonly isFunction: boolean;

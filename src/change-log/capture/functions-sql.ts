@@ -126,7 +126,7 @@ ${chain.last}  return null;
 end ${BODY}`);
 }
 
-/** Of tables with triggers of others: see observers.capture_mark. Whatever becomes of its rows, the statement is over. */
+/** What the functions of tables with triggers of others have besides: see observers.capture_mark. Whatever becomes of its rows, the statement is over. */
 function chained({ tag, sequence }: FunctionParts, operation: Operation): { variables: string; last: string } {
   return {
     variables: `
@@ -136,7 +136,7 @@ function chained({ tag, sequence }: FunctionParts, operation: Operation): { vari
   };
 }
 
-/** Of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
+/** The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
 export function rowFunction(name: string, parts: FunctionParts): string {
   const branch = (operation: Operation): string => {
     const rows: Rows = {
@@ -199,7 +199,7 @@ ${insert}
 end ${BODY}`);
 }
 
-/** Of tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
+/** For tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
 export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
   const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key});`;
   const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];

@@ -17,7 +17,7 @@ export interface CaptureOwner {
   readonly self: string;
   /** Statements that the role needs, and has not had yet. */
   readonly grants: readonly string[];
-  /** Of the change log's numbers: quoted, qualified; the functions read what they were given. */
+  /** The sequence of the change log's numbers, quoted and qualified; the functions read what they were given. */
   readonly sequence: string | null;
   /** The type of its images: a log that was adopted may have jsonb, which does not take all that json takes. */
   readonly document: 'json' | 'jsonb';

@@ -17,7 +17,7 @@ export interface FunctionParts {
   readonly when: { readonly name: string; readonly guarded: string; readonly columns: readonly string[] } | null;
   /** Type of the log's images. */
   readonly document: 'json' | 'jsonb';
-  /** Of the log's numbers, as a literal. */
+  /** The sequence of the log's numbers, as a literal. */
   readonly sequence: string;
   readonly pins: readonly string[];
 }
@@ -68,7 +68,7 @@ export function kept(parts: FunctionParts, row: RowName): string {
   return holds === null ? '' : ` where ${holds}`;
 }
 
-/** Of a statement that changed one row, as most do: where the values come from. It has no answer, or too many, otherwise. */
+/** Where the values of a statement come from that changed one row, as most do. It has no answer, or too many, otherwise. */
 export function single(parts: FunctionParts, operation: Operation): { fields: Field[]; from: string } {
   const [before, after] = [fromRow('$o'), fromRow('$n')];
   switch (operation) {
@@ -84,7 +84,7 @@ export function single(parts: FunctionParts, operation: Operation): { fields: Fi
   }
 }
 
-/** Of any number of rows: one INSERT ... SELECT. */
+/** What records any number of rows: one INSERT ... SELECT. */
 export function many(parts: FunctionParts, operation: Operation): string {
   const select = (verb: Operation, rows: Rows, columns: readonly Field[], from: string): string => {
     const own = new Map(fieldsOf(parts, verb, rows).map(({ column, expression }) => [column, expression]));

@@ -7,7 +7,7 @@ import { dollarQuoted, BODY } from './functions-sql';
 export interface RowFunctions {
   /** Quoted, schema-qualified. Of a row, and whether to make all of it: what it is recorded as, or its key alone. */
   readonly image: string;
-  /** Of a row: whether it is recorded at all. Null: every row is. */
+  /** Whether a row is recorded at all. Null: every row is. */
   readonly kept: string | null;
 }
 

@@ -1,7 +1,7 @@
 import type { Rate } from '../bulk/rate';
 import type { GlobalOptions } from '../command';
 
-/** Of `backfill TABLE`. */
+/** Flags of `backfill TABLE`. */
 export interface BackfillFlags extends GlobalOptions {
   readonly observer?: readonly string[];
   readonly where?: string;

@@ -33,7 +33,7 @@ export interface BackfillPreview {
   readonly count: number;
   /** Rows without a key, which are left out. */
   readonly unplaced: number;
-  /** Of the last backfill about the same; null: there was none. */
+  /** The last backfill about the same; null: there was none. */
   readonly last: { readonly id: string; readonly state: string; readonly done: number } | null;
   readonly sample: readonly PreviewedRow[];
   readonly notes: readonly string[];

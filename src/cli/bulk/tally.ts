@@ -1,6 +1,6 @@
 /** How far many items have come. */
 export interface Tally {
-  /** Of the total. */
+  /** Items of the total that are done. */
   passed: number;
   asked: number;
   delivered: number;

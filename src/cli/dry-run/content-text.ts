@@ -2,7 +2,7 @@ import type { Content, Header } from '../../actions/rendering';
 import type { ShownDelivery } from '../../dry-run/renderer';
 import { colors, cut } from '../output';
 
-/** Of a body on the screen; `--format json` has all of it. */
+/** Characters of a body on the screen; `--format json` has all of it. */
 const LONGEST = 4_000;
 
 /** What one delivery would send, for people. */

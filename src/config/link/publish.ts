@@ -34,7 +34,7 @@ function linkTarget({ subject, stream, headers, max_length }: PublishShape, path
   return { broker: 'nats', subject, headers: headers ?? {} };
 }
 
-/** Of what stands outside the tags; values are encoded. */
+/** Checks what stands outside the tags; values are encoded. */
 function subjectProblem(subject: string): string | null {
   const literal = subject.replace(/\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g, 'x');
   if (/[\s*>]/.test(literal)) return 'a subject to publish to holds no blank, * or >';

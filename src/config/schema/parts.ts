@@ -50,7 +50,7 @@ const circuitBreaker = z
   ])
   .describe('leaves a failing receiver alone; what waits stands in PostgreSQL and uses up no attempt');
 
-/** Of every destination that is reached by HTTP. */
+/** Keys of every destination that is reached by HTTP. */
 export const destinationFields = {
   timeout: timeout.optional().describe('from dialling to the last byte of the answer; default 10s'),
   concurrency: concurrency.optional().describe('requests under way at once; default 32'),

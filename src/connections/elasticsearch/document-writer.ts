@@ -8,7 +8,7 @@ import { failureOfDocument, NEWER, outcomeOfWrite } from './outcomes';
 
 /** Requests under way at once; what comes meanwhile gathers for the next one. */
 const REQUESTS = 4;
-/** Of one request; a document that is larger goes alone. */
+/** Bounds of one request; a document that is larger goes alone. */
 const MOST_DOCUMENTS = 1_000;
 const MOST_CHARACTERS = 4 * 1024 * 1024;
 /** What is said of a request as a whole, of which one document may be the cause. */

@@ -10,7 +10,7 @@ import { tlsMessage } from './tls-failure';
 
 /** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
 const RESPONSE_CAP = 64 * 1024;
-/** Of a failure's answer this much is kept for the operator. */
+/** Bytes of a failure's answer that are kept for the operator. */
 const EXCERPT = 1024;
 
 export interface HttpRequest {

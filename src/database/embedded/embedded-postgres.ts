@@ -32,7 +32,7 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   readonly url: string;
   readonly port: number;
-  /** Of the postmaster. */
+  /** Process number of the postmaster. */
   readonly pid: number;
   stop(): Promise<void>;
 }

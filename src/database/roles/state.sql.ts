@@ -16,7 +16,7 @@ export interface RoleFacts {
 }
 
 export interface OwnerFacts {
-  /** Of the schema observers, and so whoever migrates. */
+  /** Owner of the schema observers, and so whoever migrates. */
   readonly owner: string;
   readonly isSuperuser: boolean;
   /** Whether it may give functions to observers_capture; null while that role is not there. */
@@ -79,7 +79,7 @@ const HELD = `
              when t.schema is not null then has_schema_privilege(g.role, t.schema, g.privilege)
              else has_function_privilege(g.role, t.function, g.privilege) end`;
 
-/** Of these those that the roles, which exist, have by whatever way. */
+/** Those of these rights that the roles, which exist, have in whatever way. */
 export async function readHeld(client: ClientBase, grants: readonly Grant[]): Promise<Grant[]> {
   const { rows } = await client.query<Grant>(HELD, [
     grants.map(({ role }) => role),
@@ -118,7 +118,7 @@ export interface MightyFunction {
   /** As it stands in ALTER FUNCTION. */
   readonly function: string;
   readonly owner: string;
-  /** Of a function that all captured tables share; null of one that a table has for itself. */
+  /** Owner of the change log, for a function that all captured tables share; null for one that a table has for itself. */
   readonly logOwner: string | null;
 }
 

@@ -145,7 +145,7 @@ function checkTimeLiteral(node: Node, parse: (value: Value) => number, fail: Fai
     parse(node.literal);
   } catch (error) {
     const { literal } = node;
-    // Of a literal the author may see the text; of a row's value nobody does.
+    // The text of a literal may be shown to its author; a row's value is shown to nobody.
     fail(
       node,
       messageOf(error).replace(/^text/, () => `'${literal}'`),
