@@ -20,11 +20,16 @@ export async function transaction<T>(client: ClientBase, begin: string, work: ()
 /** One transaction that leaves nothing behind: to look, or to try something out. @param begin the statement that begins it */
 export async function rolledBack<T>(client: ClientBase, begin: string, work: () => Promise<T>): Promise<T> {
   await client.query(begin);
+  let result: T;
   try {
-    return await work();
-  } finally {
+    result = await work();
+  } catch (error) {
     await client.query('rollback').catch(() => undefined);
+    throw error;
   }
+  // Whoever keeps the connection has to know when it is not at rest.
+  await client.query('rollback');
+  return result;
 }
 
 /** One transaction on a connection of the pool. When it fails the connection is closed: its state is not known, and its locks end with it. */

@@ -7,7 +7,7 @@ export class Pause {
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
-        this.end = null;
+        if (this.end === end) this.end = null;
         resolve();
       };
       const timer = setTimeout(end, milliseconds);

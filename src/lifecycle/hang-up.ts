@@ -5,17 +5,18 @@
 let reload: (() => void) | null = null;
 let kept = false;
 
-// Any other command ends at SIGHUP, as its terminal expects.
-if (process.argv[2] === 'start') {
-  process.on('SIGHUP', () => {
-    if (reload === null) kept = true;
-    else reload();
-  });
+function hear(): void {
+  if (reload === null) kept = true;
+  else reload();
 }
+
+// Any other command ends at SIGHUP, as its terminal expects. Global options may stand before the command.
+if (process.argv.slice(2).includes('start')) process.on('SIGHUP', hear);
 
 /** From now on SIGHUP calls this, at once if one is kept. Null: nothing is reloaded any more. */
 export function atHangUp(run: (() => void) | null): void {
   reload = run;
+  process.off('SIGHUP', hear).on('SIGHUP', hear);
   if (run === null || !kept) return;
   kept = false;
   run();

@@ -22,7 +22,7 @@ export interface PipelineSubscriber {
   event?(run: EventRun): void;
   /** Called once for every try on record. */
   tried?(what: Try): void;
-  /** A delivery has failed for good, whatever becomes of it by its observer's `on_failure`. */
+  /** A delivery that was tried has failed for good, whatever becomes of it by its observer's `on_failure` and order. */
   buried?(letter: DeadLetterRecord, delivery: Delivery): void;
   /** A delivery has become a dead letter. @param error one word */
   died?(observer: string, error: string): void;

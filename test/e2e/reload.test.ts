@@ -57,7 +57,8 @@ test('SIGHUP: another file is taken, a wrong one is refused with its place, and 
 test('a SIGHUP while the service still loads its code does not end it, and is answered once it runs', async () => {
   program.write("process.kill(process.pid, 'SIGHUP'); exports.early = { module: class Early {} };", 'early.js');
   program.write(fileOf('a').replace('capture:', 'settings: { modules: ./early.js }\ncapture:'));
-  const service = await start();
+  running = program.launch(['--config', 'observers.yaml', 'start', '--apply']);
+  const service = running;
   await service.waitFor(/"asked":"SIGHUP".*the configuration is reloaded/);
   expect(service.output().match(/is reloaded/g)).toHaveLength(1);
 });

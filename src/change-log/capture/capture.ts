@@ -242,20 +242,20 @@ export async function unreadableConditions(client: ClientBase, captures: readonl
   return errors;
 }
 
-async function unreadable(client: ClientBase, when: string, table: TableInfo): Promise<OperatorError | null> {
-  try {
-    await rolledBack(client, 'begin', async () => {
+function unreadable(client: ClientBase, when: string, table: TableInfo): Promise<OperatorError | null> {
+  return rolledBack(client, 'begin', async () => {
+    try {
       for (const text of whenFunction('check', when, table).check) await client.query(alongPath('callers', { text }));
-    });
-    return null;
-  } catch (error) {
-    return new OperatorError(
-      `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
-      `Correct when: (${when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
-      ExitCode.configuration,
-      { cause: error },
-    );
-  }
+      return null;
+    } catch (error) {
+      return new OperatorError(
+        `capture of ${table.name}: the database cannot read its condition: ${messageOf(error)}`,
+        `Correct when: (${when.trim()}). It is SQL over the columns of the row, by their bare names: ${table.columns.map(({ name }) => quoteIdentifier(name)).join(', ')}.`,
+        ExitCode.configuration,
+        { cause: error },
+      );
+    }
+  });
 }
 
 /** Statements that end the capture of a table; what is already in the log stays. @throws OperatorError when it is not captured */
