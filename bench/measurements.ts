@@ -154,7 +154,7 @@ export class Bench {
     return written / seconds;
   }
 
-  /** PeakRate memory of the service while it works on a large backlog. */
+  /** Peak memory of the service while it works on a large backlog. */
   async memory(): Promise<number> {
     const rows = `insert into orders (status, total, note) select 'new', 250, repeat('x', 900) from generate_series(1, ${LARGE_BACKLOG})`;
     return this.withTarget('service', [rows], async ({ worker }) => {

@@ -11,18 +11,15 @@ import { connectAsApplication, createTestDatabase, onServer, type TestDatabase }
 import { describeWith, program } from '../support/missing-server';
 import { startPgBouncer, type TestPooler } from '../support/pgbouncer';
 import { MAIN, run } from '../support/program';
-import { plantShadows, shadowsCalled } from '../support/shadows';
+import { shadowPath, shadowsCalled } from '../support/shadows';
 
 const mallory = `observers_test_mallory_${randomBytes(4).toString('hex')}`;
 let database: TestDatabase;
 
-// One that our own statements look names up in first, as the worst role's settings may say.
 beforeEach(async () => {
   database = await createTestDatabase({ migrate: false });
   await onServer((server) => server.query(`create role ${mallory}`));
-  await plantShadows(database.client, mallory);
-  const name = new URL(database.url).pathname.slice(1);
-  await database.query(`alter database ${name} set search_path = public, pg_catalog`);
+  await shadowPath(database, mallory);
 }, 60_000);
 
 afterEach(async () => {

@@ -79,9 +79,16 @@ test.each([
   [400, 'dead'], [401, 'dead'], [403, 'dead'], [404, 'dead'], [409, 'dead'], [422, 'dead'],
 ] as const)('status %i: %s', (status, is) => expect(decide('http_status', status).is).toBe(is)); // prettier-ignore
 
-test.each(KINDS.filter((kind) => kind !== 'http_status'))('%s is tried again where its row says so, and dead where it does not', (error) =>
-  expect(decide(error).is).toBe(ERROR_KINDS[error].retry === true ? 'retry' : 'dead'),
-);
+const DECIDED = [
+  ['timeout', 'retry'], ['connection', 'retry'], ['dns', 'retry'], ['batch_refused', 'retry'], ['proxy', 'retry'], ['interrupted', 'retry'], ['internal', 'retry'], ['smtp_temporary', 'retry'], ['smtp_rejected', 'dead'], ['unavailable', 'retry'], ['lookup', 'retry'], ['refused', 'dead'], ['database_temporary', 'retry'], ['database_error', 'dead'],
+  ['gone', 'dead'], ['redirect', 'dead'], ['tls', 'dead'], ['blocked_address', 'dead'], ['template', 'dead'], ['condition', 'dead'], ['configuration', 'dead'],
+  ['network', 'retry'], ['busy', 'retry'], ['lane', 'retry'], ['loop', 'dead'],
+] as const; // prettier-ignore
+
+test.each(DECIDED)('%s: %s', (error, is) => expect(decide(error).is).toBe(is));
+
+test('no kind of error is left out above', () =>
+  expect(['http_status', ...DECIDED.map(([error]) => error)].sort()).toEqual([...KINDS].sort()));
 
 test('Retry-After with 429 and 503 is an appointment that uses up no attempt, with 500 it only lengthens the wait', () => {
   expect(decide('http_status', 429, 5_000, 3)).toEqual({ is: 'retry', after: 5_000, counts: false });

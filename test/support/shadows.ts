@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'pg';
+import type { TestDatabase } from './database';
 
 /** What our statements hand to functions and operators. */
 const TYPES = [
@@ -57,10 +58,8 @@ function filesIn(folder: string): string[] {
  * Puts into schema public, as `role`, which may do no more than create there, a function beside every function of PostgreSQL that we may
  * call, and an operator beside every one, with the types that we pass exactly. Each says that it was called, even when what
  * called it is rolled back, and fails.
- *
- * @returns how many there are
  */
-export async function plantShadows(client: Client, role: string): Promise<number> {
+async function plantShadows(client: Client, role: string): Promise<void> {
   await client.query(`grant create, usage on schema public to ${role}; set role ${role}; set search_path = pg_catalog`);
   try {
     await client.query('create sequence public.shadows_called; grant all on sequence public.shadows_called to public');
@@ -71,14 +70,15 @@ export async function plantShadows(client: Client, role: string): Promise<number
         .replace('{common}', array(COMMON))
         .replace('{operators}', array(OPERATORS)),
     );
-    const { rows } = await client.query<{ n: number }>(
-      `select ((select count(*) from pg_proc where pronamespace = 'public'::regnamespace)
-             + (select count(*) from pg_operator where oprnamespace = 'public'::regnamespace))::int as n`,
-    );
-    return rows[0]?.n ?? 0;
   } finally {
     await client.query('reset role; set search_path to default');
   }
+}
+
+/** A database whose sessions look names up among the shadows first, as the worst settings may say. */
+export async function shadowPath(database: TestDatabase, role: string): Promise<void> {
+  await plantShadows(database.client, role);
+  await database.query(`alter database ${new URL(database.url).pathname.slice(1)} set search_path = public, pg_catalog`);
 }
 
 /** How often one of them was called. */

@@ -34,8 +34,11 @@ test('a name that was printed is read back as the same table, whatever it is mad
 });
 
 test("names are printed as PostgreSQL's own format does, but for keywords of later versions, and mean the same to it", async () => {
-  const { rows: keywords } = await client.query<{ word: string }>('select word from pg_get_keywords()');
-  const known = new Set(keywords.map(({ word }) => word));
+  const { rows: server } = await client.query<{ version: number; words: string[] }>(
+    "select current_setting('server_version_num')::int as version, array(select word from pg_get_keywords()) as words",
+  );
+  const { version, words } = server[0]!;
+  const isLater = (name: string): boolean => version < 180_000 && quoteIdentifier(name) === `"${name}"` && !words.includes(name);
   await fc.assert(
     fc.asyncProperty(hostile, hostile, async (schema, table) => {
       const { rows } = await client.query<{ written: string[]; parts: string[] }>(
@@ -45,7 +48,7 @@ test("names are printed as PostgreSQL's own format does, but for keywords of lat
       const { written, parts } = rows[0]!;
       expect(parts).toEqual([schema, table]);
       const others = [schema, table].filter((name, i) => quoteIdentifier(name) !== written[i]);
-      expect(others.filter((name) => quoteIdentifier(name) !== `"${name}"` || known.has(name))).toEqual([]);
+      expect(others.filter((name) => !isLater(name))).toEqual([]);
     }),
     { numRuns: 500 },
   );
