@@ -36,7 +36,7 @@ const PATROLLED = 500;
 /** So many findings are logged in a step, each by itself. */
 const LOGGED = 20;
 
-/** As the reader's connection: the page is found by its indexes, and never by a look at the whole log. */
+/** How a step's transaction begins. It plans as the reader does: the page is found by its indexes, and never by a look at the whole log. */
 const BY_INDEX = `${SNAPSHOT}; set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan`;
 
 export interface BackgroundAuditOptions {

@@ -165,7 +165,7 @@ class Auditor {
       if (asked === 'no' && onRecord === 0) this.audit.notMatched++;
       // What is on record counts, and of the rest nobody can tell.
       else if ((asked === 'clock' || asked === 'outside') && onRecord < states.length) this.audit.unverifiable[asked]++;
-      // What was not asked for may be a replay of single actions.
+      // Actions that were not asked for may have been replayed, each by itself.
       for (const [action, state] of states) {
         if (state != null) this.audit[state]++;
         else if (state === null || asked === 'yes') this.unaccounted(change, event, observer.name, action);

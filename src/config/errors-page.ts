@@ -8,7 +8,7 @@ the observer's \`retry\` says ([policies.md](policies.md)); everything else beco
 `;
 
 const TRIED = (retry: boolean | 'by status'): string =>
-  retry === 'by status' ? 'Tried again or not, by the status.' : retry ? 'Tried again.' : 'Not tried again.';
+  retry === 'by status' ? '408, 425, 429 and 5xx are tried again.' : retry ? 'Tried again.' : 'Not tried again.';
 
 /** docs/errors.md. */
 export function errorsPage(): string {

@@ -32,9 +32,19 @@ export class MigrationSource extends DataSource {
   }
 
   override async runMigrations(options?: Parameters<DataSource['runMigrations']>[0]): Promise<Migration[]> {
+    await this.makeSchema();
+    return super.runMigrations(options);
+  }
+
+  /** TypeORM makes its table to look into it, too. */
+  override async showMigrations(): Promise<boolean> {
+    await this.makeSchema();
+    return super.showMigrations();
+  }
+
+  private async makeSchema(): Promise<void> {
     // Not "if not exists": that asks for CREATE on the database even when the schema is there.
     const missing: unknown[] = await this.query("select where to_regnamespace('observers') is null");
     if (missing.length === 1) await this.query('create schema observers');
-    return super.runMigrations(options);
   }
 }

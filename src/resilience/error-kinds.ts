@@ -20,7 +20,7 @@ export const ERROR_KINDS: Readonly<Record<ErrorKind, ErrorRow>> = {
   http_status: {
     retry: 'by status',
     fault: 'by status',
-    means: 'the receiver answered with a status that is no success; 408, 425, 429 and 5xx are tried again',
+    means: 'the receiver answered with a status that is no success',
   },
   // One of its deliveries may be the cause: each is tried alone.
   batch_refused: again('nobody', 'the receiver refused a batch; each of its deliveries is tried alone'),

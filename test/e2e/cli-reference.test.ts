@@ -30,12 +30,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'observers-reference-'));
   database = await createTestDatabase();
   story = await Story.begin(database);
-  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
-  write('observers.yaml', story.file);
-  write('next.yaml', story.file.replace('total < 100', 'total < 160'));
-  write('two.yaml', story.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
-  write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
-  write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
+  story.writeFiles(folder);
   await database.query('create table customers (id int primary key, name text)');
 }, 60_000);
 

@@ -88,12 +88,7 @@ test('the owner may create roles and is no superuser; a service, an operator and
   await prepare();
   expect(await call(owner, ['roles', 'plan'])).toMatchObject({ out: expect.stringContaining('nothing is missing') as string });
   const story = await Story.begin(database, as(service), () => capture('public.orders'));
-  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
-  write('observers.yaml', story.file);
-  write('next.yaml', story.file.replace('total < 100', 'total < 160'));
-  write('two.yaml', story.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
-  write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
-  write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
+  story.writeFiles(folder);
   await database.query(`create table customers (id int primary key, name text); alter table customers owner to ${owner}`);
   // No role of ours may read a table of the users: what a backfill needs of one is granted as the command says.
   const refused = await call(operator, ['backfill', 'run', 'public.orders', '--observer', 'notify', '--dry-run']);

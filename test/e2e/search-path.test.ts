@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -38,12 +38,7 @@ test('the shadows bite: a statement whose session is not pinned calls them', asy
 async function everything(url: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'observers-path-'));
   const story = await Story.begin(database, url);
-  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
-  write('observers.yaml', story.file);
-  write('next.yaml', story.file.replace('total < 100', 'total < 160'));
-  write('two.yaml', story.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
-  write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
-  write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
+  story.writeFiles(folder);
   await database.query('create table customers (id int primary key, name text)');
   const call = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     run(process.execPath, [MAIN, ...onShadowedPath(args)], {

@@ -11,7 +11,7 @@ export interface ColumnInfo {
   readonly sqlType: string;
   /** The type whose text stands in the image: of a domain its base, of an array its element; `enum`. */
   readonly writtenAs: string;
-  /** What computes a virtual generated column, every name qualified: the column is null in the rows that triggers see. */
+  /** Expression of a virtual generated column, every name qualified: the column is null in the rows that triggers see. */
   readonly virtual: string | null;
   /** A function or type has this name too: where the column is gone, PostgreSQL takes `row.name` for a call of it. */
   readonly isFunction: boolean;

@@ -126,7 +126,7 @@ ${chain.last}  return null;
 end ${BODY}`);
 }
 
-/** What the functions of tables with triggers of others have besides: see observers.capture_mark. Whatever becomes of its rows, the statement is over. */
+/** Variables and last statement for tables with triggers of others (see observers.capture_mark). Whatever becomes of its rows, the statement is over. */
 function chained({ tag, sequence }: FunctionParts, operation: Operation): { variables: string; last: string } {
   return {
     variables: `

@@ -84,7 +84,7 @@ export function single(parts: FunctionParts, operation: Operation): { fields: Fi
   }
 }
 
-/** What records any number of rows: one INSERT ... SELECT. */
+/** The statement that records any number of rows: one INSERT ... SELECT. */
 export function many(parts: FunctionParts, operation: Operation): string {
   const select = (verb: Operation, rows: Rows, columns: readonly Field[], from: string): string => {
     const own = new Map(fieldsOf(parts, verb, rows).map(({ column, expression }) => [column, expression]));

@@ -30,7 +30,7 @@ export function printListener(listener: ListenerStatus, state: InstanceState | n
   if (state?.breakers != null)
     for (const [name, breaker] of Object.entries(state.breakers))
       lines.push(['endpoint', `${name}: breaker ${breaker === 'open' ? colors.red(breaker) : colors.yellow(breaker)}`]);
-  // What a silent instance said last would be history.
+  // The last words of a silent instance would be history.
   else if (alive) for (const endpoint of endpoints) lines.push(['endpoint', describeEndpoint(endpoint)]);
   for (const [label, value] of lines) print(`${colors.dim(label.padEnd(12))} ${value}`);
 }

@@ -19,7 +19,7 @@ const STATES = { 1: 'half-open', 2: 'open' } as const;
 export async function stateOf(listener: ListenerStatus): Promise<InstanceState | null> {
   const live = listener.alive && listener.host === hostname() && listener.address !== null ? await ask(listener.address) : null;
   if (live !== null) return live;
-  // What a silent instance said last is history.
+  // The last words of a silent instance are history.
   return listener.alive ? { source: 'heartbeat', age: listener.heartbeatAgeSeconds, inFlight: listener.inFlight, breakers: null } : null;
 }
 

@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import type { Service } from '../../../src/lifecycle/lifecycle.service';
 import { runBackfill } from '../backfill';
 import type { TestDatabase } from '../database';
@@ -35,6 +37,16 @@ export class Story {
     const service = await startTestService(url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' }, ...(drift && { drift }) });
     await untilLeading(service.stream);
     return service;
+  }
+
+  /** What the steps find in their folder. */
+  writeFiles(folder: string): void {
+    const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+    write('observers.yaml', this.file);
+    write('next.yaml', this.file.replace('total < 100', 'total < 160'));
+    write('two.yaml', this.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
+    write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
+    write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
   }
 
   async end(): Promise<void> {
