@@ -4,7 +4,7 @@ import { QUARANTINE } from '../audit/audit.sql';
 import { ExitCode, OperatorError } from '../event/errors';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { operator, shortTime } from './dlq/item';
 import { counted, duration, print, printJson, printTable } from './output';
 import { wholeNumber } from './values';

@@ -3,7 +3,7 @@ import type { Audit } from '../audit/verify';
 import { ExitCode } from '../event/errors';
 import { AuditDismissCommand, AuditListCommand } from './audit-findings.command';
 import { CommandGroup, definitionReader, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { colors, counted, print, printJson, printTable } from './output';
 import { parseMoment } from './values';
 

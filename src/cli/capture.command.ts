@@ -2,7 +2,7 @@ import { Command, Option, SubCommand } from 'nest-commander';
 import type { CapturePlan } from '../change-log/capture/capture';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase, withDatabase } from './database';
+import { onDatabase, withDatabase } from './modules';
 import { confirm } from './confirm';
 import { colors, print, printJson, printTable } from './output';
 

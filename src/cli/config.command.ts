@@ -3,7 +3,7 @@ import type { Rules } from '../config/rules';
 import type { RecordedVersion } from '../config/config-version.sql';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, loadInputOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { shortTime } from './dlq/item';
 import { ConfigPreviewCommand } from './dry-run/preview.command';
 import { colors, print, printJson, printTable } from './output';

@@ -3,7 +3,7 @@ import type { Finding } from '../doctor/finding';
 import type { CaptureDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode } from '../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
-import { databaseUrl, onDatabase } from './database';
+import { databaseUrl, onDatabase } from './modules';
 import { colors, counted, print, printJson } from './output';
 
 @Command({

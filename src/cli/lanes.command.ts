@@ -5,7 +5,7 @@ import type { HeldLane, LaneFilter, LaneRepair } from '../redrive/lane-repair.sq
 import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { colors, cut, duration, print, printJson, printTable } from './output';
 
 interface LaneFlags extends GlobalOptions {

@@ -1,7 +1,7 @@
 import { Command, Option } from 'nest-commander';
 import { ExitCode } from '../event/errors';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from './command';
-import { databaseUrl } from './database';
+import { databaseUrl } from './modules';
 import { colors, print, printJson, printTable } from './output';
 
 interface MigrateFlags extends GlobalOptions {

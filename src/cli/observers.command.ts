@@ -5,7 +5,7 @@ import type { PausedObserver } from '../delivery/pauses.sql';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, definitionReader, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { operator, shortTime } from './dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from './output';
 

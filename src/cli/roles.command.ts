@@ -2,7 +2,7 @@ import { Command, Option, SubCommand } from 'nest-commander';
 import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { colors, print, printJson } from './output';
 
 @SubCommand({ name: 'plan', description: 'show the SQL that gives each role what it needs, and no more; changes nothing' })

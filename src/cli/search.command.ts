@@ -6,7 +6,7 @@ import { toTheSecond } from '../event/clock';
 import type { SearchResult } from '../search/postgres-audit-trail';
 import type { FoundEvent } from '../search/postgres-audit-trail.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { shortTime } from './dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from './output';
 import { parseMoment, wholeNumber } from './values';

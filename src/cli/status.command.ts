@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import { toTheSecond } from '../event/clock';
 import { LAG_COUNTED, type StreamStatus } from '../status/status.sql';
 import { ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './database';
+import { onDatabase } from './modules';
 import { colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
 import { describeDrift } from './status/capture-drift';

@@ -55,7 +55,7 @@ export class ValidateConfigCommand extends ObserversCommand {
 }
 
 async function columnsOf({ settings, file }: LoadedConfiguration): Promise<ColumnFindings> {
-  const { withDatabase } = await import('./database');
+  const { withDatabase } = await import('./modules');
   const { examineColumns } = await import('../doctor/column-names');
   return withDatabase(settings, (client) => examineColumns(client, file));
 }

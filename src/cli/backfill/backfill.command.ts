@@ -3,7 +3,7 @@ import type { BackfillRecord } from '../../backfill/backfill.sql';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { operator, shortTime } from '../dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from '../output';
 import { isUuid } from '../values';

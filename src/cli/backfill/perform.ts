@@ -9,7 +9,7 @@ import { latestBackfill } from '../../backfill/backfill.sql';
 import { Interruption } from '../bulk/interruption';
 import { definitionReader, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { withDatabase } from '../database';
+import { withDatabase } from '../modules';
 import { operator } from '../dlq/item';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import { scanDisplay } from '../dry-run/scan-display';

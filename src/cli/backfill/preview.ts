@@ -9,7 +9,7 @@ import { decode } from '../../change-log/decode';
 import { latestBackfill } from '../../backfill/backfill.sql';
 import { countRows, findTarget, reading, type BackfillRequest, type BackfillTarget } from '../../backfill/target';
 import { Lookups } from '../../lookups/lookups';
-import { withDatabase } from '../database';
+import { withDatabase } from '../modules';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import type { BackfillFlags } from './flags';
 import type { ClientBase } from 'pg';

@@ -4,7 +4,7 @@ import type { ResetPlan, ResetTarget } from '../../checkpoint/checkpoint-reset';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { operator } from '../dlq/item';
 import { colors, counted, print, printJson } from '../output';
 import { isUuid } from '../values';

@@ -2,7 +2,7 @@ import { SubCommand } from 'nest-commander';
 import type { CheckpointState, Place, RecordedReset, StoredCheckpoint } from '../../checkpoint/checkpoint-reset.sql';
 import { toTheSecond } from '../../event/clock';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { shortTime } from '../dlq/item';
 import { colors, print, printJson, printTable } from '../output';
 

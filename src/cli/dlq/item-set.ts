@@ -1,6 +1,6 @@
 import type { TokenUse } from '../../redrive/set-token';
 import { OperatorError } from '../../event/errors';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { counted, print, printJson } from '../output';
 import { filterOf, refuseFilters } from './filter-options';
 import { printItems } from './item';

@@ -1,5 +1,5 @@
 import { SubCommand } from 'nest-commander';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { colors, print, printJson } from '../output';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
 import { printItems } from './item';

@@ -4,7 +4,7 @@ import type { SetTotals } from '../../redrive/set-worker';
 import { ExitCode, OperatorError } from '../../event/errors';
 import type { BulkResult } from '../bulk/bulk-run';
 import { confirm } from '../confirm';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { print, printJson } from '../output';
 import { idFrom, notFound, operator } from './item';
 import { dryRun, tokenOf } from './item-set';

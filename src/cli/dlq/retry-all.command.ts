@@ -8,7 +8,7 @@ import type { BulkResult } from '../bulk/bulk-run';
 import { parseRate, type Rate } from '../bulk/rate';
 import { describeResult } from '../bulk/result';
 import { confirm } from '../confirm';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { print, printJson } from '../output';
 import { CONFIG_CHOICE } from './config-choice';
 import { operator } from './item';

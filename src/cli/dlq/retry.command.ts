@@ -4,7 +4,7 @@ import { usedConfiguration } from '../../redrive/config-choice';
 import type { ConfigChoice } from '../../redrive/redrive.sql';
 import { ExitCode } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { colors, print, printJson } from '../output';
 import { CONFIG_CHOICE } from './config-choice';
 import { idFrom, notFound, operator } from './item';

@@ -1,7 +1,7 @@
 import { SubCommand } from 'nest-commander';
 import type { DeadLetterDetails } from '../../redrive/dead-letters.sql';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { colors, cut, print, printJson, printTable } from '../output';
 import { idFrom, notFound, shortTime } from './item';
 

@@ -1,6 +1,6 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { GroupColumn } from '../../redrive/dead-letters.sql';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { colors, print, printJson, printTable } from '../output';
 import { OperatorError } from '../../event/errors';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';

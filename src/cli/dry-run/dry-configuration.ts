@@ -5,7 +5,7 @@ import type { Problem } from '../../config/problems';
 import type { OnceCalls } from '../../actions/database/once';
 import type { Matcher } from '../../matching/matcher';
 import { loadInputOf, type GlobalOptions } from '../command';
-import { databaseUrl } from '../database';
+import { databaseUrl } from '../modules';
 
 /** A configuration to try things with, and what it takes; the caller closes the modules. */
 export interface DryConfiguration {

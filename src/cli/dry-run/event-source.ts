@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Settings } from '../../config/settings';
 import type { EntityEvent } from '../../event/entity-event';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
-import { withDatabase } from '../database';
+import { withDatabase } from '../modules';
 import { isUuid } from '../values';
 
 /** @param file a path, or - for what is piped in */

@@ -11,7 +11,7 @@ import { readStreamFacts } from '../../explain/facts.sql';
 import { findStored, readStored } from '../../change-log/change-log.sql';
 import { decode } from '../../change-log/decode';
 import { loadInputOf, type GlobalOptions } from '../command';
-import { withDatabase } from '../database';
+import { withDatabase } from '../modules';
 import { dryConfiguration } from './dry-configuration';
 import { scanDisplay } from './scan-display';
 

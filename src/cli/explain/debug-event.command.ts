@@ -5,7 +5,7 @@ import type { EventExplanation } from '../../explain/explain';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
 import type { Renderings } from '../dry-run/render-explained';

@@ -2,7 +2,7 @@ import { Command, Option } from 'nest-commander';
 import type { StreamStatus } from '../../status/status.sql';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../database';
+import { onDatabase } from '../modules';
 import { colors, print, printJson, printTable } from '../output';
 import type { Scrape } from './exposition';
 import { summaryLines, summaryOf } from './summary';

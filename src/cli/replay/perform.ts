@@ -5,7 +5,7 @@ import type { ReplayPlan } from '../../redrive/replay-scan';
 import type { BulkResult } from '../bulk/bulk-run';
 import { configurationOf } from '../command';
 import { confirm } from '../confirm';
-import { withDatabase } from '../database';
+import { withDatabase } from '../modules';
 import { operator } from '../dlq/item';
 import { counted } from '../output';
 import type { ReplayFlags } from './flags';

@@ -2,7 +2,7 @@ import type { ReplayPreview } from '../../redrive/replay-preview';
 import type { ChangeRange } from '../../change-log/stored-changes.sql';
 import { OperatorError } from '../../event/errors';
 import { configurationOf } from '../command';
-import { withDatabase } from '../database';
+import { withDatabase } from '../modules';
 import type { ReplayFlags } from './flags';
 
 /** Evaluates the conditions over the range of the flags; changes nothing. */

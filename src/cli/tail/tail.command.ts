@@ -5,7 +5,7 @@ import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, typ
 import { messageOf, OperatorError } from '../../event/errors';
 import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';
-import { databaseUrl } from '../database';
+import { databaseUrl } from '../modules';
 import { inPlainWords } from '../../database/plain-words';
 import { colors } from '../output';
 import { parseMoment, wholeNumber } from '../values';

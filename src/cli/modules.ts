@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
 import { inPlainWords } from '../database/plain-words';
@@ -44,4 +45,30 @@ export async function onDatabase<T>(flags: GlobalOptions, work: (client: Client,
   const { loadSettings } = await import('../config/load');
   const settings = loadSettings(loadInputOf(flags));
   return withDatabase(settings, (client) => work(client, settings));
+}
+
+/** One of the services of the modules that a command named. */
+export type Get = <S>(service: Type<S>) => S;
+
+/**
+ * Works with the services of these modules, on the service's database. They are all that is loaded: a command starts in a moment.
+ *
+ * @throws OperatorError as withDatabase does
+ */
+export function withServices<T>(settings: Settings, modules: readonly Type[], work: (get: Get) => Promise<T>): Promise<T> {
+  return withDatabase(settings, async (client) => {
+    const { openContext } = await import('./context');
+    return work(await openContext(client, modules));
+  });
+}
+
+/** The same, for commands that need no observers file but its settings. */
+export async function onServices<T>(
+  flags: GlobalOptions,
+  modules: readonly Type[],
+  work: (get: Get, settings: Settings) => Promise<T>,
+): Promise<T> {
+  const { loadSettings } = await import('../config/load');
+  const settings = loadSettings(loadInputOf(flags));
+  return withServices(settings, modules, (get) => work(get, settings));
 }

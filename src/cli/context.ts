@@ -1,0 +1,26 @@
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { Client } from 'pg';
+import { Database, OneConnection } from '../database/database';
+import type { Get } from './modules';
+
+/** What the modules that a command named have in common. */
+@Module({})
+class CommandModule {
+  static of(database: Database, modules: readonly Type[]): DynamicModule {
+    return {
+      module: CommandModule,
+      global: true,
+      imports: [...modules],
+      providers: [{ provide: Database, useValue: database }],
+      exports: [Database],
+    };
+  }
+}
+
+/** Nothing of it needs an end: the connection is the caller's. */
+export async function openContext(client: Client, modules: readonly Type[]): Promise<Get> {
+  const module = CommandModule.of(new OneConnection(client), modules);
+  const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  return (service) => context.get(service, { strict: false });
+}
