@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { Client } from 'pg';
 import { Database, OneConnection } from '../database/database';
+import { Clock, SystemClock } from '../event/clock';
 import type { Get } from './modules';
 
 /** What the modules that a command named have in common. */
@@ -12,8 +13,11 @@ class CommandModule {
       module: CommandModule,
       global: true,
       imports: [...modules],
-      providers: [{ provide: Database, useValue: database }],
-      exports: [Database],
+      providers: [
+        { provide: Database, useValue: database },
+        { provide: Clock, useClass: SystemClock },
+      ],
+      exports: [Database, Clock],
     };
   }
 }

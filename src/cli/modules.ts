@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { Abstract, Type } from '@nestjs/common';
 import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
 import { inPlainWords } from '../database/plain-words';
@@ -48,17 +48,22 @@ export async function onDatabase<T>(flags: GlobalOptions, work: (client: Client,
 }
 
 /** One of the services of the modules that a command named. */
-export type Get = <S>(service: Type<S>) => S;
+export type Get = <S>(service: Type<S> | Abstract<S>) => S;
 
 /**
  * Works with the services of these modules, on the service's database. They are all that is loaded: a command starts in a moment.
  *
+ * @param work its client is the connection that the services use
  * @throws OperatorError as withDatabase does
  */
-export function withServices<T>(settings: Settings, modules: readonly Type[], work: (get: Get) => Promise<T>): Promise<T> {
+export function withServices<T>(
+  settings: Settings,
+  modules: readonly Type[],
+  work: (get: Get, client: Client) => Promise<T>,
+): Promise<T> {
   return withDatabase(settings, async (client) => {
     const { openContext } = await import('./context');
-    return work(await openContext(client, modules));
+    return work(await openContext(client, modules), client);
   });
 }
 
