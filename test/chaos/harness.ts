@@ -12,7 +12,8 @@ import { messageOf } from '../../src/event/errors';
 import { Versions } from '../../src/explain/versions';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { testedPostgres } from '../support/postgres-version';
-import { eventually, SECRET } from '../support/stream';
+import { SECRET } from '../support/stream';
+import { eventually, until } from '../support/until';
 import { brokenChains } from './image-chain';
 import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
 import { sleep, untilQuiet } from './quiet';
@@ -108,8 +109,8 @@ class Chaos {
     this.startService();
     await this.receiver.waitFor(0);
     // The capture triggers come with the service's start; nothing is written before they are there.
-    await eventually(() => this.triggers(), (count) => count >= 4, 30_000); // prettier-ignore
-    await eventually(() => this.epoch(), (epoch) => epoch > 0, 30_000); // prettier-ignore
+    await until(async () => (await this.triggers()) >= 4, 30_000);
+    await until(async () => (await this.epoch()) > 0, 30_000);
     await this.rememberAlarms();
     this.writers = startWriters(this.postgres.url, this.random, PLENTY * (this.options.serviceKills + this.options.postgresKills));
   }
@@ -176,7 +177,7 @@ class Chaos {
     const client = await connectAsApplication(this.postgres.url, 'chaos');
     const ask = async (): Promise<number> =>
       (await client.query(`select state from observers.pending_delivery where endpoint in ('single', 'narrow') and state in ('running', 'queued') group by state`)).rowCount ?? 0; // prettier-ignore
-    const found = await eventually(ask, (states) => states === 2, 5_000).catch(() => 0); // prettier-ignore
+    const found = await eventually(ask, (states) => states === 2, 5_000).catch(() => 0);
     await client.end();
     return found > 0;
   }
@@ -284,7 +285,7 @@ class Chaos {
   private async recovered(epoch: number): Promise<void> {
     const at = performance.now();
     try {
-      await eventually(() => this.epoch(), (now) => now > epoch, 120_000); // prettier-ignore
+      await until(async () => (await this.epoch()) > epoch, 120_000);
       await this.receiver.waitFor(this.receiver.requests.length + 1, 120_000);
     } catch (error) {
       throw new Error(`${messageOf(error)}; ${await whereItStands(this.postgres.url, this.service)}`, { cause: error });

@@ -3,7 +3,7 @@ import type { DedupKey, DedupStore } from '../../src/dedup/dedup-store';
 import { DEDUP_DRIVERS } from '../../src/dedup/drivers';
 import { SystemClock } from '../../src/event/clock';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { eventually } from '../support/stream';
+import { until } from '../support/until';
 
 const LONG = 60_000;
 let database: TestDatabase;
@@ -55,7 +55,7 @@ describe.each(Object.entries(DEDUP_DRIVERS))('%s', (_name, open) => {
   test('a claim whose lease is over belongs to whoever comes, and its first holder takes nothing away any more', async () => {
     const key = someKey();
     await store.claim(key(1), 1);
-    await eventually(() => store.claim(key(2), LONG), ({ is }) => is === 'granted'); // prettier-ignore
+    await until(async () => (await store.claim(key(2), LONG)).is === 'granted');
     await store.release(key(1));
     expect(await store.claim(key(3), LONG)).toMatchObject({ is: 'busy', changeNumber: 2 });
   });
@@ -74,7 +74,7 @@ describe.each(Object.entries(DEDUP_DRIVERS))('%s', (_name, open) => {
     const key = someKey();
     await store.claim(key(1), LONG);
     await store.done(key(1), 1);
-    await eventually(() => store.claim(key(2), LONG), ({ is }) => is === 'granted'); // prettier-ignore
+    await until(async () => (await store.claim(key(2), LONG)).is === 'granted');
   });
 
   test('what is released is free at once', async () => {

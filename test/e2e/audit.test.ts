@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { untilLeading, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -59,9 +59,7 @@ const insert = (from: number, to: number): Promise<unknown> =>
   database.query(`insert into orders select i, i * 10, 'a' from generate_series($1::int, $2::int) i`, [from, to]);
 /** The stream has passed everything. */
 const passed = async (): Promise<void> => {
-  const behind =
-    'select from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)';
-  await eventually(() => database.query(behind), (rows) => rows.length === 0); // prettier-ignore
+  await untilRead(database);
 };
 const verify = (...more: string[]): Promise<Audit> => program.json(['audit', 'verify', ...more]);
 
@@ -69,7 +67,7 @@ test('every change and every observer is accounted for, in each way in which it 
   await start(OBSERVERS);
   await insert(1, 10);
   await passed();
-  await eventually(() => database.query("select from observers.pending_delivery where state = 'parked'"), (rows) => rows.length === 10); // prettier-ignore
+  await untilRows(database, "select from observers.pending_delivery where state = 'parked'", 10);
   expect(await verify()).toEqual({
     stream: 'main',
     changes: 10,
@@ -117,7 +115,7 @@ test('a try that was to be followed by another accounts for nothing', async () =
   await start(OBSERVERS.split('\n').filter((line) => line.includes('name: later')).join('\n')); // prettier-ignore
   await insert(1, 2);
   await passed();
-  await eventually(() => database.query("select from observers.pending_delivery where state = 'retrying'"), (rows) => rows.length === 2); // prettier-ignore
+  await untilRows(database, "select from observers.pending_delivery where state = 'retrying'", 2);
   expect(await verify()).toMatchObject({ pending: 2, unaccounted: 0 });
   await database.query('delete from observers.pending_delivery where change_number = (select min(change_number) from observers.attempt)');
   expect(await verify()).toMatchObject({ pending: 1, unaccounted: 1, list: [{ entityKey: '1', observer: 'later', action: 'webhook' }] });

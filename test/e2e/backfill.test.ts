@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, untilLeading, untilRead } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -50,11 +50,7 @@ const stop = async (): Promise<void> => {
   service = null;
 };
 
-const finished = () =>
-  eventually(
-    () => database.query<{ n: number }>('select count(*)::int as n from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)'),
-    ([row]) => row?.n === 0,
-  ); // prettier-ignore
+const finished = () => untilRead(database);
 const rows = () =>
   database.query<{ key: string }>("select object_key as key from core.tb_entity_change_log where modification_type = 'BACKFILL'");
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { BARE, launch, MAIN, run } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { eventually } from '../support/stream';
+import { untilRows } from '../support/until';
 
 const PORTS = '127.0.0.1:9';
 const ENV = {
@@ -94,9 +94,10 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
   const service = launch(process.execPath, [MAIN, 'start', '--apply'], { cwd: folder, env });
   const output = await service.waitFor(/"msg":"started"/);
   await database.query("insert into orders values (1, 'a'), (2, 'b')");
-  const letters = await eventually(
-    () => database.query<{ id: string; action: string }>('select id::text, action from observers.dead_letter order by action'),
-    (rows) => rows.length === 28,
+  const letters = await untilRows<{ id: string; action: string }>(
+    database,
+    'select id::text, action from observers.dead_letter order by action',
+    28,
     30_000,
   );
   expect(new Set(letters.map(({ action }) => action)).size).toBe(13);

@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -55,7 +55,7 @@ const changeOf = async (order: number): Promise<{ number: number; id: string }> 
 const passed = async (): Promise<void> => {
   const behind =
     'select from core.tb_entity_change_log l where not exists (select from observers.checkpoint c where pg_visible_in_snapshot(l.change_xid, c.previous))';
-  await eventually(() => database.query(behind), (rows) => rows.length === 0); // prettier-ignore
+  await untilRows(database, behind, 0);
 };
 const sent = (): string[] =>
   receiver.requests.map(({ body }) => (JSON.parse(body.toString()) as { entity: { key: string } }).entity.key).sort((a, b) => +a - +b);
@@ -67,7 +67,7 @@ const forgetAttemptOf = async (order: number): Promise<unknown> =>
 const delivered = async (count: number): Promise<void> => {
   await start();
   await insert(1, count);
-  await eventually(() => Promise.resolve(receiver.requests.length), (requests) => requests === count); // prettier-ignore
+  await until(() => receiver.requests.length === count);
   await passed();
   await stop();
   receiver.requests.length = 0;
@@ -83,7 +83,7 @@ test('after a reset to an event the stream goes on exactly there, and what is on
   expect(await reset('--to', id, '--reason', 'the endpoint lost them', '--yes')).toMatchObject({ performed: true, readAgain: 5 });
   await start();
   await insert(11, 12);
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.includes('12')); // prettier-ignore
+  await until(() => sent().includes('12'));
   await passed();
   expect(sent()).toEqual(['6', '8', '11', '12']);
   const { out } = await program.run(['checkpoint', 'show']);
@@ -102,7 +102,7 @@ test('what was not committed when the checkpoint was moved comes, whatever its n
   await late.query('commit');
   await late.end();
   await start();
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.length === 2); // prettier-ignore
+  await until(() => sent().length === 2);
   await passed();
   expect(sent()).toEqual(['2', '4']);
 });
@@ -113,7 +113,7 @@ test('changes that a reset skipped are reported as such, until one goes back bef
   expect(await reset('--to', 'now', '--yes')).toMatchObject({ performed: true, skipped: 5, readAgain: 0 });
   await start();
   await insert(9, 9);
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.length === 1); // prettier-ignore
+  await until(() => sent().length === 1);
   await passed();
   expect(sent()).toEqual(['9']);
   expect(await program.json<Audit>(['audit', 'verify'])).toMatchObject({ changes: 9, passedOver: 5, delivered: 4, unaccounted: 0 });
@@ -124,7 +124,7 @@ test('changes that a reset skipped are reported as such, until one goes back bef
   await stop();
   expect(await reset('--to', 'beginning', '--yes')).toMatchObject({ readAgain: 9, onRecord: 4 });
   await start();
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.length === 6); // prettier-ignore
+  await until(() => sent().length === 6);
   await passed();
   expect(sent()).toEqual(['4', '5', '6', '7', '8', '9']);
   expect(await program.json<Audit>(['audit', 'verify'])).toMatchObject({ passedOver: 0, delivered: 9, unaccounted: 0 });
@@ -170,10 +170,10 @@ test('after a restore into another cluster the service refuses, says which comma
   expect(await reset('--to', 'beginning')).toMatchObject({ performed: false, state: 'foreign', readAgain: 6, onRecord: 4 });
   expect(await reset('--to', 'beginning', '--yes')).toMatchObject({ performed: true, readAgain: 6, onRecord: 4 });
   await start();
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.length === 2); // prettier-ignore
+  await until(() => sent().length === 2);
   await passed();
   await insert(7, 7);
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.length === 3); // prettier-ignore
+  await until(() => sent().length === 3);
   await passed();
   expect(sent()).toEqual(['3', '6', '7']);
   expect(await program.json<Audit>(['audit', 'verify'])).toMatchObject({ changes: 7, delivered: 7, passedOver: 0, unaccounted: 0 });
@@ -189,7 +189,7 @@ test('after a restore the stream can also go on behind everything: what nothing 
   expect(await reset('--to', 'now', '--yes')).toMatchObject({ performed: true, skipped: 1, readAgain: 0 });
   await start();
   await insert(4, 4);
-  await eventually(() => Promise.resolve(sent()), (keys) => keys.length === 1); // prettier-ignore
+  await until(() => sent().length === 1);
   await passed();
   expect(sent()).toEqual(['4']);
   expect(await program.json<Audit>(['audit', 'verify'])).toMatchObject({ changes: 4, delivered: 3, passedOver: 1, unaccounted: 0 });

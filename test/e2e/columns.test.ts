@@ -4,7 +4,7 @@ import type { EventExplanation } from '../../src/explain/explain';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { untilLeading, untilRead } from '../support/until';
 
 let database: TestDatabase;
 let program: Program;
@@ -56,9 +56,7 @@ const start = async (file: string): Promise<void> => {
   await untilLeading(service.stream);
 };
 const passed = async (): Promise<void> => {
-  const behind =
-    'select from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)';
-  await eventually(() => database.query(behind), (rows) => rows.length === 0); // prettier-ignore
+  await untilRead(database);
 };
 const explain = (change: number): Promise<EventExplanation> => program.json(['debug-event', '--event-id', String(change)]);
 

@@ -3,7 +3,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { untilLeading } from '../support/stream';
+import { untilLeading } from '../support/until';
 
 const FIRST = 'version: 1\nobservers:\n  - { name: say, entity: Order, actions: [{ type: log, message: "${WORD}" }] }\n';
 const SECOND = FIRST.replace('entity: Order', 'entity: Invoice');

@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { atLeast, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -62,7 +62,7 @@ const state = async (observer: string): Promise<string | undefined> => {
 };
 const of = ({ observers }: EventExplanation, name: string): ObserverExplanation => observers.find((one) => one.name === name)!;
 const settled = (rows: number): Promise<unknown> =>
-  eventually(() => database.query('select from observers.attempt union all select from observers.dead_letter where attempts = 0'), ({ length }) => length >= rows); // prettier-ignore
+  untilRows(database, 'select from observers.attempt union all select from observers.dead_letter where attempts = 0', atLeast(rows));
 
 test('an order that caused no mail: the condition that was not met, with every value, the other entity and the other kind', async () => {
   await start(`
@@ -104,11 +104,11 @@ test('each gate that stops a delivery says so: refused, waiting for a retry, bre
   - { name: senseless, entity: Order, when: "status > 1", actions: [{ type: log }] }
   - { name: quiet, entity: Order, on_failure: log, retry: { max_attempts: 1 }, actions: [${to('/404')}] }`);
   await insert(1);
-  await eventually(() => state('strict'), (now) => now === 'parked'); // prettier-ignore
-  await eventually(() => database.query("select from observers.listener where endpoints::text like '%open%'"), (rows) => rows.length === 1); // prettier-ignore
+  await until(async () => (await state('strict')) === 'parked');
+  await untilRows(database, "select from observers.listener where endpoints::text like '%open%'", 1);
   await database.query('update orders set total = 20 where id = 1');
-  await eventually(() => state('strict'), (now) => now === 'waiting'); // prettier-ignore
-  await eventually(() => state('once'), (now) => now === 'skipped'); // prettier-ignore
+  await until(async () => (await state('strict')) === 'waiting');
+  await until(async () => (await state('once')) === 'skipped');
   const explained = await explain(await lastChange());
   const why = (name: string): string => `${of(explained, name).deliveries[0]!.state}: ${of(explained, name).deliveries[0]!.why}`;
   expect(why('refused')).toMatch(/^dead: http_status: the receiver answered 400.* \(dlq show [\da-f-]{36}\)$/);
@@ -142,7 +142,7 @@ test('a renamed observer, another version, a masked column: said, and not guesse
   await service!.stop();
   await start(`  - { name: new, entity: Order, when: "email = 'ann@example.org'", actions: [{ type: log }] }`);
   await insert(2);
-  await eventually(() => explain('2'), ({ state: now }) => now === 'processed'); // prettier-ignore
+  await until(async () => (await explain('2')).state === 'processed');
   expect(await explain('1')).toMatchObject({ version: 1, observers: [{ name: 'old', verdict: 'matched' }] });
   const current = await explain('1', '--current');
   expect(current).toMatchObject({
@@ -172,7 +172,7 @@ test('a replay of what did not match, a change in quarantine, a row that is no c
   await database.query(
     "alter table core.tb_entity_change_log disable trigger observers_force; insert into core.tb_entity_change_log (object_type, object_key, modification_type, change_xid) values ('Order', '1', 'INSERT', null); alter table core.tb_entity_change_log enable always trigger observers_force",
   );
-  await eventually(() => explain('3'), ({ state: now }) => now === 'ignored'); // prettier-ignore
+  await until(async () => (await explain('3')).state === 'ignored');
   expect(await explain('2')).toMatchObject({
     state: 'quarantined',
     event: null,

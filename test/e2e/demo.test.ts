@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { BARE, isRunning, launch, MAIN, postmasterOf, run, type Running } from '../support/program';
-import { eventually } from '../support/stream';
+import { eventually, until } from '../support/until';
 
 const SHOWN = /Ctrl-C ends it/;
 let folder: string;
@@ -126,7 +126,7 @@ test('Ctrl-C while it still starts ends it too, and leaves no server behind', as
   const early = mkdtempSync(join(tmpdir(), 'observers-demo-early-'));
   const running = demo({}, early);
   const dataDir = join(early, '.observers');
-  await eventually(() => Promise.resolve(postmasterOf(dataDir)), (pid) => pid !== null); // prettier-ignore
+  await until(() => postmasterOf(dataDir) !== null);
   const postmaster = postmasterOf(dataDir)!;
   const { code } = await running.end('SIGINT');
   expect(code).toBe(0);
@@ -167,7 +167,7 @@ test('after kill -9 of the demo and of its server it recovers what was committed
   const postmaster = postmasterOf(join(folder, '.observers'))!;
   await first.end('SIGKILL');
   process.kill(postmaster, 'SIGKILL');
-  await eventually(() => Promise.resolve(isRunning(postmaster)), (alive) => !alive); // prettier-ignore
+  await until(() => !isRunning(postmaster));
   expect(readFileSync(join(folder, '.observers', 'pgdata', 'postmaster.pid'), 'utf8')).toContain(String(postmaster));
   const output = await demo().waitFor(SHOWN, 20_000);
   expectStory(output);
@@ -190,7 +190,10 @@ test('a start that fails leaves no server behind', async () => {
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const { port } = taken.address() as AddressInfo;
   const running = demo({ OBSERVERS_PORT: String(port) });
-  const postmaster = await eventually(() => Promise.resolve(postmasterOf(join(folder, '.observers'))), (pid) => pid !== null); // prettier-ignore
+  const postmaster = await eventually(
+    () => postmasterOf(join(folder, '.observers')),
+    (pid) => pid !== null,
+  );
   expect((await running.ended).code).toBe(2);
   await new Promise((resolve) => taken.close(resolve));
   expect(running.output()).toContain(`port ${port} on 127.0.0.1 is in use`);

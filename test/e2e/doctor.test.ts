@@ -3,7 +3,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, untilLeading, untilRows } from '../support/until';
 
 const FILE = `
 version: 1
@@ -36,7 +36,7 @@ const start = async (): Promise<void> => {
   });
   await untilLeading(service.stream);
   // Before its first round the audit has nothing to say.
-  await eventually(() => database.query('select from observers.audit where complete_at is not null'), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, 'select from observers.audit where complete_at is not null', 1);
 };
 const examine = async (): Promise<{ code: number; findings: Finding[] }> => {
   const { code, out, err } = await program.run(['doctor', '--format', 'json']);
@@ -102,7 +102,7 @@ test('dead rows and an invalid index are told with their statements; a migration
   await database.query("delete from observers.migration where name like 'PausedObservers%'");
   // PostgreSQL 14 keeps what a session counted until the next statement of that session.
   const examineNext = (): ReturnType<typeof examine> => database.query('select').then(examine);
-  const found = await eventually(examineNext, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning')); // prettier-ignore
+  const found = await eventually(examineNext, ({ findings }) => about(findings, 'bloat').some(({ state }) => state === 'warning'));
   expect(about(found.findings, 'bloat')).toMatchObject([{ repair: 'vacuum (analyze) observers.paused_observer' }]);
   expect(about(found.findings, 'indexes')).toMatchObject([
     { state: 'problem', repair: 'reindex index concurrently core.tb_entity_change_log_xid' },
@@ -177,7 +177,10 @@ test('a transaction that was left open is named with its pid and the statement t
   await idle.query('begin');
   await idle.query("select 'left open'");
   const { rows } = await idle.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const held = await eventually(() => readHoldups(database.client, 0), (all) => all.some(({ name }) => name === String(rows[0]!.pid))); // prettier-ignore
+  const held = await eventually(
+    () => readHoldups(database.client, 0),
+    (all) => all.some(({ name }) => name === String(rows[0]!.pid)),
+  );
   expect(held.find(({ name }) => name === String(rows[0]!.pid))).toMatchObject({
     kind: 'transaction',
     query: 'select pg_backend_pid() as pid',

@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { atLeast, eventually, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -61,7 +61,7 @@ const start = async (file: string): Promise<void> => {
   await untilLeading(service.stream);
 };
 const insert = (id: number, total: number): Promise<unknown> => database.query("insert into orders values ($1, 'a', $2)", [id, total]);
-const attempted = (count: number): Promise<unknown> => eventually(() => database.query('select from observers.attempt'), (rows) => rows.length >= count); // prettier-ignore
+const attempted = (count: number): Promise<unknown> => untilRows(database, 'select from observers.attempt', atLeast(count));
 
 interface Trial {
   readonly observers: readonly ObserverTrial[];
@@ -210,7 +210,10 @@ test('a shadow observer is seen by debug-event, audit verify and the metrics; re
   await start(file);
   await insert(2, 150);
   await attempted(3);
-  await eventually(() => program.json<{ shadow: number; unaccounted: number }>(['audit', 'verify']), ({ shadow, unaccounted }) => shadow === 2 && unaccounted === 0); // prettier-ignore
+  await eventually(
+    () => program.json<{ shadow: number; unaccounted: number }>(['audit', 'verify']),
+    ({ shadow, unaccounted }) => shadow === 2 && unaccounted === 0,
+  );
   expect((await program.run(['audit', 'verify'])).out).toMatch(/^shadow +2 {3}of observers in shadow/m);
   const { out } = await program.run(['debug-event', '--event-id', '1', '--render']);
   expect(out).toMatch(

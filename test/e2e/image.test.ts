@@ -10,7 +10,7 @@ import { describeWith, isOnPath } from '../support/missing-server';
 import { launch, run, type Running } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { freePort } from '../support/spawned-server';
-import { eventually } from '../support/stream';
+import { eventually } from '../support/until';
 
 const ROOT = join(__dirname, '../..');
 /** Of a container, beside what the image says. */
@@ -167,7 +167,12 @@ observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hoo
     const status = (container: Container, { httpGet }: Probe): Promise<number> =>
       // As the kubelet asks: by a connection of its own, never by one that the service has closed meanwhile.
       request(url(container, httpGet.path), { reset: true }).then(async ({ statusCode, body }) => body.dump().then(() => statusCode), () => 0); // prettier-ignore
-    const started = (container: Container) => eventually(() => status(container, container.startupProbe), (code) => code === 200, 30_000); // prettier-ignore
+    const started = (container: Container) =>
+      eventually(
+        () => status(container, container.startupProbe),
+        (code) => code === 200,
+        30_000,
+      );
     let generation = 0;
     /** As the kubelet puts a ConfigMap into a folder: a link to a folder of its own, which is exchanged for another at once. */
     const mount = (data: Readonly<Record<string, string>>): void => {

@@ -2,7 +2,8 @@ import { tmpdir } from 'node:os';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { BARE, MAIN, run, type Result } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { eventually, until } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -27,10 +28,14 @@ beforeEach(async () => {
   ]);
   await database.query('insert into orders select n, 1 from generate_series(1, 3) n');
   for (let i = 0; i < 2; i++) await database.query('update orders set step = step + 1');
-  await eventually(
-    () => database.query<{ state: string; n: string }>('select state, count(*) as n from observers.pending_delivery group by state order by state'),
-    (rows) => JSON.stringify(rows) === '[{"state":"parked","n":"2"},{"state":"waiting","n":"4"}]',
-  ); // prettier-ignore
+  await until(
+    async () =>
+      JSON.stringify(
+        await database.query<{ state: string; n: string }>(
+          'select state, count(*) as n from observers.pending_delivery group by state order by state',
+        ),
+      ) === '[{"state":"parked","n":"2"},{"state":"waiting","n":"4"}]',
+  );
   // One of each entity that is parked, and all of the third.
   await receiver.waitFor(5);
   receiver.requests.length = 0;
@@ -57,13 +62,16 @@ test('resume tries the head, and then the rest in order', async () => {
   expect(await cli('resume', '--entity-key', '1', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining('1 lane resumed') as string }); // prettier-ignore
   // Still broken: it parks again.
   await receiver.waitFor(1);
-  await eventually(() => cli('list', '--entity-key', '1', '--format', 'json'), ({ out }) => out.includes('"attempts": 2') && out.includes('"parked"')); // prettier-ignore
+  await eventually(
+    () => cli('list', '--entity-key', '1', '--format', 'json'),
+    ({ out }) => out.includes('"attempts": 2') && out.includes('"parked"'),
+  );
   broken = false;
   await cli('resume', '--all', '--yes');
   await receiver.waitFor(7);
   expect(bodies().filter((said) => said.startsWith('1')).slice(1)).toEqual(['1:1', '1:2', '1:3']); // prettier-ignore
   expect(bodies().filter((said) => said.startsWith('2'))).toEqual(['2:1', '2:2', '2:3']);
-  await eventually(() => cli('list'), ({ out }) => out.includes('no lane is held up')); // prettier-ignore
+  await until(async () => (await cli('list')).out.includes('no lane is held up'));
 });
 
 test('skip gives the head up, on record, and lets the next one go', async () => {

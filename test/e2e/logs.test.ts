@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isLed } from '../../src/redrive/asked.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
-import { eventually } from '../support/stream';
+import { until } from '../support/until';
 
 const PAGE = readFileSync(join(__dirname, '../../docs/logs.md'), 'utf8');
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -60,7 +60,7 @@ test('an event is one line with every field that docs/logs.md lists, and no othe
 test('the flag is stronger than the environment, and that than the file', async () => {
   const messagesOf = async (args: readonly string[], env: Readonly<Record<string, string>>): Promise<unknown[]> => {
     const service = program.launch(['start', '--apply', ...args], env);
-    await eventually(() => isLed(database.client), (led) => led); // prettier-ignore
+    await until(() => isLed(database.client));
     await service.end('SIGTERM');
     return linesIn(service.output()).map(({ msg }) => msg);
   };

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -50,9 +50,9 @@ test('an observer is paused and resumed, by whom and why is shown, and nothing i
   expect((await program.run(['observers', 'pause', 'bill'])).out).toContain('paused already');
   // The service takes note of it within a second; until then it sends.
   let last = 0;
-  await eventually(() => insert(++last, last).then(waiting), (rows) => rows.length > 0); // prettier-ignore
+  await until(async () => (await insert(++last, last).then(waiting)).length > 0);
   await insert(last + 1, (last += 5));
-  await eventually(() => database.query("select from observers.attempt where observer = 'say'"), (rows) => rows.length === last); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where observer = 'say'", last);
   const sent = receiver.requests.length;
   const { out } = await program.run(['observers', 'list']);
   expect(out).toMatch(/bill +Order +insert +id > 0 +paused \d{4}-\d\d-\d\d \d\d:\d\d:\d\d by \S+: the receiver moves +\d+ +0/);

@@ -3,7 +3,7 @@ import { createTestDatabase, urlFor, type TestDatabase } from '../support/databa
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { untilLeading, untilRows } from '../support/until';
 
 /** All at once: what one of them breaks is broken. */
 const ODD: Readonly<Record<string, string>> = {
@@ -124,7 +124,7 @@ test('every command and the service work, whatever the database has set otherwis
   await database.query("insert into orders select i, 'tea \\\\ ' || i from generate_series(1, 40) i");
   await database.query("update orders set what = 'more tea' where id <= 20");
   await receiver.waitFor((all) => all.filter(({ path }) => path === '/works').length === 60);
-  await eventually(() => database.query<{ count: number }>('select count(*)::int as count from observers.dead_letter'), ([row]) => row?.count === 60); // prettier-ignore
+  await untilRows(database, 'select from observers.dead_letter', 60);
   const told = [...(await each(LOOKS)), ...(await each(WRITES))];
   expect(told.filter(({ code }) => code !== 0).map(({ all }) => all)).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, untilLeading } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -50,7 +50,10 @@ async function dieWith(file: string): Promise<string> {
   await restart(file, { HOOKS: receiver.url, OLD: 'as it was' });
   receiver.answer = status(400);
   await database.query('insert into orders values (1)');
-  const items = await eventually(() => program.json<DeadLetterItem[]>(['dlq', 'list']), (all) => all.length === 1); // prettier-ignore
+  const items = await eventually(
+    () => program.json<DeadLetterItem[]>(['dlq', 'list']),
+    (all) => all.length === 1,
+  );
   receiver.answer = status(204);
   receiver.requests.length = 0;
   return items[0]!.id;

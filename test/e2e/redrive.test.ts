@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { deadLetters, fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading } from '../support/until';
 import type { Service } from '../../src/lifecycle/lifecycle.service';
 
 let database: TestDatabase;
@@ -277,7 +277,7 @@ test('a set holds quarantined changes too: those that can be read now are delive
   await database.query(
     "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}'), ('Order', '2', 'MERGE', '{}')",
   );
-  await eventually(() => program.json<unknown[]>(['dlq', 'list', '--error', 'unknown_verb']), (items) => items.length === 2); // prettier-ignore
+  await until(async () => (await program.json<unknown[]>(['dlq', 'list', '--error', 'unknown_verb'])).length === 2);
   const { token } = await dryRun();
   await database.query("update core.tb_entity_change_log set modification_type = 'INSERT' where object_key = '1'");
   expect(await retryAll(token)).toMatchObject({ asked: 2, delivered: 1, failed: 1 });

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { until, untilLeading, untilRead } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -47,14 +47,7 @@ const start = async (file = fileOf()): Promise<void> => {
 };
 
 /** The checkpoint has passed all changes. */
-const finished = () =>
-  eventually(
-    () =>
-      database.query<{ n: number }>(
-        'select count(*)::int as n from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)',
-      ),
-    ([row]) => row?.n === 0,
-  );
+const finished = () => untilRead(database);
 
 interface Preview {
   readonly events: number;
@@ -135,7 +128,7 @@ test('two people who use one token at once send each delivery once', async () =>
   const { token } = await preview('--observer', 'all');
   await Promise.all([1, 2, 3].map(() => program.run(['replay', '--token', token, '--yes', '--rate', '20/s'])));
   await replay(token).catch(() => undefined);
-  await eventually(() => Promise.resolve(receiver.requests.length), (n) => n >= 10); // prettier-ignore
+  await until(() => receiver.requests.length >= 10);
   expect(keys()).toEqual(['1', '10', '2', '3', '4', '5', '6', '7', '8', '9']);
 });
 

@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -44,7 +44,7 @@ observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: fai
   service = await startTestService(database.url, { file });
   await untilLeading(service.stream);
   await database.query('insert into orders select generate_series(1, 5)');
-  await eventually(() => Promise.resolve(service!.stream.breakers()), (breakers) => breakers.some(({ state }) => state === 'open')); // prettier-ignore
+  await until(() => service!.stream.breakers().some(({ state }) => state === 'open'));
 }
 
 test('of a service on this machine the breakers are as they are now', async () => {
@@ -63,7 +63,7 @@ test('of a service elsewhere its last heartbeat counts, with its age', async () 
   await withOpenBreaker();
   // The next beats leave the host as it is.
   await database.query("update observers.listener set host = 'elsewhere'");
-  await eventually(() => database.query("select from observers.listener where endpoints @> '[{\"breaker\": {\"state\": \"open\"}}]'"), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, 'select from observers.listener where endpoints @> \'[{"breaker": {"state": "open"}}]\'', 1);
   const { leading } = await detailed();
   expect(leading).toEqual({
     source: 'heartbeat',
@@ -109,7 +109,7 @@ test('what holds the stream back is named with pid, user and the age of its quer
   await holder.query('begin');
   await holder.query('insert into orders values (1)');
   const [{ pid }] = await database.query<{ pid: number }>("select pid from pg_stat_activity where application_name = 'nightly import'") as [{ pid: number }]; // prettier-ignore
-  const { transactions } = await eventually(detailed, (found) => found.transactions.length > 0, 30_000); // prettier-ignore
+  const { transactions } = await eventually(detailed, (found) => found.transactions.length > 0, 30_000);
   expect(transactions).toMatchObject([{ pid, user: 'postgres', application: 'nightly import', state: 'idle in transaction' }]);
   expect(transactions[0]!.transactionSeconds).toBeGreaterThan(10);
   expect(transactions[0]!.querySeconds).toBeGreaterThan(5);
@@ -145,7 +145,7 @@ test('a table that is not captured as the file asks is named, in text and in JSO
   service = await startTestService(database.url, { file });
   await untilLeading(service.stream);
   const drift = async (): Promise<unknown> => (await program.json<StreamStatus>(['status'])).captureDrift;
-  await eventually(drift, (now) => JSON.stringify(now) === '[]'); // prettier-ignore
+  await eventually(drift, (now) => JSON.stringify(now) === '[]');
   expect((await program.run(['status', '--detailed'])).out).toContain('every table is captured as the observers file asks');
   await database.query('alter table orders disable trigger observers_capture_insert');
   await service.stream.captureWatch.look();

@@ -6,7 +6,7 @@ import type { Running } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let program: Program;
@@ -39,7 +39,7 @@ async function follow(...more: string[]): Promise<Running> {
   tail = running;
   const looked =
     "select from pg_stat_activity where application_name = 'fraiseql-observers tail' and datname = current_database() and query = 'commit'";
-  await eventually(() => database.query(looked), (rows) => rows.length === 1, START); // prettier-ignore
+  await untilRows(database, looked, 1, START);
   return running;
 }
 
@@ -50,7 +50,7 @@ const entriesOf = (running: Running): TailEntry[] =>
     .filter((line) => line.startsWith('{') && line.endsWith('}'))
     .map((line) => JSON.parse(line) as TailEntry);
 const shown = (running: Running, holds: (entries: TailEntry[]) => boolean): Promise<TailEntry[]> =>
-  eventually(() => Promise.resolve(entriesOf(running)), holds, START);
+  eventually(() => entriesOf(running), holds, START);
 const keysOf = (entries: readonly TailEntry[]): (string | null)[] => entries.map(({ entityKey }) => entityKey);
 
 const write = (keys: readonly string[], on: { query(sql: string, values: unknown[]): Promise<unknown> } = database): Promise<unknown> =>

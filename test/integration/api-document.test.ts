@@ -12,7 +12,7 @@ import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters } from '../support/redrive';
 import { anything, valid, type Known, type Schema } from '../support/schema-arbitrary';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { until, untilLeading } from '../support/until';
 import type { Service } from '../../src/lifecycle/lifecycle.service';
 
 const ROOT = join(__dirname, '../..');
@@ -62,7 +62,7 @@ endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback], c
   );
   const events = await database.query<{ id: string }>('select id::text from core.tb_entity_change_log');
   api = apiOf(service, { authorization: `Bearer ${TOKEN}` });
-  await eventually(() => api('GET /status'), ({ body }) => body['quarantined'] === 1); // prettier-ignore
+  await until(async () => (await api('GET /status')).body['quarantined'] === 1);
   const token = async (): Promise<string> => String((await api('POST /dlq/retry-all', { json: { dry_run: true } })).body['token']);
   known = {
     id: [...letters, ...events.map(({ id }) => id), '1', '3'],

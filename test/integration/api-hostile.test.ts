@@ -4,7 +4,7 @@ import { apiOf, type Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { untilLeading } from '../support/stream';
+import { untilLeading } from '../support/until';
 import { startTcpProxy } from '../support/tcp-proxy';
 
 let database: TestDatabase;

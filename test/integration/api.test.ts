@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters, fingerprint } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -39,7 +39,7 @@ afterEach(async () => {
 async function start(): Promise<TestService> {
   const env = { SECRET: 'CANARY-secret', REDIS_URL: 'redis://127.0.0.1:1' };
   const started = await startTestService(database.url, { file: FILE(receiver.url), env });
-  await eventually(() => Promise.resolve(started.stream.state), (state) => state === 'leading' || state === 'standing by'); // prettier-ignore
+  await until(() => started.stream.state === 'leading' || started.stream.state === 'standing by');
   return started;
 }
 
@@ -57,7 +57,10 @@ const written = async (): Promise<Record<string, string>> => {
 };
 
 const processed = async (change: number): Promise<ApiAnswer> =>
-  eventually(() => api(`GET /events/${change}`), ({ body }) => body['state'] === 'processed'); // prettier-ignore
+  eventually(
+    () => api(`GET /events/${change}`),
+    ({ body }) => body['state'] === 'processed',
+  );
 
 test('the status, the instances and the circuit breakers are those of the running service', async () => {
   const { status, body } = await api('GET /status');
@@ -81,7 +84,7 @@ test('observers are described without what came from outside the file, with who 
   // The leader looks for pauses once a second: what came before is sent.
   let orders = 0;
   const write = (): Promise<unknown> => database.query('insert into orders values ($1, 20)', [++orders]);
-  const paused = await eventually(async () => (await write(), (await api('GET /status')).body['paused']), (waiting) => Number(waiting) > 0); // prettier-ignore
+  const paused = await eventually(async () => (await write(), (await api('GET /status')).body['paused']), (waiting) => Number(waiting) > 0);
   const resumed = await api('POST /observers/all/resume');
   expect(resumed.body).toMatchObject({ observer: 'all', paused: false, changed: true });
   expect(resumed.body['waiting']).toBeGreaterThanOrEqual(Number(paused));
@@ -227,12 +230,12 @@ test('a breaker is reset where it lives; another instance answers with the addre
   receiver.answer = (_request, response) => void response.writeHead(500).end();
   await database.query('insert into orders select i, 20 from generate_series(1, 6) i');
   const state = (answer: ApiAnswer): unknown => (answer.body['breakers'] as { name: string; state: string }[]).find(({ name }) => name === 'hook')?.state;
-  await eventually(() => api('GET /circuit-breakers'), (answer) => state(answer) === 'open'); // prettier-ignore
+  await until(async () => state((await api('GET /circuit-breakers'))) === 'open');
   const other = await start();
   try {
     expect(other.stream.state).toBe('standing by');
     const standby = apiOf(other);
-    expect(await eventually(() => standby('GET /circuit-breakers'), (answer) => state(answer) === 'open')).toMatchObject({ body: { source: 'last heartbeat of the leader' } }); // prettier-ignore
+    expect(await eventually(() => standby('GET /circuit-breakers'), (answer) => state(answer) === 'open')).toMatchObject({ body: { source: 'last heartbeat of the leader' } });
     const refused = await standby('POST /circuit-breakers/hook/reset');
     expect(refused).toEqual(problem('not-leading', 409));
     expect(refused.body['detail']).toContain(service.address);

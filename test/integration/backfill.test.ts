@@ -7,7 +7,8 @@ import type { Envelope } from '../../src/event/envelope';
 import { runBackfill, targetOf, type TestBackfill } from '../support/backfill';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -64,7 +65,7 @@ test('existing rows arrive at the observers that are named, as they are, whateve
   const result = await runBackfill(database, { table: 'public.orders', observers: ['crm', 'big', 'changed'], capture: { entity: 'Order' } });
   expect(result).toMatchObject({ state: 'finished', done: 1_200, failed: 0, led: true });
   await receiver.waitFor(1_210);
-  await eventually(() => database.query<{ n: number }>('select count(*)::int as n from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)'), ([row]) => row?.n === 0);
+  await untilRead(database);
   expect([received('crm').length, received('big').length, received('changed').length, received('others').length]).toEqual([1_200, 10, 0, 0]);
   const one = received('crm').find(({ entity }) => entity.key === '7');
   expect(one).toMatchObject({ type: 'order.backfilled', data: { id: 7, total: 70 }, before: null, changed: [], entity: { type: 'Order', key: '7' } });
@@ -185,7 +186,7 @@ test('a row that cannot be written whole is recorded by its key with the reason;
   expect(rows.filter(({ data }) => data === null)).toMatchObject([{ key: '77', metadata: { capture_error: expect.stringContaining('no JSON of it') as string } }]);
   await observe({ name: 'crm' });
   await receiver.waitFor(299);
-  const quarantine = await eventually(() => database.query('select reason, message from observers.quarantine'), (found) => found.length > 0);
+  const quarantine = await untilRows(database, 'select reason, message from observers.quarantine', atLeast(1));
   expect(quarantine).toMatchObject([{ reason: 'capture_error', message: expect.stringContaining('no JSON of it') as string }]);
 }); // prettier-ignore
 
@@ -450,7 +451,7 @@ test('a row of a backfill that does not say for whom is never guessed', async ()
     select 'Order', i::text, 'BACKFILL', '{}', (array[null, '{}', '{"backfill": 1}', '{"backfill": {"id": "x", "observers": []}}', '{"backfill": {"id": "x", "observers": [1]}}', '{"backfill": {"id": "x", "observers": "crm"}}'])[i]::jsonb
     from generate_series(1, 6) i`); // prettier-ignore
   await observe({ name: 'crm' });
-  const found = await eventually(() => database.query('select reason from observers.quarantine'), (all) => all.length === 6); // prettier-ignore
+  const found = await untilRows(database, 'select reason from observers.quarantine', 6);
   expect(new Set(found.map(({ reason }) => reason as string))).toEqual(new Set(['undecodable']));
   expect(receiver.requests).toEqual([]);
 });

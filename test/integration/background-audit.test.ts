@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -74,7 +74,7 @@ const audited = async (): Promise<void> => {
   const [log] = await database.query<{ last: number }>('select max(pk_entity_change_log)::int as last from core.tb_entity_change_log');
   const places =
     'select 1 from observers.audit a join observers.checkpoint c using (stream) where a.previous::text = c.previous::text and a.target is null and not exists (select from core.tb_entity_change_log l where not pg_visible_in_snapshot(l.change_xid, a.previous))';
-  await eventually(() => database.query(places), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, places, 1);
   const patrolled = async (): Promise<number> =>
     (await database.query<{ patrolled: number }>('select patrolled::int as patrolled from observers.audit'))[0]!.patrolled;
   // From its beginning to its end: it wraps at the end.
@@ -103,12 +103,15 @@ test('an attempt that is deleted by hand makes the gauge 1 and the alert fire; t
   await insert(1, 10);
   await receiver.waitFor(10);
   await audited();
-  await eventually(() => gauge(), (value) => value === 0); // prettier-ignore
+  await until(async () => (await gauge()) === 0);
   expect(alerts(0)).toBe(false);
   await database.query(
     "delete from observers.attempt where action = 'webhook' and change_number = (select min(change_number) + 4 from observers.attempt)",
   );
-  const value = await eventually(() => gauge(), (now) => now !== 0); // prettier-ignore
+  const value = await eventually(
+    () => gauge(),
+    (now) => now !== 0,
+  );
   expect(value).toBe(1);
   expect(alerts(value!)).toBe(true);
   expect((await program.run(['status'])).out).toMatch(/unaccounted +1 delivery must be on record and is not/);
@@ -120,7 +123,7 @@ test('an attempt that is deleted by hand makes the gauge 1 and the alert fire; t
   const { token, count } = await program.json<{ token: string; count: number }>([...command!.split(' '), '--dry-run']);
   expect(count).toBe(1);
   await program.run(['replay', '--token', token, '--yes']);
-  await eventually(() => gauge(), (now) => now === 0); // prettier-ignore
+  await until(async () => (await gauge()) === 0);
   expect((await program.run(['audit', 'list'])).out).toMatch(/nothing is missing; accounted for up to/);
   expect((await program.run(['status'])).out).not.toContain('unaccounted');
 }, 60_000);
@@ -128,7 +131,9 @@ test('an attempt that is deleted by hand makes the gauge 1 and the alert fire; t
 test('nothing that is accounted for in any way is called missing, before and after a restart', async () => {
   await start(OBSERVERS);
   await program.run(['observers', 'pause', 'held']);
-  await eventually(() => program.json<{ name: string; paused: object | null }[]>(['observers', 'list']), (all) => all.some(({ paused }) => paused !== null)); // prettier-ignore
+  await until(async () =>
+    (await program.json<{ name: string; paused: object | null }[]>(['observers', 'list'])).some(({ paused }) => paused !== null),
+  );
   await insert(1, 10);
   await database.query(`insert into core.tb_entity_change_log (object_type, object_key, modification_type, extra_metadata) values
     ('Order', '1', 'SHRUG', null), ('Order', '1', 'NOOP', null), ('Order', '1', 'UPDATE', '{"capture_error": "x"}')`);
@@ -146,7 +151,7 @@ test('nothing that is accounted for in any way is called missing, before and aft
 test('an observer that was renamed between versions is judged by each change as it was, and by no version that cannot be read', async () => {
   await start('  - { name: before, entity: Order, actions: [{ type: log }] }', { OBSERVERS_AUDIT_INTERVAL: '0ms' });
   await insert(1, 5);
-  await eventually(() => database.query('select from observers.attempt'), (rows) => rows.length === 5); // prettier-ignore
+  await untilRows(database, 'select from observers.attempt', 5);
   await stop();
   await start('  - { name: after, entity: Order, actions: [{ type: log, name: one }, { type: log, name: two }] }');
   await insert(6, 8);
@@ -172,7 +177,10 @@ test('a change that leaves quarantine is judged by the version that decided it t
   const items = await program.json<{ items: { id: string }[] } | { id: string }[]>(['dlq', 'list']);
   for (const { id } of Array.isArray(items) ? items : items.items) await program.run(['dlq', 'retry', id]);
   const decisions = 'select change_number::int as change, config_version as version from observers.late_decision where audited';
-  expect(await eventually(() => database.query(decisions), (rows) => rows.length === 2)).toEqual([expect.objectContaining({ version: 2 }), expect.objectContaining({ version: 2 })]); // prettier-ignore
+  expect(await untilRows(database, decisions, 2)).toEqual([
+    expect.objectContaining({ version: 2 }),
+    expect.objectContaining({ version: 2 }),
+  ]);
   await audited();
   expect(await open()).toEqual([]);
   // A condition without an answer is a dead letter here too, and not taken for true.
@@ -230,7 +238,10 @@ test('a change that belongs into quarantine and is not there is found, and a new
   const [before] = await database.query<{ previous: string; epoch: number }>(place);
   await stop();
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }');
-  const [after] = await eventually(() => database.query<{ previous: string; epoch: number }>(place), ([row]) => row!.epoch > before!.epoch); // prettier-ignore
+  const [after] = await eventually(
+    () => database.query<{ previous: string; epoch: number }>(place),
+    ([row]) => row!.epoch > before!.epoch,
+  );
   expect(after!.previous).toBe(before!.previous);
   // Nothing of a leader that has been followed by another is written.
   await database.query('update observers.lease set epoch = epoch + 1');
@@ -241,7 +252,7 @@ test('a change that belongs into quarantine and is not there is found, and a new
 test('with the audit switched off there is no gauge, and doctor says that nobody looks', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }', { OBSERVERS_AUDIT_INTERVAL: '0ms' });
   await insert(1, 3);
-  await eventually(() => database.query('select from observers.attempt'), (rows) => rows.length === 3); // prettier-ignore
+  await untilRows(database, 'select from observers.attempt', 3);
   expect(await gauge()).toBeNull();
   expect(await gauge('observer_audit_age_seconds')).toBeNull();
   expect(await gauge('observer_lag_events')).toBe(0);
@@ -254,11 +265,11 @@ test('with the audit switched off there is no gauge, and doctor says that nobody
 
 test('when the audit has not been through for long, nobody says any more that nothing is missing', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }');
-  await eventually(() => gauge(), (value) => value === 0); // prettier-ignore
+  await until(async () => (await gauge()) === 0);
   await database.query('alter table observers.late_decision rename to late_decision_away');
   await database.query("update observers.audit set complete_at = now() - interval '1 h'");
-  await eventually(() => gauge('observer_audit_age_seconds'), (age) => age! > 3_000); // prettier-ignore
+  await until(async () => (await gauge('observer_audit_age_seconds'))! > 3_000);
   expect(await gauge()).toBeNull();
   await database.query('alter table observers.late_decision_away rename to late_decision');
-  await eventually(() => gauge(), (value) => value === 0); // prettier-ignore
+  await until(async () => (await gauge()) === 0);
 }, 60_000);

@@ -5,7 +5,8 @@ import type { EndpointDefinition, ObserverDefinition, WebhookActionDefinition } 
 import type { Envelope } from '../../src/event/envelope';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -50,10 +51,7 @@ const envelopes = ({ body }: Received): Envelope[] => JSON.parse(body) as Envelo
 const keys = (request: Received): string[] => envelopes(request).map(({ entity }) => entity.key);
 const arrived = (all: readonly Received[]): string[] => all.flatMap(keys);
 const finished = (count: number): Promise<Record<string, unknown>[]> =>
-  eventually(
-    () => database.query("select change_number, outcome, error, status from observers.attempt where outcome <> 'retry'"),
-    (rows) => rows.length >= count,
-  );
+  untilRows(database, "select change_number, outcome, error, status from observers.attempt where outcome <> 'retry'", atLeast(count));
 
 test('many deliveries are few requests: arrays of envelopes, signed over their bytes, and each delivery has its outcome', async () => {
   await start({ batch: { max: 30, within: 50 } });
@@ -89,7 +87,7 @@ test('an own JSON body makes an array of its own, and a delivery whose template 
   await database.query(`insert into orders values (1, '10'), (2, 'no number'), (3, '30')`);
   const requests = await receiver.waitFor((all) => all.flatMap(envelopes).length >= 2);
   expect(requests.flatMap(({ body }) => JSON.parse(body) as unknown[])).toEqual([{ order: '1', note: 10 }, { order: '3', note: 30 }]); // prettier-ignore
-  const [letter] = await eventually(() => database.query('select entity_key, error from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+  const [letter] = await untilRows(database, 'select entity_key, error from observers.dead_letter', 1);
   expect(letter).toEqual({ entity_key: '2', error: 'template' });
 });
 
@@ -120,7 +118,7 @@ test('of a batch that the receiver refuses, each delivery goes alone the next ti
   const refused = await database.query("select distinct error, status, message, response from observers.attempt where outcome = 'retry'");
   const message = 'the receiver refused a batch of 5 (422); the next time each of its deliveries is sent alone';
   expect(refused).toEqual([{ error: 'batch_refused', status: 422, message, response: 'order 3 is odd' }]);
-  const letters = await eventually(() => database.query('select entity_key, error, status from observers.dead_letter'), (rows) => rows.length > 0); // prettier-ignore
+  const letters = await untilRows(database, 'select entity_key, error, status from observers.dead_letter', atLeast(1));
   expect(letters).toEqual([{ entity_key: '3', error: 'http_status', status: 422 }]);
 });
 
@@ -158,7 +156,7 @@ test('a batch that finds no place within the endpoint’s timeout is a timeout t
   const actions = ['first', 'second', 'third'].map((name) => ({ type: 'webhook', name, endpoint: to, method: 'POST', headers: {}, body: null, batch: { max: 3, within: 1 } }) as const); // prettier-ignore
   stream = await startStream(database.url, [observerOf('all', to, { actions, retry: { ...FAST_RETRY, maxAttempts: 1 } })]);
   await insert(1);
-  const letters = await eventually(() => database.query('select message from observers.dead_letter order by message'), (rows) => rows.length === 3); // prettier-ignore
+  const letters = await untilRows(database, 'select message from observers.dead_letter order by message', 3);
   expect(letters.map(({ message }) => message as string)).toEqual([
     expect.stringContaining('no answer within 200 ms'),
     expect.stringContaining('no answer within 200 ms'),
@@ -173,7 +171,7 @@ test('a stop does not wait for a batch that gathers; its deliveries are sent aft
   const slow = { type: 'webhook', name: 'tell', endpoint: to, method: 'POST', headers: {}, body: null, batch: { max: 100, within: 10_000 } } as const; // prettier-ignore
   stream = await startStream(database.url, [observerOf('all', to, { actions: [slow] })], { settings: { ...last, inlineBudget: 20 } });
   await insert(3);
-  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 3); // prettier-ignore
+  await untilRows(database, 'select from observers.pending_delivery', 3);
   await stream.stop();
   expect(performance.now() - begun).toBeLessThan(8_000);
   expect(receiver.requests).toHaveLength(0);

@@ -2,7 +2,8 @@ import type { CacheActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { describeWith, program } from '../support/missing-server';
 import { startRedis, startRedisCluster, type TestRedis } from '../support/redis-server';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, until, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let stream: TestStream | null;
@@ -30,9 +31,9 @@ interface Attempt {
   readonly error: string | null;
 }
 const attempts = (count: number): Promise<Attempt[]> =>
-  eventually(() => database.query<Attempt>('select outcome, error from observers.attempt order by finished_at'), (rows) => rows.length >= count); // prettier-ignore
+  untilRows<Attempt>(database, 'select outcome, error from observers.attempt order by finished_at', atLeast(count));
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
 
 describeWith(
   program('redis-server'),
@@ -119,7 +120,7 @@ describeWith(
       await database.query("insert into orders values (8, 'a', 1)");
       expect((await attempts(2))[1]).toMatchObject({ outcome: 'retry', error: 'connection' });
       await server.start();
-      await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 2); // prettier-ignore
+      await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 2);
     });
 
     test('a server that hangs is a timeout', async () => {
@@ -168,7 +169,7 @@ describeWith(
       await database.query("insert into orders values (7, 'a', 1)");
       expect((await attempts(1))[0]).toEqual({ outcome: 'retry', error: 'unavailable' });
       await redis.client.config('SET', 'maxmemory', '0');
-      await eventually(() => redis.client.get('order:7'), (value) => value === 'x'); // prettier-ignore
+      await until(async () => (await redis.client.get('order:7')) === 'x');
     });
   },
   'a Redis',

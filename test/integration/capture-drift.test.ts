@@ -9,7 +9,7 @@ import { applyCapture, planCapture } from '../../src/change-log/capture/capture'
 import { CaptureWatch } from '../../src/ha/capture-watch';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestService, type TestServiceOptions } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading } from '../support/until';
 
 /** Time stands still unless a test moves it. */
 class StandingClock extends Clock {
@@ -278,7 +278,7 @@ observers: [{ name: all, entity: "*", actions: [{ type: log }] }]
     await database.query('drop table customers');
     await service.stream.captureWatch.look();
     await database.query("update observers.lease set epoch = epoch + 1, expires_at = '-infinity'");
-    await eventually(() => Promise.resolve(service.stream.terms), (terms) => terms > 1); // prettier-ignore
+    await until(() => service.stream.terms > 1);
     await untilDrift(['public.customers impossible']);
     expect(told().filter(({ msg }) => msg.includes('capture check says more'))).toHaveLength(1);
   });
@@ -298,11 +298,11 @@ observers: [{ name: all, entity: "*", actions: [{ type: log }] }]
       const service = await lead(fileOf(...captures), options);
       const events = (): number => lines.filter(({ msg }) => msg === 'event').length;
       await database.query("insert into orders values (1, 'new')");
-      await eventually(() => Promise.resolve(events()), (count) => count === 1); // prettier-ignore
+      await until(() => events() === 1);
       service.rewrite(`${fileOf(...captures)}# another\n`);
       expect(await service.reloader.reload('test')).toMatchObject({ effective: 'now', version: 2 });
       await database.query("insert into orders values (2, 'new')");
-      await eventually(() => Promise.resolve(events()), (count) => count === 2); // prettier-ignore
+      await until(() => events() === 2);
       await eventually(drift, (now) => now?.length === 1 && now[0]!.startsWith('public.customers '));
     });
 

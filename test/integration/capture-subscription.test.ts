@@ -1,6 +1,6 @@
 import { planCapture, applyCapture } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
-import { eventually } from '../support/stream';
+import { until } from '../support/until';
 
 // Two databases of one server, so the slot is made before the subscription: CREATE SUBSCRIPTION would wait for its own transaction.
 
@@ -20,9 +20,10 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await unsubscribe();
-  await eventually(
-    () => publisher.query<{ active: boolean }>('select active from pg_replication_slots where slot_name = $1', [slot]),
-    (slots) => slots.every(({ active }) => !active),
+  await until(async () =>
+    (await publisher.query<{ active: boolean }>('select active from pg_replication_slots where slot_name = $1', [slot])).every(
+      ({ active }) => !active,
+    ),
   );
   await publisher.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [slot]);
   await database.drop();
@@ -54,10 +55,7 @@ const enable = (): Promise<unknown> => database.query(`alter subscription ${slot
 /** Until all that is published has arrived: the last thing is a row of another table. */
 async function arrived(id: number): Promise<void> {
   await publisher.query('insert into u values ($1)', [id]);
-  await eventually(
-    () => database.query('select from u where id = $1', [id]),
-    (rows) => rows.length === 1,
-  );
+  await until(async () => (await database.query('select from u where id = $1', [id])).length === 1);
 }
 
 async function recorded(): Promise<string[]> {
@@ -78,10 +76,7 @@ test('what a subscription copies and applies is recorded once, and so is what ot
   await applyCapture(database.client, [planned]);
   expect((await plan()).reasons).toEqual([]);
   await enable();
-  await eventually(
-    () => database.query('select from pg_subscription_rel where srsubstate <> $1', ['r']),
-    (open) => open.length === 0,
-  );
+  await until(async () => (await database.query('select from pg_subscription_rel where srsubstate <> $1', ['r'])).length === 0);
   expect((await recorded()).sort()).toEqual(['INSERT 1 ->copied', 'INSERT 2 ->copied']);
 
   await publisher.query("insert into t values (3, 'new'), (4, 'new'); update t set v = 'changed' where id in (1, 3); update t set id = 40 where id = 4; delete from t where id = 2"); // prettier-ignore

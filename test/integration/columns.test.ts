@@ -2,7 +2,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { atLeast, untilLeading, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -39,8 +39,7 @@ ${observers.replaceAll('{URL}', receiver.url)}`;
 const told = async (sql: string, values: unknown[] = []): Promise<string[]> => {
   const [before] = await database.query<{ last: number }>('select coalesce(max(pk_entity_change_log), 0)::float8 as last from core.tb_entity_change_log');
   await database.query(sql, values);
-  const behind = 'select from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)';
-  await eventually(() => database.query(behind), (rows) => rows.length === 0);
+  await untilRead(database);
   const rows = await database.query<{ observer: string }>('select distinct observer from observers.attempt where change_number > $1 order by 1', [before!.last]);
   return rows.map(({ observer }) => observer);
 }; // prettier-ignore
@@ -95,7 +94,7 @@ test('a strict template that names what is not there is a dead letter at once, w
     `  - { name: ${name}, entity: Order, ${more}actions: [{ type: webhook, url: "{URL}/${name}", allow_addresses: [loopback], body: { total: "{{ data.toatl }}" } }] }\n`;
   await start('', hook('strict', 'strict_templates: true, ') + hook('lenient', '') + hook('shadowed', 'mode: shadow, strict_templates: true, '));
   await told("insert into orders values (1, 'new', 5)");
-  const letters = await eventually(() => database.query('select observer, error, message, attempts from observers.dead_letter'), (rows) => rows.length > 0);
+  const letters = await untilRows(database, 'select observer, error, message, attempts from observers.dead_letter', atLeast(1));
   expect(letters).toEqual([
     { observer: 'strict', error: 'template', message: expect.stringContaining('strict_templates: the event has no data.toatl') as string, attempts: 1 },
   ]);

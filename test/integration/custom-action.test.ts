@@ -3,7 +3,8 @@ import { CustomActions } from '../../src/actions/custom/custom-actions';
 import type { CustomActionHandler, CustomActionRun, CustomDelivery } from '../../src/actions/custom/custom-action';
 import type { CustomActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let stream: TestStream | null = null;
@@ -29,9 +30,13 @@ const start = async (run: CustomActionRun, changed: Partial<CustomActionDefiniti
 };
 
 const attempts = (count: number): Promise<{ outcome: string; error: string | null }[]> =>
-  eventually(() => database.query('select outcome, error from observers.attempt order by finished_at'), (rows) => rows.length >= count); // prettier-ignore
+  untilRows<{ outcome: string; error: string | null }>(
+    database,
+    'select outcome, error from observers.attempt order by finished_at',
+    atLeast(count),
+  );
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
 
 test('it gets the event, the envelope, the same id on every try, and which try it is', async () => {
   const deliveries: CustomDelivery[] = [];

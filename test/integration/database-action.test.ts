@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { DatabaseActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startServiceProcess } from '../support/service-process';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, eventually, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let stream: TestStream | null = null;
@@ -34,13 +35,17 @@ async function start(changed: Partial<DatabaseActionDefinition> = {}): Promise<v
 
 const done = (): Promise<{ key: string; note: string | null }[]> => database.query('select key, note from public.done order by id');
 const dead = (): Promise<{ error: string; message: string; attempts: number }[]> =>
-  eventually(() => database.query<{ error: string; message: string; attempts: number }>('select error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+  untilRows<{ error: string; message: string; attempts: number }>(
+    database,
+    'select error, message, attempts from observers.dead_letter',
+    1,
+  );
 
 test.each(['jsonb', 'json', 'text'])('a function that takes %s is called with the envelope, and its attempt is one row', async (type) => {
   await define(INSERT.replaceAll('event', 'event::jsonb'), type);
   await start();
   await database.query("insert into orders values (7, 'a')");
-  expect(await eventually(done, (rows) => rows.length === 1)).toEqual([{ key: '7', note: 'a' }]); // prettier-ignore
+  expect(await eventually(done, (rows) => rows.length === 1)).toEqual([{ key: '7', note: 'a' }]);
   const attempts = await database.query('select outcome, attempt from observers.attempt');
   expect(attempts).toEqual([{ outcome: 'succeeded', attempt: 1 }]);
 });
@@ -52,7 +57,7 @@ test('a function of any name is called, written as it is printed', async () => {
   );
   await start({ function: '"My Shop"."say ""$&"" $1.now"' });
   await database.query("insert into orders values (7, 'a')");
-  expect(await eventually(done, (rows) => rows.length === 1)).toEqual([{ key: '7', note: 'a' }]); // prettier-ignore
+  expect(await eventually(done, (rows) => rows.length === 1)).toEqual([{ key: '7', note: 'a' }]);
 });
 
 test('what raises is rolled back and tried again; what it did the first time is not there', async () => {
@@ -61,13 +66,13 @@ test('what raises is rolled back and tried again; what it did the first time is 
   await start();
   await database.query("insert into orders values (1, 'a')");
   await eventually(done, (rows) => rows.length === 1);
-  const attempts = await eventually(() => database.query('select outcome, error from observers.attempt order by attempt'), (rows) => rows.length === 3); // prettier-ignore
+  const attempts = await untilRows(database, 'select outcome, error from observers.attempt order by attempt', 3);
   expect(attempts).toEqual([
     { outcome: 'retry', error: 'database_temporary' },
     { outcome: 'retry', error: 'database_temporary' },
     { outcome: 'succeeded', error: null },
   ]);
-  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+  await untilRows(database, 'select from observers.pending_delivery', 0);
 });
 
 test.each([
@@ -100,12 +105,16 @@ test('a stop in the middle of a call undoes it, and the next start does it once'
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
   stream = await startStream(database.url, [observer], { settings: { shutdownTimeout: 100 } });
   await database.query("insert into orders values (1, 'a')");
-  await eventually(() => database.query("select from pg_stat_activity where query like '%public.handle(%' and state = 'active' and pid <> pg_backend_pid() and datname = current_database()"), (rows) => rows.length > 0); // prettier-ignore
+  await untilRows(
+    database,
+    "select from pg_stat_activity where query like '%public.handle(%' and state = 'active' and pid <> pg_backend_pid() and datname = current_database()",
+    atLeast(1),
+  );
   await stream.stop();
   expect(await done()).toEqual([]);
   await database.query("set observers.mute = 'on'; insert into orders values (99, ''); set observers.mute = 'off'");
   stream = await startStream(database.url, [observer]);
-  expect(await eventually(done, (rows) => rows.length > 0)).toEqual([{ key: '1', note: 'a' }]); // prettier-ignore
+  expect(await eventually(done, (rows) => rows.length > 0)).toEqual([{ key: '1', note: 'a' }]);
 }, 90_000);
 
 test('kill -9 again and again under load: every function call took effect exactly once', async () => {
@@ -131,7 +140,7 @@ test('kill -9 again and again under load: every function call took effect exactl
     expect(new Set(rows.map(({ key }) => key)).size).toBe(written);
     expect(rows).toHaveLength(written);
     // No call of a killed process may come later.
-    await eventually(() => database.query('select from observers.pending_delivery'), (pending) => pending.length === 0); // prettier-ignore
+    await untilRows(database, 'select from observers.pending_delivery', 0);
     expect(await done()).toHaveLength(written);
   } finally {
     await service.end();

@@ -1,7 +1,8 @@
 import type { DedupPolicy } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, eventually, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -31,10 +32,11 @@ async function start(dedupDriver: Driver, changed: Partial<DedupPolicy> = {}): P
 const insert = (from: number, to: number, status = 'new', customer = 'eva'): Promise<unknown> =>
   database.query('insert into orders select n, $3, $4 from generate_series($1::int, $2::int) n', [from, to, status, customer]);
 const attempts = (count: number): Promise<{ change: number; outcome: string; message: string | null }[]> =>
-  eventually(
-    () => database.query<{ change: number; outcome: string; message: string | null }>('select change_number::int as change, outcome, message from observers.attempt order by finished_at'),
-    (rows) => rows.length >= count,
-  ); // prettier-ignore
+  untilRows<{ change: number; outcome: string; message: string | null }>(
+    database,
+    'select change_number::int as change, outcome, message from observers.attempt order by finished_at',
+    atLeast(count),
+  );
 const outcomes = async (count: number): Promise<string[]> => (await attempts(count)).map(({ outcome }) => outcome).sort();
 
 describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
@@ -70,7 +72,7 @@ describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
     await insert(2, 2);
     await receiver.waitFor((all) => all.some(({ body }) => body.includes('"key":"2"')));
     receiver.answer = status(204);
-    await eventually(() => database.query("select from observers.attempt where outcome = 'skipped'"), (rows) => rows.length === 1); // prettier-ignore
+    await untilRows(database, "select from observers.attempt where outcome = 'skipped'", 1);
     expect(receiver.requests.filter(({ body }) => body.includes('"key":"2"'))).toHaveLength(1);
     expect(await database.query('select from observers.pending_delivery')).toEqual([]);
   });
@@ -81,11 +83,11 @@ describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
     await start(driver);
     await insert(1, 3);
     await receiver.waitFor(1);
-    await eventually(() => database.query("select from observers.pending_delivery where state = 'retrying' and attempt = 1"), (rows) => rows.length === 2); // prettier-ignore
+    await untilRows(database, "select from observers.pending_delivery where state = 'retrying' and attempt = 1", 2);
     answers[0]?.(422);
     await receiver.waitFor(2);
     answers[1]?.(204);
-    await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+    await untilRows(database, 'select from observers.pending_delivery', 0);
     expect(await outcomes(3)).toEqual(['dead', 'skipped', 'succeeded']);
     expect(receiver.requests).toHaveLength(2);
   });
@@ -94,7 +96,7 @@ describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
 test('a key with a value that the event has not is an error, and no two deliveries are taken for one', async () => {
   await start('postgres', { key: '{{ customer }}:{{ nothing }}' });
   await insert(1, 2);
-  const letters = await eventually(() => database.query('select error, message from observers.dead_letter'), (rows) => rows.length === 2); // prettier-ignore
+  const letters = await untilRows(database, 'select error, message from observers.dead_letter', 2);
   expect(letters[0]).toMatchObject({ error: 'template', message: expect.stringContaining('a value that the event has not') as string });
 });
 

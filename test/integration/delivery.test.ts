@@ -4,7 +4,8 @@ import { sweepExpiredClaims } from '../../src/jobs/postgres-job-queue.sql';
 import type { EventRun } from '../../src/pipeline/event-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { atLeast, eventually, until, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -28,10 +29,7 @@ const attempts = (): Promise<{ observer: string; attempt: number; outcome: strin
   database.query('select observer, attempt, outcome, error, status from observers.attempt order by finished_at, attempt');
 
 const settled = async (): Promise<void> => {
-  await eventually(
-    () => database.query<{ n: number }>("select count(*)::int as n from observers.pending_delivery where state <> 'retrying'"),
-    ([row]) => row?.n === 0,
-  );
+  await untilRows(database, "select from observers.pending_delivery where state <> 'retrying'", 0);
 };
 
 test('a committed insert arrives as the envelope, signed so that another implementation verifies it', async () => {
@@ -59,7 +57,7 @@ test('only observers whose condition holds are delivered to, and the run says wh
   stream = await startStream(database.url, observers, { subscribers: [{ event: (run) => runs.push(run) }] });
   await database.query('insert into orders (id, total) values (1, 250)');
   await receiver.waitFor(1);
-  await eventually(() => Promise.resolve(runs), (all) => all.length === 1); // prettier-ignore
+  await until(() => runs.length === 1);
   expect(runs[0]!.results.map(({ observer, matched }) => [observer.name, matched])).toEqual([['big', true], ['small', false]]); // prettier-ignore
   expect(receiver.requests.map(({ path }) => path)).toEqual(['/big']);
 });
@@ -92,12 +90,10 @@ test.each([
   receiver.answer = status(code, { location: `${receiver.url}/elsewhere` }, 'the reason');
   stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`))]);
   await database.query('insert into orders (id) values (1)');
-  const [letter] = await eventually(
-    () =>
-      database.query<{ error: string; status: number; attempts: number; response: string }>(
-        'select error, status, attempts, response from observers.dead_letter',
-      ),
-    (rows) => rows.length === 1,
+  const [letter] = await untilRows<{ error: string; status: number; attempts: number; response: string }>(
+    database,
+    'select error, status, attempts, response from observers.dead_letter',
+    1,
   );
   expect(letter).toEqual({ error, status: code, attempts: 1, response: 'the reason' });
   expect(receiver.requests.map(({ path }) => path)).toEqual(['/hook']);
@@ -114,7 +110,10 @@ test('429 with Retry-After waits as long as it was asked to, and uses up no atte
   await database.query('insert into orders (id) values (1)');
   const [one, two] = await receiver.waitFor(2);
   expect(two!.at - one!.at).toBeGreaterThanOrEqual(990);
-  expect((await eventually(attempts, (rows) => rows.length === 2)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([[1, 'retry'], [1, 'succeeded']]); // prettier-ignore
+  expect((await eventually(attempts, (rows) => rows.length === 2)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    [1, 'retry'],
+    [1, 'succeeded'],
+  ]);
 });
 
 test('a receiver that hangs times out, and holds up neither the stream nor another endpoint', async () => {
@@ -126,16 +125,8 @@ test('a receiver that hangs times out, and holds up neither the stream nor anoth
   stream = await startStream(database.url, observers, { settings: { inlineBudget: 100, maxInFlight: 8 } });
   await database.query('insert into orders (id) select generate_series(1, 40)');
   await receiver.waitFor(() => receiver.requests.filter(({ path }) => path === '/works').length === 40, 5_000);
-  const [checkpoint] = await eventually(
-    () =>
-      database.query<{ lag: number }>(
-        'select count(*)::int as lag from core.tb_entity_change_log l, observers.checkpoint c where not pg_visible_in_snapshot(l.change_xid, c.previous)',
-      ),
-    ([row]) => row?.lag === 0,
-  );
-  expect(checkpoint!.lag).toBe(0);
-  const [timeouts] = await eventually(() => database.query<{ n: number }>("select count(*)::int as n from observers.attempt where error = 'timeout'"), ([row]) => (row?.n ?? 0) > 0); // prettier-ignore
-  expect(timeouts!.n).toBeGreaterThan(0);
+  await untilRead(database);
+  await untilRows(database, "select from observers.attempt where error = 'timeout'", atLeast(1));
 });
 
 test('changes of one entity arrive in commit order, also when the endpoint is so slow that they go through PostgreSQL', async () => {
@@ -165,7 +156,7 @@ test('a condition that has no answer makes a dead letter with the reason, and th
   stream = await startStream(database.url, observers);
   await database.query("insert into orders (id, status) values (1, 'new')");
   await receiver.waitFor(1);
-  const [letter] = await eventually(() => database.query('select observer, error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+  const [letter] = await untilRows(database, 'select observer, error, message, attempts from observers.dead_letter', 1);
   expect(letter).toEqual({
     observer: 'broken',
     error: 'condition',
@@ -181,7 +172,7 @@ test('an unknown verb is quarantined and blocks nothing', async () => {
   );
   await receiver.waitFor(1);
   expect(receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key)).toEqual(['3']);
-  const [row] = await eventually(() => database.query('select reason, message from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
+  const [row] = await untilRows(database, 'select reason, message from observers.quarantine', 1);
   expect(row).toMatchObject({ reason: 'unknown_verb', message: expect.stringContaining('"UPSERT"') as string });
 });
 
@@ -192,7 +183,7 @@ test('a row above the size limit is quarantined with its size, the small one bes
   await database.query("insert into orders (id, note) values (1, repeat('x', 100 * 1024 * 1024)), (2, 'small')");
   await receiver.waitFor(1);
   expect(receiver.requests[0]!.body).toContain('"note":"small"');
-  const [row] = await eventually(() => database.query<{ reason: string; message: string }>('select reason, message from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
+  const [row] = await untilRows<{ reason: string; message: string }>(database, 'select reason, message from observers.quarantine', 1);
   expect(row!.reason).toBe('too_large');
   expect(row!.message).toMatch(/1048576\d\d bytes/);
 });
@@ -232,11 +223,11 @@ test('a claim of which nobody knows whether it took effect ends the term; the ne
   await lock.query('select from observers.lease for update');
   const claiming =
     "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%picked as%'";
-  const [claim] = await eventually(() => database.query<{ pid: number }>(claiming), (rows) => rows.length > 0); // prettier-ignore
+  const [claim] = await untilRows<{ pid: number }>(database, claiming, atLeast(1));
   await database.query('select pg_terminate_backend($1)', [claim!.pid]);
   await lock.query('commit');
   await lock.end();
-  await eventually(() => Promise.resolve(stream!.service.terms), (terms) => terms > 1); // prettier-ignore
+  await until(() => stream!.service.terms > 1);
   receiver.answer = status(204);
   await settled();
 });

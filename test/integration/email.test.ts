@@ -3,7 +3,8 @@ import type { EmailActionDefinition } from '../../src/event/definitions';
 import { selfSigned } from '../support/certificate';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { SmtpReply, startSmtpServer, type ReceivedMail, type TestSmtpServer } from '../support/smtp-server';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, eventually, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let smtp: TestSmtpServer;
@@ -48,9 +49,17 @@ async function start(
 
 const insert = (name: string, email = 'ann@example.org'): Promise<unknown> =>
   database.query('insert into orders values (7, $1, $2)', [name, email]);
-const mails = (count: number): Promise<ReceivedMail[]> => eventually(() => Promise.resolve(smtp.mails), (all) => all.length >= count); // prettier-ignore
+const mails = (count: number): Promise<ReceivedMail[]> =>
+  eventually(
+    () => smtp.mails,
+    (all) => all.length >= count,
+  );
 const dead = (): Promise<{ error: string; message: string; response: string | null }[]> =>
-  eventually(() => database.query<{ error: string; message: string; response: string | null }>('select error, message, response from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+  untilRows<{ error: string; message: string; response: string | null }>(
+    database,
+    'select error, message, response from observers.dead_letter',
+    1,
+  );
 const tries = async (): Promise<number> => (await database.query('select from observers.attempt')).length;
 
 test('text and HTML arrive, with values escaped for each, and a Message-ID of the delivery', async () => {
@@ -65,7 +74,7 @@ test('text and HTML arrive, with values escaped for each, and a Message-ID of th
   expect(mail!.source).toMatch(/^Subject: =\?UTF-8\?/m);
   expect(mail!.source).toMatch(/^Reply-To: reply@example\.com\r$/m);
   expect(mail!.source).not.toMatch(/^Bcc:/m);
-  const rows = await eventually(() => database.query('select outcome, status from observers.attempt'), (all) => all.length === 1); // prettier-ignore
+  const rows = await untilRows(database, 'select outcome, status from observers.attempt', 1);
   expect(rows).toEqual([{ outcome: 'succeeded', status: 250 }]);
 });
 
@@ -151,7 +160,7 @@ test.each([
 test('a server that does not answer is a timeout, and one that is not there a connection: both are tried again', async () => {
   await start({ timeout: 300 }, { onConnect: () => undefined });
   await insert('Ann');
-  const rows = await eventually(() => database.query("select distinct error from observers.attempt where outcome = 'retry'"), (all) => all.length > 0); // prettier-ignore
+  const rows = await untilRows(database, "select distinct error from observers.attempt where outcome = 'retry'", atLeast(1));
   expect(rows).toEqual([{ error: 'timeout' }]);
   await stream?.stop();
   const { port } = smtp;
@@ -159,5 +168,5 @@ test('a server that does not answer is a timeout, and one that is not there a co
   smtp = await startSmtpServer();
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [MAIL] });
   stream = await startStream(database.url, [observer], { settings: { smtpUrl: `smtp://127.0.0.1:${port}` } });
-  await eventually(() => database.query("select from observers.attempt where error = 'connection'"), (all) => all.length > 0); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
 }, 60_000);

@@ -15,7 +15,7 @@ import { ExitCode, OperatorError } from '../../src/event/errors';
 import { startService } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase } from '../support/database';
 import { isRunning, postmasterOf } from '../support/program';
-import { eventually } from '../support/stream';
+import { until } from '../support/until';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
 import { observersSource } from '../../src/config/load';
 
@@ -261,7 +261,7 @@ describe('what already runs', () => {
     const file = join(folder, 'data/pgdata/postmaster.pid');
     const text = readFileSync(file, 'utf8');
     process.kill(first.pid, 'SIGKILL');
-    await eventually(() => Promise.resolve(isRunning(first.pid)), (alive) => !alive); // prettier-ignore
+    await until(() => !isRunning(first.pid));
     writeFileSync(file, text.replace(/^\d+/, String(number)));
     const begun = performance.now();
     expect(await ask((await start()).url, 'select 1')).toBe(1);

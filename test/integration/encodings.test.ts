@@ -11,7 +11,8 @@ import { listEvents } from '../../src/explain/stored-events.sql';
 import { createTestDatabase, urlFor, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { defaultSettings, endpointOf, eventually, observerOf, startStream } from '../support/stream';
+import { defaultSettings, endpointOf, observerOf, startStream } from '../support/stream';
+import { eventually, untilRows } from '../support/until';
 
 const NO_FILTER = {
   observer: null,
@@ -134,7 +135,11 @@ describe.each([
       );
       await database.query(`insert into orders select 'b' || i, $1 from generate_series(1, 249) i`, [good]);
       await receiver.waitFor(499);
-      const quarantine = await eventually(() => database.query<{ reason: string; message: string }>('select reason, message from observers.quarantine order by change_number'), (rows) => rows.length === 4); // prettier-ignore
+      const quarantine = await untilRows<{ reason: string; message: string }>(
+        database,
+        'select reason, message from observers.quarantine order by change_number',
+        4,
+      );
       expect(quarantine.map(({ reason }) => reason)).toEqual(Array(4).fill('undecodable'));
       expect(quarantine.map(({ message }) => message.split(':')[0])).toEqual([
         'object_data',
@@ -212,7 +217,10 @@ observers:
       await database.query(`insert into orders values (1, 'Müller', '{"preis": "5 \\u20ac", "\\u20ac": "\\ud83d\\ude00"}')`);
       const [request] = await receiver.waitFor(1);
       expect(JSON.parse(request?.body ?? '')).toEqual({ preis: '5 €', zeichen: '😀' });
-      const [item] = await eventually(() => listDeadLetters(database.client, NO_FILTER, { limit: 10, offset: 0 }), (items) => items.length === 1); // prettier-ignore
+      const [item] = await eventually(
+        () => listDeadLetters(database.client, NO_FILTER, { limit: 10, offset: 0 }),
+        (items) => items.length === 1,
+      );
       expect(item).toMatchObject({ entityType: 'Bestellung für Årsta', entityKey: '1', error: 'http_status' });
       const shown = await showDeadLetter(database.client, item?.id ?? '');
       expect(shown?.response).toBe('nein \\ud83d\\ude00, für 5 \\u20ac');

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process';
-import { eventually, SECRET } from '../support/stream';
+import { SECRET } from '../support/stream';
+import { eventually } from '../support/until';
 
 const TTL = 3_000;
 const OBSERVERS = `version: 1
@@ -46,7 +47,11 @@ const start = (): ServiceProcess => {
   return one;
 };
 const said = (one: ServiceProcess, message: RegExp): Promise<unknown> =>
-  eventually(() => Promise.resolve(one.log.map(({ msg }) => String(msg))), (lines) => lines.some((line) => message.test(line)), 20_000); // prettier-ignore
+  eventually(
+    () => one.log.map(({ msg }) => String(msg)),
+    (lines) => lines.some((line) => message.test(line)),
+    20_000,
+  );
 
 async function leaderAndStandBy(): Promise<[ServiceProcess, ServiceProcess]> {
   const leader = start();

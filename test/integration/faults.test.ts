@@ -3,7 +3,8 @@ import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../sr
 import { requestRetries, type RedriveRequest } from '../../src/redrive/redrive.sql';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream, untilLeading } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { eventually, until, untilLeading, untilRows } from '../support/until';
 import { startTcpProxy } from '../support/tcp-proxy';
 
 const EVERYTHING: DeadLetterFilter = {
@@ -52,12 +53,10 @@ test('the LISTEN session may be terminated: events go on at once, and it listens
   await terminate('listen');
   await insert(2);
   await receiver.waitFor(2, 2_000);
-  await eventually(
-    () =>
-      database.query<{ n: number }>(
-        "select count(*)::int as n from pg_stat_activity where application_name = 'fraiseql-observers listen' and datname = current_database()",
-      ),
-    ([row]) => row?.n === 1,
+  await untilRows(
+    database,
+    "select from pg_stat_activity where application_name = 'fraiseql-observers listen' and datname = current_database()",
+    1,
     2_000,
   );
 });
@@ -65,13 +64,11 @@ test('the LISTEN session may be terminated: events go on at once, and it listens
 test('the new LISTEN session goes on record at once, so that a stand-by sees its end and need not wait for the lease to run out', async () => {
   await leading(await start({ leaseTtl: 60_000 }));
   await terminate('listen');
-  await eventually(
-    () =>
-      database.query<{ n: number }>(
-        `select count(*)::int as n from observers.lease l join pg_stat_activity a on a.pid = l.backend_pid and a.backend_start = l.backend_start
+  await untilRows(
+    database,
+    `select from observers.lease l join pg_stat_activity a on a.pid = l.backend_pid and a.backend_start = l.backend_start
          where a.application_name = 'fraiseql-observers listen'`,
-      ),
-    ([row]) => row?.n === 1,
+    1,
     5_000,
   );
 });
@@ -110,7 +107,7 @@ test('a second instance stands by, and leads when the first is gone', async () =
   const first = await start();
   await leading(first);
   const second = await start();
-  await eventually(() => Promise.resolve(second.service.state), (state) => state === 'standing by'); // prettier-ignore
+  await until(() => second.service.state === 'standing by');
   await insert(1);
   await receiver.waitFor(1);
   streams.shift();
@@ -126,13 +123,13 @@ test('a leader whose lease was taken writes nothing more, and steps down', async
   await leading(first);
   await insert(1);
   await receiver.waitFor(1);
-  await eventually(() => database.query('select 1 from observers.attempt'), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, 'select 1 from observers.attempt', 1);
   // Another one has taken over behind its back, as after a long pause of the process.
   await database.query(
     "update observers.lease set epoch = epoch + 1, holder = 'another', backend_pid = pg_backend_pid(), backend_start = null, expires_at = clock_timestamp() + interval '1 hour'",
   );
   await insert(2);
-  await eventually(() => Promise.resolve(first.service.state), (state) => state === 'standing by'); // prettier-ignore
+  await until(() => first.service.state === 'standing by');
   const rows = await database.query<{ change: string }>('select change_number::text as change from observers.attempt');
   expect(rows).toHaveLength(1);
 });
@@ -186,7 +183,7 @@ test('with wakeup: poll no notification is ever sent', async () => {
 
 test('a change that another producer writes into the log is delivered as fast as a captured one', async () => {
   await leading(await start({ pollInterval: 60_000 }));
-  await eventually(() => database.query('select 1 from pg_locks where locktype = $1 and granted', ['advisory']), (rows) => rows.length > 0); // prettier-ignore
+  await until(async () => (await database.query('select 1 from pg_locks where locktype = $1 and granted', ['advisory'])).length > 0);
   await database.query(
     "insert into core.tb_entity_change_log (object_type, object_id, modification_type, object_data) values ('Other', gen_random_uuid(), 'INSERT', '{}')",
   );
@@ -197,7 +194,10 @@ test('a redrive is one try, leaves the dead letters only when it succeeds, and c
   receiver.answer = (_request, response) => void response.writeHead(400).end('no');
   await start();
   await insert(1);
-  const [item] = await eventually(() => listDeadLetters(database.client, EVERYTHING, PAGE), (items) => items.length === 1); // prettier-ignore
+  const [item] = await eventually(
+    () => listDeadLetters(database.client, EVERYTHING, PAGE),
+    (items) => items.length === 1,
+  );
   const { id } = item!;
   expect((await requestRetries(database.client, redrive(id))).queued).toEqual([id]);
   const ended = async () => (await readProgress(database.client, [{ ...item!, changeNumber: String(item!.changeNumber) }]))[0]!;
@@ -228,12 +228,15 @@ test('a quarantined change that has become readable leaves the quarantine and is
   await database.query(
     "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}')",
   );
-  const [item] = await eventually(() => listDeadLetters(database.client, EVERYTHING, PAGE), (items) => items.length === 1); // prettier-ignore
+  const [item] = await eventually(
+    () => listDeadLetters(database.client, EVERYTHING, PAGE),
+    (items) => items.length === 1,
+  );
   expect(item).toMatchObject({ kind: 'quarantine', error: 'unknown_verb' });
   await database.query("update core.tb_entity_change_log set modification_type = 'INSERT'");
   expect((await requestRetries(database.client, redrive(item!.id))).queued).toEqual([item!.id]);
   await receiver.waitFor(1);
-  await eventually(() => listDeadLetters(database.client, EVERYTHING, PAGE), (items) => items.length === 0); // prettier-ignore
+  await until(async () => (await listDeadLetters(database.client, EVERYTHING, PAGE)).length === 0);
 });
 
 test('a stop is heard at any moment of a start, also while the term is being opened', async () => {

@@ -3,7 +3,8 @@ import { readStatus } from '../../src/status/status.sql';
 import type { EndpointDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -33,7 +34,11 @@ interface Letter {
   readonly attempts: number;
 }
 const letters = (count: number): Promise<Letter[]> =>
-  eventually(() => database.query<Letter>('select id::text, error, message, attempts from observers.dead_letter where resolved_at is null order by change_number'), (rows) => rows.length === count); // prettier-ignore
+  untilRows<Letter>(
+    database,
+    'select id::text, error, message, attempts from observers.dead_letter where resolved_at is null order by change_number',
+    count,
+  );
 const redrive = (id: string): Promise<unknown> =>
   requestRetries(database.client, { ids: [id], who: 'me', detail: null, config: 'current', snapshot: null });
 
@@ -55,7 +60,7 @@ test('it is remembered over a restart, and forgotten with another url', async ()
   await start();
   await insert(1);
   await letters(1);
-  await eventually(() => database.query('select from observers.gone_endpoint'), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, 'select from observers.gone_endpoint', 1);
   await stream.stop();
   await start();
   await insert(2);
@@ -75,7 +80,7 @@ test('a redrive is tried all the same, and opens the endpoint when it succeeds',
   const [first] = await letters(1);
   await redrive(first!.id);
   await receiver.waitFor(2);
-  await eventually(() => database.query('select from observers.attempt'), (rows) => rows.length === 2); // prettier-ignore
+  await untilRows(database, 'select from observers.attempt', 2);
   receiver.answer = status(204);
   await insert(2);
   await letters(2);
@@ -84,7 +89,7 @@ test('a redrive is tried all the same, and opens the endpoint when it succeeds',
   await letters(1);
   await insert(3);
   await receiver.waitFor(4);
-  await eventually(() => database.query('select from observers.gone_endpoint'), (rows) => rows.length === 0); // prettier-ignore
+  await untilRows(database, 'select from observers.gone_endpoint', 0);
 });
 
 test('of a url that is another one for each event only that one is gone', async () => {

@@ -4,7 +4,7 @@ import { readStatus } from '../../src/status/status.sql';
 import { createTestDatabase, onServer, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService, type TestService } from '../support/service';
-import { eventually } from '../support/stream';
+import { eventually } from '../support/until';
 
 const producer = `observers_test_producer_${randomBytes(4).toString('hex')}`;
 let database: TestDatabase;
@@ -109,7 +109,10 @@ test('nothing that an application may insert crashes the service, holds it up, o
         (select reason from observers.quarantine where change_number = $1) as reason,
         (select error from observers.dead_letter where change_number = $1) as dead`;
     const ask = () => database.query<{ attempts: string | null; reason: string | null; dead: string | null }>(told, [number]);
-    const [{ attempts, reason, dead }] = (await eventually(ask, ([now]) => (now?.attempts ?? now?.reason ?? now?.dead ?? null) !== null)) as [Awaited<ReturnType<typeof ask>>[0]]; // prettier-ignore
+    const [{ attempts, reason, dead }] = (await eventually(
+      ask,
+      ([now]) => (now?.attempts ?? now?.reason ?? now?.dead ?? null) !== null,
+    )) as [Awaited<ReturnType<typeof ask>>[0]];
     outcomes.set(what, reason ?? dead ?? (attempts === 'succeeded' ? 'delivered' : String(attempts)));
   }
   expect(Object.fromEntries(outcomes)).toEqual(Object.fromEntries(HOSTILE.map(([what, , outcome]) => [what, outcome])));
@@ -118,7 +121,10 @@ test('nothing that an application may insert crashes the service, holds it up, o
   await insert({ object_key: "'the last'" });
   const delivered = [...outcomes.values()].filter((outcome) => outcome === 'delivered').length;
   await receiver.waitFor(delivered + 1);
-  await eventually(() => readStatus(database.client, 'default'), ({ lag, queued, running }) => lag.events + queued + running === 0); // prettier-ignore
+  await eventually(
+    () => readStatus(database.client, 'default'),
+    ({ lag, queued, running }) => lag.events + queued + running === 0,
+  );
   expect(receiver.requests).toHaveLength(delivered + 1);
   const numbers = await database.query<{ n: string }>(
     'select pk_entity_change_log::text as n from core.tb_entity_change_log order by pk_entity_change_log',

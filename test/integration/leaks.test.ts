@@ -2,7 +2,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { eventually } from '../support/stream';
+import { eventually } from '../support/until';
 
 const ROUNDS = 20;
 
@@ -56,9 +56,10 @@ test(`${ROUNDS} starts and stops in one process leave no handle, timer, listener
   // What is made once per process, as by loading modules, is made in the first round.
   await live(1);
   // Sockets of the receiver and of ended sessions close a moment later.
-  const before = await eventually(() => Promise.resolve(held()), (now) => (now['handle Timeout'] ?? 0) <= 2); // prettier-ignore
+  const before = await eventually(held, (now) => (now['handle Timeout'] ?? 0) <= 2);
   for (let round = 2; round <= ROUNDS; round++) await live(round);
-  expect(await eventually(() => Promise.resolve(notMoreThan(before, held())), (more) => more.length === 0, 10_000)).toEqual([]); // prettier-ignore
+  const left = (): string[] => notMoreThan(before, held());
+  expect(await eventually(left, (more) => more.length === 0, 10_000)).toEqual([]);
   expect(await eventually(sessions, (rows) => rows.length === 0, 5_000)).toEqual([]);
   expect(await database.query('select id from observers.listener')).toEqual([]);
   expect(await database.query("select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")).toEqual([]); // prettier-ignore
@@ -73,7 +74,8 @@ test('a start that fails half-way leaves nothing behind either', async () => {
   expect(await fail()).toContain('is in use');
   const before = held();
   for (let round = 0; round < 5; round++) expect(await fail()).toContain('is in use');
-  await eventually(() => Promise.resolve(notMoreThan(before, held())), (more) => more.length === 0, 10_000); // prettier-ignore
+  const left = (): string[] => notMoreThan(before, held());
+  await eventually(left, (more) => more.length === 0, 10_000);
   await eventually(sessions, (rows) => rows.length === 0, 5_000);
   taken.close();
 });

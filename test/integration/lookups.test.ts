@@ -2,7 +2,8 @@ import { requestRetries } from '../../src/redrive/redrive.sql';
 import type { LookupDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let crm: Receiver;
@@ -55,7 +56,11 @@ interface Attempt {
   readonly error: string | null;
 }
 const attempts = (count: number): Promise<Attempt[]> =>
-  eventually(() => database.query<Attempt>('select change_number::int as number, outcome, error from observers.attempt order by change_number, finished_at'), (rows) => rows.length >= count); // prettier-ignore
+  untilRows<Attempt>(
+    database,
+    'select change_number::int as number, outcome, error from observers.attempt order by change_number, finished_at',
+    atLeast(count),
+  );
 
 test('a condition decides by what was looked up, and only then', async () => {
   await start([observer({ when: "lookups.customer.plan = 'gold' AND step > 0" })]);
@@ -105,12 +110,12 @@ test('one that fails for good is a dead letter that names it, and can be redrive
   crm.answer = (_request, response) => void response.writeHead(403).end('forbidden');
   await start([observer({ when: "lookups.customer.plan = 'gold'" })]);
   await database.query("insert into orders values (1, 'alice', 1)");
-  const [letter] = await eventually(() => database.query('select id::text, error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1); // prettier-ignore
+  const [letter] = await untilRows(database, 'select id::text, error, message, attempts from observers.dead_letter', 1);
   expect(letter).toMatchObject({ error: 'lookup', message: expect.stringContaining('lookup customer: the receiver answered 403') as string, attempts: FAST_RETRY.maxAttempts }); // prettier-ignore
   crm.answer = answerPlans;
   await requestRetries(database.client, { ids: [letter!['id'] as string], who: 'me', detail: null, config: 'current', snapshot: null });
   await receiver.waitFor(1);
-  await eventually(() => database.query('select from observers.dead_letter where resolved_at is null'), (rows) => rows.length === 0); // prettier-ignore
+  await untilRows(database, 'select from observers.dead_letter where resolved_at is null', 0);
 });
 
 test('a look-up that hangs holds up neither other observers nor its own endpoint, and the stream goes on', async () => {
@@ -119,10 +124,10 @@ test('a look-up that hangs holds up neither other observers nor its own endpoint
   const plain = observer({ name: 'plain', lookups: [] });
   await start([observer({ lookups: [customer(1_500)], retry: { ...FAST_RETRY, maxAttempts: 100 } }), { ...plain, name: 'plain' }]);
   await database.query("insert into orders select i, 'customer ' || i, i from generate_series(1, 200) i");
-  await eventually(() => database.query("select from observers.attempt where observer = 'plain' and outcome = 'succeeded'"), (rows) => rows.length === 200); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where observer = 'plain' and outcome = 'succeeded'", 200);
   expect(receiver.requests).toHaveLength(200);
   crm.answer = (_request, response) => void response.writeHead(200).end('{}');
-  await eventually(() => database.query("select from observers.attempt where observer = 'gold' and outcome = 'succeeded'"), (rows) => rows.length === 200, 30_000); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where observer = 'gold' and outcome = 'succeeded'", 200, 30_000);
 }, 60_000);
 
 test('the order of an entity is that of its commits, although the first look-up takes longest', async () => {
@@ -166,6 +171,6 @@ test('a lane of many that the condition declines, all from the cache, ends', asy
   await start([observer({ when: "lookups.customer.plan = 'gold'" })]);
   await database.query("insert into orders values (1, 'bob', 0)");
   await database.query('do $$ begin for i in 1..2000 loop update orders set step = i; end loop; end $$');
-  await eventually(() => database.query<{ n: number }>("select count(*)::int as n from observers.attempt where outcome = 'skipped'"), ([row]) => row?.n === 2001); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where outcome = 'skipped'", 2001);
   expect(crm.requests).toHaveLength(1);
 });

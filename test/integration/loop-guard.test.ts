@@ -1,7 +1,8 @@
 import type { DatabaseActionDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -31,10 +32,11 @@ const calls = (name: string, entity: string, f: string): ObserverDefinition => {
 const define = (name: string, sql: string): Promise<unknown> =>
   database.query(`create function public.${name}(event jsonb) returns void language plpgsql as $$ begin ${sql}; end $$`);
 const dead = (count = 1): Promise<{ observer: string; error: string; message: string; attempts: number }[]> =>
-  eventually(
-    () => database.query<{ observer: string; error: string; message: string; attempts: number }>('select observer, error, message, attempts from observers.dead_letter'),
-    (rows) => rows.length === count,
-  ); // prettier-ignore
+  untilRows<{ observer: string; error: string; message: string; attempts: number }>(
+    database,
+    'select observer, error, message, attempts from observers.dead_letter',
+    count,
+  );
 
 test('an observer whose function triggers it again stops at the hop limit, with the cycle written out', async () => {
   await define('again', "update public.orders set n = n + 1 where id = (event #>> '{entity,key}')::bigint");

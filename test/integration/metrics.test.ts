@@ -9,7 +9,7 @@ import type { MetricsSummary } from '../../src/cli/metrics/summary';
 import { programOn } from '../support/redrive';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, untilLeading } from '../support/until';
 
 const FILES = join(__dirname, '../../helm/files');
 const ALERT_TESTS = join(__dirname, '../prometheus/rules.yaml');
@@ -84,7 +84,14 @@ test('what happens to events, tries, dead letters, duplicates and look-ups is co
   await database.query(`insert into core.tb_entity_change_log (object_type, object_key, modification_type, extra_metadata) values
     ('Order', '1', 'SHRUG', null), ('Order', '1', 'UPDATE', '{"capture_error": "x"}')`);
   // An outcome is counted when it is on record, which is some time after the stream has passed its change.
-  const text = await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === 3 && valueIn(now, 'observer_quarantined_total', { reason: 'unknown_verb' }) === 1 && valueIn(now, 'observer_lag_events') === 0 && outcomes(now) === 9); // prettier-ignore
+  const text = await eventually(
+    scrape,
+    (now) =>
+      valueIn(now, 'observer_events_processed_total') === 3 &&
+      valueIn(now, 'observer_quarantined_total', { reason: 'unknown_verb' }) === 1 &&
+      valueIn(now, 'observer_lag_events') === 0 &&
+      outcomes(now) === 9,
+  );
   expect(valueIn(text, 'observer_events_matched_total', { observer: 'works' })).toBe(3);
   expect(valueIn(text, 'observer_events_matched_total', { observer: 'never' })).toBeUndefined();
   expect(valueIn(text, 'observer_actions_executed_total', { observer: 'works', action_type: 'webhook', outcome: 'succeeded' })).toBe(3);
@@ -114,9 +121,12 @@ test('an open breaker, a queue and dead letters that nobody has looked at show a
   receiver.answer = (_request, response) => void response.writeHead(500).end();
   await database.query('insert into orders select i from generate_series(11, 20) i');
   // The dead letters are committed a moment after the breaker has opened.
-  await eventually(scrape, (now) => valueIn(now, 'observer_circuit_state', { endpoint: 'refuses' }) === 2 && valueIn(now, 'observer_dlq_open')! > 0); // prettier-ignore
+  await eventually(
+    scrape,
+    (now) => valueIn(now, 'observer_circuit_state', { endpoint: 'refuses' }) === 2 && valueIn(now, 'observer_dlq_open')! > 0,
+  );
   await database.query('insert into orders select i from generate_series(21, 25) i');
-  await eventually(scrape, (now) => valueIn(now, 'observer_job_queue_depth', { state: 'queued' })! > 0); // prettier-ignore
+  await eventually(scrape, (now) => valueIn(now, 'observer_job_queue_depth', { state: 'queued' })! > 0);
 });
 
 test('when the state of the stream cannot be read, its series are missing and the others are there', async () => {
@@ -169,7 +179,7 @@ test('the command sums up what the running service has counted, and says so when
   const program = programOn(database, 'version: 1\n');
   try {
     await database.query('insert into orders select i from generate_series(1, 3) i');
-    await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === 3); // prettier-ignore
+    await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === 3);
     expect(await program.json<MetricsSummary>(['metrics'])).toMatchObject({
       address: service!.address,
       events: { processed: 3, perSecond: 0 },
@@ -196,7 +206,7 @@ describeWith(PROMTOOL, () => {
   test('promtool finds nothing to complain about in what is scraped', async () => {
     await start(ALL);
     await database.query('insert into orders select i from generate_series(1, 3) i');
-    const text = await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === 3); // prettier-ignore
+    const text = await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === 3);
     const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
     expect(stderr).toBe('');
     expect(status).toBe(0);

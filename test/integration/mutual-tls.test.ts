@@ -8,7 +8,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createAuthority } from '../support/certificate';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, untilLeading } from '../support/until';
 
 const receivers = createAuthority('Receivers');
 const clients = createAuthority('Clients');

@@ -4,16 +4,8 @@ import { Webhook } from 'standardwebhooks';
 import type { ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
-import {
-  endpointOf,
-  eventually,
-  FAST_RETRY,
-  observerOf,
-  SECRET,
-  startStream,
-  type StreamOptions,
-  type TestStream,
-} from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { eventually, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -58,7 +50,7 @@ test('log: what has failed for good is in the log and in the attempts, and nowhe
   const logger = pino({ level: 'error' }, new Writable({ write: (line: Buffer, _encoding, done) => (lines.push(String(line)), done()) }));
   await start({ onFailure: 'log' }, { logger });
   await insert(1, 3);
-  await eventually(() => database.query("select from observers.attempt where outcome = 'dead'"), (rows) => rows.length === 3); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where outcome = 'dead'", 3);
   expect(await dead()).toEqual([]);
   expect(lines).toHaveLength(3);
   expect(JSON.parse(lines[0]!)).toMatchObject({
@@ -97,7 +89,7 @@ test('an alert that cannot be sent is sent later, with what has come meanwhile',
   await people.waitFor(1);
   broken = false;
   // As if the ten seconds until the next try were over.
-  await eventually(() => database.query("update observers.alert set sent_at = '-infinity' where sent_at < now() - interval '40 s' returning 1"), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, "update observers.alert set sent_at = '-infinity' where sent_at < now() - interval '40 s' returning 1", 1);
   await people.waitFor(2);
   expect(alerts()[1]?.failures).toBe(5);
 });

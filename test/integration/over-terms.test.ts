@@ -1,6 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { until, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -23,13 +24,13 @@ afterEach(async () => {
 
 const asked = (): number => receiver.requests.filter(({ path }) => path.startsWith('/ask')).length;
 const attempts = (count: number): Promise<{ outcome: string }[]> =>
-  eventually(() => database.query<{ outcome: string }>('select outcome from observers.attempt order by change_number'), (rows) => rows.length === count); // prettier-ignore
+  untilRows<{ outcome: string }>(database, 'select outcome from observers.attempt order by change_number', count);
 
 /** The connection that reads the change log is lost: what the term had in memory is worth nothing any more. */
 async function nextTerm(): Promise<void> {
   const { terms } = stream.service;
   await database.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fraiseql-observers read' and datname = current_database()"); // prettier-ignore
-  await eventually(() => Promise.resolve(stream.service.terms), (now) => now > terms); // prettier-ignore
+  await until(() => stream.service.terms > terms);
 }
 
 test('a lost connection forgets neither a dedup key in memory nor the answer of a look-up', async () => {

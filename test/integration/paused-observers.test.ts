@@ -2,7 +2,8 @@ import { pauseObserver, readPaused, resumeObserver } from '../../src/delivery/pa
 import type { ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream, untilLeading } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, eventually, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -47,18 +48,18 @@ const versions = (requests: readonly Received[]): Map<string, number[]> => {
   }
   return found;
 };
+const eachOf = (observer: string): number[][] => [...versions(by(observer)).values()];
+const held = (): number[][] => eachOf('held');
 const aside = async (): Promise<number> => {
   const [row] = await database.query<{ n: number }>("select count(*)::int as n from observers.pending_delivery where state = 'paused'");
   return row!.n;
 };
 /** The leader looks five times a second. Each probe changes every row: an update that changes nothing is not sent to anybody. */
-const inEffect = (): Promise<unknown> => {
-  const before = receiver.requests.length;
-  return eventually(async () => {
+const inEffect = (): Promise<void> =>
+  until(async () => {
     await write(-1, 0);
-    return (await aside()) + before;
-  }, (now) => now > before); // prettier-ignore
-};
+    return (await aside()) > 0;
+  });
 const upTo = (n: number): number[] => Array.from({ length: n }, (_none, i) => i + 1);
 /** What was written only to see the pause come into effect does not count. */
 const withoutProbes = (all: readonly number[]): number[] => all.filter((n) => n > 0);
@@ -68,16 +69,19 @@ test('a paused observer sends nothing, another one at the same endpoint goes on,
   await pause();
   await inEffect();
   await write(1, 20);
-  await eventually(() => Promise.resolve([...versions(by('free')).values()].map((all) => withoutProbes(all).length)), (counts) => counts.length === 10 && counts.every((count) => count === 20)); // prettier-ignore
+  await eventually(
+    () => eachOf('free').map((all) => withoutProbes(all).length),
+    (counts) => counts.length === 10 && counts.every((count) => count === 20),
+  );
   const sent = by('held').length;
   await eventually(aside, (n) => n >= 200);
   expect(by('held')).toHaveLength(sent);
   await resume();
   await write(21, 30);
-  await eventually(() => Promise.resolve([...versions(by('held')).values()]), (all) => all.length === 10 && all.every((one) => one.at(-1) === 30)); // prettier-ignore
+  await eventually(held, (all) => all.length === 10 && all.every((one) => one.at(-1) === 30));
   await eventually(aside, (left) => left === 0);
-  for (const all of versions(by('held')).values()) expect(withoutProbes(all)).toEqual(upTo(30));
-  for (const all of versions(by('free')).values()) expect(withoutProbes(all)).toEqual(upTo(30));
+  for (const all of held()) expect(withoutProbes(all)).toEqual(upTo(30));
+  for (const all of eachOf('free')) expect(withoutProbes(all)).toEqual(upTo(30));
   const ids = receiver.requests.map(({ headers }) => headers['webhook-id']);
   expect(new Set(ids).size).toBe(ids.length);
 });
@@ -99,8 +103,8 @@ test('it outlives restarts, also one in which it was resumed', async () => {
   expect(await resume()).toBe(false);
   await start();
   await eventually(aside, (left) => left === 0);
-  await eventually(() => Promise.resolve([...versions(by('held')).values()]), (all) => all.length === 10 && all.every((one) => one.at(-1) === 5)); // prettier-ignore
-  for (const all of versions(by('held')).values()) expect(withoutProbes(all)).toEqual(upTo(5));
+  await eventually(held, (all) => all.length === 10 && all.every((one) => one.at(-1) === 5));
+  for (const all of held()) expect(withoutProbes(all)).toEqual(upTo(5));
 });
 
 test('a retry waits too, and keeps its time; a redrive that a person asks for is made all the same', async () => {
@@ -112,7 +116,7 @@ test('a retry waits too, and keeps its time; a redrive that a person asks for is
     ),
   );
   await write(1, 1);
-  await eventually(() => database.query("select from observers.attempt where attempt > 1"), (rows) => rows.length > 10); // prettier-ignore
+  await untilRows(database, 'select from observers.attempt where attempt > 1', atLeast(11));
   await pause();
   await eventually(aside, (n) => n === 10);
   const tries = receiver.requests.length;
@@ -123,24 +127,24 @@ test('a retry waits too, and keeps its time; a redrive that a person asks for is
   await receiver.waitFor(tries + 1);
   await eventually(aside, (n) => n === 9);
   await resume();
-  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+  await untilRows(database, 'select from observers.pending_delivery', 0);
   expect(await database.query("select from observers.attempt where outcome = 'succeeded'")).toHaveLength(10);
 });
 
 test('a strict lane keeps its head and its order', async () => {
   await start(observers({ ordering: 'strict' }));
   await write(1, 2);
-  await eventually(() => Promise.resolve(by('held').length), (n) => n === 20); // prettier-ignore
+  await until(() => by('held').length === 20);
   await pause();
   await inEffect();
   await write(3, 6);
-  await eventually(() => database.query("select from observers.pending_delivery where state = 'waiting'"), (rows) => rows.length >= 40); // prettier-ignore
+  await untilRows(database, "select from observers.pending_delivery where state = 'waiting'", atLeast(40));
   expect(
     await database.query("select lane from observers.pending_delivery where state = 'paused' group by lane having count(*) > 1"),
   ).toEqual([]);
   await resume();
-  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
-  for (const all of versions(by('held')).values()) expect(withoutProbes(all)).toEqual(upTo(6));
+  await untilRows(database, 'select from observers.pending_delivery', 0);
+  for (const all of held()) expect(withoutProbes(all)).toEqual(upTo(6));
 });
 
 test('paused and resumed again and again under load, each change is sent once and in order', async () => {
@@ -153,7 +157,7 @@ test('paused and resumed again and again under load, each change is sent once an
     await receiver.waitFor(receiver.requests.length + 40);
   }
   await writing;
-  await eventually(() => Promise.resolve([...versions(by('held')).values()]), (all) => all.length === 10 && all.every((one) => one.length >= 120), 30_000); // prettier-ignore
-  for (const all of versions(by('held')).values()) expect(all).toEqual(upTo(120));
+  await eventually(held, (all) => all.length === 10 && all.every((one) => one.length >= 120), 30_000);
+  for (const all of held()) expect(all).toEqual(upTo(120));
   expect(await readPaused(database.client, 'main')).toEqual([]);
 }, 60_000);

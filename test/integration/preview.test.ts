@@ -10,7 +10,8 @@ import { findStored, readStored } from '../../src/change-log/change-log.sql';
 import { decode } from '../../src/change-log/decode';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { defaultSettings, endpointOf, eventually, observerOf, startStream } from '../support/stream';
+import { defaultSettings, endpointOf, observerOf, startStream } from '../support/stream';
+import { eventually } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -86,7 +87,10 @@ test.each(CASES.map((one, i) => [i, ...one] as const))(
         if (what === 'delete') await database.query('delete from orders where id = $1', [id]);
       else await database.query('insert into orders values ($1, $2, $3) on conflict (id) do update set note = $2, total = $3', [id, note, total]); // prettier-ignore
       }
-      await eventually(() => database.query<{ left: boolean; pending: boolean }>(FINISHED), ([row]) => row?.left === false && !row.pending); // prettier-ignore
+      await eventually(
+        () => database.query<{ left: boolean; pending: boolean }>(FINISHED),
+        ([row]) => row?.left === false && !row.pending,
+      );
     } finally {
       await stream.stop();
     }

@@ -4,7 +4,7 @@ import { SystemClock } from '../../src/event/clock';
 import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestServiceOptions } from '../support/service';
-import { eventually } from '../support/stream';
+import { atLeast, eventually, untilRows } from '../support/until';
 import { startTcpProxy } from '../support/tcp-proxy';
 
 let database: TestDatabase;
@@ -35,7 +35,11 @@ async function probes({ address }: Service): Promise<Statuses> {
 
 const UP: Statuses = { live: 200, ready: 200, startup: 200 };
 const reach = (service: Service, wanted: Statuses, timeout?: number): Promise<Statuses> =>
-  eventually(() => probes(service), (found) => PROBES.every((probe) => found[probe] === wanted[probe]), timeout); // prettier-ignore
+  eventually(
+    () => probes(service),
+    (found) => PROBES.every((probe) => found[probe] === wanted[probe]),
+    timeout,
+  );
 
 const ready = async ({ address }: Service): Promise<request.Response> => request(`http://${address}`).get('/health/ready');
 
@@ -114,7 +118,7 @@ test('a stream that leads and makes no progress is not ready, and is again when 
   await reach(service, UP);
   await database.query('begin; lock table core.tb_entity_change_log in access exclusive mode');
   // The next page waits for the lock; half a minute goes by.
-  await eventually(() => database.query('select 1 from pg_locks where not granted'), (rows) => rows.length > 0); // prettier-ignore
+  await untilRows(database, 'select 1 from pg_locks where not granted', atLeast(1));
   expect((await ready(service)).status).toBe(200);
   clock.jump(31_000);
   const { status, body } = await ready(service);
@@ -129,7 +133,7 @@ test('an idle stream that looks once a minute is not taken for a stuck one', asy
   const clock = new JumpingClock();
   const service = await start({ clock, env: { OBSERVERS_POLL_INTERVAL: '1m' } });
   await reach(service, UP);
-  await eventually(() => database.query("select 1 from pg_locks where locktype = 'advisory' and granted and classid = 1868718693"), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, "select 1 from pg_locks where locktype = 'advisory' and granted and classid = 1868718693", 1);
   clock.jump(55_000);
   expect((await ready(service)).status).toBe(200);
 });

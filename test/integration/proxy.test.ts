@@ -8,7 +8,8 @@ import { startConnectProxy, type ConnectProxy } from '../support/connect-proxy';
 import { createTestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { endpointOf, eventually, untilLeading } from '../support/stream';
+import { endpointOf } from '../support/stream';
+import { until, untilLeading } from '../support/until';
 
 const authority = createAuthority();
 const clients = createAuthority('Clients');
@@ -164,7 +165,7 @@ observers: [{ name: a, entity: Order, actions: [{ type: webhook, url: "http://sh
   const service = await startTestService(database.url, { file });
   await untilLeading(service.stream);
   await database.query('insert into orders values (1)');
-  await eventually(() => database.query('select outcome from observers.attempt'), (rows) => rows[0]?.['outcome'] === 'succeeded'); // prettier-ignore
+  await until(async () => (await database.query('select outcome from observers.attempt'))[0]?.['outcome'] === 'succeeded');
   expect(proxy.asked).toEqual(['shop.example:80 200']);
   await service.stop();
   await database.drop();

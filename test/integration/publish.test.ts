@@ -4,7 +4,8 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startNats, type TestNats } from '../support/nats-server';
 import { describeWith, program } from '../support/missing-server';
 import { startRedis, type TestRedis } from '../support/redis-server';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, eventually, until, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let stream: TestStream | null;
@@ -34,9 +35,9 @@ interface Attempt {
   readonly error: string | null;
 }
 const attempts = (count: number): Promise<Attempt[]> =>
-  eventually(() => database.query<Attempt>('select outcome, error from observers.attempt order by finished_at'), (rows) => rows.length >= count); // prettier-ignore
+  untilRows<Attempt>(database, 'select outcome, error from observers.attempt order by finished_at', atLeast(count));
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, message, attempts from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
 
 const ORDERS = { broker: 'nats', subject: 'orders.{{ entity.key }}', headers: {} } as const;
 
@@ -76,7 +77,7 @@ describeWith(
       await insert('8');
       expect((await attempts(2))[1]).toEqual({ outcome: 'retry', error: 'timeout' });
       nats.server.resume();
-      await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 2); // prettier-ignore
+      await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 2);
       expect((await nats.messages('orders')).map((message) => message.subject)).toEqual(['orders.7', 'orders.8']);
     });
 
@@ -105,7 +106,7 @@ describeWith(
       await insert('7');
       expect((await attempts(1))[0]).toEqual({ outcome: 'retry', error: 'unavailable' });
       await createStream(['orders.>']);
-      await eventually(() => nats.messages('orders'), (messages) => messages.length === 1); // prettier-ignore
+      await until(async () => (await nats.messages('orders')).length === 1);
     });
 
     test('what is too long for the server is refused for good', async () => {
@@ -123,7 +124,10 @@ describeWith(
       await insert('8');
       expect((await attempts(2))[1]).toEqual({ outcome: 'retry', error: 'unavailable' });
       await nats.manage(({ streams }) => streams.purge('orders'));
-      await eventually(() => nats.messages('orders'), ([message]) => message?.subject === 'orders.8'); // prettier-ignore
+      await eventually(
+        () => nats.messages('orders'),
+        ([message]) => message?.subject === 'orders.8',
+      );
     });
 
     test('killed and started again, it has everything once', async () => {
@@ -133,9 +137,9 @@ describeWith(
       await attempts(50);
       await nats.server.kill();
       await database.query("insert into orders select 'b' || i, 'x', i from generate_series(1, 50) i");
-      await eventually(() => database.query("select from observers.attempt where error = 'connection'"), (rows) => rows.length > 0); // prettier-ignore
+      await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
       await nats.server.start();
-      await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 250); // prettier-ignore
+      await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 250);
       const subjects = (await nats.messages('orders')).map((message) => message.subject);
       expect(new Set(subjects).size).toBe(250);
       expect(subjects).toHaveLength(250);

@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { FcmPushDefinition, PushActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startFcmServer, type FcmServer } from '../support/fcm-server';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let fcm: FcmServer;
@@ -39,9 +40,9 @@ async function start(changed: Partial<FcmPushDefinition> = {}): Promise<void> {
 const insert = (device: string, note = '', id = 7): Promise<unknown> =>
   database.query('insert into orders values ($3, $1, $2)', [device, note, id]);
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, status, message, response, attempts from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, status, message, response, attempts from observers.dead_letter', 1))[0]!;
 const succeeded = (count: number): Promise<unknown> =>
-  eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === count); // prettier-ignore
+  untilRows(database, "select from observers.attempt where outcome = 'succeeded'", count);
 
 test('a message arrives with its values, under a token that was got with a signed assertion', async () => {
   await start({ ttl: 3_600_000 });
@@ -111,7 +112,7 @@ test('an account whose key was revoked is a dead letter that names the setting; 
   };
   await start();
   await insert('device-1', '', 1);
-  await eventually(() => database.query("select from observers.attempt where outcome = 'retry' and error = 'connection'"), (rows) => rows.length > 0); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where outcome = 'retry' and error = 'connection'", atLeast(1));
   down = false;
   await succeeded(1);
   await stream.stop();

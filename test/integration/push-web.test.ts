@@ -2,7 +2,8 @@ import { createECDH } from 'node:crypto';
 import type { PushActionDefinition, WebPushDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startPushService, type PushService } from '../support/push-service';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { untilRows } from '../support/until';
 
 const VAPID = createECDH('prime256v1');
 VAPID.generateKeys();
@@ -45,7 +46,7 @@ async function start(changed: Partial<WebPushDefinition> = {}): Promise<void> {
 const insert = (browser: unknown, note = ''): Promise<unknown> =>
   database.query('insert into orders values (7, $1, $2)', [JSON.stringify(browser), note]);
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, status, message, response from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, status, message, response from observers.dead_letter', 1))[0]!;
 
 test('the browser decrypts what was sent, and the push service knows who sent it', async () => {
   await start();
@@ -77,7 +78,7 @@ test('a push service that is busy is tried again', async () => {
   };
   await insert(service.subscription);
   await service.waitFor(3);
-  await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 1);
 });
 
 test.each([

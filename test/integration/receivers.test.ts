@@ -3,7 +3,8 @@ import type { EndpointDefinition, RetryPolicy } from '../../src/event/definition
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import * as does from '../support/misbehaviour';
 import { startReceiver, status, type Answer, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { eventually, until } from '../support/until';
 
 let database: TestDatabase;
 let bad: Receiver;
@@ -154,7 +155,7 @@ test.each([
   const [first] = await misbehave(does.endless(code, (bytes) => sent.push(bytes)));
   expect(first).toEqual(row(outcome, error, code));
   expect(first?.response ?? 'x'.repeat(1024)).toBe('x'.repeat(1024));
-  await eventually(() => Promise.resolve(sent), ({ length }) => length === requestsOf('1').length); // prettier-ignore
+  await until(() => sent.length === requestsOf('1').length);
   // 64 KiB are read; what else went into the socket lies in the buffers of the two ends, which take some megabytes.
   expect(Math.max(...sent)).toBeLessThan(16 * 1024 * 1024);
 });

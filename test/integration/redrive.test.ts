@@ -3,7 +3,7 @@ import { countSet, forgetForeignTransactions, previewSet } from '../../src/redri
 import { discardItems, requestRetries } from '../../src/redrive/redrive.sql';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
-import { eventually } from '../support/stream';
+import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let other: Client;
@@ -21,10 +21,7 @@ afterEach(async () => {
 const request = (id: string) => ({ ids: [id], who: 'me', detail: null, config: 'current', snapshot: null }) as const;
 const pending = () => database.query('select redrive from observers.pending_delivery');
 const somebodyWaits = () =>
-  eventually(
-    () => database.query("select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"),
-    (rows) => rows.length > 0,
-  );
+  untilRows(database, "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'", atLeast(1));
 
 test('who asks at the very moment in which the retry of somebody else succeeds finds it delivered, and does not fire it again', async () => {
   const [id] = await deadLetters(database, 1);

@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
 import { programOn } from '../support/redrive';
 import { AS_OWNER, startTestService, type TestService, type TestServiceOptions } from '../support/service';
-import { eventually, untilLeading } from '../support/stream';
+import { eventually, until, untilLeading, untilRows } from '../support/until';
 import type { Audit } from '../../src/audit/verify';
 
 let database: TestDatabase;
@@ -57,7 +57,12 @@ const keyOf = ({ body }: Received): string => (JSON.parse(body) as { entity: { k
 const versionOf = ({ body }: Received): number => (JSON.parse(body) as { data: { version: number } }).data.version;
 const by = (name: string): Received[] =>
   receiver.requests.filter(({ headers }) => String(headers['observers-cause']).startsWith(`${name}/`));
-const of = (name: string, count: number): Promise<Received[]> => eventually(() => Promise.resolve(by(name)), (all) => all.length >= count, 30_000); // prettier-ignore
+const of = (name: string, count: number): Promise<Received[]> =>
+  eventually(
+    () => by(name),
+    (all) => all.length >= count,
+    30_000,
+  );
 const pending = (): Promise<Record<string, unknown>[]> =>
   database.query(
     'select observer, endpoint, state, strict, change_number::int as change from observers.pending_delivery order by change_number',
@@ -75,7 +80,7 @@ test('what is read afterwards is decided by the new file; what was decided befor
   await of('both', 3);
   expect(by('old').map(keyOf)).toEqual(['1']);
   expect(by('both').map(keyOf)).toEqual(['1', '2', '2']);
-  await eventually(() => database.query('select change_number::int as change, observer, config_version as version from observers.attempt order by change_number, observer'), (rows) => rows.length === 6)
+  await untilRows(database, 'select change_number::int as change, observer, config_version as version from observers.attempt order by change_number, observer', 6)
     .then((rows) => expect(rows.map((row) => Object.values(row).join(' '))).toEqual(['1 both 1', '1 old 1', '2 both 2', '2 new 2', '3 both 2', '3 new 2'])); // prettier-ignore
   expect(await database.query('select epoch::int, config_version from observers.config_period order by number')).toEqual([
     { epoch: 1, config_version: 1 },
@@ -140,7 +145,10 @@ test('over 20 reloads under load nothing is lost, nothing comes twice, each enti
   const letters = await database.query("select from observers.dead_letter where observer like 'sometimes%' and error = 'configuration'");
   expect(by('sometimes0').length + by('sometimes1').length + letters.length).toBe(round * KEYS);
   const program = programOn(database, fileAt(20));
-  const audit = await eventually(() => program.json<Audit>(['audit', 'verify']), ({ changes }) => changes === round * KEYS); // prettier-ignore
+  const audit = await eventually(
+    () => program.json<Audit>(['audit', 'verify']),
+    ({ changes }) => changes === round * KEYS,
+  );
   program.remove();
   expect(audit).toMatchObject({ unaccounted: 0, unverifiable: { versionUnknown: 0, versionUnreadable: 0, clock: 0 } });
 }, 90_000);
@@ -159,7 +167,7 @@ test('requests under way are not cut off by a reload, and come once; what comes 
   receiver.answer = status(204);
   for (const answer of held) answer();
   await receiver.waitFor(6);
-  await eventually(() => database.query('select from observers.attempt'), (rows) => rows.length === 6); // prettier-ignore
+  await untilRows(database, 'select from observers.attempt', 6);
   expect(new Set(receiver.requests.map(keyOf)).size).toBe(6);
   expect(receiver.requests).toHaveLength(6);
 });
@@ -232,7 +240,7 @@ test('a secret in a file is read again, though the text of the observers file is
 test('an instance that stands by takes it when it leads, and says so', async () => {
   const leader = await lead(fileOf(HOOK, observer('a')));
   const second = await start(fileOf(HOOK, observer('a')));
-  await eventually(() => Promise.resolve(second.stream.state), (state) => state === 'standing by'); // prettier-ignore
+  await until(() => second.stream.state === 'standing by');
   expect(await reloadWith(second, fileOf(HOOK, observer('b')))).toMatchObject({ effective: 'when it leads', added: ['b'], removed: ['a'] });
   await insert(1);
   await of('a', 1);
@@ -276,7 +284,11 @@ test('a reload while the database is away takes effect when it is back', async (
   const service = await lead(fileOf(HOOK, observer('a')));
   await insert(1);
   // What is not behind the checkpoint when a term begins anew is decided by the configuration of that term.
-  await eventually(() => database.query('select from core.tb_entity_change_log l, observers.checkpoint c where pg_visible_in_snapshot(l.change_xid, c.previous)'), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(
+    database,
+    'select from core.tb_entity_change_log l, observers.checkpoint c where pg_visible_in_snapshot(l.change_xid, c.previous)',
+    1,
+  );
   const ending = database.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'fraiseql-observers%' and pid <> pg_backend_pid()",
   );
@@ -298,7 +310,7 @@ test('what waits in memory for an endpoint that its action leaves goes along, be
   await insert(1);
   await receiver.waitFor(1);
   await insert(2);
-  await eventually(() => Promise.resolve(service.stream.inFlight), (count) => count === 2); // prettier-ignore
+  await until(() => service.stream.inFlight === 2);
   await reloadWith(service, fileOf(`${FIRST}, ${SECOND}`, observer('all').replace('endpoint: hook', 'endpoint: second')));
   await database.query('update orders set version = 1 where id = 2');
   const arrived = await receiver.waitFor((all) => all.filter(({ path }) => path === '/second').length === 2);

@@ -4,7 +4,8 @@ import type { EndpointDefinition, ObserverDefinition } from '../../src/event/def
 import { readStatus, type StreamStatus } from '../../src/status/status.sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { eventually, until, untilRows } from '../support/until';
 
 const BREAKER = { failureRate: 0.5, minimum: 5, window: 10_000, openFor: 300 };
 
@@ -58,7 +59,7 @@ test('a failing receiver is left alone: deliveries wait in PostgreSQL, use up no
   const periods = 1 + (performance.now() - since) / BREAKER.openFor;
   expect(receiver.requests.length - before).toBeLessThanOrEqual(2 * Math.ceil(periods));
   receiver.answer = status(204);
-  await eventually(() => attempts('succeeded'), (n) => n === 40); // prettier-ignore
+  await until(async () => (await attempts('succeeded')) === 40);
   await eventually(endpoints, (all) => all.length === 0);
   expect(await database.query('select from observers.dead_letter')).toEqual([]);
   expect(await pending()).toEqual([]);
@@ -84,7 +85,7 @@ test.each([
   await start(hook({ circuitBreaker: BREAKER }));
   await insert(1, 30);
   await receiver.waitFor(30);
-  if (dead !== null) await eventually(() => database.query('select error, status from observers.dead_letter'), (rows) => rows.length === 30); // prettier-ignore
+  if (dead !== null) await untilRows(database, 'select error, status from observers.dead_letter', 30);
   expect(await endpoints()).toEqual([]);
 });
 
@@ -96,7 +97,7 @@ test.each([
 ])('%s fails eight times and opens no breaker', async (_what, changed, error) => {
   await start(hook({ circuitBreaker: BREAKER, ...changed }), { retry: { ...FAST_RETRY, maxAttempts: 1 } });
   await database.query(`insert into orders select n, E'line\\nbreak' from generate_series(1, 8) n`);
-  await eventually(() => database.query('select from observers.dead_letter where error = $1', [error]), (rows) => rows.length === 8, 50_000); // prettier-ignore
+  await until(async () => (await database.query('select from observers.dead_letter where error = $1', [error])).length === 8, 50_000);
   expect(await endpoints()).toEqual([]);
 });
 
@@ -124,7 +125,7 @@ test('a rate limit spreads the requests, and what waits stands in PostgreSQL', a
   // 120 requests less the burst, at fifty a second: 2.3 s; thrice that would mean that the limit is not made use of.
   expect(seconds).toBeGreaterThan(2.2);
   expect(seconds).toBeLessThan(7);
-  await eventually(() => attempts('succeeded'), (n) => n === 120); // prettier-ignore
+  await until(async () => (await attempts('succeeded')) === 120);
   expect(await attempts('retry')).toBe(0);
 });
 

@@ -1,7 +1,8 @@
 import type { RetryPolicy } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { eventually } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;

@@ -11,7 +11,8 @@ import { ELASTICSEARCH, startElasticsearch, type TestElasticsearch } from '../su
 import { describeWith } from '../support/missing-server';
 import { status, startReceiver } from '../support/receiver';
 import { startTcpProxy } from '../support/tcp-proxy';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, until, untilRows } from '../support/until';
 
 let server: TestElasticsearch;
 let database: TestDatabase;
@@ -47,9 +48,9 @@ interface Attempt {
   readonly change: string;
 }
 const ATTEMPTS = 'select outcome, error, change_number::text as change from observers.attempt order by change_number, finished_at';
-const attempts = (count: number): Promise<Attempt[]> => eventually(() => database.query<Attempt>(ATTEMPTS), (rows) => rows.length >= count); // prettier-ignore
+const attempts = (count: number): Promise<Attempt[]> => untilRows<Attempt>(database, ATTEMPTS, atLeast(count));
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, message, attempts, response from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, message, attempts, response from observers.dead_letter', 1))[0]!;
 const stored = async (id: string): Promise<{ readonly body: Record<string, unknown>; readonly text: string }> =>
   server.request('GET', `/${index}/_doc/${encodeURIComponent(id)}?realtime=true`);
 
@@ -167,7 +168,7 @@ describeWith(ELASTICSEARCH, () => {
     const letter = await dead();
     expect(letter).toMatchObject({ error: 'http_status', message: expect.stringMatching(/refused the document \(400, /) as string });
     expect(letter).toMatchObject({ response: expect.stringContaining('total') as string, message: expect.not.stringContaining('secret') as string }); // prettier-ignore
-    await eventually(() => stored('8'), ({ body }) => body['found'] === true); // prettier-ignore
+    await until(async () => (await stored('8')).body['found'] === true);
   });
 
   test.each([
@@ -192,7 +193,7 @@ describeWith(ELASTICSEARCH, () => {
       await database.query("insert into orders values ('8', null, 1)");
       expect((await attempts(2))[1]).toMatchObject({ outcome: 'retry', error: 'timeout' });
       proxy.restore();
-      await eventually(() => stored('8'), ({ body }) => body['found'] === true); // prettier-ignore
+      await until(async () => (await stored('8')).body['found'] === true);
     } finally {
       await proxy.close();
     }
@@ -260,10 +261,10 @@ describeWith(ELASTICSEARCH, () => {
     await attempts(1);
     await server.kill();
     await database.query("insert into orders values ('last', null, 1)");
-    await eventually(() => database.query("select from observers.attempt where error = 'connection'"), (rows) => rows.length > 0); // prettier-ignore
+    await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
     await server.restart();
     const written = "select from observers.attempt where outcome = 'succeeded'";
-    await eventually(() => database.query(written), (rows) => rows.length === 301, 60_000); // prettier-ignore
+    await untilRows(database, written, 301, 60_000);
     await server.request('POST', `/${index}/_refresh`);
     expect((await server.request('GET', `/${index}/_count`)).body).toMatchObject({ count: 301 });
   }, 120_000);

@@ -4,7 +4,8 @@ import type { LookupDefinition, ObserverDefinition } from '../../src/event/defin
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { endpointOf, eventually, observerOf, startStream, untilLeading, type StreamOptions, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { atLeast, eventually, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -49,7 +50,11 @@ interface Attempt {
   readonly message: string | null;
 }
 const attempts = (count: number): Promise<Attempt[]> =>
-  eventually(() => database.query<Attempt>('select observer, attempt, outcome, error, message from observers.attempt order by change_number, observer'), (rows) => rows.length >= count); // prettier-ignore
+  untilRows<Attempt>(
+    database,
+    'select observer, attempt, outcome, error, message from observers.attempt order by change_number, observer',
+    atLeast(count),
+  );
 /** Everything else that a delivery may leave behind. */
 const traces = async (): Promise<number> =>
   (await database.query('select 1 from observers.pending_delivery union all select 1 from observers.dead_letter union all select 1 from observers.dedup')).length; // prettier-ignore
@@ -145,7 +150,11 @@ describe('look-ups', () => {
     await insert(1);
     const made = (await attempts(2)).find(({ observer }) => observer === 'shadow');
     expect(made).toMatchObject({ outcome: 'skipped', error: 'lookup', message: expect.stringContaining('200 ms') as string });
-    await eventually(() => database.query("select from observers.checkpoint where pg_visible_in_snapshot((select change_xid from core.tb_entity_change_log order by change_xid desc limit 1), previous)"), (rows) => rows.length === 1); // prettier-ignore
+    await untilRows(
+      database,
+      'select from observers.checkpoint where pg_visible_in_snapshot((select change_xid from core.tb_entity_change_log order by change_xid desc limit 1), previous)',
+      1,
+    );
   });
 });
 
@@ -175,14 +184,14 @@ test('what waited when it went into shadow is a dead letter, and no redrive send
   const [letter] = await eventually(letters, (rows) => rows.length === 1);
   expect(letter).toMatchObject({ open: true, message: expect.stringContaining('in shadow') as string });
   await redrive(letter!.id);
-  await eventually(() => database.query('select from observers.pending_delivery'), (rows) => rows.length === 0); // prettier-ignore
+  await untilRows(database, 'select from observers.pending_delivery', 0);
   expect(await letters()).toMatchObject([{ open: true }]);
   expect(receiver.requests).toHaveLength(sent);
   receiver.answer = status(204);
   await stop();
   await start([observerOf('shadow', hook())]);
   await redrive(letter!.id);
-  await eventually(letters, ([row]) => row?.open === false); // prettier-ignore
+  await eventually(letters, ([row]) => row?.open === false);
   expect(receiver.requests).toHaveLength(sent + 1);
 });
 
@@ -209,7 +218,7 @@ observers: [{ name: all, mode: ${mode}, entity: Order, on: insert, retry: { init
     await attempts(3);
     await reload('shadow');
     await insert(4);
-    await eventually(() => database.query("select from observers.dead_letter where message like '%in shadow%'"), (rows) => rows.length === 1); // prettier-ignore
+    await untilRows(database, "select from observers.dead_letter where message like '%in shadow%'", 1);
     expect((await attempts(4)).map(({ outcome }) => outcome)).toEqual(['skipped', 'succeeded', 'retry', 'skipped']);
   } finally {
     await service.stop();

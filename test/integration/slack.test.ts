@@ -1,7 +1,8 @@
 import type { SlackActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startSlackServer } from '../support/slack-server';
-import { endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { eventually, untilRows } from '../support/until';
 
 const PATH = '/services/T0001/B0001/abcdefghijklmnopqrstuvwx';
 
@@ -43,7 +44,7 @@ test('text and blocks arrive with their values, which can neither mention nor li
   });
   expect(request!.headers).toMatchObject({ 'content-type': 'application/json' });
   expect(request!.headers['webhook-signature']).toBeUndefined();
-  expect(await eventually(outcomes, (rows) => rows.length === 1)).toEqual([{ outcome: 'succeeded', status: 200, response: null }]); // prettier-ignore
+  expect(await eventually(outcomes, (rows) => rows.length === 1)).toEqual([{ outcome: 'succeeded', status: 200, response: null }]);
 });
 
 test.each([
@@ -53,10 +54,7 @@ test.each([
 ])('%s is dead at once, with the word that Slack has for it', async (_what, text, path, status, word, error) => {
   await start({ text, blocks: null }, path);
   await database.query("insert into orders values (1, '')");
-  const dead = await eventually(
-    () => database.query('select error, status, response from observers.dead_letter'),
-    (rows) => rows.length === 1,
-  );
+  const dead = await untilRows(database, 'select error, status, response from observers.dead_letter', 1);
   expect(dead).toEqual([{ error, status, response: word }]);
   expect(slack.requests).toHaveLength(1);
 });

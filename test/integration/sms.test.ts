@@ -1,6 +1,7 @@
 import type { SmsActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { endpointOf, eventually, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { untilRows } from '../support/until';
 import { formOf, startTwilioServer, TWILIO_CREDENTIALS } from '../support/twilio-server';
 
 let database: TestDatabase;
@@ -28,14 +29,14 @@ async function start(changed: Partial<SmsActionDefinition> = {}, credentials = T
 
 const insert = (phone: string, note = ''): Promise<unknown> => database.query('insert into orders values (7, $1, $2)', [phone, note]);
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await eventually(() => database.query('select error, status, message, response, attempts from observers.dead_letter'), (rows) => rows.length === 1))[0]!; // prettier-ignore
+  (await untilRows(database, 'select error, status, message, response, attempts from observers.dead_letter', 1))[0]!;
 
 test('the message arrives with its values, whatever characters they have', async () => {
   await start();
   await insert(' +4915112345678 ', 'Grüße & 50 % ✓\n{{ entity.key }}');
   const [request] = await twilio.waitFor(1);
   expect(formOf(request!)).toEqual({ to: '+4915112345678', from: '+15551234567', service: null, body: 'Order 7: Grüße & 50 % ✓\n{{ entity.key }}' }); // prettier-ignore
-  expect(await eventually(() => database.query('select outcome, status from observers.attempt'), (rows) => rows.length === 1)).toEqual([{ outcome: 'succeeded', status: 201 }]); // prettier-ignore
+  expect(await untilRows(database, 'select outcome, status from observers.attempt', 1)).toEqual([{ outcome: 'succeeded', status: 201 }]);
 });
 
 test('a messaging service is named as one, and an API key acts for its account', async () => {
@@ -79,7 +80,7 @@ test('a rate limit and a breakdown are tried again', async () => {
     else response.writeHead(status, { 'retry-after': '0' }).end(`{"code":20429,"message":"Too Many Requests","status":${status}}`);
   };
   await insert('+4915112345678');
-  await eventually(() => database.query("select from observers.attempt where outcome = 'succeeded'"), (rows) => rows.length === 1); // prettier-ignore
+  await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 1);
   expect(twilio.requests).toHaveLength(4);
 });
 

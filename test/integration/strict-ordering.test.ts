@@ -3,16 +3,8 @@ import { runInNewContext } from 'node:vm';
 import type { EndpointDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
-import {
-  endpointOf,
-  eventually,
-  FAST_RETRY,
-  observerOf,
-  reaches,
-  startStream,
-  type StreamOptions,
-  type TestStream,
-} from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { eventually, reaches, until, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -86,7 +78,7 @@ test('what fails holds up what comes after it of the same entity, and nobody els
   await start();
   await begin(3);
   for (let step = 2; step <= 6; step++) await advance();
-  await eventually(() => Promise.resolve(accepted.length), (n) => n === 13); // prettier-ignore
+  await until(() => accepted.length === 13);
   expect(stepsOf(1)).toEqual([1]);
   expect(stepsOf(2)).toEqual(upTo(6));
   expect((await eventually(rows, (all) => all.length === 5)).map(({ state }) => state).slice(1)).toEqual(Array(4).fill('waiting'));
@@ -95,7 +87,7 @@ test('what fails holds up what comes after it of the same entity, and nobody els
   expect(stepsOf(1)).toEqual(upTo(6));
   // The lane is as free as it was: nothing of it stands in PostgreSQL any more.
   await advance();
-  await eventually(() => Promise.resolve(stepsOf(1)), (steps) => steps.length === 7); // prettier-ignore
+  await until(() => stepsOf(1).length === 7);
 });
 
 test('a head that has failed for good parks its lane, and is in no queue that would let others pass', async () => {
@@ -139,7 +131,7 @@ test('an observer that is no longer strict lets go of its lanes, and one that ha
   await eventually(rows, (all) => all.length === 2);
   await stop();
   await start({ ordering: 'none', retry: { ...FAST_RETRY, initialDelay: 60_000, maxAttempts: 9 } });
-  await eventually(() => Promise.resolve(stepsOf(1)), (steps) => steps.length === 1); // prettier-ignore
+  await until(() => stepsOf(1).length === 1);
   await stop();
   await start({ retry: { ...FAST_RETRY, initialDelay: 60_000, maxAttempts: 9 } });
   await advance();
@@ -166,11 +158,11 @@ test.each([
   await begin(KEYS);
   for (let step = 2; step <= STEPS / 2; step++) await advance();
   // In the middle of everything: a stop, and a new term.
-  await eventually(() => Promise.resolve(accepted.length), (n) => n > KEYS); // prettier-ignore
+  await until(() => accepted.length > KEYS);
   await stop();
   await start({}, { settings }, hook(endpoint));
   for (let step = STEPS / 2 + 1; step <= STEPS; step++) await advance();
-  await eventually(() => Promise.resolve(accepted.length), (n) => n >= KEYS * STEPS, 40_000); // prettier-ignore
+  await until(() => accepted.length >= KEYS * STEPS, 40_000);
   await settled();
   for (let key = 1; key <= KEYS; key++) expect([key, stepsOf(key)]).toEqual([key, upTo(STEPS)]);
 });
@@ -184,7 +176,11 @@ test('a hundred thousand deliveries parked in ten thousand lanes take little mem
   const before = heapUsed();
   await begin(LANES);
   for (let step = 2; step <= STEPS; step++) await advance();
-  await eventually(() => database.query<{ n: string }>('select count(*) as n from observers.pending_delivery'), ([row]) => row?.n === String(LANES * STEPS), 60_000); // prettier-ignore
+  await eventually(
+    () => database.query<{ n: string }>('select count(*) as n from observers.pending_delivery'),
+    ([row]) => row?.n === String(LANES * STEPS),
+    60_000,
+  );
   receiver.requests.length = 0;
   expect((heapUsed() - before) / 1_048_576).toBeLessThan(40);
   const last = new Map<string, number>();
@@ -206,7 +202,7 @@ test('other failures of an observer that is not strict park nothing', async () =
   receiver.answer = status(400);
   await start({ ordering: 'none' });
   await begin(1);
-  await eventually(() => database.query('select from observers.dead_letter'), (all) => all.length === 1); // prettier-ignore
+  await untilRows(database, 'select from observers.dead_letter', 1);
   expect(await rows()).toEqual([]);
 });
 
@@ -220,6 +216,6 @@ test('without failures nothing passes anything, strict or not, whatever the deto
   await start({ ordering: 'none' }, { settings: { inlineBudget: 10, maxInFlight: 50 } }, hook({ concurrency: 4 }));
   await begin(KEYS);
   for (let step = 2; step <= STEPS; step++) await advance();
-  await eventually(() => Promise.resolve(accepted.length), (n) => n >= KEYS * STEPS, 40_000); // prettier-ignore
+  await until(() => accepted.length >= KEYS * STEPS, 40_000);
   for (let key = 1; key <= KEYS; key++) expect([key, stepsOf(key)]).toEqual([key, upTo(STEPS)]);
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process';
-import { eventually } from '../support/stream';
+import { eventually, until } from '../support/until';
 
 // What a process that was killed had handed over stands in PostgreSQL; what it had in memory does not. Whoever takes over must not begin
 // with the first before it has read the second once more.
@@ -42,7 +42,7 @@ observers: [{ name: all, entity: Order, ordering: ${ordering}, actions: [{ type:
   );
   service = startServiceProcess(folder, { DATABASE_URL: database.url, OBSERVERS_INLINE_BUDGET: `${BUDGET}ms`, ...env });
   const { log } = service;
-  await eventually(() => Promise.resolve(log.some(({ msg }) => msg === 'leading')), Boolean, 60_000);
+  await until(() => log.some(({ msg }) => msg === 'leading'), 60_000);
 }
 
 const said = ({ body }: Received): string => {
@@ -66,7 +66,7 @@ async function killInBetween(): Promise<void> {
   await receiver.waitFor(1);
   await insert('y');
   const read = performance.now();
-  await eventually(() => Promise.resolve(performance.now() - read), (age) => age > BUDGET / 2); // prettier-ignore
+  await until(() => performance.now() - read > BUDGET / 2);
   await insert('A');
   await eventually(rows, (all) => all.includes('x1 running') && all.includes('y1 queued'));
   await database.query("update orders set step = 2 where id = 'A'");

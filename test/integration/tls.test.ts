@@ -7,7 +7,7 @@ import { createAuthority, selfSigned, type Certificate } from '../support/certif
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process';
-import { eventually } from '../support/stream';
+import { until, untilRows } from '../support/until';
 
 // Which authorities are trusted is decided when a process starts: hence the program itself, with NODE_EXTRA_CA_CERTS.
 
@@ -60,9 +60,9 @@ beforeAll(async () => {
   );
   writeFileSync(join(folder, 'ca.pem'), authority.cert);
   service = startServiceProcess(folder, { DATABASE_URL: database.url, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') });
-  await eventually(() => Promise.resolve(service.log), (log) => log.some(({ msg }) => msg === 'leading')); // prettier-ignore
+  await until(() => service.log.some(({ msg }) => msg === 'leading'));
   await database.query('insert into orders (id) values (1)');
-  await eventually(() => database.query('select from observers.attempt'), ({ length }) => length === urls.size); // prettier-ignore
+  await untilRows(database, 'select from observers.attempt', urls.size);
 });
 
 afterAll(async () => {

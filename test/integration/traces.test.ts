@@ -10,7 +10,8 @@ import { startTracing } from '../../src/tracing/start-tracing';
 import { startCollector, type CollectedSpan, type Collector } from '../support/collector';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
-import { defaultSettings, endpointOf, eventually, observerOf, startStream, type TestStream } from '../support/stream';
+import { defaultSettings, endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { atLeast, until, untilRows } from '../support/until';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -75,10 +76,7 @@ const hook = (changed: Partial<ObserverDefinition> = {}): ObserverDefinition =>
 const eventId = async (): Promise<string> =>
   (await database.query<{ id: string }>('select id from core.tb_entity_change_log order by pk_entity_change_log limit 1'))[0]!.id;
 const finished = (count: number): Promise<unknown> =>
-  eventually(
-    () => database.query("select error from observers.attempt where outcome <> 'retry'"),
-    (rows) => rows.length >= count,
-  );
+  untilRows(database, "select error from observers.attempt where outcome <> 'retry'", atLeast(count));
 
 test('the span of a delivery is a child of the span of the application that wrote, and the receiver is told to go on from it', async () => {
   await start([hook()]);
@@ -295,10 +293,10 @@ describe('with a collector that does not do its work', () => {
     await database.query('insert into orders select i from generate_series(1, 1100) i');
     await receiver.waitFor(1_100);
     await collector.receiver.waitFor(2);
-    await eventually(() => Promise.resolve(warnings()), (all) => all.length > 0); // prettier-ignore
+    await until(() => warnings().length > 0);
     refuses = false;
     await database.query('insert into orders select i from generate_series(2001, 3100) i');
-    await eventually(() => Promise.resolve(log), (lines) => lines.some(({ msg }) => msg === 'the collector takes traces again')); // prettier-ignore
+    await until(() => log.some(({ msg }) => msg === 'the collector takes traces again'));
     await finished(2_200);
     await stop?.();
     expect(warnings()).toEqual([SAID]);
@@ -322,7 +320,7 @@ describe('with a collector that does not do its work', () => {
     expect(performance.now() - began).toBeLessThan(3_000);
     expect(sockets.size).toBeGreaterThan(0);
     // Nothing goes on behind the stop's back: the exporter gives up by itself, or the test's process would not end.
-    await eventually(() => Promise.resolve([...sockets].filter(({ closed }) => !closed).length), (open) => open === 0, 5_000); // prettier-ignore
+    await until(() => [...sockets].filter(({ closed }) => !closed).length === 0, 5_000);
     await new Promise((resolve) => silent.close(resolve));
     expect(warnings()).toEqual([SAID]);
   });

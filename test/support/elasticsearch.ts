@@ -6,7 +6,7 @@ import { connect } from '../../src/database/postgres';
 import { serverUrl } from './database';
 import { isOnPath, type ForeignServer } from './missing-server';
 import { isRunning, launch, run, type Running } from './program';
-import { eventually } from './stream';
+import { eventually, until } from './until';
 
 const VERSION = '8.19.2';
 // The ordinary server with few modules, as Elastic publishes it for integration tests. Its licence forbids having it in the repository.
@@ -74,7 +74,7 @@ export async function startElasticsearch(): Promise<TestElasticsearch> {
     async stop() {
       const server = pid();
       await node.running.end('SIGTERM');
-      await eventually(() => Promise.resolve(isRunning(server)), (running) => !running); // prettier-ignore
+      await until(() => !isRunning(server));
       rmSync(folder, { recursive: true });
     },
   };

@@ -119,26 +119,3 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     },
   };
 }
-
-/** Asks until it holds; the database has no events to wait for. */
-export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean, timeout = 15_000): Promise<T> {
-  for (const until = Date.now() + timeout; ;) {
-    const answer = await ask();
-    if (holds(answer)) return answer;
-    if (Date.now() > until) throw new Error(`not within ${timeout} ms; last: ${JSON.stringify(answer)}`);
-    await new Promise((again) => setTimeout(again, 20));
-  }
-}
-
-/** Until so many are reached, however slow the machine is: it fails when nothing has moved for a while (milliseconds). */
-export async function reaches(count: () => number, all: number, silence = 30_000): Promise<void> {
-  for (let last = count(); last !== all;) {
-    const now = await eventually(() => Promise.resolve(count()), (moved) => moved !== last, silence); // prettier-ignore
-    last = now;
-  }
-}
-
-/** Until this instance leads its stream. */
-export function untilLeading(service: Leadership): Promise<unknown> {
-  return eventually(() => Promise.resolve(service.state), (state) => state === 'leading'); // prettier-ignore
-}

@@ -7,7 +7,7 @@ import type { TestDatabase } from '../database';
 import type { Received, Receiver } from '../receiver';
 import { startReceiver } from '../receiver';
 import { startTestService, type TestServiceOptions } from '../service';
-import { eventually, untilLeading } from '../stream';
+import { atLeast, eventually, untilLeading, untilRows } from '../until';
 
 /** What happened before somebody sat down at the command line: a shop whose receivers behave differently. */
 export class Story {
@@ -69,7 +69,7 @@ export class Story {
     await this.database.query(
       "insert into core.tb_entity_change_log (object_type, object_key, modification_type) values ('Order', '3', 'SHRUG')",
     );
-    await eventually(() => this.database.query('select from observers.quarantine'), (rows) => rows.length === 1); // prettier-ignore
+    await untilRows(this.database, 'select from observers.quarantine', 1);
     await this.database.query("insert into orders values (4, 'new', 200)");
     await this.settled(5);
     await this.database.query("insert into orders values (5, 'new', 300)");
@@ -81,21 +81,24 @@ export class Story {
   /** So many strict lanes wait for a person, and none is being tried. */
   async parked(lanes: number): Promise<void> {
     const parked = "select from observers.pending_delivery where state = 'parked'";
-    await eventually(() => this.database.query(parked), (rows) => rows.length === lanes); // prettier-ignore
+    await untilRows(this.database, parked, lanes);
   }
 
   /** The stream has passed `changes`, and what is tried at once has been tried. */
   async settled(changes: number): Promise<void> {
     const behind = `select (select count(*)::int from core.tb_entity_change_log l, observers.checkpoint c where pg_visible_in_snapshot(l.change_xid, c.previous)) as passed,
       (select count(*)::int from observers.pending_delivery where state in ('queued', 'running')) as busy`;
-    await eventually(() => this.database.query<{ passed: number; busy: number }>(behind), ([at]) => at!.passed >= changes && at!.busy === 0); // prettier-ignore
+    await eventually(
+      () => this.database.query<{ passed: number; busy: number }>(behind),
+      ([at]) => at!.passed >= changes && at!.busy === 0,
+    );
   }
 
   /** The leader has seen that all tables are captured as they should be. */
   async captured(): Promise<void> {
     await this.service.stream.captureWatch.look();
     const drift = "select from observers.listener where capture_drift = '[]'";
-    await eventually(() => this.database.query(drift), (rows) => rows.length === 1); // prettier-ignore
+    await untilRows(this.database, drift, 1);
   }
 
   /** Somebody begins to send all rows, and stops after the first one. */
@@ -117,13 +120,13 @@ export class Story {
   async audited(): Promise<void> {
     const place =
       'select from observers.audit a join observers.checkpoint c using (stream) where a.previous::text = c.previous::text and complete_at is not null';
-    await eventually(() => this.database.query(place), (rows) => rows.length === 1); // prettier-ignore
+    await untilRows(this.database, place, 1);
   }
 
   /** Somebody deletes what must not be deleted. */
   async loses(change: number, observer: string): Promise<void> {
     await this.database.query('delete from observers.attempt where change_number = $1 and observer = $2', [change, observer]);
-    await eventually(() => this.database.query('select from observers.unaccounted where dismissed_at is null'), (rows) => rows.length > 0); // prettier-ignore
+    await untilRows(this.database, 'select from observers.unaccounted where dismissed_at is null', atLeast(1));
   }
 }
 

@@ -9,7 +9,7 @@ import type { Setting } from '../../../src/config/settings/kinds';
 import { startService } from '../../../src/lifecycle/lifecycle.service';
 import { createTestDatabase } from '../../support/database';
 import { startReceiver } from '../../support/receiver';
-import { untilLeading } from '../../support/stream';
+import { untilLeading } from '../../support/until';
 import { ConfigFile } from './config-file';
 
 const ROOT = join(__dirname, '../../..');
