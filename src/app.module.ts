@@ -3,6 +3,7 @@ import { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import { AdminModule } from './admin/admin.module';
 import type { ApiContext } from './admin/api/api-context';
+import { Database, PooledDatabase } from './database/database';
 import { Clock } from './event/clock';
 import type { RateLimit } from './event/definitions';
 import { Leadership } from './ha/leadership';
@@ -31,11 +32,12 @@ export class AppModule {
       imports: [AdminModule.of(api, apiRate), MetricsModule.of(registry, streamMetrics)],
       providers: [
         { provide: Pool, useValue: pool },
+        { provide: Database, useValue: new PooledDatabase(api.pool) },
         { provide: Clock, useValue: clock },
         { provide: Leadership, useValue: stream },
         { provide: Reloader, useValue: reloader },
       ],
-      exports: [Pool, Clock, Leadership, Reloader],
+      exports: [Pool, Database, Clock, Leadership, Reloader],
     };
   }
 }

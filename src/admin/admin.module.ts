@@ -4,6 +4,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import type { Request } from 'express';
 import type { RateLimit } from '../event/definitions';
+import { RedriveModule } from '../redrive/redrive.module';
 import { ApiContext } from './api/api-context';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EventsController } from './api/events.controller';
@@ -27,6 +28,7 @@ export class AdminModule {
           skipIf: (context: ExecutionContext) => isProbe(context.switchToHttp().getRequest<Request>().path),
           generateKey: (_context, address) => address,
         }),
+        RedriveModule,
       ],
       controllers: [
         HealthController,

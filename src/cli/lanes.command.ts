@@ -1,11 +1,10 @@
 import { userInfo } from 'node:os';
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { Client } from 'pg';
-import type { HeldLane, LaneFilter, LaneRepair } from '../redrive/lane-repair.sql';
+import type { HeldLane, HeldLanes, LaneFilter, LaneRepair } from '../redrive/held-lanes.service';
 import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { colors, cut, duration, print, printJson, printTable } from './output';
 
 interface LaneFlags extends GlobalOptions {
@@ -76,9 +75,8 @@ class LanesListCommand extends LanesSubCommand {
   }
 
   async run(_args: string[], flags: LaneFlags & { limit?: number; offset?: number }): Promise<void> {
-    const { listLanes } = await import('../redrive/lane-repair.sql');
     const { limit = PAGE, offset = 0 } = flags;
-    const lanes = await onStream(flags, (client, stream) => listLanes(client, stream, filterOf(flags), limit, offset));
+    const lanes = await onLanes(flags, (held, stream) => held.list(stream, filterOf(flags), limit, offset));
     if (flags.format === 'json') return printJson(lanes);
     if (lanes.length === 0) return print(colors.green('no lane is held up'));
     printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
@@ -109,8 +107,7 @@ class LanesResumeCommand extends LanesRepairCommand {
   protected readonly examples = [['try the heads of one observer again', 'lanes resume --observer order-shipped']] as const;
 
   async run(_args: string[], flags: RepairFlags): Promise<void> {
-    const { resumeLanes } = await import('../redrive/lane-repair.sql');
-    const lanes = await onChosen(flags, 'Try the heads of', (client, stream) => resumeLanes(client, stream, filterOf(flags)));
+    const lanes = await onChosen(flags, 'Try the heads of', (held, stream) => held.resume(stream, filterOf(flags)));
     if (flags.format === 'json') printJson({ resumed: lanes });
     else print(`${counted(lanes)} resumed: each head is tried as soon as a service leads the stream`);
   }
@@ -142,18 +139,15 @@ class LanesDeadLetterCommand extends LanesRepairCommand {
 }
 
 async function repair(flags: RepairFlags, how: LaneRepair, question: string): Promise<void> {
-  const { repairLanes } = await import('../redrive/lane-repair.sql');
-  const result = await onChosen(flags, question, (client, stream) =>
-    repairLanes(client, stream, filterOf(flags), how, userInfo().username),
-  );
+  const who = userInfo().username;
+  const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, who));
   if (flags.format === 'json') return printJson(result);
   const deliveries = `${result.deliveries} ${result.deliveries === 1 ? 'delivery' : 'deliveries'}`;
   print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} goes on` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore
 }
 
 /** For what changes lanes: a filter or --all, and a person's yes to the number of them. */
-async function onChosen<T>(flags: RepairFlags, question: string, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
-  const { listLanes } = await import('../redrive/lane-repair.sql');
+async function onChosen<T>(flags: RepairFlags, question: string, work: LaneWork<T>): Promise<T> {
   const filter = filterOf(flags);
   if (Object.values(filter).every((value) => value === null) && flags.all !== true)
     throw new OperatorError(
@@ -161,19 +155,23 @@ async function onChosen<T>(flags: RepairFlags, question: string, work: (client: 
       'Name an observer, an action or an entity (lanes list shows them), or give --all.',
       ExitCode.error,
     );
-  return onStream(flags, async (client, stream) => {
-    const found = await listLanes(client, stream, filter, MANY, 0);
+  return onLanes(flags, async (held, stream) => {
+    const found = await held.list(stream, filter, MANY);
     if (found.length === 0) throw new OperatorError('no such lane is held up', 'lanes list shows those that are.', ExitCode.notFound);
     await confirm(`${question} ${found.length === MANY ? `more than ${MANY} lanes` : counted(found.length)}?`, flags.yes ?? false);
-    return work(client, stream);
+    return work(held, stream);
   });
 }
 
 /** Counting more than that would tell nobody more. */
 const MANY = 10_000;
 
-function onStream<T>(flags: GlobalOptions, work: (client: Client, stream: string) => Promise<T>): Promise<T> {
-  return onDatabase(flags, (client, { stream }) => work(client, stream));
+type LaneWork<T> = (held: HeldLanes, stream: string) => Promise<T>;
+
+async function onLanes<T>(flags: GlobalOptions, work: LaneWork<T>): Promise<T> {
+  const { RedriveModule } = await import('../redrive/redrive.module');
+  const { HeldLanes: Service } = await import('../redrive/held-lanes.service');
+  return onServices(flags, [RedriveModule], (get, { stream }) => work(get(Service), stream));
 }
 
 function filterOf({ observer, action, entityType, entityKey }: LaneFlags): LaneFilter {

@@ -10,6 +10,11 @@ export interface AskedDelivery {
 /** `later`: it failed, and is tried again by the ordinary policy. */
 export type Progressed = 'delivered' | 'failed' | 'under way' | 'later';
 
+export interface Progress {
+  readonly is: Progressed;
+  readonly message: string | null;
+}
+
 const PROGRESS = `
   select u.number::int as number, d.message,
     case when p.state = 'retrying' and p.next_attempt_at > clock_timestamp() then 'later' when p.state is not null or q.retry_at is not null then 'under way'
@@ -20,12 +25,9 @@ const PROGRESS = `
   left join observers.quarantine q on q.change_number = u.change_number and q.resolved_at is null`;
 
 /** What has become of each, in the order given. */
-export async function readProgress(
-  client: ClientBase | Pool,
-  asked: readonly AskedDelivery[],
-): Promise<{ is: Progressed; message: string | null }[]> {
+export async function readProgress(client: ClientBase | Pool, asked: readonly AskedDelivery[]): Promise<Progress[]> {
   const columns = [asked.map((one) => one.changeNumber), asked.map((one) => one.observer), asked.map((one) => one.action)];
-  const { rows } = await client.query<{ number: number; is: Progressed; message: string | null }>(PROGRESS, columns);
+  const { rows } = await client.query<Progress & { number: number }>(PROGRESS, columns);
   return rows.sort((a, b) => a.number - b.number);
 }
 

@@ -148,11 +148,11 @@ const PAGE = `
 
 /** Newest first, behind a place: what dies meanwhile moves no page. */
 export async function pageOfDeadLetters(
-  pool: Pool,
+  client: ClientBase | Pool,
   filter: DeadLetterFilter,
   behind: ListPlace | null,
   limit: number,
 ): Promise<DeadLetterItem[]> {
-  const { rows } = await pool.query<DeadLetterItem>(PAGE, [...filterValues(filter), behind?.diedAt ?? null, behind?.id ?? null, limit]);
+  const { rows } = await client.query<DeadLetterItem>(PAGE, [...filterValues(filter), behind?.diedAt ?? null, behind?.id ?? null, limit]);
   return rows;
 }

@@ -1,5 +1,5 @@
 import { transaction } from '../database/transaction';
-import type { Client } from 'pg';
+import type { ClientBase } from 'pg';
 import { deliveryId } from '../event/delivery';
 import { readPausedNames } from '../delivery/pauses.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
@@ -56,7 +56,13 @@ function values(stream: string, { observer, action, entityType, entityKey }: Lan
 }
 
 /** Parked ones first, then the oldest. */
-export async function listLanes(client: Client, stream: string, filter: LaneFilter, limit: number, offset: number): Promise<HeldLane[]> {
+export async function listLanes(
+  client: ClientBase,
+  stream: string,
+  filter: LaneFilter,
+  limit: number,
+  offset: number,
+): Promise<HeldLane[]> {
   const { rows } = await client.query<HeldLane>(LIST, [...values(stream, filter), limit, offset]);
   return rows;
 }
@@ -67,7 +73,7 @@ const RESUME = `
   where p.change_number = h.change_number and p.observer = h.observer and p.action = h.action and p.state in ('parked', 'retrying')`;
 
 /** Lets the heads be tried once more, now. @returns how many */
-export async function resumeLanes(client: Client, stream: string, filter: LaneFilter): Promise<number> {
+export async function resumeLanes(client: ClientBase, stream: string, filter: LaneFilter): Promise<number> {
   const { rowCount } = await client.query(RESUME, values(stream, filter));
   return rowCount ?? 0;
 }
@@ -120,7 +126,7 @@ const BURY = `
  * @returns lanes and deliveries that were acted on
  */
 export async function repairLanes(
-  client: Client,
+  client: ClientBase,
   stream: string,
   filter: LaneFilter,
   repair: LaneRepair,

@@ -1,11 +1,17 @@
-import type { ClientBase } from 'pg';
-import { advanceReplay, type ReplayedDelivery } from './replay.sql';
-import type { SetStep } from './step';
+import type { Database } from '../database/database';
+import { advanceReplay, finishReplay, type ReplayedDelivery, type ReplayState } from './replay.sql';
+import type { SetStep } from './set-worker';
 import { laneOf, type PlannedDelivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import { OperatorError } from '../event/errors';
 import { scanReplay, type ReplayPlan } from './replay-scan';
 import type { Matcher } from '../matching/matcher';
+
+/** A replay that a dry run has shown. */
+export interface ShownReplay extends ReplayPlan {
+  /** The token's own name. */
+  readonly id: string;
+}
 
 /** What of a page is not queued yet. */
 interface Open {
@@ -16,17 +22,23 @@ interface Open {
 
 /** Works a replay off, whole changes at a time, so that its place in the change log says exactly what has been queued. */
 export class ReplayWorker {
+  /** Deliveries that earlier runs have not asked for. */
+  readonly total: number;
   alreadyUnderWay = 0;
+  private after: number;
   private open: Open | null = null;
   private ended = false;
 
   constructor(
-    private readonly client: ClientBase,
+    private readonly database: Database,
     private readonly matcher: Matcher,
-    private readonly plan: ReplayPlan,
+    private readonly replay: ShownReplay,
     private readonly maxEventSize: number,
-    private readonly replay: { readonly id: string; after: number },
-  ) {}
+    { after, asked }: ReplayState,
+  ) {
+    this.after = after;
+    this.total = Math.max(0, replay.count - asked);
+  }
 
   async step(size: number): Promise<SetStep | null> {
     if (this.open === null) await this.read();
@@ -36,25 +48,25 @@ export class ReplayWorker {
     while (taken < deliveries.length && deliveries[taken]?.changeNumber === deliveries[taken - 1]?.changeNumber) taken++;
     const these = deliveries.splice(0, taken);
     const to = deliveries.length === 0 ? last : (these.at(-1)?.changeNumber ?? last);
-    const queued = await advanceReplay(
-      this.client,
-      { id: this.replay.id, stream: this.plan.stream },
-      { from: this.replay.after, to },
-      these,
-    );
+    const queued = await this.database.use((client) => advanceReplay(client, this.replay, { from: this.after, to }, these));
     if (queued === null)
       throw new OperatorError('the same token is being used by somebody else', 'Let that run go on; it sends all of them.');
-    this.replay.after = to;
+    this.after = to;
     if (deliveries.length === 0) this.open = null;
     this.alreadyUnderWay += these.length - queued.length;
     return { asked: queued, passed: these.length };
   }
 
+  /** All has been asked for: the token is used up. */
+  finish(): Promise<void> {
+    return this.database.use((client) => finishReplay(client, this.replay.id));
+  }
+
   /** Pages in which nothing matches are passed over. */
   private async read(): Promise<void> {
-    let behind = this.replay.after;
+    let behind = this.after;
     while (!this.ended) {
-      const page = await scanReplay(this.client, this.matcher, this.plan, behind, this.maxEventSize);
+      const page = await this.database.use((client) => scanReplay(client, this.matcher, this.replay, behind, this.maxEventSize));
       if (page === null) this.ended = true;
       else if (page.deliveries.length > 0) {
         this.open = { deliveries: page.deliveries.map((delivery) => this.replayed(delivery)), last: page.last };

@@ -18,6 +18,12 @@ export function replayName(token: string): string {
   return token.split('.').at(-1) ?? token;
 }
 
+/** Whether a service has run with the observers file of this hash, and so knows what to send. */
+export async function hasRun(client: ClientBase, hash: string): Promise<boolean> {
+  const { rowCount } = await client.query('select from observers.config_version where hash = $1', [hash]);
+  return (rowCount ?? 0) > 0;
+}
+
 /** Where a replay stands: at its beginning, or where it was stopped. */
 export async function beginReplay(client: ClientBase, id: string, who: string): Promise<ReplayState> {
   const { rows } = await client.query<ReplayState>(BEGIN, [id, who]);

@@ -5,6 +5,9 @@ import { OperatorError } from '../event/errors';
 /** What a token allows: nothing that was previewed for one is done by another. */
 export type TokenUse = 'retry' | 'remove' | 'replay';
 
+/** A token that stands for nothing here, or for something else. */
+export class InvalidToken extends OperatorError {}
+
 /** Length of the signature, in bytes. */
 const SIGNATURE = 16;
 
@@ -17,14 +20,14 @@ export async function issueToken(client: ClientBase | Pool, use: TokenUse, conte
   return `${body}.${sign(await keyOf(client), body)}`;
 }
 
-/** @throws OperatorError when the token was altered, is of another database, or for another use */
+/** @throws InvalidToken when it was altered, is of another database, or for another use */
 export async function readToken<T>(client: ClientBase | Pool, use: TokenUse, token: string): Promise<T> {
   const [, body = '', found = '', content = '', signature = ''] = /^((\w+)\.([\w-]+))\.([\w-]+)$/.exec(token) ?? [];
   const expected = sign(await keyOf(client), body);
   if (signature.length !== expected.length || !timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) {
-    throw new OperatorError('this token is not one that a dry run on this database gave', 'Copy it whole, or make the dry run again.');
+    throw new InvalidToken('this token is not one that a dry run on this database gave', 'Copy it whole, or make the dry run again.');
   }
-  if (found !== use) throw new OperatorError(`this token is for ${found}, not for ${use}`, `Make the dry run of ${use}.`);
+  if (found !== use) throw new InvalidToken(`this token is for ${found}, not for ${use}`, `Make the dry run of ${use}.`);
   return JSON.parse(Buffer.from(content, 'base64url').toString('utf8')) as T;
 }
 

@@ -1,37 +1,56 @@
-import type { ClientBase, Pool } from 'pg';
+import type { ClientBase } from 'pg';
+import type { Database } from '../database/database';
+import type { AskedDelivery } from './asked.sql';
 import { readSet, type DeadLetterSet, type SetItem, type SetPlace } from './dead-letter-sets.sql';
 import type { RedriveAnswer } from './redrive.sql';
-import type { SetStep } from './step';
 
 /** Names of items read at once; they are acted on in smaller parts. */
 const PAGE = 1_000;
 
+/** What one step through many items did; null in its place means that nothing is left. */
+export interface SetStep {
+  /** To be watched until they have ended. */
+  readonly asked: readonly AskedDelivery[];
+  /** How far this brings us, on the scale of the total. */
+  readonly passed: number;
+}
+
 export interface SetTotals {
   alreadyUnderWay: number;
-  /** Delivered, discarded or tried by somebody else meanwhile. */
+  /** Delivered, discarded or tried by somebody else since the dry run. */
   left: number;
 }
 
 /** Works a set off, page after page. Items that have left it since the dry run are not touched: they are only counted. */
 export class SetWorker {
-  readonly totals: SetTotals = { alreadyUnderWay: 0, left: 0 };
+  readonly totals: SetTotals;
   private buffered: SetItem[] = [];
   private behind: SetPlace | null = null;
 
+  /** @param total how many were still as the dry run showed them when the work began */
   constructor(
-    private readonly client: ClientBase | Pool,
+    private readonly database: Database,
     private readonly set: DeadLetterSet,
-    private readonly act: (ids: readonly string[]) => Promise<RedriveAnswer>,
-  ) {}
+    readonly total: number,
+    private readonly act: (client: ClientBase, ids: readonly string[]) => Promise<RedriveAnswer>,
+  ) {
+    this.totals = { alreadyUnderWay: 0, left: set.count - total };
+  }
+
+  /** How many the dry run showed. */
+  get count(): number {
+    return this.set.count;
+  }
 
   async step(size: number): Promise<SetStep | null> {
     if (this.buffered.length === 0) {
-      this.buffered = await readSet(this.client, this.set, this.behind, PAGE);
+      this.buffered = await this.database.use((client) => readSet(client, this.set, this.behind, PAGE));
       this.behind = this.buffered.at(-1) ?? this.behind;
     }
     const items = this.buffered.splice(0, size);
     if (items.length === 0) return null;
-    const answer = await this.act(items.map(({ id }) => id));
+    const ids = items.map(({ id }) => id);
+    const answer = await this.database.use((client) => this.act(client, ids));
     this.totals.alreadyUnderWay += answer.alreadyUnderWay.length;
     this.totals.left += answer.left.length + answer.unknown.length;
     const queued = new Set(answer.queued);

@@ -1,32 +1,34 @@
 import { Body, Controller, Delete, Get, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { awaitRetry } from '../../redrive/await-retry';
-import { usedConfiguration } from '../../redrive/config-choice';
-import { countDeadLetters, pageOfDeadLetters, showDeadLetter, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.sql'; // prettier-ignore
-import { discardItems, requestRetries } from '../../redrive/redrive.sql';
+import { DeadLetterSets } from '../../redrive/dead-letter-sets.service';
+import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { DISCARD_RESULT, DLQ, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS } from '../schema/dead-letters';
-import { ApiContext } from './api-context';
 import { page, placeOf } from './cursor';
 import { OPERATIONS } from './operations';
-import { previewOfRetries, retrySet } from './retry-sets';
 
 const { deadLetters, deadLetterStats, deadLetter, retryDeadLetter: RETRY, retryAll: RETRY_ALL, discardDeadLetter: DISCARD } = OPERATIONS;
+
+/** For which one request goes on (ms): whoever asked waits for it. The same token goes on with the rest. */
+const LONGEST = 20_000;
 
 const BEHIND = z.strictObject({ diedAt: z.iso.datetime({ offset: true }), id: z.guid() });
 
 /** What could not be delivered, and what becomes of it. */
 @Controller('dlq')
 export class DeadLettersController {
-  constructor(private readonly api: ApiContext) {}
+  constructor(
+    private readonly letters: DeadLetters,
+    private readonly sets: DeadLetterSets,
+  ) {}
 
   @Get()
   async deadLetters(@Query(new Take(deadLetters.query, 'query')) query: z.output<typeof deadLetters.query>): Promise<z.output<typeof DLQ>> {
     const { limit, cursor } = query;
-    const found = await pageOfDeadLetters(this.api.pool, filterOf(query), placeOf(cursor, BEHIND), limit + 1);
+    const found = await this.letters.page(filterOf(query), placeOf(cursor, BEHIND), limit + 1);
     const { items, next } = page(found, limit, ({ diedAt, id }) => ({ diedAt, id }));
     return { items: [...items], next };
   }
@@ -35,16 +37,14 @@ export class DeadLettersController {
   async deadLetterStats(
     @Query(new Take(deadLetterStats.query, 'query')) query: z.output<typeof deadLetterStats.query>,
   ): Promise<z.output<typeof STATS>> {
-    const filter = filterOf(query);
     const columns = query.by === 'both' ? (['observer', 'error'] as const) : [query.by];
-    const groups = await countDeadLetters(this.api.pool, filter, columns);
-    const { count = 0, oldest = null, newest = null } = (await countDeadLetters(this.api.pool, filter, []))[0] ?? {};
-    return { count, oldest, newest, groups };
+    const { groups, ...all } = await this.letters.count(filterOf(query), columns);
+    return { ...all, groups: [...groups] };
   }
 
   @Get(':id')
   async deadLetter(@Param(new Take(deadLetter.path, 'path')) { id }: z.output<typeof deadLetter.path>): Promise<DeadLetterDetails> {
-    const item = await showDeadLetter(this.api.pool, id);
+    const item = await this.letters.show(id);
     if (item === null) throw unknownItem(id);
     return item;
   }
@@ -56,8 +56,14 @@ export class DeadLettersController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof SET_PREVIEW> | z.output<typeof RETRY_ALL_RESULT>> {
     response.status('token' in body ? HttpStatus.ACCEPTED : HttpStatus.OK);
-    if (!('token' in body)) return previewOfRetries(this.api, filterOf(body));
-    return retrySet(this.api, body.token, body.config_version, askedBy(request), () => response.destroyed);
+    if (!('token' in body)) {
+      const shown = await this.sets.preview('retry', filterOf(body));
+      return { ...shown, sample: [...shown.sample] };
+    }
+    const { token, config_version: configVersion } = body;
+    const until = performance.now() + LONGEST;
+    const stopped = (): boolean => performance.now() > until || response.destroyed;
+    return { configVersion, ...(await this.sets.retryAll(token, configVersion, askedBy(request), stopped)) };
   }
 
   @Post(':id/retry')
@@ -68,13 +74,12 @@ export class DeadLettersController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof RETRY_RESULT> | z.output<typeof RETRY_OPEN>> {
     const id = path.id.toLowerCase();
-    const asked = { ids: [id], who: askedBy(request), detail: usedConfiguration(config), config, snapshot: null };
-    const { queued, left, unknown } = await this.api.onClient((client) => requestRetries(client, asked));
-    if (unknown.length > 0) throw unknownItem(id);
+    const made = await this.letters.retry(id, config, askedBy(request));
+    if (made === 'unknown') throw unknownItem(id);
+    const begun = { id, request: made, configVersion: config };
     response.status(HttpStatus.OK);
-    if (left.length > 0) return { id, request: 'resolved', configVersion: config, state: 'resolved before', result: null };
-    const begun = { id, request: queued.length > 0 ? ('queued' as const) : ('already under way' as const), configVersion: config };
-    const end = await awaitRetry(this.api.pool, id, wait * 1_000, () => response.destroyed);
+    if (made === 'resolved') return { ...begun, state: 'resolved before', result: null };
+    const end = await this.letters.endOf(id, wait * 1_000, () => response.destroyed);
     if (end.is === 'delivered' || end.is === 'failed') {
       const delivered = end.is === 'delivered';
       return { ...begun, state: delivered ? 'delivered' : 'failed again', result: { delivered, message: end.message } };
@@ -90,12 +95,11 @@ export class DeadLettersController {
     @Req() request: Request,
   ): Promise<z.output<typeof DISCARD_RESULT>> {
     const id = path.id.toLowerCase();
-    const asked = { ids: [id], who: askedBy(request), detail: reason ?? null, snapshot: null };
-    const { queued, alreadyUnderWay, unknown } = await this.api.onClient((client) => discardItems(client, asked));
-    if (unknown.length > 0) throw unknownItem(id);
-    if (alreadyUnderWay.length > 0)
+    const result = await this.letters.discard(id, reason ?? null, askedBy(request));
+    if (result === 'unknown') throw unknownItem(id);
+    if (result === 'under way')
       throw new Problem('conflict', `${id} is being tried at the moment`, { remedy: 'Try again when that is over.' });
-    return { id, result: queued.length > 0 ? 'discarded' : 'already resolved' };
+    return { id, result };
   }
 }
 

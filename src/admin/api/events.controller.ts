@@ -6,6 +6,7 @@ import { jsonText } from '../../event/json-text';
 import { explanationJson } from '../../explain/explanation-json';
 import { explainChanges } from '../../explain/read';
 import { listEvents } from '../../explain/stored-events.sql';
+import { Replays, type QueuedReplay, type ReplayPreview } from '../../redrive/replays.service';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
@@ -13,7 +14,6 @@ import type { EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
 import { ApiContext } from './api-context';
 import { page, placeOf } from './cursor';
 import { OPERATIONS } from './operations';
-import { previewOf, replayBy } from './replays';
 
 const { events: EVENTS_OF, event: EVENT, replayEvent: REPLAY } = OPERATIONS;
 
@@ -22,7 +22,10 @@ const BEHIND = z.strictObject({ change: z.int().min(0) });
 /** What has happened, and why it had the consequences that it had. */
 @Controller('events')
 export class EventsController {
-  constructor(private readonly api: ApiContext) {}
+  constructor(
+    private readonly api: ApiContext,
+    private readonly replays: Replays,
+  ) {}
 
   @Get()
   async events(@Query(new Take(EVENTS_OF.query, 'query')) query: z.output<typeof EVENTS_OF.query>): Promise<z.output<typeof EVENTS>> {
@@ -60,13 +63,29 @@ export class EventsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof REPLAY_PREVIEW> | z.output<typeof REPLAYED>> {
     const change = await this.changeOf(id);
-    const preview = 'token' in body ? null : await previewOf(this.api, change, body.observers, body.actions ?? null);
+    const preview = 'token' in body ? null : await this.previewOf(change, body.observers, body.actions ?? null);
     response.status(HttpStatus.OK);
     if (preview !== null && !('token' in body) && body.dry_run) return { dryRun: true, ...preview };
     response.status(HttpStatus.ACCEPTED);
     const token = 'token' in body ? body.token : (preview?.token ?? null);
     if (token === null) return { dryRun: false, queued: [], alreadyUnderWay: 0 };
-    return { dryRun: false, ...(await replayBy(this.api, token, change, askedBy(request))) };
+    return { dryRun: false, ...(await this.send(token, change, askedBy(request))) };
+  }
+
+  private async previewOf(change: number, observers: readonly string[], actions: readonly string[] | null): Promise<ReplayPreview> {
+    const { stream, maxEventSize } = this.api.options;
+    const running = await this.api.running();
+    const range = { entityType: null, entityKey: null, after: null, before: null, fromChange: change, toChange: change, event: null };
+    return this.replays.preview({ stream, range, observers, actions, config: running.hash, known: running.observers(), maxEventSize });
+  }
+
+  private async send(token: string, change: number, who: string): Promise<QueuedReplay> {
+    const { stream, maxEventSize } = this.api.options;
+    const running = await this.api.running();
+    const shown = await this.replays.shown(token, { stream, config: running.hash });
+    if (shown.range.fromChange !== change || shown.range.toChange !== change)
+      throw new Problem('invalid-token', 'this token is for another event', { remedy: 'Make the dry run of this event.' });
+    return this.replays.sendAll(shown, { known: running.observers(), maxEventSize }, who);
   }
 
   private async changeOf(id: string): Promise<number> {

@@ -3,6 +3,7 @@ import { BaseExceptionFilter } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
+import { InvalidToken } from '../../redrive/set-token';
 import { isProbe } from './open-paths';
 import { Problem, problemDocument } from './problem';
 import { requestIdOf } from './request-log';
@@ -35,6 +36,7 @@ export class ProblemFilter extends BaseExceptionFilter {
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof InvalidToken) return new Problem('invalid-token', error.message, { remedy: error.remedy });
   if (error instanceof OperatorError) return ofOperator(error);
   if (error instanceof HttpException) return ofStatus(error.getStatus());
   const { code, status, type } = (error ?? {}) as { code?: unknown; status?: unknown; type?: unknown };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../redrive/dead-letters.sql';
+import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../redrive/dead-letters.service';
 import { count, named, pageOf, time } from './registry';
 
 const FIELDS = {

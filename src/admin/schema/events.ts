@@ -3,7 +3,7 @@ import type { EventExplanationJson } from '../../explain/explanation-json';
 import type { FoundEvent } from '../../search/postgres-audit-trail.sql';
 import type { StoredEvent } from '../../explain/stored-events.sql';
 import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
-import type { ReplayPreview } from '../../redrive/replay-preview';
+import type { ReplayPreview } from '../../redrive/replays.service';
 import type { Explanation } from '../../matching/condition/condition';
 import { count, named, pageOf, time } from './registry';
 

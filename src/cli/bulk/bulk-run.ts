@@ -1,10 +1,9 @@
-import type { Client } from 'pg';
-import type { AskedDelivery } from '../../redrive/asked.sql';
-import type { SetStep } from '../../redrive/step';
+import type { AskedDeliveries, AskedDelivery } from '../../redrive/asked-deliveries.service';
+import type { SetStep } from '../../redrive/set-worker';
+import { colors } from '../output';
 import { Interruption } from './interruption';
-import { progressDisplay, type ProgressDisplay } from './progress';
+import { progressDisplay, type ProgressDisplay, type Tally } from './progress';
 import type { Rate } from './rate';
-import type { Tally } from './tally';
 
 /** Items of one transaction where no rate is asked for. */
 const BATCH = 100;
@@ -34,15 +33,24 @@ export interface BulkOptions {
 }
 
 /** Many items, batch after batch: at a rate, with a display, and stopped between two batches by Ctrl-C. Its memory is bounded. */
-export async function runBulk(client: Client, options: BulkOptions): Promise<BulkResult> {
+export async function runBulk(deliveries: AskedDeliveries, options: BulkOptions): Promise<BulkResult> {
   const interruption = new Interruption();
   const display = await progressDisplay(options.total);
   try {
-    return await new BulkRun(client, options, interruption, display).run();
+    return await new BulkRun(deliveries, options, interruption, display).run();
   } finally {
     display.end();
     interruption.end();
   }
+}
+
+/** What has become of what was asked for, a line each. */
+export function describeResult({ asked, delivered, failed, underWay, led }: BulkResult, failedWord: string): string[] {
+  if (asked === 0) return [];
+  const lines = [`${colors.green('delivered')} ${delivered}`, `${failed > 0 ? colors.red(failedWord) : failedWord} ${failed}`];
+  if (underWay > 0 && led) lines.push(`still under way ${underWay} (see: status, dlq list)`);
+  if (underWay > 0 && !led) lines.push(`queued ${underWay}: they are tried as soon as a service leads the stream (see: status)`);
+  return lines;
 }
 
 class BulkRun {
@@ -54,7 +62,7 @@ class BulkRun {
   private endedAt = performance.now();
 
   constructor(
-    private readonly client: Client,
+    private readonly deliveries: AskedDeliveries,
     private readonly options: BulkOptions,
     private readonly interruption: Interruption,
     private readonly display: ProgressDisplay,
@@ -123,10 +131,9 @@ class BulkRun {
 
   private async look(): Promise<void> {
     if (!this.options.watched) return;
-    const { isLed, readProgress } = await import('../../redrive/asked.sql');
-    this.led = await isLed(this.client);
+    this.led = await this.deliveries.isLed();
     if (this.waiting.length > 0) {
-      const found = await readProgress(this.client, this.waiting);
+      const found = await this.deliveries.progressOf(this.waiting);
       const still = this.waiting.filter((_, i) => found[i]?.is === 'under way');
       if (still.length < this.waiting.length) this.endedAt = performance.now();
       for (const { is } of found) {

@@ -1,5 +1,15 @@
 import type { SingleBar } from 'cli-progress';
-import type { Tally } from './tally';
+
+/** How far many items have come. */
+export interface Tally {
+  /** Items of the total that are done. */
+  passed: number;
+  asked: number;
+  delivered: number;
+  failed: number;
+  /** Asked for, and not finished when we stopped looking. */
+  underWay: number;
+}
 
 export interface ProgressDisplay {
   show(tally: Tally): void;

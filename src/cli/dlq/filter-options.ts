@@ -1,5 +1,5 @@
 import { Option } from 'nest-commander';
-import type { DeadLetterFilter } from '../../redrive/dead-letters.sql';
+import type { DeadLetterFilter } from '../../redrive/dead-letters.service';
 import { OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { parseMoment, wholeNumber } from '../values';

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { ExitCode, OperatorError } from '../../event/errors';
-import type { DeadLetterItem } from '../../redrive/dead-letters.sql';
+import type { DeadLetterItem } from '../../redrive/dead-letters.service';
 import { cut, printTable } from '../output';
 import { isUuid } from '../values';
 

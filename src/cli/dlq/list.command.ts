@@ -1,5 +1,5 @@
 import { SubCommand } from 'nest-commander';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { colors, print, printJson } from '../output';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
 import { printItems } from './item';
@@ -15,10 +15,11 @@ export class DlqListCommand extends FilteredCommand {
   ] as const;
 
   async run(_args: string[], flags: FilterFlags): Promise<void> {
-    const { listDeadLetters } = await import('../../redrive/dead-letters.sql');
+    const { RedriveModule } = await import('../../redrive/redrive.module');
+    const { DeadLetters } = await import('../../redrive/dead-letters.service');
     const filter = filterOf(flags);
     const { limit = DEFAULT_LIMIT, offset = 0 } = flags;
-    const items = await onDatabase(flags, (client) => listDeadLetters(client, filter, { limit, offset }));
+    const items = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).list(filter, { limit, offset }));
     if (flags.format === 'json') return printJson(items);
     const filtered = offset > 0 || Object.values(filter).some((value) => value !== null);
     if (items.length === 0)

@@ -1,10 +1,9 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { DeadLetterSet } from '../../redrive/dead-letter-sets.sql';
-import type { SetTotals } from '../../redrive/set-worker';
+import type { SetStep, SetTotals } from '../../redrive/set-worker';
 import { ExitCode, OperatorError } from '../../event/errors';
-import type { BulkResult } from '../bulk/bulk-run';
+import { runBulk, type BulkResult } from '../bulk/bulk-run';
 import { confirm } from '../confirm';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { print, printJson } from '../output';
 import { idFrom, notFound, operator } from './item';
 import { dryRun, tokenOf } from './item-set';
@@ -47,14 +46,12 @@ export class DlqRemoveCommand extends SetCommand {
 }
 
 async function removeOne(id: string, flags: RemoveFlags): Promise<void> {
-  const { discardItems } = await import('../../redrive/redrive.sql');
+  const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { DeadLetters } = await import('../../redrive/dead-letters.service');
   await confirm(`Discard ${id}? It will not be delivered.`, mayAct(flags));
-  const request = { ids: [id], who: operator(), detail: flags.reason ?? null, snapshot: null };
-  const answer = await onDatabase(flags, (client) => discardItems(client, request));
-  if (answer.unknown.length > 0) throw notFound(id);
-  if (answer.alreadyUnderWay.length > 0)
-    throw new OperatorError(`${id} is being tried at the moment`, 'Try again when that is over (dlq show).');
-  const result = answer.queued.length > 0 ? 'discarded' : 'already resolved';
+  const result = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).discard(id, flags.reason ?? null, operator()));
+  if (result === 'unknown') throw notFound(id);
+  if (result === 'under way') throw new OperatorError(`${id} is being tried at the moment`, 'Try again when that is over (dlq show).');
   if (flags.format === 'json') printJson({ id, result });
   else
     print(result === 'discarded' ? 'discarded; it stays on record (dlq show)' : 'nothing to do: it has left the dead letter queue already');
@@ -62,20 +59,17 @@ async function removeOne(id: string, flags: RemoveFlags): Promise<void> {
 
 interface RemoveResult extends BulkResult, SetTotals {}
 
-function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResult> {
-  return onDatabase(flags, async (client) => {
-    const { readToken } = await import('../../redrive/set-token');
-    const { countSet } = await import('../../redrive/dead-letter-sets.sql');
-    const { discardItems } = await import('../../redrive/redrive.sql');
-    const { SetWorker } = await import('../../redrive/set-worker');
-    const { runBulk } = await import('../bulk/bulk-run');
-    const set = await readToken<DeadLetterSet>(client, 'remove', token);
-    const total = await countSet(client, set);
-    await confirm(`Discard ${total} of ${set.count} items? They will not be delivered.`, mayAct(flags));
-    const request = { who: operator(), detail: flags.reason ?? null, snapshot: set.snapshot };
-    const worker = new SetWorker(client, set, (ids) => discardItems(client, { ...request, ids }));
-    const result = await runBulk(client, { total, rate: null, watched: false, step: (size) => worker.step(size) });
-    return { ...result, ...worker.totals, left: worker.totals.left + set.count - total };
+async function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResult> {
+  const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { AskedDeliveries } = await import('../../redrive/asked-deliveries.service');
+  const { DeadLetterSets } = await import('../../redrive/dead-letter-sets.service');
+  return onServices(flags, [RedriveModule], async (get) => {
+    const worker = await get(DeadLetterSets).discarding(token, flags.reason ?? null, operator());
+    const { total, count } = worker;
+    await confirm(`Discard ${total} of ${count} items? They will not be delivered.`, mayAct(flags));
+    const step = (size: number): Promise<SetStep | null> => worker.step(size);
+    const result = await runBulk(get(AskedDeliveries), { total, rate: null, watched: false, step });
+    return { ...result, ...worker.totals };
   });
 }
 

@@ -1,19 +1,15 @@
 import { Option, SubCommand } from 'nest-commander';
-import { usedConfiguration } from '../../redrive/config-choice';
-import type { DeadLetterSet } from '../../redrive/dead-letter-sets.sql';
-import type { ConfigChoice } from '../../redrive/redrive.sql';
-import type { SetTotals } from '../../redrive/set-worker';
+import type { ConfigChoice } from '../../redrive/dead-letters.service';
+import type { SetStep, SetTotals } from '../../redrive/set-worker';
 import { ExitCode } from '../../event/errors';
-import type { BulkResult } from '../bulk/bulk-run';
+import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
 import { parseRate, type Rate } from '../bulk/rate';
-import { describeResult } from '../bulk/result';
 import { confirm } from '../confirm';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { print, printJson } from '../output';
-import { CONFIG_CHOICE } from './config-choice';
 import { operator } from './item';
 import { dryRun, tokenOf } from './item-set';
-import { mayAct, SetCommand, type SetFlags } from './set-options';
+import { CONFIG_CHOICE, mayAct, SetCommand, type SetFlags } from './set-options';
 
 interface RetryAllFlags extends SetFlags {
   readonly rate?: Rate;
@@ -40,38 +36,35 @@ export class DlqRetryAllCommand extends SetCommand {
   async run(_args: string[], flags: RetryAllFlags): Promise<void> {
     const token = tokenOf(flags, 'retry-all');
     if (token === null) return dryRun(flags, 'retry', 'retry-all');
+    const { usedConfiguration } = await import('../../redrive/dead-letters.service');
     const config = flags.configVersion ?? 'current';
-    const done = await act(token, config, flags);
+    const used = usedConfiguration(config);
+    const done = await act(token, config, used, flags);
     if (flags.format === 'json') printJson({ configVersion: config, ...done });
-    else print(sentences(done, config));
+    else print(sentences(done, used));
     process.exitCode = done.interrupted ? ExitCode.interrupted : done.failed > 0 ? ExitCode.error : ExitCode.ok;
   }
 }
 
 interface RetryAllResult extends BulkResult, SetTotals {}
 
-function act(token: string, config: ConfigChoice, flags: RetryAllFlags): Promise<RetryAllResult> {
-  return onDatabase(flags, async (client) => {
-    const { readToken, tokenName } = await import('../../redrive/set-token');
-    const { countSet } = await import('../../redrive/dead-letter-sets.sql');
-    const { requestRetries } = await import('../../redrive/redrive.sql');
-    const { SetWorker } = await import('../../redrive/set-worker');
-    const { runBulk } = await import('../bulk/bulk-run');
-    const set = await readToken<DeadLetterSet>(client, 'retry', token);
-    const total = await countSet(client, set);
-    await confirm(`Try ${total} of ${set.count} items once more, ${usedConfiguration(config)}?`, mayAct(flags));
-    const detail = `retry-all ${tokenName(token)}, ${usedConfiguration(config)}`;
-    const request = { who: operator(), detail, config, snapshot: set.snapshot };
-    const worker = new SetWorker(client, set, (ids) => requestRetries(client, { ...request, ids }));
-    const result = await runBulk(client, { total, rate: flags.rate ?? null, watched: true, step: (size) => worker.step(size) });
-    const { alreadyUnderWay, left } = worker.totals;
-    return { ...result, alreadyUnderWay, left: left + set.count - total };
+async function act(token: string, config: ConfigChoice, used: string, flags: RetryAllFlags): Promise<RetryAllResult> {
+  const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { AskedDeliveries } = await import('../../redrive/asked-deliveries.service');
+  const { DeadLetterSets } = await import('../../redrive/dead-letter-sets.service');
+  return onServices(flags, [RedriveModule], async (get) => {
+    const worker = await get(DeadLetterSets).retrying(token, config, operator());
+    const { total, count } = worker;
+    await confirm(`Try ${total} of ${count} items once more, ${used}?`, mayAct(flags));
+    const step = (size: number): Promise<SetStep | null> => worker.step(size);
+    const result = await runBulk(get(AskedDeliveries), { total, rate: flags.rate ?? null, watched: true, step });
+    return { ...result, ...worker.totals };
   });
 }
 
-function sentences(result: RetryAllResult, config: ConfigChoice): string {
+function sentences(result: RetryAllResult, used: string): string {
   const { asked, alreadyUnderWay, left } = result;
-  const lines = [`${asked} asked for, ${usedConfiguration(config)}`, ...describeResult(result, 'failed again')];
+  const lines = [`${asked} asked for, ${used}`, ...describeResult(result, 'failed again')];
   if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} already under way, and not asked for twice`);
   if (left > 0) lines.push(`${left} delivered, discarded or tried since the dry run, and left alone`);
   if (result.interrupted) lines.push(`stopped: ${result.remaining} of the set remain; the same token goes on with them`);

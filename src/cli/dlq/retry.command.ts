@@ -1,13 +1,11 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { RetryEnd } from '../../redrive/await-retry';
-import { usedConfiguration } from '../../redrive/config-choice';
-import type { ConfigChoice } from '../../redrive/redrive.sql';
+import type { ConfigChoice, RetryEnd, RetryRequest } from '../../redrive/dead-letters.service';
 import { ExitCode } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { colors, print, printJson } from '../output';
-import { CONFIG_CHOICE } from './config-choice';
 import { idFrom, notFound, operator } from './item';
+import { CONFIG_CHOICE } from './set-options';
 
 interface RetryFlags extends GlobalOptions {
   readonly configVersion?: ConfigChoice;
@@ -26,19 +24,18 @@ export class DlqRetryCommand extends ObserversCommand {
   }
 
   async run(args: string[], flags: RetryFlags): Promise<void> {
-    const { requestRetries } = await import('../../redrive/redrive.sql');
-    const { awaitRetry } = await import('../../redrive/await-retry');
+    const { RedriveModule } = await import('../../redrive/redrive.module');
+    const { DeadLetters, usedConfiguration } = await import('../../redrive/dead-letters.service');
     const id = idFrom(args);
     const config = flags.configVersion ?? 'current';
-    const answer = await onDatabase(flags, async (client) => {
-      const done = await requestRetries(client, { ids: [id], who: operator(), detail: usedConfiguration(config), config, snapshot: null });
-      if (done.unknown.length > 0) throw notFound(id);
-      const request = done.queued.length > 0 ? 'queued' : done.left.length > 0 ? 'resolved' : 'already under way';
-      return { request, result: request === 'resolved' ? undefined : resultOf(await awaitRetry(client, id, WAIT)) };
+    const { request, result } = await onServices(flags, [RedriveModule], async (get) => {
+      const letters = get(DeadLetters);
+      const made = await letters.retry(id, config, operator());
+      if (made === 'unknown') throw notFound(id);
+      return { request: made, result: made === 'resolved' ? undefined : resultOf(await letters.endOf(id, WAIT)) };
     });
-    const { request, result } = answer;
     if (flags.format === 'json') printJson({ id, request, configVersion: config, result: result ?? null });
-    else print(sentence(request, result, config));
+    else print(sentence(request, result, ` (${usedConfiguration(config)})`));
     if (result?.delivered === false) process.exitCode = ExitCode.error;
   }
 }
@@ -54,9 +51,8 @@ function resultOf(end: RetryEnd): RetryResult | undefined {
   return end.is === 'delivered' || end.is === 'failed' ? { delivered: end.is === 'delivered', message: end.message } : undefined;
 }
 
-function sentence(request: string, result: RetryResult | undefined, config: ConfigChoice): string {
+function sentence(request: RetryRequest, result: RetryResult | undefined, used: string): string {
   if (request === 'resolved') return 'nothing to do: it has left the dead letter queue already (dlq show says how)';
-  const used = ` (${usedConfiguration(config)})`;
   if (result === undefined)
     return `${request === 'queued' ? 'queued' : 'already queued'}: it is tried as soon as a service leads the stream (see: status)${request === 'queued' ? used : ''}`;
   if (!result.delivered) return `${colors.red('failed again')}${used}: ${result.message}`;

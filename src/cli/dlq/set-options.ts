@@ -1,6 +1,13 @@
 import { Option } from 'nest-commander';
 import { FilteredCommand, type FilterFlags } from './filter-options';
 
+/** The option of commands that try something once more. */
+export const CONFIG_CHOICE = {
+  flags: '--config-version <which>',
+  description: 'current (default): with the configuration that runs; original: with the one that it died with',
+  choices: ['current', 'original'],
+};
+
 /** How a command that acts on many items is told which. */
 export interface SetFlags extends FilterFlags {
   readonly dryRun?: boolean;

@@ -1,7 +1,7 @@
 import { SubCommand } from 'nest-commander';
-import type { DeadLetterDetails } from '../../redrive/dead-letters.sql';
+import type { DeadLetterDetails } from '../../redrive/dead-letters.service';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { colors, cut, print, printJson, printTable } from '../output';
 import { idFrom, notFound, shortTime } from './item';
 
@@ -10,9 +10,10 @@ export class DlqShowCommand extends ObserversCommand {
   protected readonly examples = [['everything about one item', 'dlq show 5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d']] as const;
 
   async run(args: string[], flags: GlobalOptions): Promise<void> {
-    const { showDeadLetter } = await import('../../redrive/dead-letters.sql');
+    const { RedriveModule } = await import('../../redrive/redrive.module');
+    const { DeadLetters } = await import('../../redrive/dead-letters.service');
     const id = idFrom(args);
-    const item = await onDatabase(flags, (client) => showDeadLetter(client, id));
+    const item = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).show(id));
     if (item === null) throw notFound(id);
     if (flags.format === 'json') return printJson(item);
     for (const [label, value] of describe(item)) print(`${colors.dim(label.padEnd(13))} ${value}`);

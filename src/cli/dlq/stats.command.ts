@@ -1,6 +1,6 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { GroupColumn } from '../../redrive/dead-letters.sql';
-import { onDatabase } from '../modules';
+import type { GroupColumn } from '../../redrive/dead-letters.service';
+import { onServices } from '../modules';
 import { colors, print, printJson, printTable } from '../output';
 import { OperatorError } from '../../event/errors';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
@@ -31,17 +31,15 @@ export class DlqStatsCommand extends FilteredCommand {
   async run(_args: string[], flags: StatsFlags): Promise<void> {
     if (flags.limit !== undefined || flags.offset !== undefined)
       throw new OperatorError('stats counts all that match', 'Leave --limit and --offset out.');
-    const { countDeadLetters } = await import('../../redrive/dead-letters.sql');
+    const { RedriveModule } = await import('../../redrive/redrive.module');
+    const { DeadLetters } = await import('../../redrive/dead-letters.service');
     const filter = filterOf(flags);
     const asked = (['observer', 'error'] as const).filter((name) => (name === 'observer' ? flags.byObserver : flags.byError));
     // With neither flag by both.
     const columns: readonly GroupColumn[] = asked.length > 0 ? asked : ['observer', 'error'];
-    const [groups, total] = await onDatabase(flags, async (client) => [
-      await countDeadLetters(client, filter, columns),
-      (await countDeadLetters(client, filter, []))[0],
-    ]);
-    const { count = 0, oldest = null, newest = null } = total ?? {};
-    if (flags.format === 'json') return printJson({ count, oldest, newest, groups });
+    const counted = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).count(filter, columns));
+    if (flags.format === 'json') return printJson(counted);
+    const { count, groups } = counted;
     if (count === 0) return print('nothing in the dead letter queue matches');
     printTable(
       [...columns, 'count', 'oldest', 'newest'],

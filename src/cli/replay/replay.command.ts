@@ -1,13 +1,16 @@
 import { Command, Option } from 'nest-commander';
 import { ExitCode, OperatorError } from '../../event/errors';
+import type { ChangeRange, ReplayPreview } from '../../redrive/replays.service';
+import type { SetStep } from '../../redrive/set-worker';
+import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
 import { parseRate, type Rate } from '../bulk/rate';
-import { describeResult } from '../bulk/result';
-import { ObserversCommand } from '../command';
+import { configurationOf, ObserversCommand } from '../command';
+import { confirm } from '../confirm';
+import { operator } from '../dlq/item';
+import { withServices } from '../modules';
 import { counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
 import type { ReplayFlags } from './flags';
-import type { ReplayPreview } from '../../redrive/replay-preview';
-import type { ReplayResult } from './perform';
 
 const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;
 
@@ -98,17 +101,65 @@ export class ReplayCommand extends ObserversCommand {
     if (token === undefined) {
       if (!dryRun)
         throw new OperatorError('it sends only what was looked at', 'First: fraiseql-observers replay --observer NAME … --dry-run');
-      const { preview } = await import('./preview');
       return printPreview(await preview(flags), flags);
     }
     const beside = RANGE.some((name) => flags[name] !== undefined) || dryRun;
     if (beside) throw new OperatorError('the token says what is replayed', 'Leave the other options out, or make a new dry run with them.');
-    const { performReplay } = await import('./perform');
-    const done = await performReplay(token, flags);
+    const done = await perform(token, flags);
     if (flags.format === 'json') printJson(done);
     else print(sentences(done));
     process.exitCode = done.interrupted ? ExitCode.interrupted : done.failed > 0 ? ExitCode.error : ExitCode.ok;
   }
+}
+
+/** Evaluates the conditions over the range of the flags; changes nothing. */
+async function preview(flags: ReplayFlags): Promise<ReplayPreview> {
+  const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { Replays } = await import('../../redrive/replays.service');
+  const { settings, file } = await configurationOf(flags);
+  const known = file.definition.observers;
+  const observers = namesIn(flags.observer) ?? [];
+  if (observers.length === 0)
+    throw new OperatorError(
+      'no observer is named: --observer NAME, or several separated by commas',
+      `There are: ${known.map(({ name }) => name).join(', ')}.`,
+    );
+  const { stream, maxEventSize } = settings;
+  const actions = namesIn(flags.action);
+  const request = { stream, range: rangeOf(flags), observers, actions, config: file.source.hash, known, maxEventSize };
+  return withServices(settings, [RedriveModule], (get) => get(Replays).preview(request));
+}
+
+function namesIn(list: string | undefined): string[] | null {
+  return list?.split(',').filter((name) => name !== '') ?? null;
+}
+
+function rangeOf(flags: ReplayFlags): ChangeRange {
+  const { entityType = null, entityKey = null, after = null, before = null, fromChange = null, toChange = null, event = null } = flags;
+  return { entityType, entityKey, after, before, fromChange, toChange, event };
+}
+
+interface ReplayResult extends BulkResult {
+  readonly alreadyUnderWay: number;
+}
+
+/** Queues what the dry run has shown, from where an earlier run with the same token was stopped. */
+async function perform(token: string, flags: ReplayFlags): Promise<ReplayResult> {
+  const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { AskedDeliveries } = await import('../../redrive/asked-deliveries.service');
+  const { Replays } = await import('../../redrive/replays.service');
+  const { settings, file } = await configurationOf(flags);
+  return withServices(settings, [RedriveModule], async (get) => {
+    const replays = get(Replays);
+    const shown = await replays.shown(token, { stream: settings.stream, config: file.source.hash });
+    await confirm(`Send ${counted(shown.count, 'delivery', 'deliveries')} once more?`, (flags.yes ?? false) || (flags.force ?? false));
+    const worker = await replays.begin(shown, { known: file.definition.observers, maxEventSize: settings.maxEventSize }, operator());
+    const { total } = worker;
+    const step = (size: number): Promise<SetStep | null> => worker.step(size);
+    const result = await runBulk(get(AskedDeliveries), { total, rate: flags.rate ?? null, watched: true, step });
+    if (!result.interrupted) await worker.finish();
+    return { ...result, alreadyUnderWay: worker.alreadyUnderWay };
+  });
 }
 
 function printPreview({ events, count, unanswerable, unreadable, sample, token }: ReplayPreview, flags: ReplayFlags): void {

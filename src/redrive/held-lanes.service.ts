@@ -1,0 +1,26 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database';
+import { listLanes, repairLanes, resumeLanes, type HeldLane, type LaneFilter, type LaneRepair } from './lane-repair.sql';
+
+export type { HeldLane, LaneFilter, LaneRepair } from './lane-repair.sql';
+
+/** Lanes of strict observers that something holds up. */
+@Injectable()
+export class HeldLanes {
+  constructor(private readonly database: Database) {}
+
+  /** Parked ones first, then the oldest. */
+  list(stream: string, filter: LaneFilter, limit: number, offset = 0): Promise<HeldLane[]> {
+    return this.database.use((client) => listLanes(client, stream, filter, limit, offset));
+  }
+
+  /** Lets the heads be tried once more, now. @returns how many */
+  resume(stream: string, filter: LaneFilter): Promise<number> {
+    return this.database.use((client) => resumeLanes(client, stream, filter));
+  }
+
+  /** Takes the heads out of their lanes, so that the next ones go on. @returns lanes and deliveries that were acted on */
+  repair(stream: string, filter: LaneFilter, how: LaneRepair, who: string): Promise<{ lanes: number; deliveries: number }> {
+    return this.database.use((client) => repairLanes(client, stream, filter, how, who));
+  }
+}
