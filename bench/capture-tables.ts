@@ -47,7 +47,18 @@ export async function createTables(url: string): Promise<void> {
     await client.query(
       `create trigger to_outbox after insert or update or delete on ${tableOf('outbox')} for each row execute function public.to_outbox()`,
     );
-    const capture = { table: tableOf('ours'), entity: 'Order', key: null, before: true, tenant: null, include: null, exclude: [], mask: {}, when: null, strict: false }; // prettier-ignore
+    const capture = {
+      table: tableOf('ours'),
+      entity: 'Order',
+      key: null,
+      before: true,
+      tenant: null,
+      include: null,
+      exclude: [],
+      mask: {},
+      when: null,
+      strict: false,
+    };
     await applyCapture(client, await planCapture(client, [capture]));
   } finally {
     await client.end();

@@ -19,10 +19,22 @@ export async function measureLookups(): Promise<{ readonly asked: number; readon
   const lookups = new Lookups(new MemoryCache(), new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
   const definition: LookupDefinition = {
     name: 'customer',
-    endpoint: { name: 'lookup customer', url, headers: {}, signingSecrets: [], timeout: 2_000, concurrency: 32, rateLimit: null, circuitBreaker: DEFAULT_BREAKER, allowAddresses: ['loopback'], tls: null, proxy: null },
+    endpoint: {
+      name: 'lookup customer',
+      url,
+      headers: {},
+      signingSecrets: [],
+      timeout: 2_000,
+      concurrency: 32,
+      rateLimit: null,
+      circuitBreaker: DEFAULT_BREAKER,
+      allowAddresses: ['loopback'],
+      tls: null,
+      proxy: null,
+    },
     ttl: 3_600_000,
     staleFor: 0,
-  }; // prettier-ignore
+  };
   const asked: number[] = [];
   for (let i = 0; i < ASKED; i++) asked.push(await timed(() => lookups.enrich(eventOf(i), [definition])));
   const hits: number[] = [];
@@ -50,5 +62,21 @@ function percentile(values: readonly number[], share: number): number {
 /** Each event has its own row, parsed when the URL is rendered, as in the service. */
 function eventOf(customer: number): EntityEvent {
   const data = new JsonDocument(`{"id":${customer},"customer":${customer}}`);
-  return { changeNumber: 1, id: 'e', kind: 'insert', entityType: 'Order', entityKey: '1', tenant: null, data, before: null, changed: null, timestamp: '2026-01-01T00:00:00Z', traceparent: null, tracestate: null, cause: null, lookups: null, backfill: null }; // prettier-ignore
+  return {
+    changeNumber: 1,
+    id: 'e',
+    kind: 'insert',
+    entityType: 'Order',
+    entityKey: '1',
+    tenant: null,
+    data,
+    before: null,
+    changed: null,
+    timestamp: '2026-01-01T00:00:00Z',
+    traceparent: null,
+    tracestate: null,
+    cause: null,
+    lookups: null,
+    backfill: null,
+  };
 }

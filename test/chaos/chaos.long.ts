@@ -11,10 +11,24 @@ test('fifty kills of the service and ten of PostgreSQL: 0 lost, 0 phantom, 0 out
   });
   const sorted = [...recoveries].sort((a, b) => a - b);
   const counts = Object.entries(policies).map(([name, { committed, arrived, lost, phantoms, outOfOrder, repeats }]) => ({
-    name, committed, arrived, lost: lost.length, phantoms: phantoms.length, outOfOrder: outOfOrder.length, repeats,
-  })); // prettier-ignore
+    name,
+    committed,
+    arrived,
+    lost: lost.length,
+    phantoms: phantoms.length,
+    outOfOrder: outOfOrder.length,
+    repeats,
+  }));
   console.table(counts);
-  console.log(JSON.stringify({ seed, calls, audit, killsWithBacklog, recovery_ms: { median: Math.round(sorted[sorted.length >> 1] ?? 0), max: Math.round(sorted.at(-1) ?? 0) } })); // prettier-ignore
+  console.log(
+    JSON.stringify({
+      seed,
+      calls,
+      audit,
+      killsWithBacklog,
+      recovery_ms: { median: Math.round(sorted[sorted.length >> 1] ?? 0), max: Math.round(sorted.at(-1) ?? 0) },
+    }),
+  );
   expect(policies).toMatchObject(Object.fromEntries(POLICIES.map((name) => [name, { lost: [], phantoms: [], idsThatDiffer: [] }])));
   expect(policies).toMatchObject(Object.fromEntries(ORDERED.map((name) => [name, { outOfOrder: [] }])));
   expect(killsWithBacklog).toBeGreaterThan(40);

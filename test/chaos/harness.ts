@@ -175,9 +175,10 @@ class Chaos {
   /** Until what is kept has been handed over, and something waits behind it. */
   private async hasBacklog(): Promise<boolean> {
     const client = await connectAsApplication(this.postgres.url, 'chaos');
-    const ask = async (): Promise<number> =>
-      (await client.query(`select state from observers.pending_delivery where endpoint in ('single', 'narrow') and state in ('running', 'queued') group by state`)).rowCount ?? 0; // prettier-ignore
-    const found = await eventually(ask, (states) => states === 2, 5_000).catch(() => 0);
+    const states =
+      "select distinct state from observers.pending_delivery where endpoint in ('single', 'narrow') and state in ('running', 'queued')";
+    const ask = async (): Promise<number> => (await client.query(states)).rowCount ?? 0;
+    const found = await eventually(ask, (count) => count === 2, 5_000).catch(() => 0);
     await client.end();
     return found > 0;
   }
@@ -191,7 +192,9 @@ class Chaos {
       const arrived = (name: string): number =>
         truth.length - meant(name).length + new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
       const calls = async (): Promise<{ all: number; different: number }> => {
-        const { rows } = await client.query<{ all: number; different: number }>("select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted"); // prettier-ignore
+        const { rows } = await client.query<{ all: number; different: number }>(
+          "select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted",
+        );
         return rows[0] as { all: number; different: number };
       };
       await untilQuiet(async () => [...POLICIES.map(arrived), (await calls()).different], truth.length);

@@ -10,5 +10,8 @@ export function seeded(seed: number): () => number {
 }
 
 export function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  return items.map((item) => [random(), item] as const).sort(([a], [b]) => a - b).map(([, item]) => item); // prettier-ignore
+  return items
+    .map((item) => [random(), item] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, item]) => item);
 }

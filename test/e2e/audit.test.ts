@@ -112,7 +112,11 @@ test('an attempt that was deleted by hand is found, named, and delivered again b
 });
 
 test('a try that was to be followed by another accounts for nothing', async () => {
-  await start(OBSERVERS.split('\n').filter((line) => line.includes('name: later')).join('\n')); // prettier-ignore
+  await start(
+    OBSERVERS.split('\n')
+      .filter((line) => line.includes('name: later'))
+      .join('\n'),
+  );
   await insert(1, 2);
   await passed();
   await untilRows(database, "select from observers.pending_delivery where state = 'retrying'", 2);

@@ -31,7 +31,9 @@ beforeAll(async () => {
   database = await createTestDatabase();
   await database.query('create table public.orders (id int primary key, note text)');
   // One that answers with all it was told.
-  receiver = await startReceiver((request, response) => void response.writeHead(401).end(`who are you? ${request.headers['x-harmless'] ?? ''}`)); // prettier-ignore
+  receiver = await startReceiver(
+    (request, response) => void response.writeHead(401).end(`who are you? ${request.headers['x-harmless'] ?? ''}`),
+  );
   folder = mkdtempSync(join(tmpdir(), 'observers-canary-'));
 });
 
@@ -105,7 +107,24 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
   await receiver.waitFor((all) => all.some(({ path }) => path.endsWith('/alerts')));
   const address = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
   const id = letters[0]!.id;
-  const paths = ['/health', '/health/live', '/health/ready', '/nowhere', '/status', '/listeners', '/circuit-breakers', '/observers', '/events', '/events/1', '/events/2?current=true', '/dlq', '/dlq/stats', `/dlq/${id}`, '/docs-json', '/CANARY-api-read-0123?x=CANARY-api-read-0123']; // prettier-ignore
+  const paths = [
+    '/health',
+    '/health/live',
+    '/health/ready',
+    '/nowhere',
+    '/status',
+    '/listeners',
+    '/circuit-breakers',
+    '/observers',
+    '/events',
+    '/events/1',
+    '/events/2?current=true',
+    '/dlq',
+    '/dlq/stats',
+    `/dlq/${id}`,
+    '/docs-json',
+    '/CANARY-api-read-0123?x=CANARY-api-read-0123',
+  ];
   const asked = (path: string, token: string, init: RequestInit = {}): Promise<string> =>
     fetch(`http://${address}${path}`, { ...init, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } }).then(
       (answer) => answer.text(),
@@ -119,7 +138,21 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
   ];
   expect(answers.find((answer) => answer.includes('"name":"broken"'))).toContain('${TOKEN}');
   expect(answers.join('')).not.toContain('CANARY-');
-  const commands = ['status', 'dlq list', 'dlq stats', `dlq show ${letters[0]!.id}`, 'config list', 'validate-config', 'capture list', 'lanes list', 'replay --observer all --after 1h --dry-run', 'test-event --event-id 1', 'test-event --event-id 2 --with-lookups', 'config preview', 'debug-event --event-id 1 --render']; // prettier-ignore
+  const commands = [
+    'status',
+    'dlq list',
+    'dlq stats',
+    `dlq show ${letters[0]!.id}`,
+    'config list',
+    'validate-config',
+    'capture list',
+    'lanes list',
+    'replay --observer all --after 1h --dry-run',
+    'test-event --event-id 1',
+    'test-event --event-id 2 --with-lookups',
+    'config preview',
+    'debug-event --event-id 1 --render',
+  ];
   // What they print is searched by the helper that runs them.
   for (const command of commands.flatMap((one) => [one, `${one} --format json`])) {
     const { code, err } = await run(process.execPath, [MAIN, ...command.split(' ')], { cwd: folder, env });

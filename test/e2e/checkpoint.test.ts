@@ -5,6 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing, matching } from '../support/texts';
 import { until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -136,12 +137,12 @@ test('it refuses while a service leads, and without --yes it changes nothing', a
   await passed();
   expect(await program.run(['checkpoint', 'reset', '--to', 'now', '--yes'])).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/leads stream "main"[\s\S]*Stop the service first/) as string,
+    err: matching(/leads stream "main"[\s\S]*Stop the service first/),
   });
   await stop();
   const before = await fingerprint(database);
   const { code, out } = await program.run(['checkpoint', 'reset', '--to', 'beginning']);
-  expect([code, out]).toEqual([0, expect.stringContaining('Nothing was changed') as string]);
+  expect([code, out]).toEqual([0, containing('Nothing was changed')]);
   expect(await fingerprint(database)).toEqual(before);
 });
 
@@ -151,7 +152,7 @@ test.each([
   ['no place', [], 1, /--to <place>/],
 ])('%s is refused', async (_what, args, code, words) => {
   const result = await program.run(['checkpoint', 'reset', ...args]);
-  expect([result.code, result.err]).toEqual([code, expect.stringMatching(words)]);
+  expect([result.code, result.err]).toEqual([code, matching(words)]);
 });
 
 test('after a restore into another cluster the service refuses, says which command, and that repairs it', async () => {
@@ -160,10 +161,13 @@ test('after a restore into another cluster the service refuses, says which comma
   await insert(6, 6);
   // As a dump of a server that had come much further has it.
   await database.query("update observers.checkpoint set system_identifier = '1', previous = '5000000000:5000000000:'");
-  await database.query('update core.tb_entity_change_log set change_xid = (4000000000 + pk_entity_change_log)::text::xid8 where object_key <> $1', ['6']); // prettier-ignore
+  await database.query(
+    'update core.tb_entity_change_log set change_xid = (4000000000 + pk_entity_change_log)::text::xid8 where object_key <> $1',
+    ['6'],
+  );
   await database.query("update observers.config_period set previous = '3999999999:3999999999:'");
   const refused = await program.run(['start']);
-  expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('belongs to another PostgreSQL cluster') as string]);
+  expect([refused.code, refused.err]).toEqual([2, containing('belongs to another PostgreSQL cluster')]);
   expect(refused.err).toContain('fraiseql-observers checkpoint reset --to now|beginning|EVENT_ID');
   expect(await program.json(['checkpoint', 'show'])).toMatchObject({ checkpoint: { state: 'foreign' } });
 

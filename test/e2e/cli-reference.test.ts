@@ -72,7 +72,17 @@ test('every command is called in the reference, or says why not', () => {
 });
 
 test('docs/cli.md is what the commands really print, and their JSON is what its schema says (UPDATE_DOCS=1 writes it)', async () => {
-  const normal = new Normal(new Map([[folder, '/srv/shop'], [story.receiver.url, 'http://127.0.0.1:9000'], [new URL(database.url).pathname.slice(1), 'shop'], [`"${VERSION}"`, '"1.0.0"'], [`@${VERSION}`, '@1.0.0'], [`version ${VERSION}`, 'version 1.0.0'], [` ${VERSION} `, ' 1.0.0 ']])); // prettier-ignore
+  const normal = new Normal(
+    new Map([
+      [folder, '/srv/shop'],
+      [story.receiver.url, 'http://127.0.0.1:9000'],
+      [new URL(database.url).pathname.slice(1), 'shop'],
+      [`"${VERSION}"`, '"1.0.0"'],
+      [`@${VERSION}`, '@1.0.0'],
+      [`version ${VERSION}`, 'version 1.0.0'],
+      [` ${VERSION} `, ' 1.0.0 '],
+    ]),
+  );
   const helps = new Map<string, string>();
   for (let i = 0; i < commands.length; i += 4) {
     const four = commands.slice(i, i + 4).map(async (command) => [command, (await call([...command.split(' '), '--help'])).out] as const);
@@ -92,7 +102,9 @@ test('docs/cli.md is what the commands really print, and their JSON is what its 
     ];
     if (step.json === true) args.push('--format', 'json');
     const { code, out, err } = await call(args, step.env);
-    const env = Object.entries(step.env ?? {}).map(([name, value]) => `${name}=${value} `).join(''); // prettier-ignore
+    const env = Object.entries(step.env ?? {})
+      .map(([name, value]) => `${name}=${value} `)
+      .join('');
     const line = `${env}fraiseql-observers ${args.map(quoted).join(' ')}`;
     if (code !== (step.code ?? 0)) wrong.push(`${line}: exit code ${code}\n${out}${err}`);
     if (step.json === true && out !== '') proved.add(step.command);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { containing } from '../support/texts';
 
 const MAIN = join(__dirname, '../../dist/src/main.js');
 
@@ -36,9 +37,9 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
 }
 
 test('init writes a file that validate-config accepts, and does not overwrite one', async () => {
-  expect(await run(['init'])).toMatchObject({ code: 0, out: expect.stringContaining('wrote observers.yaml') as string });
-  expect(await run(['validate-config'])).toMatchObject({ code: 0, out: expect.stringContaining('valid: 1 observer') as string });
-  expect(await run(['init'])).toMatchObject({ code: 1, err: expect.stringContaining('exists already') as string });
+  expect(await run(['init'])).toMatchObject({ code: 0, out: containing('wrote observers.yaml') });
+  expect(await run(['validate-config'])).toMatchObject({ code: 0, out: containing('valid: 1 observer') });
+  expect(await run(['init'])).toMatchObject({ code: 1, err: containing('exists already') });
 });
 
 test('validate-config exits 2 and says every place', async () => {
@@ -54,17 +55,17 @@ test('validate-config exits 2 and says every place', async () => {
 
 test('migrate lists, checks and has nothing to do on a prepared database', async () => {
   expect(await run(['migrate', '--check'])).toMatchObject({ code: 0, out: 'up to date\n' });
-  expect(await run(['migrate'])).toMatchObject({ code: 0, out: expect.stringContaining('nothing to do') as string });
+  expect(await run(['migrate'])).toMatchObject({ code: 0, out: containing('nothing to do') });
 });
 
 test('capture: plan shows SQL, check exits 4, apply repairs, list and remove', async () => {
   await database.query('create table if not exists public.orders (id int primary key, status text, total numeric)');
   expect((await run(['capture', 'plan'])).out).toContain('create trigger observers_capture_insert');
   expect((await run(['capture', 'check'])).code).toBe(4);
-  expect(await run(['capture', 'apply'])).toMatchObject({ code: 1, err: expect.stringContaining('Add --yes') as string });
+  expect(await run(['capture', 'apply'])).toMatchObject({ code: 1, err: containing('Add --yes') });
   expect(await run(['capture', 'apply', '--yes'])).toMatchObject({
     code: 0,
-    out: expect.stringContaining('applied: public.orders') as string,
+    out: containing('applied: public.orders'),
   });
   expect((await run(['capture', 'check'])).code).toBe(0);
   expect(JSON.parse((await run(['capture', 'list', '--format', 'json'])).out)).toMatchObject([
@@ -76,11 +77,11 @@ test('capture: plan shows SQL, check exits 4, apply repairs, list and remove', a
 
 test('status and dlq list work with the service stopped, and say so instead of printing zeros', async () => {
   const status = await run(['status']);
-  expect(status).toMatchObject({ code: 0, out: expect.stringContaining('none: no service leads this stream') as string });
+  expect(status).toMatchObject({ code: 0, out: containing('none: no service leads this stream') });
   expect(status.out).toContain('unknown: no service answers for it');
-  expect(await run(['dlq', 'list'])).toMatchObject({ code: 0, out: expect.stringContaining('empty') as string });
+  expect(await run(['dlq', 'list'])).toMatchObject({ code: 0, out: containing('empty') });
   expect((await run(['dlq', 'show', '4b7a3c1e-0000-4000-8000-000000000001'])).code).toBe(5);
-  expect(await run(['dlq', 'retry', 'x'])).toMatchObject({ code: 1, err: expect.stringContaining('dlq list') as string });
+  expect(await run(['dlq', 'retry', 'x'])).toMatchObject({ code: 1, err: containing('dlq list') });
 });
 
 test.each([
@@ -112,5 +113,5 @@ test('start with a port in use says which, and exits 2', async () => {
   const { port } = server.address() as { port: number };
   const { code, err } = await run(['start'], { OBSERVERS_PORT: String(port), OBSERVERS_LOG_LEVEL: 'silent' });
   await new Promise((resolve) => server.close(resolve));
-  expect([code, err]).toEqual([2, expect.stringContaining(`port ${port} on 127.0.0.1 is in use`)]);
+  expect([code, err]).toEqual([2, containing(`port ${port} on 127.0.0.1 is in use`)]);
 });

@@ -4,6 +4,7 @@ import type { EventExplanation } from '../../src/explain/explain';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
+import { containing } from '../support/texts';
 import { untilLeading, untilRead } from '../support/until';
 
 let database: TestDatabase;
@@ -74,7 +75,7 @@ test('validate-config --database tells what the database does not have, each wit
 test('strict_templates makes its templates an error of validate-config --database, and of nothing else', async () => {
   program.write(FILE.replace('  - name: typos\n', '  - name: typos\n    strict_templates: true\n'));
   const { code, err, out } = await program.run(['validate-config', '--database']);
-  expect([code, err]).toEqual([2, expect.stringContaining('5:38 endpoints.inside.url: Order has no column "toatl"') as string]);
+  expect([code, err]).toEqual([2, containing('5:38 endpoints.inside.url: Order has no column "toatl"')]);
   expect(out).toContain('no column "statsu"');
   const json = await program.run(['validate-config', '--database', '--format', 'json']);
   expect(JSON.parse(json.out)).toMatchObject({ valid: false, problems: [{ line: 5, column: 38, path: 'endpoints.inside.url' }] });
@@ -114,7 +115,8 @@ test('the gates are explained, counted as not matched, and previewed', async () 
   await database.query('update orders set total = 11');
   await database.query("update orders set status = 'paid'");
   await passed();
-  const why = async (change: number): Promise<unknown> => (await explain(change)).observers.map(({ verdict, why, condition }) => [verdict, why, condition !== null]); // prettier-ignore
+  const why = async (change: number): Promise<unknown> =>
+    (await explain(change)).observers.map(({ verdict, why, condition }) => [verdict, why, condition !== null]);
   expect(await why(1)).toEqual([['other kind', 'it is for update, and this is insert', false]]);
   expect(await why(2)).toEqual([['other columns', 'columns: none of status changed; changed: total', false]]);
   expect(await why(3)).toEqual([['nothing changed', 'nothing changed; ignore_unchanged', false]]);
@@ -126,13 +128,14 @@ test('the gates are explained, counted as not matched, and previewed', async () 
   expect(observers).toMatchObject([
     { name: 'status', matched: 3, difference: { newlyMatched: { count: 2 }, noLongerMatched: { count: 0 } } },
   ]);
-  const dry = await program.json(['replay', '--observer', 'status', '--from-change', '1', '--dry-run', '--config', 'observers.yaml']); // prettier-ignore
+  const dry = await program.json(['replay', '--observer', 'status', '--from-change', '1', '--dry-run', '--config', 'observers.yaml']);
   expect(dry).toMatchObject({ count: 3 });
   expect((await program.run(['validate-config', '--detailed'])).out).toContain('update (also one that changes nothing)');
 });
 
 test('what an earlier release decided is explained and audited by the defaults of then, though the file stays the same', async () => {
-  const file = 'version: 1\ncapture: [{ table: public.orders, entity: Order }]\nobservers: [{ name: all, entity: Order, on: update, actions: [{ type: log }] }]\n'; // prettier-ignore
+  const file =
+    'version: 1\ncapture: [{ table: public.orders, entity: Order }]\nobservers: [{ name: all, entity: Order, on: update, actions: [{ type: log }] }]\n';
   await start(file);
   await database.query('insert into orders values (1)');
   await database.query('update orders set id = id');
@@ -147,7 +150,10 @@ test('what an earlier release decided is explained and audited by the defaults o
   await start(file);
   await database.query('update orders set id = id');
   await passed();
-  expect(await program.json(['config', 'history'])).toMatchObject([{ version: 2, source: file, current: true }, { version: 1, source: file }]); // prettier-ignore
+  expect(await program.json(['config', 'history'])).toMatchObject([
+    { version: 2, source: file, current: true },
+    { version: 1, source: file },
+  ]);
   expect((await explain(3)).observers).toMatchObject([{ verdict: 'nothing changed' }]);
   expect((await explain(2)).observers).toMatchObject([{ verdict: 'matched' }]);
   expect(await program.json<Audit>(['audit', 'verify'])).toMatchObject({ notMatched: 2, unaccounted: 1 });

@@ -3,6 +3,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing } from '../support/texts';
 import { untilLeading } from '../support/until';
 
 const FIRST = 'version: 1\nobservers:\n  - { name: say, entity: Order, actions: [{ type: log, message: "${WORD}" }] }\n';
@@ -64,12 +65,12 @@ test('a version that is not there and a stream that nobody has led are named', a
   expect((await program.run(['config', 'history'])).code).toBe(0);
   expect(await program.run(['config', 'diff'])).toMatchObject({
     code: 5,
-    err: expect.stringContaining('no service has led this stream yet') as string,
+    err: containing('no service has led this stream yet'),
   });
   await lead(FIRST);
   expect(await program.run(['config', 'diff', '7'])).toMatchObject({
     code: 5,
-    err: expect.stringContaining('there is no version 7') as string,
+    err: containing('there is no version 7'),
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { BARE, launch, MAIN, run, type Running } from '../support/program';
 import { startReceiver } from '../support/receiver';
+import { containing, matching } from '../support/texts';
 
 const ROOT = join(__dirname, '../..');
 let folder: string;
@@ -16,7 +17,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'observers-example-'));
   cpSync(join(ROOT, 'examples/custom-action'), folder, { recursive: true, filter: (path) => !/node_modules|\/dist(\/|$)/.test(path) });
   mkdirSync(join(folder, 'node_modules'));
-  for (const entry of readdirSync(join(ROOT, 'node_modules'))) symlinkSync(join(ROOT, 'node_modules', entry), join(folder, 'node_modules', entry)); // prettier-ignore
+  for (const entry of readdirSync(join(ROOT, 'node_modules')))
+    symlinkSync(join(ROOT, 'node_modules', entry), join(folder, 'node_modules', entry));
   symlinkSync(ROOT, join(folder, 'node_modules/fraiseql-observers'));
   database = await createTestDatabase();
   await database.query('create table public.orders (id int primary key, status text)');
@@ -30,16 +32,18 @@ afterAll(async () => {
 
 test('the example is built, and its own tests pass', async () => {
   const { code, out, err } = await run('npm', ['test'], { cwd: folder, env: BARE });
-  expect({ code, out, err }).toMatchObject({ code: 0, out: expect.stringMatching(/pass 3[^]*fail 0/) as string });
+  expect({ code, out, err }).toMatchObject({ code: 0, out: matching(/pass 3[^]*fail 0/) });
 }, 120_000);
 
 test('the service loads its module, checks its options and delivers by it', async () => {
   const tracker = await startReceiver((_request, response) => void response.writeHead(201).end());
   const env = { ...BARE, DATABASE_URL: database.url, TRACKER_URL: tracker.url, OBSERVERS_PORT: '0', OBSERVERS_LOG_FORMAT: 'json' };
   const program = (args: string[]): ReturnType<typeof run> => run(process.execPath, [MAIN, ...args], { cwd: folder, env });
-  expect(await program(['validate-config', '--detailed'])).toMatchObject({ code: 0, out: expect.stringContaining('custom: ticket, of a module') as string }); // prettier-ignore
+  expect(await program(['validate-config', '--detailed'])).toMatchObject({ code: 0, out: containing('custom: ticket, of a module') });
 
-  writeFileSync(join(folder, 'bad.yaml'), `version: 1
+  writeFileSync(
+    join(folder, 'bad.yaml'),
+    `version: 1
 settings: { modules: ./dist/ticket.module.js }
 observers:
   - name: a
@@ -48,7 +52,8 @@ observers:
       - { name: x, type: custom, handler: tickt }
       - { name: y, type: custom, handler: ticket, with: { project: shop, title: "x" } }
       - { name: z, type: custom, handler: ticket, with: { project: SHOP, title: "{{ event.colour }}" } }
-`); // prettier-ignore
+`,
+  );
   const { code, err } = await program(['validate-config', 'bad.yaml']);
   expect(code).toBe(2);
   expect(err).toContain(
@@ -61,7 +66,7 @@ observers:
   await service.waitFor(/"msg":"started"/);
   await database.query("insert into orders values (7, 'new'); update orders set status = 'refused'");
   const [request] = await tracker.waitFor(1);
-  expect(request).toMatchObject({ method: 'PUT', path: expect.stringMatching(/^\/tickets\/SHOP\/[\da-f-]{36}$/) as string });
+  expect(request).toMatchObject({ method: 'PUT', path: matching(/^\/tickets\/SHOP\/[\da-f-]{36}$/) });
   expect(String(request?.body)).toBe('{"title":"Order 7 was refused"}');
   expect((await service.end('SIGTERM')).code).toBe(0);
   service = null;
@@ -72,14 +77,23 @@ test.each([
   ['module.exports = {}', 'exports no Nest module'],
   ['throw new Error("no licence")', 'cannot be loaded: no licence'],
   ['syntax error', 'cannot be loaded'],
-  [`const { Module, Injectable } = require('@nestjs/common'); const { CustomAction } = require('fraiseql-observers');
+  [
+    `const { Module, Injectable } = require('@nestjs/common'); const { CustomAction } = require('fraiseql-observers');
     class A { prepare() {} } CustomAction('a')(A); class B { prepare() {} } CustomAction('a')(B);
-    class M {} Module({ providers: [A, B] })(M); exports.M = M`, 'two custom actions are named a'],
-  [`const { Module } = require('@nestjs/common'); const { CustomAction } = require('fraiseql-observers');
-    class A {} CustomAction('a')(A); class M {} Module({ providers: [A] })(M); exports.M = M`, 'the custom action a has no method prepare'],
-  [`const { Module } = require('@nestjs/common'); const { CustomAction } = require('fraiseql-observers');
+    class M {} Module({ providers: [A, B] })(M); exports.M = M`,
+    'two custom actions are named a',
+  ],
+  [
+    `const { Module } = require('@nestjs/common'); const { CustomAction } = require('fraiseql-observers');
+    class A {} CustomAction('a')(A); class M {} Module({ providers: [A] })(M); exports.M = M`,
+    'the custom action a has no method prepare',
+  ],
+  [
+    `const { Module } = require('@nestjs/common'); const { CustomAction } = require('fraiseql-observers');
     class A { constructor(x) {} prepare() {} } CustomAction('a')(A); Reflect.defineMetadata('design:paramtypes', [class Missing {}], A);
-    class M {} Module({ providers: [A] })(M); exports.M = M`, 'Missing'],
+    class M {} Module({ providers: [A] })(M); exports.M = M`,
+    'Missing',
+  ],
 ])('a module that cannot be used is told with its file: %#', async (source, message) => {
   writeFileSync(join(folder, 'broken.js'), source);
   writeFileSync(join(folder, 'empty.yaml'), 'version: 1\n');
@@ -88,4 +102,4 @@ test.each([
   expect(code).toBe(2);
   expect(err).toContain(message);
   expect(err).toContain('OBSERVERS_MODULES');
-}); // prettier-ignore
+});

@@ -5,6 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing } from '../support/texts';
 import { atLeast, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -176,8 +177,8 @@ test('a replay of what did not match, a change in quarantine, a row that is no c
   expect(await explain('2')).toMatchObject({
     state: 'quarantined',
     event: null,
-    why: expect.stringContaining('unknown_verb') as string,
-    notes: [expect.stringContaining('dlq retry') as string],
+    why: containing('unknown_verb'),
+    notes: [containing('dlq retry')],
   });
   expect(await explain('4')).toMatchObject({ state: 'history' });
   const history = await program.json<EventExplanation[]>(['debug-event', '--history', '3']);
@@ -201,12 +202,12 @@ test('secrets that only the service has need not be at hand, and no digit is los
 
 test('an event that is not there, an id that is none and no question at all are told apart', async () => {
   const unknown = await program.run(['debug-event', '--event-id', '01890000-0000-7000-8000-000000000000']);
-  expect(unknown).toMatchObject({ code: 5, err: expect.stringContaining('there is no event 01890000') as string });
+  expect(unknown).toMatchObject({ code: 5, err: containing('there is no event 01890000') });
   expect(await program.run(['debug-event', '--event-id', 'evt_1'])).toMatchObject({
     code: 1,
-    err: expect.stringContaining('--history 20') as string,
+    err: containing('--history 20'),
   });
-  expect(await program.run(['debug-event'])).toMatchObject({ code: 1, err: expect.stringContaining('say which event') as string });
+  expect(await program.run(['debug-event'])).toMatchObject({ code: 1, err: containing('say which event') });
   expect(await program.run(['debug-event', '--history', '5'])).toMatchObject({ code: 0 });
   await database.query(
     "insert into core.tb_entity_change_log (object_type, object_key, modification_type) values ('Order', '1', 'INSERT')",

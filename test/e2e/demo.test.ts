@@ -30,7 +30,11 @@ function demo(env: NodeJS.ProcessEnv = {}, cwd = folder): Running {
 /** The lines under “Try next”, as somebody would copy them. */
 function commandsIn(output: string): string[] {
   const [, after = ''] = output.split(/Try next.*\n/);
-  return after.split('\n\n')[0]!.split('\n').map((line) => line.trim()).filter((line) => line !== ''); // prettier-ignore
+  return after
+    .split('\n\n')[0]!
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }
 
 async function orders(output: string): Promise<number> {
@@ -217,7 +221,10 @@ test('Ctrl-C ends it while the first delivery does not come', async () => {
 async function holdStream(url: string): Promise<Client> {
   const connected = async (): Promise<Client | null> => {
     const client = new Client({ connectionString: url }).on('error', () => undefined);
-    return client.connect().then(() => client, () => null); // prettier-ignore
+    return client.connect().then(
+      () => client,
+      () => null,
+    );
   };
   const client = await eventually(connected, (answer) => answer !== null);
   await client!.query(

@@ -3,6 +3,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing, matching } from '../support/texts';
 import { eventually, untilLeading, untilRows } from '../support/until';
 
 const FILE = `
@@ -62,7 +63,7 @@ test('each repair that it prints, made as it stands, repairs what it found', asy
   const { code, findings } = await examine();
   expect(code).toBe(1);
   expect(about(findings, 'capture')).toMatchObject([
-    { state: 'problem', message: expect.stringContaining('public.orders') as string, repair: 'fraiseql-observers capture apply' },
+    { state: 'problem', message: containing('public.orders'), repair: 'fraiseql-observers capture apply' },
   ]);
   const [index] = about(findings, 'indexes');
   expect(index).toMatchObject({ state: 'problem', message: 'core.tb_entity_change_log_xid is missing' });
@@ -83,12 +84,8 @@ test('with the service stopped: nobody leads, what is paused, gone or twice as o
   expect(code).toBe(1);
   expect(about(findings, 'leader')).toMatchObject([{ state: 'problem', repair: 'fraiseql-observers start' }]);
   expect(about(findings, 'paused')).toMatchObject([{ state: 'warning', repair: 'fraiseql-observers observers resume say' }]);
-  expect(about(findings, 'endpoint')).toMatchObject([
-    { state: 'warning', message: expect.stringContaining('hook has answered 410') as string },
-  ]);
-  expect(about(findings, 'retention')).toMatchObject([
-    { state: 'warning', message: expect.stringContaining('twice as old as is kept') as string },
-  ]);
+  expect(about(findings, 'endpoint')).toMatchObject([{ state: 'warning', message: containing('hook has answered 410') }]);
+  expect(about(findings, 'retention')).toMatchObject([{ state: 'warning', message: containing('twice as old as is kept') }]);
   expect(about(findings, 'lag')).toMatchObject([{ state: 'unknown', message: 'the stream has never been read' }]);
   expect(about(findings, 'capture')).toMatchObject([{ state: 'problem', repair: 'fraiseql-observers capture apply' }]);
 });
@@ -128,11 +125,13 @@ test('with an observers file that cannot be read everything else is looked at, a
 
 test('a capture function of a superuser is told, with a repair that makes it no less of a capture', async () => {
   await start();
-  const [insert] = await database.query<{ name: string }>("select proname::text as name from pg_proc where proname like 'capture\\_public\\_orders\\_%\\_insert'"); // prettier-ignore
+  const [insert] = await database.query<{ name: string }>(
+    "select proname::text as name from pg_proc where proname like 'capture\\_public\\_orders\\_%\\_insert'",
+  );
   await database.query(`alter function observers.${insert!.name}() owner to current_user`);
   const [told, ...others] = about((await examine()).findings, 'roles');
   expect({ told, others }).toMatchObject({
-    told: { state: 'warning', message: expect.stringMatching(`^observers.${insert!.name}\\(\\) belongs to the superuser `) as string },
+    told: { state: 'warning', message: matching(`^observers.${insert!.name}\\(\\) belongs to the superuser `) },
     others: [],
   });
   // What is lacking stands before it.
@@ -158,14 +157,14 @@ test('a role that only reads is told so, one that lacks rights what it lacks, an
     expect(looks.out).toMatch(
       /! grants +the role "?doctor_reader"? may look, and not run the service\n +→ .*grant observers_service to "doctor_reader"\n/,
     );
-    expect(looks).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/✓ leader/) as string });
+    expect(looks).toMatchObject({ code: 0, err: '', out: matching(/✓ leader/) });
     await database.query('revoke select on observers.dead_letter_event from doctor_reader');
     const lacks = await reader.run(['doctor']);
     reader.remove();
     expect(lacks.out).toMatch(
       /✗ grants +the role "?doctor_reader"? lacks rights\n +→ fraiseql-observers roles apply, then grant observers_service to "doctor_reader"\n/,
     );
-    expect(lacks).toMatchObject({ code: 1, err: '', out: expect.stringMatching(/✓ leader/) as string });
+    expect(lacks).toMatchObject({ code: 1, err: '', out: matching(/✓ leader/) });
   } finally {
     await database.query('drop owned by doctor_reader; drop role doctor_reader');
   }

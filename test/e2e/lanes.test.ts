@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { BARE, MAIN, run, type Result } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { eventually, until } from '../support/until';
 
 let database: TestDatabase;
@@ -53,13 +54,21 @@ test('lanes list says which lane waits for what, and status counts them', async 
   expect(out).not.toContain('Order 2');
   const lanes = JSON.parse((await cli('list', '--format', 'json')).out) as unknown[];
   expect(lanes).toHaveLength(2);
-  expect(lanes[0]).toMatchObject({ observer: 'ship', entityKey: '1', state: 'parked', waiting: 2, attempts: 1, error: 'http_status', status: 422 }); // prettier-ignore
+  expect(lanes[0]).toMatchObject({
+    observer: 'ship',
+    entityKey: '1',
+    state: 'parked',
+    waiting: 2,
+    attempts: 1,
+    error: 'http_status',
+    status: 422,
+  });
   const { out: status } = await run(process.execPath, [MAIN, 'status'], { cwd: tmpdir(), env: { ...BARE, DATABASE_URL: database.url } });
   expect(status).toMatch(/parked +2, 4 wait behind heads of their lanes/);
 });
 
 test('resume tries the head, and then the rest in order', async () => {
-  expect(await cli('resume', '--entity-key', '1', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining('1 lane resumed') as string }); // prettier-ignore
+  expect(await cli('resume', '--entity-key', '1', '--yes')).toMatchObject({ code: 0, out: containing('1 lane resumed') });
   // Still broken: it parks again.
   await receiver.waitFor(1);
   await eventually(
@@ -69,14 +78,17 @@ test('resume tries the head, and then the rest in order', async () => {
   broken = false;
   await cli('resume', '--all', '--yes');
   await receiver.waitFor(7);
-  expect(bodies().filter((said) => said.startsWith('1')).slice(1)).toEqual(['1:1', '1:2', '1:3']); // prettier-ignore
+  const ones = bodies().filter((said) => said.startsWith('1'));
+  expect(ones.slice(1)).toEqual(['1:1', '1:2', '1:3']);
   expect(bodies().filter((said) => said.startsWith('2'))).toEqual(['2:1', '2:2', '2:3']);
   await until(async () => (await cli('list')).out.includes('no lane is held up'));
 });
 
 test('skip gives the head up, on record, and lets the next one go', async () => {
   broken = false;
-  expect((await cli('skip', '--observer', 'ship', '--entity-type', 'Order', '--entity-key', '1', '--yes')).out).toContain('1 delivery skipped, 1 lane goes on'); // prettier-ignore
+  expect((await cli('skip', '--observer', 'ship', '--entity-type', 'Order', '--entity-key', '1', '--yes')).out).toContain(
+    '1 delivery skipped, 1 lane goes on',
+  );
   await receiver.waitFor(2);
   expect(bodies()).toEqual(['1:2', '1:3']);
   expect(await database.query('select resolution, error, status from observers.dead_letter')).toEqual([
@@ -100,8 +112,8 @@ test('dead-letter moves the head, or the whole lane, to the queue where a person
 });
 
 test('nothing is done to lanes that nobody named, or without a yes', async () => {
-  expect(await cli('skip')).toMatchObject({ code: 1, err: expect.stringContaining('which lanes?') as string });
-  expect(await cli('skip', '--all')).toMatchObject({ code: 1, err: expect.stringContaining('Add --yes') as string });
-  expect(await cli('resume', '--entity-key', '99', '--yes')).toMatchObject({ code: 5, err: expect.stringContaining('no such lane') as string }); // prettier-ignore
+  expect(await cli('skip')).toMatchObject({ code: 1, err: containing('which lanes?') });
+  expect(await cli('skip', '--all')).toMatchObject({ code: 1, err: containing('Add --yes') });
+  expect(await cli('resume', '--entity-key', '99', '--yes')).toMatchObject({ code: 5, err: containing('no such lane') });
   expect(receiver.requests).toEqual([]);
 });

@@ -30,7 +30,10 @@ afterEach(async () => {
 });
 
 const linesIn = (output: string): Record<string, unknown>[] =>
-  output.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>); // prettier-ignore
+  output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test('an event is one line with every field that docs/logs.md lists, and no other, with and without a trace', async () => {
   const service = program.launch(['start', '--apply', '--log-level', 'info']);
@@ -46,7 +49,10 @@ test('an event is one line with every field that docs/logs.md lists, and no othe
   for (const event of events) expect(Object.keys(event)).toEqual(['level', 'time', ...documented, 'msg']);
   const example = JSON.parse(/```json\n([\s\S]*?)```/.exec(PAGE)![1]!) as object;
   expect(Object.keys(events[0]!)).toEqual(Object.keys(example));
-  expect(events.map(({ key, trace_id: trace }) => [key, trace])).toEqual([['1', TRACE], ['2', null]]); // prettier-ignore
+  expect(events.map(({ key, trace_id: trace }) => [key, trace])).toEqual([
+    ['1', TRACE],
+    ['2', null],
+  ]);
   expect(events[0]).toMatchObject({
     level: 'info',
     entity: 'Order',

@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing, matching } from '../support/texts';
 import { eventually, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -46,7 +47,7 @@ const waiting = (): Promise<unknown[]> => database.query("select from observers.
 test('an observer is paused and resumed, by whom and why is shown, and nothing is lost', async () => {
   await start();
   const paused = await program.run(['observers', 'pause', 'bill', '--reason', 'the receiver moves']);
-  expect(paused).toMatchObject({ code: 0, out: expect.stringContaining('fraiseql-observers observers resume bill') as string });
+  expect(paused).toMatchObject({ code: 0, out: containing('fraiseql-observers observers resume bill') });
   expect((await program.run(['observers', 'pause', 'bill'])).out).toContain('paused already');
   // The service takes note of it within a second; until then it sends.
   let last = 0;
@@ -64,7 +65,7 @@ test('an observer is paused and resumed, by whom and why is shown, and nothing i
   const explained = await program.json<EventExplanation>(['debug-event', '--event-id', number]);
   expect(explained.observers[0]?.deliveries[0]).toMatchObject({
     state: 'paused',
-    why: expect.stringMatching(/^its observer is paused since \S+Z by \S+: observers resume bill$/) as string,
+    why: matching(/^its observer is paused since \S+Z by \S+: observers resume bill$/),
   });
   expect(receiver.requests).toHaveLength(sent);
   expect((await program.run(['observers', 'resume', 'bill'])).out).toMatch(/^bill goes on: \d+ deliver(y has|ies have) waited/);
@@ -76,7 +77,7 @@ test('an observer is paused and resumed, by whom and why is shown, and nothing i
 test('it is paused with the service stopped, before it ever ran, and one that is not there is refused with the nearest name', async () => {
   expect(await program.run(['observers', 'pause', 'bil'])).toMatchObject({
     code: 5,
-    err: expect.stringContaining('did you mean "bill"?') as string,
+    err: containing('did you mean "bill"?'),
   });
   expect(await program.run(['observers', 'pause'])).toMatchObject({ code: 1 });
   expect(await program.json(['observers', 'pause', 'bill'])).toEqual({ observer: 'bill', paused: true, changed: true });

@@ -164,7 +164,7 @@ test('a role that may only read is told so by every command that writes, and loo
     url.username = role;
     url.password = 'reader';
     const reader = programOn({ ...database, url: url.toString() }, file(receiver.url));
-    const looks = await each(LOOKS.slice(3, 8), reader); // prettier-ignore
+    const looks = await each(LOOKS.slice(3, 8), reader);
     expect(looks.filter(({ code }) => code !== 0).map(({ all }) => all)).toEqual([]);
     for (const { all } of await each([['observers', 'pause', 'good'], ['start']], reader))
       expect(all).toMatch(/may not|permission denied|only its owner/);

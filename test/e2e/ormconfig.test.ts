@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { MIGRATIONS } from '../../migrations';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { BARE, run, type Result } from '../support/program';
+import { containing } from '../support/texts';
 
 const ROOT = join(__dirname, '../..');
 let database: TestDatabase;
@@ -23,7 +24,7 @@ test("TypeORM's own command line lists the migrations, and runs them as migrate 
   const pending = (await typeorm('migration:show')).out;
   expect(names.filter((name) => !pending.includes(`[ ] ${name}`))).toEqual([]);
   const { code, out } = await typeorm('migration:run');
-  expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(`Migration ${names.at(-1)} has been executed`) as string });
+  expect({ code, out }).toMatchObject({ code: 0, out: containing(`Migration ${names.at(-1)} has been executed`) });
   const shown = (await typeorm('migration:show')).out;
   expect(names.filter((name) => !new RegExp(`\\[X\\] \\d+ ${name}`).test(shown))).toEqual([]);
   expect(await database.query('select name from observers.migration order by id')).toEqual(names.map((name) => ({ name })));

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BARE, isRunning, launch, MAIN, postmasterOf, run, type Result, type Running } from '../support/program';
+import { containing } from '../support/texts';
 
 const ROOT = join(__dirname, '../..');
 const LARGEST = 2 * 1024 * 1024;
@@ -82,7 +83,9 @@ test('nothing in it names a folder of the machine that built it', async () => {
   });
   expect(naming).toEqual([]);
   const maps = [...files.keys()].filter((path) => path.endsWith('.map'));
-  const absolute = maps.flatMap((path) => (JSON.parse(readFileSync(join(out, 'package', path), 'utf8')) as { sources: string[] }).sources).filter((source) => /^(\/|[A-Z]:|file:)/.test(source)); // prettier-ignore
+  const absolute = maps
+    .flatMap((path) => (JSON.parse(readFileSync(join(out, 'package', path), 'utf8')) as { sources: string[] }).sources)
+    .filter((source) => /^(\/|[A-Z]:|file:)/.test(source));
   expect(absolute).toEqual([]);
 });
 
@@ -116,5 +119,5 @@ test('what npx installed also says its version, writes a file that it accepts, a
   expect(await installed('init')).toMatchObject({ code: 0 });
   expect(await installed('validate-config')).toMatchObject({ code: 0 });
   writeFileSync(join(cwd, 'bad.yaml'), 'version: 1\nobservers: 3\n');
-  expect(await installed('validate-config bad.yaml')).toMatchObject({ code: 2, err: expect.stringContaining('bad.yaml:2:') as string });
+  expect(await installed('validate-config bad.yaml')).toMatchObject({ code: 2, err: containing('bad.yaml:2:') });
 });

@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing } from '../support/texts';
 import { until, untilLeading, untilRead } from '../support/until';
 
 let database: TestDatabase;
@@ -78,13 +79,20 @@ test('a dry run writes nothing, evaluates the conditions, and its token sends ex
   expect(await replay(shown.token)).toMatchObject({ asked: 8, delivered: 8, failed: 0 });
   expect(keys()).toEqual(['10', '3', '4', '5', '6', '7', '8', '9']);
   const { deliveryId } = await import('../../src/event/delivery');
-  expect(receiver.requests.map(({ headers }) => headers['webhook-id']).sort()).toEqual(first.map(({ id }) => deliveryId(id, 'big', 'webhook')).sort());
-  expect(await program.run(['replay', '--token', shown.token, '--yes'])).toMatchObject({ code: 1, err: expect.stringContaining('this token has been used') as string });
+  expect(receiver.requests.map(({ headers }) => headers['webhook-id']).sort()).toEqual(
+    first.map(({ id }) => deliveryId(id, 'big', 'webhook')).sort(),
+  );
+  expect(await program.run(['replay', '--token', shown.token, '--yes'])).toMatchObject({
+    code: 1,
+    err: containing('this token has been used'),
+  });
   expect(receiver.requests).toHaveLength(8);
-}); // prettier-ignore
+});
 
 test('entity, event, times and change numbers narrow the range down', async () => {
-  const changes = await database.query<{ number: string; id: string }>('select pk_entity_change_log as number, id from core.tb_entity_change_log order by 1');
+  const changes = await database.query<{ number: string; id: string }>(
+    'select pk_entity_change_log as number, id from core.tb_entity_change_log order by 1',
+  );
   const cases: [string[], number][] = [
     [['--entity-key', '7'], 1],
     [['--entity-type', 'Item'], 0],
@@ -94,7 +102,7 @@ test('entity, event, times and change numbers narrow the range down', async () =
     [['--after', '1h', '--observer', 'all,big', '--action', 'webhook'], 18],
   ];
   for (const [range, count] of cases) expect([range, (await preview('--observer', 'all', ...range)).count]).toEqual([range, count]);
-}); // prettier-ignore
+});
 
 test('what cannot be replayed is refused with what to do', async () => {
   const cases: [string[], string][] = [
@@ -104,14 +112,20 @@ test('what cannot be replayed is refused with what to do', async () => {
     [['--dry-run', '--observer', 'all', '--action', 'log'], 'has an action "log"'],
     [['--dry-run', '--observer', 'all', '--event', 'x'], 'not the id of an event'],
   ];
-  for (const [args, message] of cases) expect([args, (await program.run(['replay', ...args])).err]).toEqual([args, expect.stringContaining(message)]);
+  for (const [args, message] of cases) expect([args, (await program.run(['replay', ...args])).err]).toEqual([args, containing(message)]);
   const { token } = await preview('--observer', 'big');
   program.write(fileOf('total > 200'));
-  expect(await program.run(['replay', '--token', token, '--yes'])).toMatchObject({ code: 2, err: expect.stringContaining('has changed since the dry run') as string });
+  expect(await program.run(['replay', '--token', token, '--yes'])).toMatchObject({
+    code: 2,
+    err: containing('has changed since the dry run'),
+  });
   const other = await preview('--observer', 'big');
-  expect(await program.run(['replay', '--token', other.token, '--yes'])).toMatchObject({ code: 2, err: expect.stringContaining('no service has run with this observers file') as string });
+  expect(await program.run(['replay', '--token', other.token, '--yes'])).toMatchObject({
+    code: 2,
+    err: containing('no service has run with this observers file'),
+  });
   expect(receiver.requests).toEqual([]);
-}); // prettier-ignore
+});
 
 test('Ctrl-C stops a replay between changes, and the same token goes on where it was: each delivery once', async () => {
   const { token } = await preview('--observer', 'all');
@@ -135,13 +149,13 @@ test('two people who use one token at once send each delivery once', async () =>
 test('a replay that delivers a dead letter takes it out of the queue; one that fails puts it there', async () => {
   receiver.answer = status(400);
   const { token } = await preview('--observer', 'all', '--entity-key', '4');
-  expect(await program.run(['replay', '--token', token, '--yes'])).toMatchObject({ code: 1, out: expect.stringContaining('failed 1') as string });
+  expect(await program.run(['replay', '--token', token, '--yes'])).toMatchObject({ code: 1, out: containing('failed 1') });
   expect(await program.json(['dlq', 'list'])).toMatchObject([{ entityKey: '4', error: 'http_status' }]);
   receiver.answer = status(204);
   const again = await preview('--observer', 'all', '--entity-key', '4');
   expect(await replay(again.token)).toMatchObject({ delivered: 1 });
   expect(await program.json(['dlq', 'list'])).toEqual([]);
-}); // prettier-ignore
+});
 
 test('with the service stopped a replay is queued, says so, and is sent when one leads', async () => {
   await service!.stop();

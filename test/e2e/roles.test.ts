@@ -13,10 +13,13 @@ import { captureOf, createTestDatabase, onServer, type TestDatabase } from '../s
 import { MAIN, run, type Result } from '../support/program';
 import { shadowPath, shadowsCalled } from '../support/shadows';
 import { startTestService } from '../support/service';
+import { containing } from '../support/texts';
 
 // A managed service gives no superuser: whoever owns the database may create roles, and no more.
 const id = randomBytes(4).toString('hex');
-const [owner, service, operator, reader, nobody] = ['owner', 'service', 'operator', 'reader', 'nobody'].map((name) => `observers_test_${name}_${id}`) as [string, string, string, string, string]; // prettier-ignore
+const [owner, service, operator, reader, nobody] = ['owner', 'service', 'operator', 'reader', 'nobody'].map(
+  (name) => `observers_test_${name}_${id}`,
+) as [string, string, string, string, string];
 const LOGINS = [service, operator, reader, nobody];
 const OURS = ['observers_capture', 'observers_service', 'observers_operator', 'observers_reader'];
 
@@ -43,7 +46,9 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'observers-roles-'));
   database = await createTestDatabase({ migrate: false });
   const name = new URL(database.url).pathname.slice(1);
-  await database.query(`create role ${owner} login createrole password 'secret'; alter database ${name} owner to ${owner}; alter schema public owner to ${owner}`); // prettier-ignore
+  await database.query(
+    `create role ${owner} login createrole password 'secret'; alter database ${name} owner to ${owner}; alter schema public owner to ${owner}`,
+  );
   for (const role of LOGINS) await database.query(`create role ${role} login password 'secret'`);
 });
 
@@ -67,7 +72,7 @@ const call = (role: string, args: readonly string[], env: Readonly<Record<string
 async function prepare(): Promise<void> {
   await runMigrations(as(owner));
   const applied = await call(owner, ['roles', 'apply', '--yes']);
-  expect(applied).toMatchObject({ code: 0, out: expect.stringContaining('created: observers_capture') as string });
+  expect(applied).toMatchObject({ code: 0, out: containing('created: observers_capture') });
   await database.query(
     `grant observers_service to ${service}; grant observers_operator to ${operator}; grant observers_reader to ${reader}`,
   );
@@ -76,7 +81,13 @@ async function prepare(): Promise<void> {
 async function capture(...tables: readonly string[]): Promise<void> {
   for (const table of tables) await database.query(`alter table ${table} owner to ${owner}`);
   const client = await connect(as(owner), 'test');
-  await applyCapture(client, await planCapture(client, tables.map((table) => captureOf(table)))); // prettier-ignore
+  await applyCapture(
+    client,
+    await planCapture(
+      client,
+      tables.map((table) => captureOf(table)),
+    ),
+  );
   await client.end();
 }
 
@@ -86,16 +97,29 @@ const OWNERS = /^(migrate|capture|roles|doctor)/;
 test('the owner may create roles and is no superuser; a service, an operator and a reader that own nothing do their work, and whoever may create in public has nothing of theirs called', async () => {
   await shadowPath(database, nobody);
   await prepare();
-  expect(await call(owner, ['roles', 'plan'])).toMatchObject({ out: expect.stringContaining('nothing is missing') as string });
+  expect(await call(owner, ['roles', 'plan'])).toMatchObject({ out: containing('nothing is missing') });
   const story = await Story.begin(database, as(service), () => capture('public.orders'));
   story.writeFiles(folder);
   await database.query(`create table customers (id int primary key, name text); alter table customers owner to ${owner}`);
   // No role of ours may read a table of the users: what a backfill needs of one is granted as the command says.
   const refused = await call(operator, ['backfill', 'run', 'public.orders', '--observer', 'notify', '--dry-run']);
   await database.query(/^→ Run as an administrator: (.*)$/m.exec(refused.err)![1]!);
-  const looks = ['status', 'search', 'debug-event', 'tail', 'audit list', 'dlq list', 'dlq show', 'checkpoint show', 'lanes list', 'config history']; // prettier-ignore
+  const looks = [
+    'status',
+    'search',
+    'debug-event',
+    'tail',
+    'audit list',
+    'dlq list',
+    'dlq show',
+    'checkpoint show',
+    'lanes list',
+    'config history',
+  ];
   try {
-    const wrong = await runSteps(story, (args, env, command) => call(OWNERS.test(command) ? owner : looks.includes(command) ? reader : operator, onShadowedPath(args), env)); // prettier-ignore
+    const wrong = await runSteps(story, (args, env, command) =>
+      call(OWNERS.test(command) ? owner : looks.includes(command) ? reader : operator, onShadowedPath(args), env),
+    );
     expect(wrong).toEqual([]);
     const pool = createPool(as(service), 2);
     await dropOldAttempts(pool, 0);
@@ -111,11 +135,31 @@ test('whoever lacks a right is told the least that helps, never to join a superu
   await prepare();
   writeFileSync(join(folder, 'observers.yaml'), 'version: 1\nobservers: []\n');
   const told: [string, string[], RegExp][] = [
-    [nobody, ['start'], new RegExp(`Migrate as the role "${owner}", which owns the tables: .* To run the service as "${nobody}": grant observers_service to "${nobody}"`)], // prettier-ignore
-    [nobody, ['status'], new RegExp(`→ Run as an administrator: grant observers_reader to "${nobody}"; to change something too: observers_operator`)], // prettier-ignore
-    [reader, ['start'], new RegExp(`the role ${reader} may not run the service: it lacks .*\n→ Run as an administrator: grant observers_service to "${reader}"`)], // prettier-ignore
+    [
+      nobody,
+      ['start'],
+      new RegExp(
+        `Migrate as the role "${owner}", which owns the tables: .* To run the service as "${nobody}": grant observers_service to "${nobody}"`,
+      ),
+    ],
+    [
+      nobody,
+      ['status'],
+      new RegExp(`→ Run as an administrator: grant observers_reader to "${nobody}"; to change something too: observers_operator`),
+    ],
+    [
+      reader,
+      ['start'],
+      new RegExp(
+        `the role ${reader} may not run the service: it lacks .*\n→ Run as an administrator: grant observers_service to "${reader}"`,
+      ),
+    ],
     [reader, ['observers', 'pause', 'x', '--reason', 'y'], /→/],
-    [reader, ['checkpoint', 'reset', '--to', 'now', '--yes'], new RegExp(`permission denied for table .*\n→ Run as an administrator: grant observers_operator to "${reader}"`)], // prettier-ignore
+    [
+      reader,
+      ['checkpoint', 'reset', '--to', 'now', '--yes'],
+      new RegExp(`permission denied for table .*\n→ Run as an administrator: grant observers_operator to "${reader}"`),
+    ],
     [service, ['roles', 'apply', '--yes'], /nothing to do/],
   ];
   for (const [role, args, message] of told) expect(`${role} ${args.join(' ')}: ${await shown(role, args)}`).toMatch(message);
@@ -130,15 +174,23 @@ const shown = async (role: string, args: readonly string[]): Promise<string> => 
 
 test('what is too much is told with the statement that ends it; a migration renews what its tables need', async () => {
   await prepare();
-  await database.query(`alter role observers_reader bypassrls; grant insert on core.tb_entity_change_log to observers_reader; grant observers_capture to ${owner}`); // prettier-ignore
+  await database.query(
+    `alter role observers_reader bypassrls; grant insert on core.tb_entity_change_log to observers_reader; grant observers_capture to ${owner}`,
+  );
   await database.query('create table orders (id int primary key)');
   await database.capture('public.orders');
   // Whatever is captured now belongs to observers_capture: somebody gave these away.
-  const [insert] = await database.query<{ name: string }>("select proname::text as name from pg_proc where proname like 'capture\\_public\\_orders\\_%\\_insert'"); // prettier-ignore
-  await database.query(`alter function observers.${insert!.name}() owner to current_user; alter function observers.capture_chain(bigint, bigint) owner to current_user`); // prettier-ignore
+  const [insert] = await database.query<{ name: string }>(
+    "select proname::text as name from pg_proc where proname like 'capture\\_public\\_orders\\_%\\_insert'",
+  );
+  await database.query(
+    `alter function observers.${insert!.name}() owner to current_user; alter function observers.capture_chain(bigint, bigint) owner to current_user`,
+  );
   const plan = await shown(owner, ['roles', 'plan']);
   expect(plan).toContain('-- too much: observers_reader is bypassrls\n-- alter role observers_reader nobypassrls;');
-  expect(plan).toContain('-- too much: observers_reader has insert on core.tb_entity_change_log\n-- revoke insert on core.tb_entity_change_log from observers_reader;'); // prettier-ignore
+  expect(plan).toContain(
+    '-- too much: observers_reader has insert on core.tb_entity_change_log\n-- revoke insert on core.tb_entity_change_log from observers_reader;',
+  );
   expect(plan).toMatch(
     new RegExp(
       `-- too much: observers\\.${insert!.name}\\(\\) belongs to the superuser \\w+: .*\n-- alter function observers\\.${insert!.name}\\(\\) owner to observers_capture;`,
@@ -152,7 +204,9 @@ test('what is too much is told with the statement that ends it; a migration rene
   for (const [, repair] of plan.matchAll(/-- too much: .*\n-- (.*);/g)) await database.query(repair!);
   expect(await shown(owner, ['roles', 'plan'])).not.toContain('too much');
   // A table of a later version, made by its migration.
-  await database.query(`delete from observers.migration where name = 'AttemptPartitions1700000000021'; revoke all on observers.lease from observers_service`); // prettier-ignore
+  await database.query(
+    `delete from observers.migration where name = 'AttemptPartitions1700000000021'; revoke all on observers.lease from observers_service`,
+  );
   await runMigrations(as(owner));
   expect(await shown(owner, ['roles', 'plan'])).toContain('-- nothing is missing');
 }, 120_000);
@@ -164,7 +218,9 @@ test('a reader is bound to its tenant by a policy on the log, as docs/roles.md s
     readFileSync(PAGE, 'utf8'),
   )?.[1];
   await database.query(String(example).replaceAll('support_one', reader).replaceAll('11111111-1111-4111-8111-111111111111', one));
-  await database.query(`insert into core.tb_entity_change_log (object_type, object_key, modification_type, tenant_id) values ('Order', '1', 'INSERT', '${one}'), ('Order', '2', 'INSERT', '${other}')`); // prettier-ignore
+  await database.query(
+    `insert into core.tb_entity_change_log (object_type, object_key, modification_type, tenant_id) values ('Order', '1', 'INSERT', '${one}'), ('Order', '2', 'INSERT', '${other}')`,
+  );
   const seen = async (role: string): Promise<number> => {
     const client = await connect(as(role), 'test');
     const { rows } = await client.query<{ n: number }>('select count(*)::int as n from core.tb_entity_change_log');

@@ -68,7 +68,9 @@ describeWith(program('pgbouncer'), () => {
     // As another client of the pooler finds a session that we had.
     const other = new Client({ connectionString: pooler.through(database.url) });
     await other.connect();
-    const { rows } = await other.query(`select ${['search_path', 'jit', 'statement_timeout'].map((name) => `pg_catalog.current_setting('${name}') as ${name}`).join(', ')}`); // prettier-ignore
+    const { rows } = await other.query(
+      `select ${['search_path', 'jit', 'statement_timeout'].map((name) => `pg_catalog.current_setting('${name}') as ${name}`).join(', ')}`,
+    );
     await other.end();
     expect(rows).toEqual([{ search_path: 'public, pg_catalog', jit: 'on', statement_timeout: '0' }]);
     const kept =

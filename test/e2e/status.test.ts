@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
+import { containing, matching } from '../support/texts';
 import { eventually, until, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -95,8 +96,8 @@ test('with the service stopped it says what cannot be known, and counts what the
   expect(endpoints).toMatchObject([{ endpoint: 'hook', dead: 4 }]);
   expect(dead.map(({ kind, error, count }) => [kind, error, count].join(' '))).toEqual([
     'delivery timeout 3',
-    expect.stringMatching(/delivery tls 1|quarantine unknown_verb 1/) as string,
-    expect.stringMatching(/delivery tls 1|quarantine unknown_verb 1/) as string,
+    matching(/delivery tls 1|quarantine unknown_verb 1/),
+    matching(/delivery tls 1|quarantine unknown_verb 1/),
   ]);
   const { out } = await program.run(['status', '--detailed']);
   expect(out).toMatch(/hook +unknown +unknown/);
@@ -108,7 +109,9 @@ test('what holds the stream back is named with pid, user and the age of its quer
   await holder.connect();
   await holder.query('begin');
   await holder.query('insert into orders values (1)');
-  const [{ pid }] = await database.query<{ pid: number }>("select pid from pg_stat_activity where application_name = 'nightly import'") as [{ pid: number }]; // prettier-ignore
+  const [{ pid }] = (await database.query<{ pid: number }>(
+    "select pid from pg_stat_activity where application_name = 'nightly import'",
+  )) as [{ pid: number }];
   const { transactions } = await eventually(detailed, (found) => found.transactions.length > 0, 30_000);
   expect(transactions).toMatchObject([{ pid, user: 'postgres', application: 'nightly import', state: 'idle in transaction' }]);
   expect(transactions[0]!.transactionSeconds).toBeGreaterThan(10);
@@ -131,10 +134,12 @@ test('one instance is shown by its id or the beginning of it, and one that is no
   const { out } = await program.run(['status', '--listener', holder]);
   expect(out).toMatch(/heartbeat +[\d.]+ s ago/);
   expect(out).toMatch(/in flight +0, as it says now/);
-  expect(await program.run(['status', '--listener', 'nobody'])).toMatchObject({ code: 5, err: expect.stringContaining('there is no listener nobody') as string }); // prettier-ignore
+  expect(await program.run(['status', '--listener', 'nobody'])).toMatchObject({ code: 5, err: containing('there is no listener nobody') });
   await service.stop();
   service = null;
-  await database.query("insert into observers.listener (id, stream, host, pid, version, heartbeat_at) values ('gone:1', 'main', 'gone', 1, '0', now() - interval '5 min')"); // prettier-ignore
+  await database.query(
+    "insert into observers.listener (id, stream, host, pid, version, heartbeat_at) values ('gone:1', 'main', 'gone', 1, '0', now() - interval '5 min')",
+  );
   const silent = await program.run(['status', '--listener', 'gone']);
   expect(silent.out).toMatch(/state +silent/);
   expect(silent.out).toMatch(/in flight +unknown: it does not answer/);

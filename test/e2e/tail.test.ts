@@ -146,7 +146,9 @@ test('a connection that is lost is made again and said, and nothing is missed', 
   const running = await follow();
   await write(['before']);
   await shown(running, (entries) => entries.length === 1);
-  await database.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fraiseql-observers tail' and datname = current_database()"); // prettier-ignore
+  await database.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fraiseql-observers tail' and datname = current_database()",
+  );
   await write(['while it was away']);
   await running.waitFor(/the database does not answer .*trying again[\s\S]*the database answers again/);
   await write(['after']);

@@ -49,7 +49,12 @@ test('the built program makes traces by its environment alone, and a stop sends 
   expect((await service.end('SIGTERM')).code).toBe(0);
   expect(collector.spans).toHaveLength(1);
   const [span] = collector.spans;
-  expect(span).toMatchObject({ traceId: TRACE, parentSpanId: PARENT, name: 'deliver told/webhook', resource: { 'service.name': 'shop-observers' } }); // prettier-ignore
+  expect(span).toMatchObject({
+    traceId: TRACE,
+    parentSpanId: PARENT,
+    name: 'deliver told/webhook',
+    resource: { 'service.name': 'shop-observers' },
+  });
   expect(request!.headers['traceparent']).toBe(`00-${TRACE}-${span!.spanId}-01`);
   expect(collector.receiver.requests[0]!.headers['authorization']).toBe('Bearer CANARY-collector');
 });

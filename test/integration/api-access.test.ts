@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { apiOf, type Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestServiceOptions } from '../support/service';
+import { containing, matching } from '../support/texts';
 import type { Service } from '../../src/lifecycle/lifecycle.service';
 
 const READ = 'CANARY-read-0123456789';
@@ -31,7 +32,9 @@ async function start(env: TestServiceOptions['env'] = {}): Promise<Service> {
 }
 
 /** One that is not loopback; null on a machine without a network. */
-const OUTSIDE = Object.values(networkInterfaces()).flat().find((one) => one?.family === 'IPv4' && !one.internal)?.address; // prettier-ignore
+const OUTSIDE = Object.values(networkInterfaces())
+  .flat()
+  .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
 
 describe('with tokens', () => {
   let api: Api;
@@ -65,33 +68,50 @@ describe('with tokens', () => {
     ['reading, where there is nothing', 'GET /nowhere', `Bearer ${READ}`, 404],
   ])('%s: %s', async (_name, route, authorization, status) => {
     const answer = await api(route, { headers: authorization === undefined ? {} : { authorization } });
-    expect([answer.status, answer.status < 300 ? null : answer.headers['content-type']]).toEqual([status, status < 300 ? null : 'application/problem+json; charset=utf-8']);
+    expect([answer.status, answer.status < 300 ? null : answer.headers['content-type']]).toEqual([
+      status,
+      status < 300 ? null : 'application/problem+json; charset=utf-8',
+    ]);
     expect(answer.headers['www-authenticate'] !== undefined).toBe(status === 401 || status === 403);
-  }); // prettier-ignore
+  });
 
   test('probes, metrics and the documentation are open, and only to look at', async () => {
-    for (const path of ['/health/live', '/metrics', '/docs', '/docs-json', '/docs/swagger-ui.css']) expect([path, (await api(`GET ${path}`)).status]).toEqual([path, 200]);
-    for (const path of ['/docsx', '/docs-jsonx', '/healthx', '/metricsx', '/health/../status', '//status', '/STATUS']) expect([path, (await api(`GET ${path}`)).status]).toEqual([path, 401]);
+    for (const path of ['/health/live', '/metrics', '/docs', '/docs-json', '/docs/swagger-ui.css'])
+      expect([path, (await api(`GET ${path}`)).status]).toEqual([path, 200]);
+    for (const path of ['/docsx', '/docs-jsonx', '/healthx', '/metricsx', '/health/../status', '//status', '/STATUS'])
+      expect([path, (await api(`GET ${path}`)).status]).toEqual([path, 401]);
     expect((await api('POST /docs')).status).toBe(401);
-  }); // prettier-ignore
+  });
 
   test('of 1,000 wrong tries all but a few are not even answered, and a right token passes all the while', async () => {
     const statuses: number[] = [];
     for (let i = 0; i < 1_000; i += 100)
-      statuses.push(...(await Promise.all(Array.from({ length: 100 }, (_, j) => api('GET /status', { headers: { authorization: `Bearer wrong-token-number-${i + j}` } })))).map(({ status }) => status));
+      statuses.push(
+        ...(
+          await Promise.all(
+            Array.from({ length: 100 }, (_, j) => api('GET /status', { headers: { authorization: `Bearer wrong-token-number-${i + j}` } })),
+          )
+        ).map(({ status }) => status),
+      );
     expect(statuses.filter((status) => status === 401)).toHaveLength(10);
     expect(statuses.filter((status) => status === 429)).toHaveLength(990);
     const { headers } = await api('GET /status');
     expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     expect((await api('GET /status', { headers: { authorization: `Bearer ${READ}` } })).status).toBe(200);
-  }); // prettier-ignore
+  });
 
   test('no origin is allowed to a browser, and requests of a foreign one are refused even with a token', async () => {
     const authorization = `Bearer ${WRITE}`;
-    const preflight = await api('OPTIONS /status', { headers: { origin: 'https://evil.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' } });
+    const preflight = await api('OPTIONS /status', {
+      headers: {
+        origin: 'https://evil.example',
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization',
+      },
+    });
     expect(Object.keys(preflight.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     expect((await api(PAUSE, { headers: { authorization, origin: 'https://evil.example' } })).status).toBe(403);
-  }); // prettier-ignore
+  });
 });
 
 describe('without a token', () => {
@@ -123,7 +143,7 @@ describe('without a token', () => {
       const { address } = await start({ OBSERVERS_HOST: '0.0.0.0' });
       const outside = apiOf({ address: `${OUTSIDE}:${address.split(':').at(-1)}` });
       const answer = await outside('GET /status', { headers: { host: 'localhost:8700' } });
-      expect([answer.status, answer.body['remedy']]).toEqual([403, expect.stringContaining('OBSERVERS_API_TOKENS')]);
+      expect([answer.status, answer.body['remedy']]).toEqual([403, containing('OBSERVERS_API_TOKENS')]);
       expect((await outside('GET /health/live')).status).toBe(200);
     },
   );
@@ -131,8 +151,10 @@ describe('without a token', () => {
   test('a body that is not JSON is not taken: a form of a foreign page can be sent without asking', async () => {
     const api = apiOf(await start());
     for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data; boundary=x', ''])
-      expect((await api('POST /observers/x/pause', { body: '{"reason":"x"}', headers: type === '' ? {} : { 'content-type': type } })).status).toBe(415);
-  }); // prettier-ignore
+      expect(
+        (await api('POST /observers/x/pause', { body: '{"reason":"x"}', headers: type === '' ? {} : { 'content-type': type } })).status,
+      ).toBe(415);
+  });
 });
 
 describe('tokens that are no tokens', () => {
@@ -144,21 +166,29 @@ describe('tokens that are no tokens', () => {
     return path;
   };
 
-  test.each(['read:short', 'READ:CANARY-0123456789abcdef', 'admin:CANARY-0123456789abcdef', 'CANARY-0123456789abcdef', 'read:sha256:abc', `read:${READ},`, 'read:CANARY with a blank'])(
-    'a service with "%s" does not start, and says what is expected without what was given',
-    async (tokens) => {
-      const error = await start({ OBSERVERS_API_TOKENS: tokens }).catch((thrown: unknown) => thrown as Error);
-      expect((error as Error).message).toMatch(/OBSERVERS_API_TOKENS: expected read:TOKEN or write:TOKEN, where a token has 16 to 512 characters/);
-      expect((error as Error).message).not.toMatch(/CANARY|short/);
-    },
-  ); // prettier-ignore
+  test.each([
+    'read:short',
+    'READ:CANARY-0123456789abcdef',
+    'admin:CANARY-0123456789abcdef',
+    'CANARY-0123456789abcdef',
+    'read:sha256:abc',
+    `read:${READ},`,
+    'read:CANARY with a blank',
+  ])('a service with "%s" does not start, and says what is expected without what was given', async (tokens) => {
+    const error = await start({ OBSERVERS_API_TOKENS: tokens }).catch((thrown: unknown) => thrown as Error);
+    expect((error as Error).message).toMatch(
+      /OBSERVERS_API_TOKENS: expected read:TOKEN or write:TOKEN, where a token has 16 to 512 characters/,
+    );
+    expect((error as Error).message).not.toMatch(/CANARY|short/);
+  });
 
   test('a file holds tokens, one a line, with comments; both settings count', async () => {
     const path = file(`# of the console\nread:${READ}\n\n  write:sha256:${sha256(HASHED).toUpperCase()}  \r\n`);
     const api = apiOf(await start({ OBSERVERS_API_TOKENS_FILE: path, OBSERVERS_API_TOKENS: `write:${WRITE}` }));
-    for (const token of [READ, HASHED, WRITE]) expect((await api('GET /status', { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+    for (const token of [READ, HASHED, WRITE])
+      expect((await api('GET /status', { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
     expect((await api('GET /status')).status).toBe(401);
-  }); // prettier-ignore
+  });
 
   test.each([
     ['read:short\n', /tokens:1 is not a token of the API/],
@@ -190,13 +220,19 @@ test('every answer has a request id, one that was given where it is sane, and he
   const api = apiOf(await start());
   for (const path of ['/status', '/nowhere', '/health/live', '/docs']) {
     const { headers } = await api(`GET ${path}`);
-    expect([path, headers['x-request-id'], headers['x-content-type-options'], headers['x-powered-by']]).toEqual([path, expect.stringMatching(/^[\w-]{36}$/), 'nosniff', undefined]);
+    expect([path, headers['x-request-id'], headers['x-content-type-options'], headers['x-powered-by']]).toEqual([
+      path,
+      matching(/^[\w-]{36}$/),
+      'nosniff',
+      undefined,
+    ]);
   }
   expect((await api('GET /status', { headers: { 'x-request-id': 'trace/1:2=3' } })).headers['x-request-id']).toBe('trace/1:2=3');
-  for (const given of ['a b', 'x'.repeat(200), '<script>']) expect((await api('GET /status', { headers: { 'x-request-id': given } })).headers['x-request-id']).toMatch(/^[\w-]{36}$/);
+  for (const given of ['a b', 'x'.repeat(200), '<script>'])
+    expect((await api('GET /status', { headers: { 'x-request-id': given } })).headers['x-request-id']).toMatch(/^[\w-]{36}$/);
   expect((await api('GET /nowhere', { headers: { 'x-request-id': 'me' } })).body['requestId']).toBe('me');
   expect((await api('GET /docs')).headers['content-security-policy']).toContain("script-src 'self'");
-}); // prettier-ignore
+});
 
 test('what does not change need not be sent again', async () => {
   const api = apiOf(await start());

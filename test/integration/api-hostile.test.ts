@@ -58,13 +58,17 @@ test.each(["'; drop table observers.dead_letter; --", "' or '1'='1", '%27%20or%2
   'SQL in a filter (%s) is a text that nothing has',
   async (text) => {
     const value = encodeURIComponent(text);
-    for (const path of [`/dlq?observer=${value}`, `/dlq?error=${value}&entity_key=${value}`, `/events?entity_type=${value}&entity_key=${value}`])
+    for (const path of [
+      `/dlq?observer=${value}`,
+      `/dlq?error=${value}&entity_key=${value}`,
+      `/events?entity_type=${value}&entity_key=${value}`,
+    ])
       expect([path, await api(`GET ${path}`)]).toEqual([path, expect.objectContaining({ status: 200, body: { items: [], next: null } })]);
     expect((await api(`GET /dlq/stats?endpoint=${value}`)).body['count']).toBe(0);
     expect((await api(`POST /observers/${value}/pause`)).status).toBe(404);
     expect((await api('GET /dlq')).body['items']).toHaveLength(1);
   },
-); // prettier-ignore
+);
 
 test.each([
   ['GET /dlq/..%2f..%2fetc%2fpasswd', 400],
@@ -132,7 +136,7 @@ test('bytes that are not HTTP are cut off, and the service goes on', async () =>
   const [host = '', port] = service.address.split(':');
   const socket = connect(Number(port), host);
   socket.end('NOT HTTP AT ALL\r\n\r\n');
-  const answer = await new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString()))); // prettier-ignore
+  const answer = await new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
   expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*application\/problem\+json[\s\S]*urn:fraiseql-observers:problem:refused/);
   expect((await api('GET /status')).status).toBe(200);
 });
@@ -148,8 +152,12 @@ test('while the database does not answer the API says so with 503, and works aga
     expect((await through('GET /dlq')).status).toBe(200);
     proxy.blackhole();
     proxy.reset();
-    const answers = await Promise.all(['GET /status', 'GET /observers', 'GET /dlq', `POST /dlq/${letter}/retry`].map((route) => through(route)));
-    expect(answers.map(({ status, body }) => [status, body['type']])).toEqual(Array(4).fill([503, 'urn:fraiseql-observers:problem:unavailable']));
+    const answers = await Promise.all(
+      ['GET /status', 'GET /observers', 'GET /dlq', `POST /dlq/${letter}/retry`].map((route) => through(route)),
+    );
+    expect(answers.map(({ status, body }) => [status, body['type']])).toEqual(
+      Array(4).fill([503, 'urn:fraiseql-observers:problem:unavailable']),
+    );
     proxy.restore();
     proxy.reset();
     expect((await through('GET /dlq')).status).toBe(200);
@@ -157,4 +165,4 @@ test('while the database does not answer the API says so with 503, and works aga
     await behind.stop();
     await proxy.close();
   }
-}); // prettier-ignore
+});

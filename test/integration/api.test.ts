@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters, fingerprint } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
+import { containing, matching } from '../support/texts';
 import { eventually, until, untilLeading } from '../support/until';
 
 let database: TestDatabase;
@@ -64,27 +65,40 @@ const processed = async (change: number): Promise<ApiAnswer> =>
 
 test('the status, the instances and the circuit breakers are those of the running service', async () => {
   const { status, body } = await api('GET /status');
-  expect([status, body]).toMatchObject([200, { stream: 'main', leader: { holder: service.stream.holder, alive: true }, lag: { events: 0 }, dead: 0 }]);
-  expect((await api('GET /listeners')).body).toMatchObject({ listeners: [{ id: service.stream.holder, leads: true, self: true, address: service.address }] });
+  expect([status, body]).toMatchObject([
+    200,
+    { stream: 'main', leader: { holder: service.stream.holder, alive: true }, lag: { events: 0 }, dead: 0 },
+  ]);
+  expect((await api('GET /listeners')).body).toMatchObject({
+    listeners: [{ id: service.stream.holder, leads: true, self: true, address: service.address }],
+  });
   expect((await api('GET /circuit-breakers')).body).toMatchObject({
     source: 'this instance leads',
     breakers: expect.arrayContaining([{ name: 'hook', state: 'closed', requests: 0, failures: 0, probeIn: null }]) as unknown,
   });
-}); // prettier-ignore
+});
 
 test('observers are described without what came from outside the file, with who has paused them', async () => {
   const { body } = await api<{ observers: Record<string, unknown>[] }>('GET /observers');
   expect(body.observers).toMatchObject([
     { name: 'all', when: 'total > 10', kinds: ['insert', 'update', 'delete', 'custom'], paused: null, pending: 0, dead: 0 },
-    { name: 'secret', when: "note = '${SECRET}'", actions: [expect.anything(), expect.stringContaining('removes ${SECRET}:{{ entity.key }}')] },
+    { name: 'secret', when: "note = '${SECRET}'", actions: [expect.anything(), containing('removes ${SECRET}:{{ entity.key }}')] },
   ]);
-  expect(await api('POST /observers/all/pause', { json: { reason: 'their release' } })).toMatchObject({ status: 200, body: { observer: 'all', paused: true, changed: true } });
+  expect(await api('POST /observers/all/pause', { json: { reason: 'their release' } })).toMatchObject({
+    status: 200,
+    body: { observer: 'all', paused: true, changed: true },
+  });
   expect((await api('POST /observers/all/pause')).body).toEqual({ observer: 'all', paused: true, changed: false });
-  expect((await api('GET /observers')).body).toMatchObject({ observers: [{ paused: { by: 'api on this machine', reason: 'their release' } }, {}] });
+  expect((await api('GET /observers')).body).toMatchObject({
+    observers: [{ paused: { by: 'api on this machine', reason: 'their release' } }, {}],
+  });
   // The leader looks for pauses once a second: what came before is sent.
   let orders = 0;
   const write = (): Promise<unknown> => database.query('insert into orders values ($1, 20)', [++orders]);
-  const paused = await eventually(async () => (await write(), (await api('GET /status')).body['paused']), (waiting) => Number(waiting) > 0);
+  const paused = await eventually(
+    async () => (await write(), (await api('GET /status')).body['paused']),
+    (waiting) => Number(waiting) > 0,
+  );
   const resumed = await api('POST /observers/all/resume');
   expect(resumed.body).toMatchObject({ observer: 'all', paused: false, changed: true });
   expect(resumed.body['waiting']).toBeGreaterThanOrEqual(Number(paused));
@@ -92,13 +106,16 @@ test('observers are described without what came from outside the file, with who 
   expect((await api('POST /observers/all/resume')).body).toMatchObject({ changed: false });
   expect(await api('POST /observers/al/pause')).toEqual(problem('not-found', 404));
   expect((await api('POST /observers/al/resume')).body['detail']).toContain('did you mean "all"?');
-}); // prettier-ignore
+});
 
 test('events are listed newest first, page after page, by type, key and kind; what is written meanwhile moves no page', async () => {
   await database.query('insert into orders select i, 1 from generate_series(1, 7) i');
   await database.query('update orders set total = 2 where id = 3');
   await processed(8);
-  interface Page { items: { changeNumber: number; state: string; entityKey: string }[]; next: string | null }
+  interface Page {
+    items: { changeNumber: number; state: string; entityKey: string }[];
+    next: string | null;
+  }
   const first = (await api<Page>('GET /events?limit=3')).body;
   expect(first.items.map(({ changeNumber }) => changeNumber)).toEqual([8, 7, 6]);
   await database.query('insert into orders values (8, 1)');
@@ -106,12 +123,13 @@ test('events are listed newest first, page after page, by type, key and kind; wh
   const third = (await api<Page>(`GET /events?limit=3&cursor=${second.next}`)).body;
   expect([...second.items, ...third.items].map(({ changeNumber }) => changeNumber)).toEqual([5, 4, 3, 2, 1]);
   expect(third.next).toBeNull();
-  const keys = async (query: string): Promise<number[]> => (await api<Page>(`GET /events?${query}`)).body.items.map(({ changeNumber }) => changeNumber);
+  const keys = async (query: string): Promise<number[]> =>
+    (await api<Page>(`GET /events?${query}`)).body.items.map(({ changeNumber }) => changeNumber);
   expect(await keys('entity_type=Order&entity_key=3')).toEqual([8, 3]);
   expect(await keys('kind=update')).toEqual([8]);
   expect(await keys('entity_type=Customer')).toEqual([]);
   expect(second.items[0]).toMatchObject({ state: 'processed', entityKey: '5' });
-}); // prettier-ignore
+});
 
 test('an event is explained by its id and by its number, with all digits, and of a secret in a condition the reference is shown', async () => {
   await database.query("insert into orders values (1, 12345678901234567890123.5, 'x')");
@@ -120,14 +138,19 @@ test('an event is explained by its id and by its number, with all digits, and of
   const { id } = body['event'] as { id: string };
   expect(text).toContain('"total":12345678901234567890123.5');
   expect(body['observers']).toMatchObject([
-    { name: 'all', verdict: 'matched', condition: { text: 'total > 10', value: 'true' }, deliveries: [{ state: 'delivered', attempts: [{ status: 204 }] }] },
+    {
+      name: 'all',
+      verdict: 'matched',
+      condition: { text: 'total > 10', value: 'true' },
+      deliveries: [{ state: 'delivered', attempts: [{ status: 204 }] }],
+    },
     { name: 'secret', verdict: 'condition not met', condition: { text: "note = '${SECRET}'", value: 'false' } },
   ]);
   const again = await api(`GET /events/${id.toUpperCase()}?current=true`, { headers: { 'if-none-match': String(headers['etag']) } });
   expect([again.status, again.text]).toEqual([304, '']);
   expect(await api(`GET /events/${UNKNOWN}`)).toEqual(problem('not-found', 404));
   expect(await api('GET /events/999')).toEqual(problem('not-found', 404));
-}); // prettier-ignore
+});
 
 test('a replay is looked at first; the token sends exactly that, once, with the delivery ids of the first time', async () => {
   await database.query('insert into orders values (1, 20), (2, 20)');
@@ -135,11 +158,17 @@ test('a replay is looked at first; the token sends exactly that, once, with the 
   await processed(2);
   const before = await written();
   const look = await api('POST /events/1/replay', { json: { observers: ['all'] } });
-  expect(look).toMatchObject({ status: 200, body: { dryRun: true, count: 1, sample: [{ changeNumber: 1, observer: 'all', action: 'webhook' }] } });
+  expect(look).toMatchObject({
+    status: 200,
+    body: { dryRun: true, count: 1, sample: [{ changeNumber: 1, observer: 'all', action: 'webhook' }] },
+  });
   expect(await written()).toEqual(before);
   const { token } = look.body as { token: string };
   expect(await api('POST /events/2/replay', { json: { token } })).toEqual(problem('invalid-token', 400));
-  expect(await api('POST /events/1/replay', { json: { token } })).toMatchObject({ status: 202, body: { dryRun: false, queued: [{ changeNumber: 1, observer: 'all', action: 'webhook' }], alreadyUnderWay: 0 } });
+  expect(await api('POST /events/1/replay', { json: { token } })).toMatchObject({
+    status: 202,
+    body: { dryRun: false, queued: [{ changeNumber: 1, observer: 'all', action: 'webhook' }], alreadyUnderWay: 0 },
+  });
   const [first, , again] = await receiver.waitFor(3);
   expect(receiver.requests.filter(({ headers }) => headers['webhook-id'] === again!.headers['webhook-id'])).toHaveLength(2);
   expect(first).toBeDefined();
@@ -147,14 +176,19 @@ test('a replay is looked at first; the token sends exactly that, once, with the 
   expect(await api('POST /events/1/replay', { json: { token: `${token}x` } })).toEqual(problem('invalid-token', 400));
   expect(await api('POST /events/1/replay', { json: { observers: ['nobody'] } })).toEqual(problem('not-found', 404));
   expect(await api(`POST /events/${UNKNOWN}/replay`, { json: { observers: ['all'] } })).toEqual(problem('not-found', 404));
-  expect((await api('POST /events/2/replay', { json: { observers: ['all'], dry_run: false } })).body).toMatchObject({ queued: [{ changeNumber: 2 }] });
+  expect((await api('POST /events/2/replay', { json: { observers: ['all'], dry_run: false } })).body).toMatchObject({
+    queued: [{ changeNumber: 2 }],
+  });
   await receiver.waitFor(4);
-}); // prettier-ignore
+});
 
 test('the dead letters are listed page after page, also where many died in one moment, and counted, by each filter', async () => {
   await deadLetters(database, 5, { diedAt: "'2026-01-01T00:00:00.123456Z'" });
   await deadLetters(database, 2, { observer: 'b', error: 'timeout', endpoint: 'other', diedAt: "'2026-02-01T00:00Z'" });
-  interface Page { items: { id: string }[]; next: string | null }
+  interface Page {
+    items: { id: string }[];
+    next: string | null;
+  }
   const seen: string[] = [];
   for (let query = 'limit=2'; ;) {
     const { items, next } = (await api<Page>(`GET /dlq?${query}`)).body;
@@ -163,14 +197,30 @@ test('the dead letters are listed page after page, also where many died in one m
     query = `limit=2&cursor=${next}`;
   }
   expect([seen.length, new Set(seen).size]).toEqual([7, 7]);
-  for (const [filter, count] of [['observer=b', 2], ['action=webhook', 7], ['entity_type=X', 0], ['entity_key=5', 1], ['error=timeout', 2], ['endpoint=other', 2], ['after=2026-01-15T00:00:00Z', 2], ['before=2026-01-15T00:00:00%2B02:00', 5]] as const) {
-    expect([filter, (await api<Page>(`GET /dlq?${filter}`)).body.items.length, (await api(`GET /dlq/stats?${filter}`)).body['count']]).toEqual([filter, count, count]);
+  for (const [filter, count] of [
+    ['observer=b', 2],
+    ['action=webhook', 7],
+    ['entity_type=X', 0],
+    ['entity_key=5', 1],
+    ['error=timeout', 2],
+    ['endpoint=other', 2],
+    ['after=2026-01-15T00:00:00Z', 2],
+    ['before=2026-01-15T00:00:00%2B02:00', 5],
+  ] as const) {
+    expect([
+      filter,
+      (await api<Page>(`GET /dlq?${filter}`)).body.items.length,
+      (await api(`GET /dlq/stats?${filter}`)).body['count'],
+    ]).toEqual([filter, count, count]);
   }
-  expect((await api('GET /dlq/stats?by=error')).body['groups']).toMatchObject([{ observer: null, error: 'http_status', count: 5 }, { error: 'timeout', count: 2 }]);
+  expect((await api('GET /dlq/stats?by=error')).body['groups']).toMatchObject([
+    { observer: null, error: 'http_status', count: 5 },
+    { error: 'timeout', count: 2 },
+  ]);
   expect(await api('GET /dlq?cursor=abc')).toEqual(problem('invalid-request', 400));
   expect((await api(`GET /dlq/${seen[0]}`)).body).toMatchObject({ id: seen[0], observer: 'b', resolvedAt: null, history: [] });
   expect(await api(`GET /dlq/${UNKNOWN}`)).toEqual(problem('not-found', 404));
-}); // prettier-ignore
+});
 
 test('twenty people who retry one item at once fire it once, and all are told the outcome', async () => {
   const [id] = await deadLetters(database, 1);
@@ -188,54 +238,80 @@ test('a retry that fails again is told with its reason; one that does not end in
   receiver.answer = (_request, response) => void response.writeHead(410).end();
   expect(await api(`POST /dlq/${id}/retry`, { json: { config_version: 'current' } })).toMatchObject({
     status: 200,
-    body: { request: 'queued', state: 'failed again', result: { delivered: false, message: expect.stringContaining('410') as string } },
+    body: { request: 'queued', state: 'failed again', result: { delivered: false, message: containing('410') } },
   });
   const [other] = await deadLetters(database, 1, { observer: 'paused' });
   receiver.answer = () => undefined;
-  expect(await api(`POST /dlq/${id}/retry`, { json: { wait: 0.3 } })).toMatchObject({ status: 202, body: { state: 'under way', result: null } });
+  expect(await api(`POST /dlq/${id}/retry`, { json: { wait: 0.3 } })).toMatchObject({
+    status: 202,
+    body: { state: 'under way', result: null },
+  });
   expect(await api(`DELETE /dlq/${id}`)).toEqual(problem('conflict', 409));
-  expect(await api(`DELETE /dlq/${other}`, { json: { reason: 'a test order' } })).toMatchObject({ status: 200, body: { id: other, result: 'discarded' } });
+  expect(await api(`DELETE /dlq/${other}`, { json: { reason: 'a test order' } })).toMatchObject({
+    status: 200,
+    body: { id: other, result: 'discarded' },
+  });
   expect((await api(`DELETE /dlq/${other}`)).body).toMatchObject({ result: 'already resolved' });
-  expect((await api(`GET /dlq/${other}`)).body).toMatchObject({ resolution: 'discarded', history: [{ what: 'discarded', detail: 'a test order', who: 'api on this machine' }] });
+  expect((await api(`GET /dlq/${other}`)).body).toMatchObject({
+    resolution: 'discarded',
+    history: [{ what: 'discarded', detail: 'a test order', who: 'api on this machine' }],
+  });
   expect(await api(`DELETE /dlq/${UNKNOWN}`)).toEqual(problem('not-found', 404));
   expect(await api(`POST /dlq/${UNKNOWN}/retry`)).toEqual(problem('not-found', 404));
-}); // prettier-ignore
+});
 
 test('while no service leads, a retry is accepted and said to wait', async () => {
   const [id] = await deadLetters(database, 1);
   await database.query("update observers.lease set holder = 'other', epoch = epoch + 1, expires_at = '-infinity'");
   const { status, body } = await api(`POST /dlq/${id}/retry`, { json: { wait: 0 } });
-  expect([status, body['state']]).toEqual([202, expect.stringMatching(/^(waits for a service that leads|under way)$/)]);
+  expect([status, body['state']]).toEqual([202, matching(/^(waits for a service that leads|under way)$/)]);
 });
 
 test('many are retried by the token of a dry run that changed nothing: exactly these, each once', async () => {
   const ids = await deadLetters(database, 250);
   await deadLetters(database, 3, { observer: 'b' });
   const before = await written();
-  const look = (await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'all' } })).body as { count: number; sample: { id: string }[]; token: string };
+  const look = (await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'all' } })).body as {
+    count: number;
+    sample: { id: string }[];
+    token: string;
+  };
   expect(await written()).toEqual(before);
   expect([look.count, look.sample.map(({ id }) => id)]).toEqual([250, ids.slice(0, 10)]);
   await deadLetters(database, 5);
   await database.query("update observers.dead_letter set resolved_at = now(), resolution = 'delivered' where id = $1", [ids[7]]);
-  expect(await api('POST /dlq/retry-all', { json: { token: look.token } })).toMatchObject({ status: 202, body: { total: 249, asked: 249, alreadyUnderWay: 0, left: 1, remaining: 0 } });
+  expect(await api('POST /dlq/retry-all', { json: { token: look.token } })).toMatchObject({
+    status: 202,
+    body: { total: 249, asked: 249, alreadyUnderWay: 0, left: 1, remaining: 0 },
+  });
   await receiver.waitFor(249);
   expect(await api('POST /dlq/retry-all', { json: { token: look.token } })).toMatchObject({ status: 202, body: { asked: 0 } });
   expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(249);
   expect(await api('POST /dlq/retry-all', { json: { token: 'retry.a.b' } })).toEqual(problem('invalid-token', 400));
-  for (const body of [{}, { dry_run: false }, { token: look.token, observer: 'all' }]) expect(await api('POST /dlq/retry-all', { json: body })).toEqual(problem('invalid-request', 400));
-  expect((await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'nobody' } })).body).toEqual({ count: 0, sample: [], token: null });
-}); // prettier-ignore
+  for (const body of [{}, { dry_run: false }, { token: look.token, observer: 'all' }])
+    expect(await api('POST /dlq/retry-all', { json: body })).toEqual(problem('invalid-request', 400));
+  expect((await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'nobody' } })).body).toEqual({
+    count: 0,
+    sample: [],
+    token: null,
+  });
+});
 
 test('a breaker is reset where it lives; another instance answers with the address of the one that leads', async () => {
   receiver.answer = (_request, response) => void response.writeHead(500).end();
   await database.query('insert into orders select i, 20 from generate_series(1, 6) i');
-  const state = (answer: ApiAnswer): unknown => (answer.body['breakers'] as { name: string; state: string }[]).find(({ name }) => name === 'hook')?.state;
-  await until(async () => state((await api('GET /circuit-breakers'))) === 'open');
+  const state = (answer: ApiAnswer): unknown =>
+    (answer.body['breakers'] as { name: string; state: string }[]).find(({ name }) => name === 'hook')?.state;
+  await until(async () => state(await api('GET /circuit-breakers')) === 'open');
   const other = await start();
   try {
     expect(other.stream.state).toBe('standing by');
     const standby = apiOf(other);
-    expect(await eventually(() => standby('GET /circuit-breakers'), (answer) => state(answer) === 'open')).toMatchObject({ body: { source: 'last heartbeat of the leader' } });
+    const known = await eventually(
+      () => standby('GET /circuit-breakers'),
+      (answer) => state(answer) === 'open',
+    );
+    expect(known).toMatchObject({ body: { source: 'last heartbeat of the leader' } });
     const refused = await standby('POST /circuit-breakers/hook/reset');
     expect(refused).toEqual(problem('not-leading', 409));
     expect(refused.body['detail']).toContain(service.address);
@@ -246,7 +322,7 @@ test('a breaker is reset where it lives; another instance answers with the addre
   expect(state(await api('GET /circuit-breakers'))).toBe('closed');
   expect((await api('POST /circuit-breakers/hook/reset', { json: { reason: 'again' } })).body).toMatchObject({ changed: false });
   expect(await api('POST /circuit-breakers/nowhere/reset')).toEqual(problem('not-found', 404));
-}); // prettier-ignore
+});
 
 test('a service that is stopped while a retry is waited for stops all the same', async () => {
   const [id] = await deadLetters(database, 1);
@@ -265,7 +341,7 @@ test('a reload answers with what has changed; a wrong file with its places, and 
   service.rewrite(`${FILE(receiver.url)}alert: {}\n`);
   const wrong = await api('POST /reload');
   expect(wrong).toEqual(problem('invalid-configuration', 422));
-  expect(wrong.body['violations']).toEqual([{ at: expect.stringMatching(/observers.yaml:\d+:1$/), message: expect.stringContaining('unknown key "alert"') }]); // prettier-ignore
+  expect(wrong.body['violations']).toEqual([{ at: matching(/observers.yaml:\d+:1$/), message: containing('unknown key "alert"') }]);
   service.rewrite(FILE(receiver.url).replace('name: all, entity: Order, when: "total > 10"', 'name: every, entity: Order'));
   expect(await api('POST /reload')).toMatchObject({
     status: 200,
@@ -281,9 +357,10 @@ test('events are found by words; every word must be somewhere, and what cannot b
   await receiver.waitFor(2);
   expect(await api('GET /search?q=shoes%20RED')).toMatchObject({
     status: 200,
-    body: { ended: 'end', looked: 2, found: [{ entityType: 'Order', entityKey: '1', foundIn: ['data'], excerpt: expect.stringContaining('red') as string }] },
+    body: { ended: 'end', looked: 2, found: [{ entityType: 'Order', entityKey: '1', foundIn: ['data'], excerpt: containing('red') }] },
   });
   expect((await api('GET /search?q=shoes&limit=1')).body).toMatchObject({ ended: 'limit', found: [{ entityKey: '2' }] });
   expect((await api('GET /search?q=shoes&entity_key=3')).body).toMatchObject({ ended: 'end', found: [] });
-  for (const query of ['', '?q=', '?q=%20', '?q=a&limit=0', '?q=a&since=yesterday']) expect(await api(`GET /search${query}`)).toEqual(problem('invalid-request', 400));
-}); // prettier-ignore
+  for (const query of ['', '?q=', '?q=%20', '?q=a&limit=0', '?q=a&since=yesterday'])
+    expect(await api(`GET /search${query}`)).toEqual(problem('invalid-request', 400));
+});

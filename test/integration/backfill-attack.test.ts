@@ -8,6 +8,7 @@ import { countRows, reading } from '../../src/backfill/target';
 import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { runBackfill, targetOf, type TestBackfill } from '../support/backfill';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { containing } from '../support/texts';
 
 const MALLORY = `observers_test_mallory_${process.pid}`;
 /** What a superuser can make the server do, and nothing takes back. */
@@ -64,10 +65,14 @@ let database: TestDatabase;
 beforeEach(async () => {
   rmSync(MARK, { force: true });
   database = await createTestDatabase();
-  await database.query(`do $$ begin create role ${MALLORY} login password 'mallory'; exception when duplicate_object or unique_violation then null; end $$`);
-  await database.query(`create schema mallory authorization ${MALLORY}; grant create on schema public to ${MALLORY}; create function public.same(text) returns text language sql as 'select $1'`);
+  await database.query(
+    `do $$ begin create role ${MALLORY} login password 'mallory'; exception when duplicate_object or unique_violation then null; end $$`,
+  );
+  await database.query(
+    `create schema mallory authorization ${MALLORY}; grant create on schema public to ${MALLORY}; create function public.same(text) returns text language sql as 'select $1'`,
+  );
   await asMallory(ATTACK);
-}); // prettier-ignore
+});
 afterEach(() => database.drop());
 afterAll(async () => {
   const last = await createTestDatabase();
@@ -112,20 +117,28 @@ const AS_CAPTURE = ['ran as observers_capture'];
 
 test.each<[string, TestBackfill]>([
   ['whole images', { table: 'mallory.t' }],
-  ['a mask, and a condition of the person', { table: 'mallory.t', capture: { mask: { e: 'hash' }, exclude: ['v'] }, where: "same(v) = 'x'" }],
+  [
+    'a mask, and a condition of the person',
+    { table: 'mallory.t', capture: { mask: { e: 'hash' }, exclude: ['v'] }, where: "same(v) = 'x'" },
+  ],
   ['a key of their enum', { table: 'mallory.by_enum' }],
   ['a key of their domain and enum', { table: 'mallory.by_domain' }],
   ['a key without an index, of theirs', { table: 'mallory.t', capture: { key: ['e', 'd'] } }],
   ['a condition of the capture', { table: 'mallory.t', capture: { when: 'mallory.allowed(id)' }, where: 'same(v) is not null' }],
-])('what the owner of a table runs in a backfill of a superuser, it runs as the role of the capture, and nothing of it lasts: %s', async (_, options) => {
-  await database.capture(options.table, options.capture);
-  const dry = await dryRun(options);
-  expect({ count: dry.count, rows: dry.sample.length, said: dry.said }).toEqual({ count: 3, rows: 3, said: AS_CAPTURE });
-  // It waits between its rows, so that a path or a cursor that was left would be met by the statements that follow.
-  expect(await backfill({ ...options, rate: 20 })).toEqual({ done: 3, said: AS_CAPTURE });
-  expect(await database.query("select from core.tb_entity_change_log where modification_type = 'BACKFILL' and object_data is not null")).toHaveLength(3);
-  await nothingIsWon();
-}); // prettier-ignore
+])(
+  'what the owner of a table runs in a backfill of a superuser, it runs as the role of the capture, and nothing of it lasts: %s',
+  async (_, options) => {
+    await database.capture(options.table, options.capture);
+    const dry = await dryRun(options);
+    expect({ count: dry.count, rows: dry.sample.length, said: dry.said }).toEqual({ count: 3, rows: 3, said: AS_CAPTURE });
+    // It waits between its rows, so that a path or a cursor that was left would be met by the statements that follow.
+    expect(await backfill({ ...options, rate: 20 })).toEqual({ done: 3, said: AS_CAPTURE });
+    expect(
+      await database.query("select from core.tb_entity_change_log where modification_type = 'BACKFILL' and object_data is not null"),
+    ).toHaveLength(3);
+    await nothingIsWon();
+  },
+);
 
 test.each([
   ['parts of their domain, whose CHECK', 'mallory.by_list', 'has parts of a domain'],
@@ -158,7 +171,7 @@ test('a view that takes the name of the table while a superuser goes through it 
   await disconnect(client);
   expect(said).toEqual([]);
   await nothingIsWon();
-}); // prettier-ignore
+});
 
 test('what PostgreSQL computes when it plans a read, a superuser does not make it compute; others may read the table', async () => {
   const made = [
@@ -172,18 +185,25 @@ test('what PostgreSQL computes when it plans a read, a superuser does not make i
   for (const statement of made.slice(1)) {
     await asMallory(statement);
     const said: string[] = [];
-    const refused = await runBackfill(database, { table: 'mallory.t', onNotice: (message) => said.push(message) }).catch((error: OperatorError) => error);
-    expect([statement, (refused as OperatorError).message]).toEqual([statement, expect.stringContaining('calls mallory.computed(integer), which PostgreSQL may run as that role')]);
+    const refused = await runBackfill(database, { table: 'mallory.t', onNotice: (message) => said.push(message) }).catch(
+      (error: OperatorError) => error,
+    );
+    expect([statement, (refused as OperatorError).message]).toEqual([
+      statement,
+      containing('calls mallory.computed(integer), which PostgreSQL may run as that role'),
+    ]);
     expect((refused as OperatorError).remedy).toContain(MALLORY);
     expect(said).toEqual([]);
     const url = urlOfMallory();
-    const grants = ((await runBackfill(database, { table: 'mallory.t', url }).catch((error: OperatorError) => error)) as OperatorError).remedy;
-    for (const grant of grants?.startsWith('Run as') ? grants.replace('Run as an administrator: ', '').split('; ') : []) await database.query(grant);
+    const grants = ((await runBackfill(database, { table: 'mallory.t', url }).catch((error: OperatorError) => error)) as OperatorError)
+      .remedy;
+    for (const grant of grants?.startsWith('Run as') ? grants.replace('Run as an administrator: ', '').split('; ') : [])
+      await database.query(grant);
     expect(await runBackfill(database, { table: 'mallory.t', url, again: true })).toMatchObject({ state: 'finished', done: 3 });
     await database.query(statement.includes('index') ? 'drop index mallory.folded' : 'drop statistics mallory.folded');
   }
   await nothingIsWon();
-}); // prettier-ignore
+});
 
 test('a table that an earlier version captured is refused with what to do, and so is one whose functions somebody dropped', async () => {
   await database.capture('mallory.t');
@@ -222,15 +242,24 @@ test('operators may call the functions: capture apply opens them where the role 
     );
     return rows.map((row) => row.may);
   };
-  expect([await may('observers_operator'), await may(MALLORY)]).toEqual([[true, true], [false, false]]);
+  expect([await may('observers_operator'), await may(MALLORY)]).toEqual([
+    [true, true],
+    [false, false],
+  ]);
   await database.query(`do $$ declare f regprocedure; begin
     for f in select oid::regprocedure from pg_proc where proname ~ '_backfill(_kept)?$' loop execute format('revoke all on function %s from observers_operator', f); end loop; end $$`);
   expect(await may('observers_operator')).toEqual([false, false]);
   const statements = (await planRoles(database.client, ['observers_operator'])).sql.filter((statement) => statement.includes('_backfill'));
   expect(statements).toHaveLength(1);
   for (const statement of statements) await database.query(statement);
-  expect([await may('observers_operator'), await may(MALLORY)]).toEqual([[true, true], [false, false]]);
+  expect([await may('observers_operator'), await may(MALLORY)]).toEqual([
+    [true, true],
+    [false, false],
+  ]);
   expect((await planRoles(database.client, ['observers_operator'])).sql.join()).not.toContain('_backfill');
   await database.capture('mallory.t', { when: 'id > 1' });
-  expect([await may('observers_operator'), await may(MALLORY)]).toEqual([[true, true], [false, false]]);
-}); // prettier-ignore
+  expect([await may('observers_operator'), await may(MALLORY)]).toEqual([
+    [true, true],
+    [false, false],
+  ]);
+});

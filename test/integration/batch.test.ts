@@ -6,6 +6,7 @@ import type { Envelope } from '../../src/event/envelope';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
 import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -86,7 +87,10 @@ test('an own JSON body makes an array of its own, and a delivery whose template 
   await start({ body: '{ "order": {{ entity.key | json }}, "note": {{ note }} }' });
   await database.query(`insert into orders values (1, '10'), (2, 'no number'), (3, '30')`);
   const requests = await receiver.waitFor((all) => all.flatMap(envelopes).length >= 2);
-  expect(requests.flatMap(({ body }) => JSON.parse(body) as unknown[])).toEqual([{ order: '1', note: 10 }, { order: '3', note: 30 }]); // prettier-ignore
+  expect(requests.flatMap(({ body }) => JSON.parse(body) as unknown[])).toEqual([
+    { order: '1', note: 10 },
+    { order: '3', note: 30 },
+  ]);
   const [letter] = await untilRows(database, 'select entity_key, error from observers.dead_letter', 1);
   expect(letter).toEqual({ entity_key: '2', error: 'template' });
 });
@@ -153,14 +157,16 @@ test('no more requests are under way than the endpoint’s concurrency; meanwhil
 test('a batch that finds no place within the endpoint’s timeout is a timeout that says so', async () => {
   receiver.answer = () => undefined;
   const to = endpointOf(`${receiver.url}/hook`, { concurrency: 1, timeout: 200 });
-  const actions = ['first', 'second', 'third'].map((name) => ({ type: 'webhook', name, endpoint: to, method: 'POST', headers: {}, body: null, batch: { max: 3, within: 1 } }) as const); // prettier-ignore
+  const actions = ['first', 'second', 'third'].map(
+    (name) => ({ type: 'webhook', name, endpoint: to, method: 'POST', headers: {}, body: null, batch: { max: 3, within: 1 } }) as const,
+  );
   stream = await startStream(database.url, [observerOf('all', to, { actions, retry: { ...FAST_RETRY, maxAttempts: 1 } })]);
   await insert(1);
   const letters = await untilRows(database, 'select message from observers.dead_letter order by message', 3);
   expect(letters.map(({ message }) => message as string)).toEqual([
-    expect.stringContaining('no answer within 200 ms'),
-    expect.stringContaining('no answer within 200 ms'),
-    expect.stringContaining("none of the endpoint's requests (concurrency 1) ended within 200 ms"),
+    containing('no answer within 200 ms'),
+    containing('no answer within 200 ms'),
+    containing("none of the endpoint's requests (concurrency 1) ended within 200 ms"),
   ]);
 });
 
@@ -168,7 +174,15 @@ test('a stop does not wait for a batch that gathers; its deliveries are sent aft
   const begun = performance.now();
   const last = { shutdownTimeout: 50 };
   const to = endpointOf(`${receiver.url}/hook`);
-  const slow = { type: 'webhook', name: 'tell', endpoint: to, method: 'POST', headers: {}, body: null, batch: { max: 100, within: 10_000 } } as const; // prettier-ignore
+  const slow = {
+    type: 'webhook',
+    name: 'tell',
+    endpoint: to,
+    method: 'POST',
+    headers: {},
+    body: null,
+    batch: { max: 100, within: 10_000 },
+  } as const;
   stream = await startStream(database.url, [observerOf('all', to, { actions: [slow] })], { settings: { ...last, inlineBudget: 20 } });
   await insert(3);
   await untilRows(database, 'select from observers.pending_delivery', 3);

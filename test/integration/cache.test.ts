@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { describeWith, program } from '../support/missing-server';
 import { startRedis, startRedisCluster, type TestRedis } from '../support/redis-server';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing, matching } from '../support/texts';
 import { atLeast, until, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -74,7 +75,7 @@ describeWith(
       await redis.client.set('orders::x', '1');
       await start(redis.url, { patterns: ['orders:{{ customer }}*'] });
       await database.query('insert into orders values (7, $1, 1)', [customer]);
-      expect(await dead()).toMatchObject({ error: 'template', message: expect.stringContaining('empty or missing') as string });
+      expect(await dead()).toMatchObject({ error: 'template', message: containing('empty or missing') });
       expect(await redis.client.exists('orders::x')).toBe(1);
     });
 
@@ -106,7 +107,9 @@ describeWith(
       await database.query("update orders set total = 2; delete from orders; insert into orders values (7, 'a', 3)");
       await attempts(4);
       expect(await client.get('order:7')).toBe('3');
-      const [{ newest }] = await database.query<{ newest: string }>('select max(change_number)::text as newest from observers.attempt') as [{ newest: string }]; // prettier-ignore
+      const [{ newest }] = (await database.query<{ newest: string }>(
+        'select max(change_number)::text as newest from observers.attempt',
+      )) as [{ newest: string }];
       expect(await client.get('{order:7}:observers-version')).toBe(newest);
     });
 
@@ -131,7 +134,7 @@ describeWith(
       await database.query("insert into orders values (8, 'a', 1)");
       expect(await dead()).toMatchObject({
         error: 'timeout',
-        message: expect.stringContaining('no answer from Redis within 200 ms') as string,
+        message: containing('no answer from Redis within 200 ms'),
       });
       redis.server.resume();
     });
@@ -145,7 +148,7 @@ describeWith(
       await start(urlOf(redis.url), { set: { key: 'order:7', value: 'x', ttl: null } }, { ...FAST_RETRY, maxAttempts: 1 });
       await database.query("insert into orders values (7, 'a', 1)");
       const letter = await dead();
-      expect(letter).toMatchObject({ error, message: expect.stringMatching(message) as string });
+      expect(letter).toMatchObject({ error, message: matching(message) });
       expect(JSON.stringify(letter)).not.toContain('CANARY');
     });
 
@@ -159,7 +162,7 @@ describeWith(
       await start(urlOf(redis.url), { keys: ['order:7'] });
       await database.query("insert into orders values (7, 'a', 1)");
       const letter = await dead();
-      expect(letter).toMatchObject({ error: 'configuration', message: expect.stringContaining('REDIS_URL') as string, attempts: 1 });
+      expect(letter).toMatchObject({ error: 'configuration', message: containing('REDIS_URL'), attempts: 1 });
       expect(JSON.stringify(letter)).not.toContain('CANARY');
     });
 

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { matching } from '../support/texts';
 
 /** Runs SQL of the table's owner wherever a capture runs, and writes down as whom and what it could do. */
 const ATTACK = `
@@ -130,7 +131,9 @@ test('the role that owns capture functions has been granted the log, its order, 
       `select rolsuper or rolcreaterole or rolcreatedb or rolcanlogin or rolreplication or rolbypassrls as more from pg_roles where rolname = 'observers_capture'`,
     ),
   ).toEqual([{ more: false }]);
-  const owned = await database.query<{ name: string }>(`select proname as name from pg_proc where proowner = 'observers_capture'::regrole and not (prosecdef and proname like 'capture\\_mallory\\_t\\_%')`); // prettier-ignore
+  const owned = await database.query<{ name: string }>(
+    `select proname as name from pg_proc where proowner = 'observers_capture'::regrole and not (prosecdef and proname like 'capture\\_mallory\\_t\\_%')`,
+  );
   expect(owned).toEqual([]);
 });
 
@@ -140,7 +143,9 @@ test('only what records changes puts them in another order, and nothing that any
   await database.query('insert into t values (1), (2)');
   const log = 'select pk_entity_change_log as n, id, object_key from core.tb_entity_change_log order by 1';
   const before = await database.query(log);
-  await database.query('grant usage on schema observers, core to observers_test_mallory; grant insert on core.tb_entity_change_log to observers_test_mallory'); // prettier-ignore
+  await database.query(
+    'grant usage on schema observers, core to observers_test_mallory; grant insert on core.tb_entity_change_log to observers_test_mallory',
+  );
   await asMallory(async (mallory) => {
     const forge =
       "select set_config('observers.open', '', true), set_config('observers.since', '0', true), set_config('observers.book', ',[0, 2, 1], [0, 1, 2], [0, 1, 9, 0]', true)";
@@ -151,7 +156,13 @@ test('only what records changes puts them in another order, and nothing that any
       return error instanceof Error ? error.message : 'it ran';
     };
     expect(await refused('select observers.capture_chain(0, 9007199254740991)')).toBe('permission denied for function capture_chain');
-    expect(await refused("select observers.capture_note('x', 'y')", "select set_config('observers.open', ' x:1', true)", "select observers.capture_note('x', 'y')")).toMatch(/^permission denied for sequence /); // prettier-ignore
+    expect(
+      await refused(
+        "select observers.capture_note('x', 'y')",
+        "select set_config('observers.open', ' x:1', true)",
+        "select observers.capture_note('x', 'y')",
+      ),
+    ).toMatch(/^permission denied for sequence /);
     expect(await refused("select observers.capture_misplaced(0, '[]')")).toBe('permission denied for table tb_entity_change_log');
     // A trigger of its own, with the mark of ours: it draws a number of the log, whatever its argument.
     await mallory.query(`begin; create temp table forged (id int);
@@ -169,7 +180,10 @@ test('what renumbers the log touches rows of its own transaction only, whatever 
   const before = await database.query(log);
   for (const book of [',[0, 2, 1], [0, 1, 2]', ',[0, 1, 9, 0], [0, 2, 2, 0]', `,["'); drop table t; --", 1, 2]`, ',nonsense']) {
     await database.query('begin');
-    await database.query("select set_config('observers.open', '', true), set_config('observers.since', '0', true), set_config('observers.book', $1, true)", [book]); // prettier-ignore
+    await database.query(
+      "select set_config('observers.open', '', true), set_config('observers.since', '0', true), set_config('observers.book', $1, true)",
+      [book],
+    );
     await database.query('insert into t values (3)');
     await database.query('savepoint s');
     await database.query('select observers.capture_chain(0, 9007199254740991)').catch(() => database.query('rollback to s'));
@@ -185,7 +199,7 @@ test('functions that belong to a superuser are drift, and apply gives them to th
   );
   await database.query(`alter function observers.${name}() owner to current_user`);
   const [plan] = await planCapture(database.client, [captureOf('mallory.t')]);
-  expect(plan!.reasons).toEqual([expect.stringMatching(/run as the superuser .*: whoever owns the table may run SQL as that role/)]);
+  expect(plan!.reasons).toEqual([matching(/run as the superuser .*: whoever owns the table may run SQL as that role/)]);
   await applyCapture(database.client, [plan!]);
   expect((await planCapture(database.client, [captureOf('mallory.t')]))[0]!.state).toBe('current');
 });
@@ -224,7 +238,10 @@ test('a role that is no superuser applies and applies again: it keeps the functi
     expect(await owners()).toEqual([{ owner: 'observers_capture' }]);
     expect((await planCapture(applier, [captureOf('public.mine', { before: false })]))[0]!.reasons).toEqual([]);
     await applier.query("insert into public.mine values (1, 'a'); update public.mine set v = 'b'");
-    expect(await database.query('select object_key as key, extra_metadata as extra from core.tb_entity_change_log')).toEqual([{ key: '1', extra: null }, { key: '1', extra: null }]); // prettier-ignore
+    expect(await database.query('select object_key as key, extra_metadata as extra from core.tb_entity_change_log')).toEqual([
+      { key: '1', extra: null },
+      { key: '1', extra: null },
+    ]);
   } finally {
     await applier.end();
     await database.query(

@@ -2,6 +2,7 @@ import { changedColumns } from '../../src/event/changed-columns';
 import { CaptureFunctions0016 } from '../../migrations/0016-capture-functions';
 import { checkConditions, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { containing, matching } from '../support/texts';
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -56,7 +57,7 @@ test.each([
     );
     expect(new Set(changes.map((change) => change.verb))).toEqual(new Set([verb]));
     const bad = changes.filter((change) => change.error !== null);
-    expect(bad).toMatchObject([{ key: '500', error: expect.stringContaining(error) as string }]);
+    expect(bad).toMatchObject([{ key: '500', error: containing(error) }]);
     expect(bad[0]![image]).toContain('"total": "abc"');
     expect(changes.filter((change) => change[image] === null)).toEqual([]);
   };
@@ -74,18 +75,30 @@ test('masks hold by the column, through renames, swaps, additions, other types a
   await database.query('create table t (id int primary key, a text, secret text, hidden text)');
   await database.capture('public.t', { mask: { secret: 'hash' }, exclude: ['hidden'] });
   const steps = [
-    ['alter table t rename a to tmp; alter table t rename secret to a; alter table t rename tmp to secret', "insert into t values (1, 'open', 'CANARY-1', 'CANARY-2')", ['id', 'secret', 'a']],
-    ['alter table t rename a to b; alter table t add a text; alter table t add extra text', "update t set a = 'open', extra = 'open', b = 'CANARY-3'", ['id', 'secret', 'b', 'a', 'extra']],
+    [
+      'alter table t rename a to tmp; alter table t rename secret to a; alter table t rename tmp to secret',
+      "insert into t values (1, 'open', 'CANARY-1', 'CANARY-2')",
+      ['id', 'secret', 'a'],
+    ],
+    [
+      'alter table t rename a to b; alter table t add a text; alter table t add extra text',
+      "update t set a = 'open', extra = 'open', b = 'CANARY-3'",
+      ['id', 'secret', 'b', 'a', 'extra'],
+    ],
     ['alter table t alter b type bytea using b::bytea', "update t set b = 'CANARY-4'", ['id', 'secret', 'b', 'a', 'extra']],
-    ['alter table t drop b; alter table t rename hidden to b', "update t set secret = 'more open', b = 'CANARY-5'", ['id', 'secret', 'a', 'extra']],
+    [
+      'alter table t drop b; alter table t rename hidden to b',
+      "update t set secret = 'more open', b = 'CANARY-5'",
+      ['id', 'secret', 'a', 'extra'],
+    ],
     ['alter table t drop secret', "insert into t values (2, 'CANARY-6', 'a', 'e'), (3, 'CANARY-6', 'a', 'e')", ['id', 'a', 'extra']],
-  ] as const; // prettier-ignore
+  ] as const;
   for (const [alter, write, columns] of steps) {
     await database.query(alter);
     await database.query(write);
     const changes = await taken();
     expect(JSON.stringify(changes)).not.toMatch(/CANARY|434e/i);
-    for (const change of changes) expect(change).toMatchObject({ error: null, key: expect.stringMatching(/^\d$/) as string });
+    for (const change of changes) expect(change).toMatchObject({ error: null, key: matching(/^\d$/) });
     for (const change of changes) expect(Object.keys(data(change) as object)).toEqual(columns);
   }
   await database.query("alter table t drop id; update t set a = 'keyless'");
@@ -99,7 +112,12 @@ test('a column that is added is recorded at once where columns are excluded, and
   await database.query(
     'create table t (id int primary key, a text, x text); create table u (like t including all); create table v (like t including all); create table w (like t including all)',
   );
-  const captures = [captureOf('public.t', { exclude: ['x'] }), captureOf('public.u', { include: ['id', 'a'] }), captureOf('public.v', { before: false }), captureOf('public.w')]; // prettier-ignore
+  const captures = [
+    captureOf('public.t', { exclude: ['x'] }),
+    captureOf('public.u', { include: ['id', 'a'] }),
+    captureOf('public.v', { before: false }),
+    captureOf('public.w'),
+  ];
   for (const { table, ...options } of captures) await database.capture(table, options);
   const found: unknown[] = [];
   for (const table of ['t', 'u', 'v', 'w']) {
@@ -149,7 +167,7 @@ test('virtual generated columns are in images, in changed and in conditions, and
     const changes = await taken();
     expect(changes.map(({ key, verb }) => `${verb} ${key}`)).toEqual(['INSERT 1', 'UPDATE 1', 'UPDATE 2', 'DELETE 1', 'DELETE 2']);
     expect(changes[1]!.changed).toEqual(['l', 'per %s', 'g', change === '' ? 's' : 'renamed']);
-    expect(data(changes[0]!)).toMatchObject({ id: 1, l: 5, g: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+    expect(data(changes[0]!)).toMatchObject({ id: 1, l: 5, g: matching(/^[0-9a-f]{64}$/) });
     expect(changes[0]!.data).not.toContain('per %s');
   }
 });
@@ -175,8 +193,8 @@ test.each([
 ])('the condition %j is refused before it is applied, in the words of the database', async (when, message) => {
   await database.query(CONDITIONS);
   await expect(checkConditions(database.client, [captureOf('public.t', { when })])).rejects.toMatchObject({
-    message: expect.stringMatching(message) as string,
-    remedy: expect.stringContaining('by their bare names: id, v, m, "Mixed"') as string,
+    message: matching(message),
+    remedy: containing('by their bare names: id, v, m, "Mixed"'),
   });
 });
 

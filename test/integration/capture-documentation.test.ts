@@ -59,12 +59,16 @@ async function apply(yaml: string): Promise<void> {
   const plans = (await planCapture(database.client, captures)).filter(({ state }) => state !== 'unwanted');
   expect(plans.map(({ state }) => state)).toEqual(captures.map(() => 'missing'));
   await applyCapture(database.client, plans);
-  expect((await planCapture(database.client, captures)).filter(({ state }) => state !== 'unwanted').map(({ reasons }) => reasons)).toEqual(captures.map(() => [])); // prettier-ignore
+  expect((await planCapture(database.client, captures)).filter(({ state }) => state !== 'unwanted').map(({ reasons }) => reasons)).toEqual(
+    captures.map(() => []),
+  );
   captured.push(...captures.map(({ table }) => table));
 }
 
 function shown({ fields, rows }: Result): string[] {
-  return [fields.map(({ name }) => name), ...rows.map((row) => Object.values(row).map((value) => value ?? ''))].map((cells) => cells.join(' | ').trimEnd()); // prettier-ignore
+  return [fields.map(({ name }) => name), ...rows.map((row) => Object.values(row).map((value) => value ?? ''))].map((cells) =>
+    cells.join(' | ').trimEnd(),
+  );
 }
 
 async function envelope(text: string, change: number): Promise<void> {
@@ -85,7 +89,12 @@ test('docs/capture.md is true from its first example to its last', async () => {
       if (info === 'sql') await run(text);
       else if (info === 'yaml') await apply(text);
       else if (info === 'text result')
-        expect(shown(last!)).toEqual(text.trimEnd().split('\n').map((row) => row.trimEnd())); // prettier-ignore
+        expect(shown(last!)).toEqual(
+          text
+            .trimEnd()
+            .split('\n')
+            .map((row) => row.trimEnd()),
+        );
       else if (info.startsWith('json envelope ')) await envelope(text, Number(info.split(' ').at(-1)));
       else expect(info).toBe('sh');
     } catch (error) {
@@ -93,7 +102,9 @@ test('docs/capture.md is true from its first example to its last', async () => {
     }
   }
   // What the page says of it: without the error it is an event.
-  const [payment] = await database.query<{ number: number }>("select pk_entity_change_log::int as number from core.tb_entity_change_log where object_type = 'Payment' and object_key = '2'"); // prettier-ignore
+  const [payment] = await database.query<{ number: number }>(
+    "select pk_entity_change_log::int as number from core.tb_entity_change_log where object_type = 'Payment' and object_key = '2'",
+  );
   expect(decode((await readChanges(database.client, [payment!.number], MOST))[0]!, MOST)).toMatchObject({ is: 'event' });
   expect(captured).toHaveLength(6);
 });
@@ -102,7 +113,13 @@ test('its lines can be read beside one another, and its links lead somewhere', (
   const prose = PAGE.replace(/^```[\s\S]*?^```$/gm, '');
   expect(PAGE.split('\n').filter((line) => line.length > 140)).toEqual([]);
   expect(prose.split('\n').filter((line) => line.startsWith('|'))).toEqual([]);
-  const anchorsOf = (page: string): string[] => [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[`:,'().…]/g, '').replace(/ /g, '-')); // prettier-ignore
+  const anchorsOf = (page: string): string[] =>
+    [...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[`:,'().…]/g, '')
+        .replace(/ /g, '-'),
+    );
   for (const [, path = '', anchor] of prose.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)) {
     const page = path === '' ? PAGE : readFileSync(join(__dirname, '../../docs', path), 'utf8');
     if (anchor !== undefined) expect(anchorsOf(page)).toContain(anchor);

@@ -67,7 +67,9 @@ describe('partitions', () => {
   });
 
   test('one that was detached and is attached again is recorded at once', async () => {
-    await query('alter table t detach partition t2; alter table t attach partition t2 for values from (10) to (20); insert into t2 values (11, 1); insert into t values (12, 1)'); // prettier-ignore
+    await query(
+      'alter table t detach partition t2; alter table t attach partition t2 for values from (10) to (20); insert into t2 values (11, 1); insert into t values (12, 1)',
+    );
     expect(await recorded()).toEqual(['INSERT 11', 'INSERT 12']);
     expect(await reasons('public.t')).toEqual([]);
   });
@@ -93,7 +95,10 @@ describe('partitions', () => {
     expect((await planCapture(database.client, both)).map(({ state }) => state)).toEqual(['current', 'current']);
     await query('insert into t values (1, 1); insert into t2 values (11, 1)');
     const rows = await database.query('select object_type as entity, object_key as key from core.tb_entity_change_log order by 2');
-    expect(rows).toEqual([{ entity: 'Order', key: '1' }, { entity: 'Archived', key: '11' }]); // prettier-ignore
+    expect(rows).toEqual([
+      { entity: 'Order', key: '1' },
+      { entity: 'Archived', key: '11' },
+    ]);
   });
 
   test('a whole branch is detached, and what hangs on it', async () => {
@@ -171,10 +176,18 @@ describe('an ordinary table', () => {
       order();
       expect((await all()).map(({ state }) => state)).toEqual(['drifted', 'drifted']);
       await applyCapture(database.client, await all());
-      expect((await all()).map(({ state, reasons: why }) => [state, why])).toEqual([['current', []], ['current', []]]); // prettier-ignore
+      expect((await all()).map(({ state, reasons: why }) => [state, why])).toEqual([
+        ['current', []],
+        ['current', []],
+      ]);
       await query('insert into customers values (1, 2); insert into suppliers values (2, 2); delete from customers; delete from suppliers');
-      const rows = await database.query("select object_type as entity, object_key as key from core.tb_entity_change_log where modification_type = 'INSERT' order by 2"); // prettier-ignore
-      expect(rows).toEqual([{ entity: 'Order', key: '1' }, { entity: 'Supplier', key: '2' }]); // prettier-ignore
+      const rows = await database.query(
+        "select object_type as entity, object_key as key from core.tb_entity_change_log where modification_type = 'INSERT' order by 2",
+      );
+      expect(rows).toEqual([
+        { entity: 'Order', key: '1' },
+        { entity: 'Supplier', key: '2' },
+      ]);
       await recorded();
     }
     await remove('public.customers');
@@ -194,7 +207,10 @@ describe('an ordinary table', () => {
       expect((await planCapture(database.client, both)).map(({ state }) => state)).toEqual(['current', 'current']);
       await query('insert into customers values (1, 1); insert into customers_old values (2, 1)');
       const rows = await database.query('select object_type as entity, object_key as key from core.tb_entity_change_log order by 2');
-      expect(rows).toEqual([{ entity: 'Order', key: '1' }, { entity: 'Old', key: '2' }]); // prettier-ignore
+      expect(rows).toEqual([
+        { entity: 'Order', key: '1' },
+        { entity: 'Old', key: '2' },
+      ]);
     },
   );
 
@@ -225,7 +241,10 @@ describe('an ordinary table', () => {
   test('dropped for good: the file is told, others are captured all the same, and remove cleans up', async () => {
     await query('drop table customers; create table other (id int primary key)');
     const both = await planCapture(database.client, [captureOf('public.customers'), captureOf('public.other', { entity: 'Other' })]);
-    expect(both.map(({ table, state }) => [table, state])).toEqual([['public.customers', 'impossible'], ['public.other', 'missing']]); // prettier-ignore
+    expect(both.map(({ table, state }) => [table, state])).toEqual([
+      ['public.customers', 'impossible'],
+      ['public.other', 'missing'],
+    ]);
     await applyCapture(database.client, both);
     await query('insert into other values (1)');
     expect(await recorded()).toEqual(['INSERT 1']);

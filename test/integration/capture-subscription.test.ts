@@ -79,18 +79,28 @@ test('what a subscription copies and applies is recorded once, and so is what ot
   await until(async () => (await database.query('select from pg_subscription_rel where srsubstate <> $1', ['r'])).length === 0);
   expect((await recorded()).sort()).toEqual(['INSERT 1 ->copied', 'INSERT 2 ->copied']);
 
-  await publisher.query("insert into t values (3, 'new'), (4, 'new'); update t set v = 'changed' where id in (1, 3); update t set id = 40 where id = 4; delete from t where id = 2"); // prettier-ignore
+  await publisher.query(
+    "insert into t values (3, 'new'), (4, 'new'); update t set v = 'changed' where id in (1, 3); update t set id = 40 where id = 4; delete from t where id = 2",
+  );
   await arrived(1);
   expect(await recorded()).toEqual([
-    'INSERT 3 ->new', 'INSERT 4 ->new', 'UPDATE 1 copied>changed', 'UPDATE 3 new>changed', 'DELETE 4 new>-', 'INSERT 40 ->new', 'DELETE 2 copied>-',
-  ]); // prettier-ignore
+    'INSERT 3 ->new',
+    'INSERT 4 ->new',
+    'UPDATE 1 copied>changed',
+    'UPDATE 3 new>changed',
+    'DELETE 4 new>-',
+    'INSERT 40 ->new',
+    'DELETE 2 copied>-',
+  ]);
   await publisher.query('truncate t');
   await arrived(2);
   expect(await recorded()).toEqual(['CUSTOM {"table": "public.t", "truncate": true}']);
 
   await database.query("insert into t values (5, 'local'), (6, 'local'); update t set v = 'x' where id = 5; delete from t where id = 6");
   expect(await recorded()).toEqual(['INSERT 5 ->local', 'INSERT 6 ->local', 'UPDATE 5 local>x', 'DELETE 6 local>-']);
-  await database.query("set session_replication_role = replica; insert into t values (7, 'r'), (8, 'r'); update t set v = 'x' where id = 7; delete from t where id = 8; reset session_replication_role"); // prettier-ignore
+  await database.query(
+    "set session_replication_role = replica; insert into t values (7, 'r'), (8, 'r'); update t set v = 'x' where id = 7; delete from t where id = 8; reset session_replication_role",
+  );
   expect(await recorded()).toEqual(['INSERT 7 ->r', 'INSERT 8 ->r', 'UPDATE 7 r>x', 'DELETE 8 r>-']);
 });
 

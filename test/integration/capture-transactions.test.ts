@@ -26,7 +26,10 @@ test('a hundred writes of one row each in a transaction take one transaction num
   const rows = await database.query(
     'select modification_type as verb, count(*)::int as n from core.tb_entity_change_log group by 1 order by 1',
   );
-  expect(rows).toEqual([{ verb: 'INSERT', n: 50 }, { verb: 'UPDATE', n: 50 }]); // prettier-ignore
+  expect(rows).toEqual([
+    { verb: 'INSERT', n: 50 },
+    { verb: 'UPDATE', n: 50 },
+  ]);
 });
 
 test('a write that changes nothing records nothing, one that changes many records each', async () => {

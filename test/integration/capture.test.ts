@@ -1,6 +1,7 @@
 import { changedColumns } from '../../src/event/changed-columns';
 import { applyCapture, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { containing, matching } from '../support/texts';
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -248,7 +249,7 @@ test.each([
   await database.query('create table t (id int primary key, a int); create view v as select 1; create table nokey (a int)');
   await database.query('create table fine (id int primary key)');
   const [refused, other] = await planCapture(database.client, [captureOf(table, options), captureOf('public.fine')]);
-  expect(refused).toMatchObject({ state: 'impossible', reasons: [expect.stringMatching(message) as string], sql: [] });
+  expect(refused).toMatchObject({ state: 'impossible', reasons: [matching(message)], sql: [] });
   expect(other!.state).toBe('missing');
 });
 
@@ -261,7 +262,7 @@ test('a role that owns nothing compares all the same, and is told what apply nee
   const plans = await planCapture(database.client, [captureOf('public.t'), captureOf('public.u')]);
   expect(plans.map(({ state }) => state)).toEqual(['missing', 'current']);
   await expect(applyCapture(database.client, plans)).rejects.toMatchObject({
-    message: expect.stringContaining('needs a role that owns the tables') as string,
+    message: containing('needs a role that owns the tables'),
   });
   await database.query('reset role');
 });

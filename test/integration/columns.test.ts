@@ -2,6 +2,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
+import { containing } from '../support/texts';
 import { atLeast, untilLeading, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -37,12 +38,17 @@ ${observers.replaceAll('{URL}', receiver.url)}`;
 };
 /** Whoever was told of what this statement did, by name; once the stream has passed it. */
 const told = async (sql: string, values: unknown[] = []): Promise<string[]> => {
-  const [before] = await database.query<{ last: number }>('select coalesce(max(pk_entity_change_log), 0)::float8 as last from core.tb_entity_change_log');
+  const [before] = await database.query<{ last: number }>(
+    'select coalesce(max(pk_entity_change_log), 0)::float8 as last from core.tb_entity_change_log',
+  );
   await database.query(sql, values);
   await untilRead(database);
-  const rows = await database.query<{ observer: string }>('select distinct observer from observers.attempt where change_number > $1 order by 1', [before!.last]);
+  const rows = await database.query<{ observer: string }>(
+    'select distinct observer from observers.attempt where change_number > $1 order by 1',
+    [before!.last],
+  );
   return rows.map(({ observer }) => observer);
-}; // prettier-ignore
+};
 
 test.each([
   ['', 'both images'],
@@ -92,14 +98,17 @@ test('where neither names nor the before-image are there, the observers of colum
 test('a strict template that names what is not there is a dead letter at once, which says what; without strictness it is sent', async () => {
   const hook = (name: string, more: string): string =>
     `  - { name: ${name}, entity: Order, ${more}actions: [{ type: webhook, url: "{URL}/${name}", allow_addresses: [loopback], body: { total: "{{ data.toatl }}" } }] }\n`;
-  await start('', hook('strict', 'strict_templates: true, ') + hook('lenient', '') + hook('shadowed', 'mode: shadow, strict_templates: true, '));
+  await start(
+    '',
+    hook('strict', 'strict_templates: true, ') + hook('lenient', '') + hook('shadowed', 'mode: shadow, strict_templates: true, '),
+  );
   await told("insert into orders values (1, 'new', 5)");
   const letters = await untilRows(database, 'select observer, error, message, attempts from observers.dead_letter', atLeast(1));
   expect(letters).toEqual([
-    { observer: 'strict', error: 'template', message: expect.stringContaining('strict_templates: the event has no data.toatl') as string, attempts: 1 },
+    { observer: 'strict', error: 'template', message: containing('strict_templates: the event has no data.toatl'), attempts: 1 },
   ]);
   const [request] = await receiver.waitFor(1);
   expect([request?.path, receiver.requests.length]).toEqual(['/lenient', 1]);
   const shadowed = await database.query<{ message: string }>("select message from observers.attempt where observer = 'shadowed'");
   expect(shadowed[0]?.message).toContain('shadow: strict_templates: the event has no data.toatl');
-}); // prettier-ignore
+});

@@ -9,7 +9,7 @@ afterAll(() => database.drop());
 const at = (previous: string, target: string | null = null, after = 0): Cursor => ({ previous, target, after });
 
 /** Of one stream: each step is an epoch, a version, and the place at which it began. */
-async function recorded(stream: string, steps: readonly [number, number, Cursor][]): Promise<string[]> {
+async function recorded(stream: string, ...steps: readonly [number, number, Cursor][]): Promise<string[]> {
   for (const [epoch, configVersion, cursor] of steps) await beginPeriod(database.client, { stream, epoch, configVersion }, cursor);
   const rows = await database.query<{ epoch: string; config_version: number }>(
     'select epoch, config_version from observers.config_period where stream = $1 order by number',
@@ -19,11 +19,11 @@ async function recorded(stream: string, steps: readonly [number, number, Cursor]
 }
 
 test('a version that goes on is on record once', async () => {
-  expect(await recorded('same', [[1, 1, at('5:5:')], [2, 1, at('5:5:')], [3, 1, at('7:9:7')]])).toEqual(['1:1']); // prettier-ignore
+  expect(await recorded('same', [1, 1, at('5:5:')], [2, 1, at('5:5:')], [3, 1, at('7:9:7')])).toEqual(['1:1']);
 });
 
 test('a version that comes, in a term or with a new one, is on record each time', async () => {
-  expect(await recorded('other', [[1, 1, at('5:5:')], [1, 2, at('6:6:')], [2, 1, at('7:7:')]])).toEqual(['1:1', '1:2', '2:1']); // prettier-ignore
+  expect(await recorded('other', [1, 1, at('5:5:')], [1, 2, at('6:6:')], [2, 1, at('7:7:')])).toEqual(['1:1', '1:2', '2:1']);
 });
 
 test.each<[string, Cursor, Cursor]>([
@@ -35,6 +35,6 @@ test.each<[string, Cursor, Cursor]>([
 ])(
   'after a crash a stream that goes back to %s, behind a reload, has it on record that the version decides from there',
   async (name, reloaded, checkpoint) => {
-    expect(await recorded(name, [[1, 1, at('5:5:')], [1, 2, reloaded], [2, 2, checkpoint], [3, 2, reloaded]])).toEqual(['1:1', '1:2', '2:2']); // prettier-ignore
+    expect(await recorded(name, [1, 1, at('5:5:')], [1, 2, reloaded], [2, 2, checkpoint], [3, 2, reloaded])).toEqual(['1:1', '1:2', '2:2']);
   },
 );

@@ -37,7 +37,14 @@ const urlOf = (changed: Partial<Record<'username' | 'password' | 'port' | 'hostn
 /** Every way to the database says the same, and none says the password. */
 async function refusal(url: string): Promise<{ message: string; remedy: string }> {
   const ways = [() => connect(url, 'test'), () => runMigrations(url), () => listMigrations(url)];
-  const errors = await Promise.all(ways.map((way) => way().then(() => null, (error: unknown) => error))); // prettier-ignore
+  const errors = await Promise.all(
+    ways.map((way) =>
+      way().then(
+        () => null,
+        (error: unknown) => error,
+      ),
+    ),
+  );
   for (const error of errors) {
     expect(error).toBeInstanceOf(OperatorError);
     expect((error as OperatorError).exitCode).toBe(ExitCode.connection);

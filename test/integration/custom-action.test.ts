@@ -4,6 +4,7 @@ import type { CustomActionHandler, CustomActionRun, CustomDelivery } from '../..
 import type { CustomActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing, matching } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -22,7 +23,16 @@ afterEach(async () => {
 
 const start = async (run: CustomActionRun, changed: Partial<CustomActionDefinition> = {}): Promise<void> => {
   const limits = { concurrency: 4, rateLimit: null, circuitBreaker: null };
-  const action: CustomActionDefinition = { type: 'custom', name: 'own', handler: 'own', options: { a: 1 }, endpoint: 'all/own', limits, timeout: 2_000, ...changed }; // prettier-ignore
+  const action: CustomActionDefinition = {
+    type: 'custom',
+    name: 'own',
+    handler: 'own',
+    options: { a: 1 },
+    endpoint: 'all/own',
+    limits,
+    timeout: 2_000,
+    ...changed,
+  };
   const handler: CustomActionHandler = { prepare: () => run };
   const custom = new CustomActions(new Map([['own', handler]]), () => Promise.resolve());
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
@@ -45,7 +55,10 @@ test('it gets the event, the envelope, the same id on every try, and which try i
     return Promise.resolve(delivery.attempt === 1 ? retry('not yet') : succeeded(201));
   });
   await database.query("insert into orders values (7, 'x')");
-  expect(await attempts(2)).toEqual([{ outcome: 'retry', error: 'unavailable' }, { outcome: 'succeeded', error: null }]); // prettier-ignore
+  expect(await attempts(2)).toEqual([
+    { outcome: 'retry', error: 'unavailable' },
+    { outcome: 'succeeded', error: null },
+  ]);
   const [first, second] = deliveries as [CustomDelivery, CustomDelivery];
   expect([first.attempt, second.attempt]).toEqual([1, 2]);
   expect(second.id).toBe(first.id);
@@ -65,24 +78,29 @@ test.each<[string, CustomActionRun, string]>([
 test.each<[string, CustomActionRun, string, RegExp, number]>([
   ['what it refuses is dead at once', () => Promise.resolve(refused('no such project')), 'refused', /no such project/, 1],
   ['what it throws is tried again', () => Promise.reject(new Error('a bug')), 'internal', /a bug/, 4],
-  ['what it throws before its promise too', () => { throw new Error('a bug'); }, 'internal', /a bug/, 4],
+  [
+    'what it throws before its promise too',
+    () => {
+      throw new Error('a bug');
+    },
+    'internal',
+    /a bug/,
+    4,
+  ],
   ['an end without an outcome is no success', () => Promise.resolve(undefined as never), 'internal', /return succeeded/, 4],
 ])('%s', async (_what, run, error, message, tries) => {
   await start(run);
   await database.query("insert into orders values (7, 'x')");
-  expect(await dead()).toMatchObject({ error, message: expect.stringMatching(message) as string, attempts: tries });
-}); // prettier-ignore
+  expect(await dead()).toMatchObject({ error, message: matching(message), attempts: tries });
+});
 
 test('it ends within its timeout whatever it does, and is told', async () => {
   let aborted = 0;
-  await start(
-    (_delivery, signal) => new Promise(() => signal.addEventListener('abort', () => aborted++)),
-    { timeout: 50 }, // prettier-ignore
-  );
+  await start((_delivery, signal) => new Promise(() => signal.addEventListener('abort', () => aborted++)), { timeout: 50 });
   await database.query("insert into orders values (7, 'x')");
   expect(await dead()).toMatchObject({
     error: 'timeout',
-    message: expect.stringContaining('did not end within 50 ms') as string,
+    message: containing('did not end within 50 ms'),
     attempts: 4,
   });
   expect(aborted).toBe(4);

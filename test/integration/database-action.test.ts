@@ -77,7 +77,14 @@ test('what raises is rolled back and tried again; what it did the first time is 
 
 test.each([
   ['a function that is not there', null, {}, 'configuration', /^the function cannot be called: .*handle.* does not exist/, 1],
-  ['a constraint', 'alter table public.done add check (key = null); insert into public.done (key) values (null::text), (1/0)', {}, 'database_error', /division by zero \(22012\)/, 1],
+  [
+    'a constraint',
+    'alter table public.done add check (key = null); insert into public.done (key) values (null::text), (1/0)',
+    {},
+    'database_error',
+    /division by zero \(22012\)/,
+    1,
+  ],
   ['a function that does not end', 'perform pg_sleep(30)', { timeout: 50 }, 'timeout', /^the function did not end within 50 ms/, 4],
 ])('%s is a dead letter with the reason', async (_what, body, changed, error, message, attempts) => {
   if (body !== null) await define(body);
@@ -87,7 +94,7 @@ test.each([
   expect(letter).toMatchObject({ error, attempts });
   expect(letter!.message).toMatch(message);
   expect(await done()).toEqual([]);
-}); // prettier-ignore
+});
 
 test('calls of one entity go in the order of its changes', async () => {
   await define(INSERT);

@@ -2,6 +2,7 @@ import type { DedupPolicy } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { atLeast, eventually, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -58,10 +59,13 @@ describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
     await start(driver, { window: 100 });
     await insert(1, 1);
     await receiver.waitFor(1);
-    await eventually(async () => {
-      const [row] = await database.query<{ id: string }>("insert into orders select max(id) + 1, 'new', 'eva' from orders returning id");
-      return row;
-    }, () => receiver.requests.length === 2); // prettier-ignore
+    await eventually(
+      async () => {
+        const [row] = await database.query<{ id: string }>("insert into orders select max(id) + 1, 'new', 'eva' from orders returning id");
+        return row;
+      },
+      () => receiver.requests.length === 2,
+    );
   });
 
   test('a failed delivery lets go of its key, and when another one was faster its own retry is skipped', async () => {
@@ -97,7 +101,7 @@ test('a key with a value that the event has not is an error, and no two deliveri
   await start('postgres', { key: '{{ customer }}:{{ nothing }}' });
   await insert(1, 2);
   const letters = await untilRows(database, 'select error, message from observers.dead_letter', 2);
-  expect(letters[0]).toMatchObject({ error: 'template', message: expect.stringContaining('a value that the event has not') as string });
+  expect(letters[0]).toMatchObject({ error: 'template', message: containing('a value that the event has not') });
 });
 
 test('a restart forgets nothing that PostgreSQL keeps', async () => {

@@ -5,6 +5,7 @@ import type { EventRun } from '../../src/pipeline/event-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
 import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { atLeast, eventually, until, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -58,7 +59,10 @@ test('only observers whose condition holds are delivered to, and the run says wh
   await database.query('insert into orders (id, total) values (1, 250)');
   await receiver.waitFor(1);
   await until(() => runs.length === 1);
-  expect(runs[0]!.results.map(({ observer, matched }) => [observer.name, matched])).toEqual([['big', true], ['small', false]]); // prettier-ignore
+  expect(runs[0]!.results.map(({ observer, matched }) => [observer.name, matched])).toEqual([
+    ['big', true],
+    ['small', false],
+  ]);
   expect(receiver.requests.map(({ path }) => path)).toEqual(['/big']);
 });
 
@@ -78,7 +82,11 @@ test('a receiver that answers 500 twice gets the same webhook-id three times, an
   await receiver.waitFor(3);
   expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
   const rows = await eventually(attempts, (all) => all.length === 3);
-  expect(rows.map(({ attempt, outcome, status: code }) => [attempt, outcome, code])).toEqual([[1, 'retry', 500], [2, 'retry', 500], [3, 'succeeded', 204]]); // prettier-ignore
+  expect(rows.map(({ attempt, outcome, status: code }) => [attempt, outcome, code])).toEqual([
+    [1, 'retry', 500],
+    [2, 'retry', 500],
+    [3, 'succeeded', 204],
+  ]);
   expect(await database.query('select 1 from observers.pending_delivery')).toEqual([]);
 });
 
@@ -173,7 +181,7 @@ test('an unknown verb is quarantined and blocks nothing', async () => {
   await receiver.waitFor(1);
   expect(receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key)).toEqual(['3']);
   const [row] = await untilRows(database, 'select reason, message from observers.quarantine', 1);
-  expect(row).toMatchObject({ reason: 'unknown_verb', message: expect.stringContaining('"UPSERT"') as string });
+  expect(row).toMatchObject({ reason: 'unknown_verb', message: containing('"UPSERT"') });
 });
 
 test('a row above the size limit is quarantined with its size, the small one beside it is delivered', async () => {
@@ -203,7 +211,7 @@ test('what is recorded is not sent again after a restart', async () => {
 test('a claim that has run out is freed, unless its delivery is still in memory here', async () => {
   await database.query('insert into orders values (1), (2)');
   await database.query(`insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, claimed_until)
-    select pk_entity_change_log, 'all', 'hook', 'main', 'e', 'l' || pk_entity_change_log, 'running', 1, now(), now() - interval '1 s' from core.tb_entity_change_log`); // prettier-ignore
+    select pk_entity_change_log, 'all', 'hook', 'main', 'e', 'l' || pk_entity_change_log, 'running', 1, now(), now() - interval '1 s' from core.tb_entity_change_log`);
   expect(await sweepExpiredClaims(database.client, 'main', [{ changeNumber: 1, observer: 'all', action: 'hook' }])).toBe(1);
   expect(await database.query('select change_number, state from observers.pending_delivery order by 1')).toEqual([
     { change_number: '1', state: 'running' },

@@ -4,6 +4,7 @@ import { selfSigned } from '../support/certificate';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { SmtpReply, startSmtpServer, type ReceivedMail, type TestSmtpServer } from '../support/smtp-server';
 import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { atLeast, eventually, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -104,14 +105,17 @@ test('a 4xx is tried again, with the same Message-ID', async () => {
   await mails(1);
   await eventually(tries, (count) => count === 3);
   const rows = await database.query("select error, status from observers.attempt where outcome = 'retry'");
-  expect(rows).toEqual([{ error: 'smtp_temporary', status: 451 }, { error: 'smtp_temporary', status: 451 }]); // prettier-ignore
+  expect(rows).toEqual([
+    { error: 'smtp_temporary', status: 451 },
+    { error: 'smtp_temporary', status: 451 },
+  ]);
 });
 
 test('a 5xx is dead at once, with what the server said', async () => {
   await start({}, { onRcptTo: (_address, _session, callback) => callback(new SmtpReply(550, 'no such mailbox')) });
   await insert('Ann');
   const [letter] = await dead();
-  expect(letter).toMatchObject({ error: 'smtp_rejected', response: expect.stringContaining('no such mailbox') as string });
+  expect(letter).toMatchObject({ error: 'smtp_rejected', response: containing('no such mailbox') });
   expect(await tries()).toBe(1);
 });
 

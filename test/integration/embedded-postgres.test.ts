@@ -1,5 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs'; // prettier-ignore
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +27,7 @@ import { ExitCode, OperatorError } from '../../src/event/errors';
 import { startService } from '../../src/lifecycle/lifecycle.service';
 import { createTestDatabase } from '../support/database';
 import { isRunning, postmasterOf } from '../support/program';
+import { containing } from '../support/texts';
 import { until } from '../support/until';
 import { NO_CUSTOM_ACTIONS } from '../../src/actions/custom/custom-actions';
 import { observersSource } from '../../src/config/load';
@@ -160,7 +173,7 @@ describe('what it finds in its folder', () => {
     for (const name of names) writeFileSync(join(data, name), 'mine');
     const owner = statSync(data).uid;
     const { message, exitCode } = await refusal(start({ allowNamespaces: false }));
-    expect([message, exitCode]).toEqual([expect.stringContaining(`not ours: ${names[0]}`), ExitCode.configuration]);
+    expect([message, exitCode]).toEqual([containing(`not ours: ${names[0]}`), ExitCode.configuration]);
     for (const name of names) expect(readFileSync(join(data, name), 'utf8')).toBe('mine');
     expect(readdirSync(data).sort()).toEqual([...new Set(['pgdata', ...names.map((name) => name.split('/')[0]!)])].sort());
     expect(statSync(data).uid).toBe(owner);

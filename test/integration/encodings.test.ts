@@ -12,6 +12,7 @@ import { createTestDatabase, urlFor, type TestDatabase } from '../support/databa
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { defaultSettings, endpointOf, observerOf, startStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { eventually, untilRows } from '../support/until';
 
 const NO_FILTER = {
@@ -52,10 +53,10 @@ describe.each(ENCODINGS)('a database of encoding %s', (encoding, has, lacks) => 
       encoding === 'SQL_ASCII'
         ? {
             state: 'warning',
-            message: expect.stringContaining('goes into quarantine') as string,
-            repair: expect.stringContaining('encoding UTF8') as string,
+            message: containing('goes into quarantine'),
+            repair: containing('encoding UTF8'),
           }
-        : { state: 'ok', message: expect.stringContaining(`${encoding}: converted to UTF-8`) as string },
+        : { state: 'ok', message: containing(`${encoding}: converted to UTF-8`) },
     );
     expect(findings.filter(({ state }) => state === 'unknown').map(({ check }) => check)).toEqual(['lag', 'audit']);
   });
@@ -174,12 +175,25 @@ describe.each([
     } finally {
       await pool.end();
     }
-    const search = async (word: string) => (await searchPage(database.client, [word], { entityType: null, entityKey: null, kind: null, since: null }, Number.MAX_SAFE_INTEGER, 600)).found; // prettier-ignore
+    const everything = { entityType: null, entityKey: null, kind: null, since: null };
+    const search = async (word: string) => (await searchPage(database.client, [word], everything, Number.MAX_SAFE_INTEGER, 600)).found;
     expect(await search('bad key')).toHaveLength(1);
     expect((await search(good)).length).toBe(499);
     expect(await search('😀')).toEqual([]);
-    const options = { stream: 'main', retention: 86_400_000, maxEventSize: 1e6, current: false, definitionOf: () => { throw new Error('none'); } }; // prettier-ignore
-    const explained = await explainChanges(database.client, items.map(({ changeNumber }) => changeNumber), options); // prettier-ignore
+    const options = {
+      stream: 'main',
+      retention: 86_400_000,
+      maxEventSize: 1e6,
+      current: false,
+      definitionOf: () => {
+        throw new Error('none');
+      },
+    };
+    const explained = await explainChanges(
+      database.client,
+      items.map(({ changeNumber }) => changeNumber),
+      options,
+    );
     expect(explained).toHaveLength(4);
   });
 });
@@ -245,8 +259,8 @@ test('an encoding that PostgreSQL cannot convert is refused by name', async () =
   try {
     await database.query("create database mule_internal encoding 'MULE_INTERNAL' lc_collate 'C' lc_ctype 'C' template template0");
     await expect(connect(urlFor('mule_internal'), 'test')).rejects.toMatchObject({
-      message: expect.stringContaining('conversion between UTF8 and MULE_INTERNAL is not supported') as string,
-      remedy: expect.stringContaining('Move to a database of encoding UTF8') as string,
+      message: containing('conversion between UTF8 and MULE_INTERNAL is not supported'),
+      remedy: containing('Move to a database of encoding UTF8'),
     });
   } finally {
     await database.query('drop database if exists mule_internal');

@@ -73,7 +73,9 @@ async function plansOf<T>(work: (client: Client) => Promise<T>): Promise<{ resul
 }
 
 const idOf = async (number: number): Promise<string> => {
-  const [row] = await database.query<{ id: string }>('select id::text from core.tb_entity_change_log where pk_entity_change_log = $1', [number]); // prettier-ignore
+  const [row] = await database.query<{ id: string }>('select id::text from core.tb_entity_change_log where pk_entity_change_log = $1', [
+    number,
+  ]);
   return row!.id;
 };
 const request = (id: string) => ({ ids: [id], who: 'ann', detail: null, config: 'current', snapshot: null }) as const;

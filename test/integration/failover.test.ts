@@ -61,10 +61,11 @@ async function leaderAndStandBy(): Promise<[ServiceProcess, ServiceProcess]> {
   return [leader, standBy];
 }
 
-const arrived = (): string[] => receiver.requests.map(({ body }) => {
-  const { data } = JSON.parse(body) as { data: { id: number; version: number } };
-  return `${data.id} v${data.version}`;
-}); // prettier-ignore
+const arrived = (): string[] =>
+  receiver.requests.map(({ body }) => {
+    const { data } = JSON.parse(body) as { data: { id: number; version: number } };
+    return `${data.id} v${data.version}`;
+  });
 
 test('of two processes one leads; when it is killed the other delivers at once, and nothing is lost', async () => {
   const [leader, standBy] = await leaderAndStandBy();

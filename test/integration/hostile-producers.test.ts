@@ -104,7 +104,9 @@ test('nothing that an application may insert crashes the service, holds it up, o
   const outcomes = new Map<string, string>();
   for (const [what, columns] of HOSTILE) {
     await insert(columns);
-    const [{ number } = { number: '' }] = await database.query<{ number: string }>('select pk_entity_change_log::text as number from core.tb_entity_change_log order by ctid desc limit 1'); // prettier-ignore
+    const [{ number } = { number: '' }] = await database.query<{ number: string }>(
+      'select pk_entity_change_log::text as number from core.tb_entity_change_log order by ctid desc limit 1',
+    );
     const told = `select (select string_agg(outcome, ',') from observers.attempt where change_number = $1) as attempts,
         (select reason from observers.quarantine where change_number = $1) as reason,
         (select error from observers.dead_letter where change_number = $1) as dead`;

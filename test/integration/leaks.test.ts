@@ -50,7 +50,9 @@ const sessions = (): Promise<{ role: string }[]> =>
   );
 
 const notMoreThan = (before: Record<string, number>, now: Record<string, number>): string[] =>
-  Object.keys(now).filter((kind) => now[kind]! > (before[kind] ?? 0)).map((kind) => `${kind}: ${before[kind] ?? 0} → ${now[kind]}`); // prettier-ignore
+  Object.keys(now)
+    .filter((kind) => now[kind]! > (before[kind] ?? 0))
+    .map((kind) => `${kind}: ${before[kind] ?? 0} → ${now[kind]}`);
 
 test(`${ROUNDS} starts and stops in one process leave no handle, timer, listener, session, lock or lease behind`, async () => {
   // What is made once per process, as by loading modules, is made in the first round.
@@ -62,7 +64,9 @@ test(`${ROUNDS} starts and stops in one process leave no handle, timer, listener
   expect(await eventually(left, (more) => more.length === 0, 10_000)).toEqual([]);
   expect(await eventually(sessions, (rows) => rows.length === 0, 5_000)).toEqual([]);
   expect(await database.query('select id from observers.listener')).toEqual([]);
-  expect(await database.query("select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")).toEqual([]); // prettier-ignore
+  const locks =
+    "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
+  expect(await database.query(locks)).toEqual([]);
   expect(receiver.requests).toHaveLength(ROUNDS);
 }, 120_000);
 
@@ -70,7 +74,11 @@ test('a start that fails half-way leaves nothing behind either', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const port = String((taken.address() as AddressInfo).port);
-  const fail = (): Promise<unknown> => startTestService(database.url, { env: { OBSERVERS_PORT: port } }).then(() => 'started', (error: Error) => error.message); // prettier-ignore
+  const fail = (): Promise<unknown> =>
+    startTestService(database.url, { env: { OBSERVERS_PORT: port } }).then(
+      () => 'started',
+      (error: Error) => error.message,
+    );
   expect(await fail()).toContain('is in use');
   const before = held();
   for (let round = 0; round < 5; round++) expect(await fail()).toContain('is in use');

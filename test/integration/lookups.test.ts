@@ -3,6 +3,7 @@ import type { LookupDefinition, ObserverDefinition } from '../../src/event/defin
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -41,11 +42,15 @@ const customer = (timeout = 2_000): LookupDefinition => ({
   staleFor: 0,
 });
 
-const observer = (changed: Partial<ObserverDefinition> = {}, body: Record<string, unknown> | null = null, path = '/hook'): ObserverDefinition => {
+const observer = (
+  changed: Partial<ObserverDefinition> = {},
+  body: Record<string, unknown> | null = null,
+  path = '/hook',
+): ObserverDefinition => {
   const endpoint = endpointOf(`${receiver.url}${path}`, { name: 'hook', signingSecrets: [] });
   const action = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body, batch: null } as const;
   return observerOf('gold', endpoint, { lookups: [customer()], actions: [action], ...changed });
-}; // prettier-ignore
+};
 
 const start = async (observers: readonly ObserverDefinition[]): Promise<void> => {
   stream = await startStream(database.url, observers);
@@ -103,7 +108,11 @@ test('a look-up that fails is tried again, and not taken for a condition that is
   crm.answer = (request, response, raw) => (failures-- > 0 ? void response.writeHead(500).end() : answerPlans(request, response, raw));
   await start([observer({ when: "lookups.customer.plan = 'gold'" })]);
   await database.query("insert into orders values (1, 'alice', 1)");
-  expect((await attempts(3)).map(({ outcome, error }) => [outcome, error])).toEqual([['retry', 'lookup'], ['retry', 'lookup'], ['succeeded', null]]); // prettier-ignore
+  expect((await attempts(3)).map(({ outcome, error }) => [outcome, error])).toEqual([
+    ['retry', 'lookup'],
+    ['retry', 'lookup'],
+    ['succeeded', null],
+  ]);
 });
 
 test('one that fails for good is a dead letter that names it, and can be redriven', async () => {
@@ -111,7 +120,11 @@ test('one that fails for good is a dead letter that names it, and can be redrive
   await start([observer({ when: "lookups.customer.plan = 'gold'" })]);
   await database.query("insert into orders values (1, 'alice', 1)");
   const [letter] = await untilRows(database, 'select id::text, error, message, attempts from observers.dead_letter', 1);
-  expect(letter).toMatchObject({ error: 'lookup', message: expect.stringContaining('lookup customer: the receiver answered 403') as string, attempts: FAST_RETRY.maxAttempts }); // prettier-ignore
+  expect(letter).toMatchObject({
+    error: 'lookup',
+    message: containing('lookup customer: the receiver answered 403'),
+    attempts: FAST_RETRY.maxAttempts,
+  });
   crm.answer = answerPlans;
   await requestRetries(database.client, { ids: [letter!['id'] as string], who: 'me', detail: null, config: 'current', snapshot: null });
   await receiver.waitFor(1);

@@ -60,7 +60,15 @@ test('a cycle through two observers is found too, and other entities go on meanw
   );
   await define('mark', "update public.orders set n = n + 1 where id = (event #>> '{entity,key}')::bigint");
   const orders = calls('bill', 'Order', 'bill');
-  stream = await startStream(database.url, [{ ...orders, when: 'id = 1' }, calls('mark', 'Invoice', 'mark'), observerOf('hook', endpointOf(`${receiver.url}/hook`), { when: 'id = 2' })], { settings: { maxHops: 5 } }); // prettier-ignore
+  stream = await startStream(
+    database.url,
+    [
+      { ...orders, when: 'id = 1' },
+      calls('mark', 'Invoice', 'mark'),
+      observerOf('hook', endpointOf(`${receiver.url}/hook`), { when: 'id = 2' }),
+    ],
+    { settings: { maxHops: 5 } },
+  );
   await database.query('insert into orders values (1, 0), (2, 0)');
   const [letter] = await dead();
   expect(letter?.message).toContain(
@@ -101,7 +109,7 @@ test('a redrive of what was stopped makes one more step, and no more', async () 
   await database.query('insert into orders values (1, 0)');
   await dead();
   await database.query(`insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive)
-    select change_number, observer, action, stream, endpoint, 'x', 'retrying', 1, now(), true from observers.dead_letter`); // prettier-ignore
+    select change_number, observer, action, stream, endpoint, 'x', 'retrying', 1, now(), true from observers.dead_letter`);
   expect((await dead(2)).every(({ error }) => error === 'loop')).toBe(true);
   expect(await database.query('select n from orders')).toEqual([{ n: 9 }]);
 });

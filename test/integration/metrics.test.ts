@@ -17,11 +17,34 @@ const PROMTOOL: ForeignServer = { name: 'promtool', missing: () => (isOnPath('pr
 
 /** What the product's documents promise. */
 const PROMISED = [
-  'events_processed_total', 'events_matched_total', 'actions_executed_total', 'actions_failed_total', 'dlq_items_total', 'listener_health',
-  'action_duration_seconds', 'event_processing_duration_seconds', 'cache_hits_total', 'cache_misses_total', 'cache_hit_rate', 'dedup_skips_total',
-  'job_queue_depth', 'lag_seconds', 'lag_events', 'end_to_end_latency_seconds', 'checkpoint_age_seconds', 'in_flight', 'retrying', 'parked',
-  'circuit_state', 'capture_errors_total', 'quarantined_total', 'lease_epoch', 'failovers_total', 'horizon_age_seconds', 'capture_drift',
-].map((name) => `observer_${name}`); // prettier-ignore
+  'events_processed_total',
+  'events_matched_total',
+  'actions_executed_total',
+  'actions_failed_total',
+  'dlq_items_total',
+  'listener_health',
+  'action_duration_seconds',
+  'event_processing_duration_seconds',
+  'cache_hits_total',
+  'cache_misses_total',
+  'cache_hit_rate',
+  'dedup_skips_total',
+  'job_queue_depth',
+  'lag_seconds',
+  'lag_events',
+  'end_to_end_latency_seconds',
+  'checkpoint_age_seconds',
+  'in_flight',
+  'retrying',
+  'parked',
+  'circuit_state',
+  'capture_errors_total',
+  'quarantined_total',
+  'lease_epoch',
+  'failovers_total',
+  'horizon_age_seconds',
+  'capture_drift',
+].map((name) => `observer_${name}`);
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -64,7 +87,14 @@ const scrape = async (): Promise<string> => {
 };
 /** The value of a series, by its name and the labels that are given; undefined when there is none. */
 const valueIn = (text: string, name: string, labels: Readonly<Record<string, string>> = {}): number | undefined => {
-  const line = text.split('\n').find((one) => one.startsWith(name) && /[ {]/.test(one.charAt(name.length)) && Object.entries(labels).every(([label, value]) => one.includes(`${label}="${value}"`))); // prettier-ignore
+  const line = text
+    .split('\n')
+    .find(
+      (one) =>
+        one.startsWith(name) &&
+        /[ {]/.test(one.charAt(name.length)) &&
+        Object.entries(labels).every(([label, value]) => one.includes(`${label}="${value}"`)),
+    );
   return line === undefined ? undefined : Number(line.split(' ').at(-1));
 };
 /** Of the tries of all observers, whatever came of them. */
@@ -142,7 +172,11 @@ test('when the state of the stream cannot be read, its series are missing and th
 });
 
 test('1,000 endpoints and observers and 10,000 entities do not make more series than a server can bear', async () => {
-  const many = Array.from({ length: 1_000 }, (_none, i) => `  - { name: o${i}, entity: Order, when: "note = '${i}'", actions: [{ type: webhook, url: "${receiver.url}/${i}", allow_addresses: [loopback] }] }`); // prettier-ignore
+  const many = Array.from(
+    { length: 1_000 },
+    (_none, i) =>
+      `  - { name: o${i}, entity: Order, when: "note = '${i}'", actions: [{ type: webhook, url: "${receiver.url}/${i}", allow_addresses: [loopback] }] }`,
+  );
   await start(many.join('\n'));
   await database.query('insert into orders select i, i % 1000 from generate_series(1, 10000) i');
   // However slow the machine is: it fails when nothing has moved for a while.

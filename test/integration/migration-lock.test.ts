@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { listMigrations, runMigrations } from '../../src/database/migrator';
 import { createTestDatabase, onServer, type TestDatabase } from '../support/database';
+import { containing, matching } from '../support/texts';
 
 const nobody = `observers_test_nobody_${randomBytes(4).toString('hex')}`;
 let database: TestDatabase;
@@ -24,12 +25,16 @@ afterEach(async () => {
 
 test('whoever holds the lock of the migrations is named, with what ends it, and nothing waits for ever', async () => {
   holder.on('error', () => undefined);
-  const { rows } = await holder.query<{ pid: number }>("select pg_advisory_lock(hashtext('fraiseql-observers migrations')), pg_backend_pid() as pid"); // prettier-ignore
+  const { rows } = await holder.query<{ pid: number }>(
+    "select pg_advisory_lock(hashtext('fraiseql-observers migrations')), pg_backend_pid() as pid",
+  );
   const pid = rows[0]?.pid ?? 0;
   const refused = runMigrations(database.url, { patience: 300 });
   await expect(refused).rejects.toMatchObject({
-    message: expect.stringMatching(new RegExp(`^the lock of the migrations was not free within 1 s: pid ${pid} holds it, role ${nobody}, application "report"`)) as string, // prettier-ignore
-    remedy: expect.stringContaining(`select pg_terminate_backend(${pid})`) as string,
+    message: matching(
+      new RegExp(`^the lock of the migrations was not free within 1 s: pid ${pid} holds it, role ${nobody}, application "report"`),
+    ),
+    remedy: containing(`select pg_terminate_backend(${pid})`),
   });
   // It changed nothing, and asking is not held up.
   expect((await listMigrations(database.url)).every(({ applied }) => !applied)).toBe(true);

@@ -8,6 +8,7 @@ import type { Service } from '../../src/lifecycle/lifecycle.service';
 import { createAuthority } from '../support/certificate';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService } from '../support/service';
+import { matching } from '../support/texts';
 import { eventually, untilLeading } from '../support/until';
 
 const receivers = createAuthority('Receivers');
@@ -112,7 +113,7 @@ test.each([
   ['no-certificate', /wants a client certificate.*give tls: \{ cert_file: …, key_file: … \} on the endpoint/],
   ['no-certificate-older', /wants a client certificate.*give tls: \{ cert_file: …, key_file: … \} on the endpoint/],
 ])('%s: dead at the first try, and the dead letter says what to do', async (name, message) => {
-  expect(await letterOf(name)).toEqual([{ error: 'tls', attempts: 1, message: expect.stringMatching(message) as string }]);
+  expect(await letterOf(name)).toEqual([{ error: 'tls', attempts: 1, message: matching(message) }]);
   expect(received.has(name)).toBe(false);
 });
 

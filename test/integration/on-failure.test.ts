@@ -54,9 +54,15 @@ test('log: what has failed for good is in the log and in the attempts, and nowhe
   expect(await dead()).toEqual([]);
   expect(lines).toHaveLength(3);
   expect(JSON.parse(lines[0]!)).toMatchObject({
-    observer: 'ship', action: 'hook', entity: 'Order', key: '1', error: 'http_status', status: 422, attempts: 1,
+    observer: 'ship',
+    action: 'hook',
+    entity: 'Order',
+    key: '1',
+    error: 'http_status',
+    status: 422,
+    attempts: 1,
     msg: 'a delivery has failed for good (on_failure: log): the receiver answered 422; trying again would give the same answer',
-  }); // prettier-ignore
+  });
   // It stays done over a restart: the attempt is the record.
   await stream!.stop();
   await start({ onFailure: 'log' });

@@ -29,14 +29,18 @@ const attempts = (count: number): Promise<{ outcome: string }[]> =>
 /** The connection that reads the change log is lost: what the term had in memory is worth nothing any more. */
 async function nextTerm(): Promise<void> {
   const { terms } = stream.service;
-  await database.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fraiseql-observers read' and datname = current_database()"); // prettier-ignore
+  await database.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fraiseql-observers read' and datname = current_database()",
+  );
   await until(() => stream.service.terms > terms);
 }
 
 test('a lost connection forgets neither a dedup key in memory nor the answer of a look-up', async () => {
   const lookup = { name: 'customer', endpoint: endpointOf(`${receiver.url}/ask/{{ customer }}`), ttl: 600_000, staleFor: 0 };
   const changed = { dedup: { key: '{{ id }}', window: 600_000, lease: 60_000 }, lookups: [lookup] };
-  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`), changed)], { settings: { dedupDriver: 'memory' } }); // prettier-ignore
+  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`), changed)], {
+    settings: { dedupDriver: 'memory' },
+  });
   await database.query("insert into orders values (1, 'eva')");
   expect(await attempts(1)).toEqual([{ outcome: 'succeeded' }]);
   expect(asked()).toBe(1);

@@ -36,7 +36,8 @@ const pause = (): Promise<boolean> => pauseObserver(database.client, 'main', 'he
 const resume = (): Promise<boolean> => resumeObserver(database.client, 'main', 'held');
 /** Changes of ten entities, each with versions from `from` to `to`. */
 const write = async (from: number, to: number): Promise<void> => {
-  for (let n = from; n <= to; n++) await database.query('insert into orders select i, $1 from generate_series(1, 10) i on conflict (id) do update set n = $1', [n]); // prettier-ignore
+  for (let n = from; n <= to; n++)
+    await database.query('insert into orders select i, $1 from generate_series(1, 10) i on conflict (id) do update set n = $1', [n]);
 };
 const by = (observer: string): Received[] =>
   receiver.requests.filter(({ headers }) => String(headers['observers-cause']).startsWith(`${observer}/`));

@@ -52,7 +52,16 @@ async function preview(next: readonly ObserverDefinition[], running: readonly Ob
   return made.report;
 }
 
-const CONDITIONS = [null, 'total > 5', "note = 'a'", "status_changed_to('x')", 'note / 2 > 1', "CHANGED('total')", 'before.total < total', "note IN ('a', 'b') OR total IS NULL"]; // prettier-ignore
+const CONDITIONS = [
+  null,
+  'total > 5',
+  "note = 'a'",
+  "status_changed_to('x')",
+  'note / 2 > 1',
+  "CHANGED('total')",
+  'before.total < total',
+  "note IN ('a', 'b') OR total IS NULL",
+];
 const observers = fc.uniqueArray(
   fc.record({
     name: fc.constantFrom('one', 'two', 'three', 'four'),
@@ -63,7 +72,12 @@ const observers = fc.uniqueArray(
   { selector: ({ name }) => name, minLength: 1 },
 );
 const writes = fc.array(
-  fc.tuple(fc.constantFrom('upsert', 'delete'), fc.integer({ min: 1, max: 5 }), fc.constantFrom('a', 'b', '7', 'x\ny'), fc.option(fc.integer({ min: 0, max: 9 }))), // prettier-ignore
+  fc.tuple(
+    fc.constantFrom('upsert', 'delete'),
+    fc.integer({ min: 1, max: 5 }),
+    fc.constantFrom('a', 'b', '7', 'x\ny'),
+    fc.option(fc.integer({ min: 0, max: 9 })),
+  ),
   { minLength: 5, maxLength: 30 },
 );
 
@@ -79,13 +93,26 @@ test.each(CASES.map((one, i) => [i, ...one] as const))(
   async (_case, definitions, changes) => {
     const endpoint = endpointOf(`${receiver.url}/hook`);
     // A note of two lines does not fit a header: the delivery is dead.
-    const action = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: { 'x-note': '{{ note }}' }, body: null, batch: null } as const; // prettier-ignore
+    const action = {
+      type: 'webhook',
+      name: 'hook',
+      endpoint,
+      method: 'POST',
+      headers: { 'x-note': '{{ note }}' },
+      body: null,
+      batch: null,
+    } as const;
     const all = definitions.map(({ name, ...parts }) => observerOf(name, endpoint, { ...parts, actions: [action] }));
     const stream = await startStream(database.url, all);
     try {
       for (const [what, id, note, total] of changes) {
         if (what === 'delete') await database.query('delete from orders where id = $1', [id]);
-      else await database.query('insert into orders values ($1, $2, $3) on conflict (id) do update set note = $2, total = $3', [id, note, total]); // prettier-ignore
+        else
+          await database.query('insert into orders values ($1, $2, $3) on conflict (id) do update set note = $2, total = $3', [
+            id,
+            note,
+            total,
+          ]);
       }
       await eventually(
         () => database.query<{ left: boolean; pending: boolean }>(FINISHED),
@@ -101,8 +128,13 @@ test.each(CASES.map((one, i) => [i, ...one] as const))(
     const { events, observers: said } = await preview(all, []);
     expect(events).toBe((await database.query('select from core.tb_entity_change_log')).length);
     for (const { name, matched, noAnswer, failing, difference } of said) {
-      const of = (...what: string[]): string[] => did.filter((one) => one.observer === name && what.includes(one.what)).map(({ event }) => event); // prettier-ignore
-      expect([matched, noAnswer.count, failing.reduce((sum, { count }) => sum + count, 0)]).toEqual([of('sent', 'failing').length, of('no answer').length, of('failing').length]); // prettier-ignore
+      const of = (...what: string[]): string[] =>
+        did.filter((one) => one.observer === name && what.includes(one.what)).map(({ event }) => event);
+      expect([matched, noAnswer.count, failing.reduce((sum, { count }) => sum + count, 0)]).toEqual([
+        of('sent', 'failing').length,
+        of('no answer').length,
+        of('failing').length,
+      ]);
       expect(of('sent', 'failing')).toEqual(expect.arrayContaining([...(difference?.newlyMatched.events ?? [])]));
       expect(of('no answer')).toEqual(expect.arrayContaining([...noAnswer.events]));
     }
@@ -112,7 +144,8 @@ test.each(CASES.map((one, i) => [i, ...one] as const))(
 test('against another version: what is new, what is no longer, what cannot be compared, and who is new or gone', async () => {
   await database.query("insert into orders select i, 'a', i from generate_series(1, 10) i");
   const endpoint = endpointOf(`${receiver.url}/hook`);
-  const of = (name: string, when: string | null, lookups: ObserverDefinition['lookups'] = []): ObserverDefinition => observerOf(name, endpoint, { when, lookups }); // prettier-ignore
+  const of = (name: string, when: string | null, lookups: ObserverDefinition['lookups'] = []): ObserverDefinition =>
+    observerOf(name, endpoint, { when, lookups });
   const customer = { name: 'customer', endpoint, ttl: 1, staleFor: 0 };
   const next = [
     of('kept', 'total > 3'),
@@ -120,14 +153,29 @@ test('against another version: what is new, what is no longer, what cannot be co
     of('asks', "lookups.customer.plan = 'a'", [customer]),
     of('broken', 'note / 2 > 1'),
   ];
-  const { observers: said, endpoints } = await preview(next, [of('kept', 'total < 8'), of('gone', 'total > 8'), of('asks', null), of('broken', null)]); // prettier-ignore
-  expect(said.map(({ name, is, matched, undecided, difference }) => [name, is, matched, undecided, difference?.newlyMatched.count, difference?.noLongerMatched.count, difference?.unknown])).toEqual([
+  const { observers: said, endpoints } = await preview(next, [
+    of('kept', 'total < 8'),
+    of('gone', 'total > 8'),
+    of('asks', null),
+    of('broken', null),
+  ]);
+  expect(
+    said.map(({ name, is, matched, undecided, difference }) => [
+      name,
+      is,
+      matched,
+      undecided,
+      difference?.newlyMatched.count,
+      difference?.noLongerMatched.count,
+      difference?.unknown,
+    ]),
+  ).toEqual([
     ['kept', 'kept', 7, 0, 3, 3, 0],
     ['new', 'new', 10, 0, 10, 0, 0],
     ['asks', 'kept', 0, 10, 0, 0, 10],
     ['broken', 'kept', 0, 0, 0, 0, 10],
     ['gone', 'removed', 0, 0, 0, 2, 0],
-  ]); // prettier-ignore
+  ]);
   expect(said[3]?.noAnswer).toMatchObject({ count: 10, error: expect.any(String) as string });
   expect(endpoints).toMatchObject([{ endpoint: '/hook', deliveries: 17, rateLimit: null }]);
   expect(receiver.requests).toEqual([]);
@@ -137,11 +185,25 @@ test('the hottest entities, the values that are missing, and the peak against th
   await database.query("insert into orders values (1, 'a', 1), (2, 'a', 1)");
   for (let i = 0; i < 3; i++) await database.query('update orders set total = $1 where id = 2', [i * 2]);
   const endpoint = endpointOf(`${receiver.url}/hook`, { rateLimit: { count: 3, per: 3_600_000 } });
-  const action = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body: { a: '{{ nowhere }}', b: '{{ before.id }}' }, batch: null } as const; // prettier-ignore
+  const action = {
+    type: 'webhook',
+    name: 'hook',
+    endpoint,
+    method: 'POST',
+    headers: {},
+    body: { a: '{{ nowhere }}', b: '{{ before.id }}' },
+    batch: null,
+  } as const;
   const { observers: said, endpoints } = await preview([observerOf('all', endpoint, { actions: [action] })], null);
   const [{ hottest, missing, sample, difference }] = said as [PreviewReport['observers'][number]];
-  expect(hottest).toEqual([{ key: 'Order 2', count: 4, atMost: 4 }, { key: 'Order 1', count: 1, atMost: 1 }]); // prettier-ignore
-  expect(missing.map(({ action: name, what, count }) => [name, what, count])).toEqual([['hook', 'nowhere', 5], ['hook', 'before.id', 2]]); // prettier-ignore
+  expect(hottest).toEqual([
+    { key: 'Order 2', count: 4, atMost: 4 },
+    { key: 'Order 1', count: 1, atMost: 1 },
+  ]);
+  expect(missing.map(({ action: name, what, count }) => [name, what, count])).toEqual([
+    ['hook', 'nowhere', 5],
+    ['hook', 'before.id', 2],
+  ]);
   expect(sample).toMatchObject({ entity: 'Order 2', deliveries: [{ content: { body: '{"a":"","b":"2"}' }, missing: ['nowhere'] }] });
   expect(difference).toBeNull();
   expect(endpoints).toMatchObject([{ deliveries: 5, peak: { span: 3_600_000, deliveries: 5 }, overLimit: true }]);

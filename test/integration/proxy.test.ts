@@ -9,6 +9,7 @@ import { createTestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { endpointOf } from '../support/stream';
+import { containing, matching } from '../support/texts';
 import { until, untilLeading } from '../support/until';
 
 const authority = createAuthority();
@@ -68,7 +69,7 @@ test('an https receiver is spoken to in TLS through the tunnel, with the endpoin
   expect(await send('https://shop.example/hook', { tls: null })).toMatchObject({ error: 'tls' });
   expect(await send('https://shop.example/hook', { tls: { ...tls, cert: null, key: null } })).toMatchObject({
     error: 'tls',
-    message: expect.stringMatching(/wants a client certificate/) as string,
+    message: matching(/wants a client certificate/),
   });
   proxy.names.set('shop.example', receiver.port);
 });
@@ -90,7 +91,7 @@ test.each([
   ['http://169.254.169.254/', /not a public address/],
   ['http://[::1]/', /not a public address/],
 ])('%s is refused before the proxy is asked: an address in the url is checked as without a proxy', async (url, message) => {
-  expect(await send(url)).toMatchObject({ error: 'blocked_address', message: expect.stringMatching(message) as string });
+  expect(await send(url)).toMatchObject({ error: 'blocked_address', message: matching(message) });
   expect(proxy.asked).toEqual([]);
 });
 
@@ -107,9 +108,9 @@ test.each([407, 502])('a %i of the receiver itself is the receiver’s', async (
 test('a proxy that wants credentials, or others than it gets, is told apart, and the credentials are not shown', async () => {
   proxy.credentials = 'user:secret';
   const none = await send('http://shop.example/');
-  expect(none).toMatchObject({ error: 'proxy', status: 407, message: expect.stringMatching(/asks for a user and a password \(407\)/) as string }); // prettier-ignore
+  expect(none).toMatchObject({ error: 'proxy', status: 407, message: matching(/asks for a user and a password \(407\)/) });
   const wrong = await send('http://shop.example/', { proxy: `http://CANARY1:CANARY2@127.0.0.1:${proxy.port}` });
-  expect(wrong).toMatchObject({ error: 'proxy', status: 407, message: expect.stringMatching(/does not accept the user and password/) as string }); // prettier-ignore
+  expect(wrong).toMatchObject({ error: 'proxy', status: 407, message: matching(/does not accept the user and password/) });
   expect(JSON.stringify([none, wrong])).not.toContain('CANARY');
 });
 
@@ -129,7 +130,7 @@ test.each([
   const { port } = server.address() as AddressInfo;
   if (answer === null) await new Promise((resolve) => server.close(resolve));
   const outcome = await send('http://shop.example/', { proxy: `http://CANARY1:CANARY2@127.0.0.1:${port}` });
-  expect(outcome).toMatchObject({ error: 'proxy', status: null, message: expect.stringMatching(message) as string });
+  expect(outcome).toMatchObject({ error: 'proxy', status: null, message: matching(message) });
   expect(JSON.stringify(outcome)).not.toContain('CANARY');
   server.close();
 });
@@ -144,8 +145,8 @@ test('a proxy that never answers is a timeout that names it, and a stop does not
   const { port } = server.address() as AddressInfo;
   const silent = { proxy: `http://127.0.0.1:${port}` };
   expect(await send('http://shop.example/', { ...silent, timeout: 100 })).toMatchObject({
-    error: expect.stringMatching(/timeout|proxy/) as string,
-    message: expect.stringContaining(`the proxy 127.0.0.1:${port}`) as string,
+    error: matching(/timeout|proxy/),
+    message: containing(`the proxy 127.0.0.1:${port}`),
   });
   const accepted = new Promise((resolve) => server.once('connection', resolve));
   const hanging = send('http://shop.example/', { ...silent, timeout: 60_000 });

@@ -3,6 +3,7 @@ import type { FcmPushDefinition, PushActionDefinition } from '../../src/event/de
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startFcmServer, type FcmServer } from '../support/fcm-server';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -87,7 +88,7 @@ test.each([
   await start();
   await insert(device, 'CANARY-note');
   const letter = await dead();
-  expect(letter).toMatchObject({ error: 'http_status', status, attempts: 1, message: expect.stringContaining(meaning) as string });
+  expect(letter).toMatchObject({ error: 'http_status', status, attempts: 1, message: containing(meaning) });
   expect(JSON.stringify(letter)).not.toContain('CANARY');
   expect(fcm.messages).toHaveLength(1);
 });
@@ -120,7 +121,10 @@ test('an account whose key was revoked is a dead letter that names the setting; 
   writeFileSync(fcm.credentials, JSON.stringify({ ...key, client_email: 'somebody@else' }));
   await start();
   await insert('device-1', '', 2);
-  expect(await dead()).toMatchObject({ error: 'configuration', message: expect.stringContaining('the service account of OBSERVERS_FCM_CREDENTIALS was refused: 400 invalid_grant') as string }); // prettier-ignore
+  expect(await dead()).toMatchObject({
+    error: 'configuration',
+    message: containing('the service account of OBSERVERS_FCM_CREDENTIALS was refused: 400 invalid_grant'),
+  });
 });
 
 test('an empty token is a dead letter, and nothing is sent', async () => {

@@ -80,8 +80,13 @@ test('what is read afterwards is decided by the new file; what was decided befor
   await of('both', 3);
   expect(by('old').map(keyOf)).toEqual(['1']);
   expect(by('both').map(keyOf)).toEqual(['1', '2', '2']);
-  await untilRows(database, 'select change_number::int as change, observer, config_version as version from observers.attempt order by change_number, observer', 6)
-    .then((rows) => expect(rows.map((row) => Object.values(row).join(' '))).toEqual(['1 both 1', '1 old 1', '2 both 2', '2 new 2', '3 both 2', '3 new 2'])); // prettier-ignore
+  await untilRows(
+    database,
+    'select change_number::int as change, observer, config_version as version from observers.attempt order by change_number, observer',
+    6,
+  ).then((rows) =>
+    expect(rows.map((row) => Object.values(row).join(' '))).toEqual(['1 both 1', '1 old 1', '2 both 2', '2 new 2', '3 both 2', '3 new 2']),
+  );
   expect(await database.query('select epoch::int, config_version from observers.config_period order by number')).toEqual([
     { epoch: 1, config_version: 1 },
     { epoch: 1, config_version: 2 },
@@ -182,7 +187,9 @@ test('what waits for an action goes where the action goes now, and stays in orde
   await eventually(pending, (rows) => rows.length === 5 && rows.filter(({ state }) => state === 'queued').length === 4);
   await reloadWith(service, fileOf(to('fast'), sending('fast')));
   await database.query('update orders set version = 1');
-  const fast = await receiver.waitFor((all) => all.filter(({ path }) => path === '/fast').length >= 9).then((all) => all.filter(({ path }) => path === '/fast')); // prettier-ignore
+  const fast = await receiver
+    .waitFor((all) => all.filter(({ path }) => path === '/fast').length >= 9)
+    .then((all) => all.filter(({ path }) => path === '/fast'));
   for (const key of ['2', '3', '4', '5']) {
     expect(fast.filter((request) => keyOf(request) === key).map(versionOf)).toEqual([0, 1]);
   }

@@ -20,6 +20,7 @@ import { startReceiver, type Received, type Receiver } from '../support/receiver
 import { startRedis, type TestRedis } from '../support/redis-server';
 import { startSmtpServer } from '../support/smtp-server';
 import { defaultSettings, endpointOf, observerOf } from '../support/stream';
+import { containing } from '../support/texts';
 import { startTwilioServer, TWILIO_CREDENTIALS } from '../support/twilio-server';
 import { orderEvent } from '../unit/matching/order-event';
 
@@ -135,7 +136,7 @@ describe('HTTP', () => {
     const rendering = await renderAndRun(webhook({ endpoint, headers: {}, batch: { max: 10, within: 1 } }), { test: TEST_ID });
     expectArrived(rendering, receiver.requests[0], receiver.url);
     expect(http(rendering).body).toMatch(/^\[\{.*\}\]$/);
-    expect(rendering.notes).toEqual([expect.stringContaining('up to 10 deliveries') as string]);
+    expect(rendering.notes).toEqual([containing('up to 10 deliveries')]);
   });
 
   it('a Slack message arrives as it is rendered', async () => {
@@ -168,8 +169,18 @@ describe('HTTP', () => {
   it('a message to FCM arrives as it is rendered, and no token is fetched to render it', async () => {
     const fcm = until(await startFcmServer());
     const target = { kind: 'token', value: '{{ phone }}' } as const;
-    const to = { provider: 'fcm', target, notification: { title: '{{ name }}' }, data: { id: '{{ data.id }}' }, ttl: 60_000, timeout: 5_000 } as const; // prettier-ignore
-    const rendering = await renderAndRun({ type: 'push', name: 'push', timeout: 5_000, to }, { settings: { fcmCredentials: fcm.credentials, fcmUrl: fcm.url } }); // prettier-ignore
+    const to = {
+      provider: 'fcm',
+      target,
+      notification: { title: '{{ name }}' },
+      data: { id: '{{ data.id }}' },
+      ttl: 60_000,
+      timeout: 5_000,
+    } as const;
+    const rendering = await renderAndRun(
+      { type: 'push', name: 'push', timeout: 5_000, to },
+      { settings: { fcmCredentials: fcm.credentials, fcmUrl: fcm.url } },
+    );
     expectArrived(rendering, fcm.messages[0], fcm.url);
     expect(fcm.grants).toHaveLength(1);
   });
@@ -179,7 +190,16 @@ describe('HTTP', () => {
     const keys = createECDH('prime256v1');
     keys.generateKeys();
     const settings = { vapidPrivateKey: keys.getPrivateKey('base64url'), vapidSubject: 'mailto:a@shop.example' };
-    const to = { provider: 'web push', subscription: JSON.stringify(service.subscription), notification: { title: '{{ name }}' }, data: {}, ttl: 60_000, urgency: 'high', allowAddresses: ['loopback'], timeout: 5_000 } as const; // prettier-ignore
+    const to = {
+      provider: 'web push',
+      subscription: JSON.stringify(service.subscription),
+      notification: { title: '{{ name }}' },
+      data: {},
+      ttl: 60_000,
+      urgency: 'high',
+      allowAddresses: ['loopback'],
+      timeout: 5_000,
+    } as const;
     const rendering = await renderAndRun({ type: 'push', name: 'push', timeout: 5_000, to }, { settings });
     const [request] = service.requests;
     expect(service.messages[0]?.text).toBe(http(rendering).body);
@@ -187,12 +207,32 @@ describe('HTTP', () => {
   });
 
   it('a document is the line of the bulk request', async () => {
-    receiver.answer = (_request, response) => void response.writeHead(200, { 'content-type': 'application/json', 'x-elastic-product': 'Elasticsearch' }).end('{"items":[{"index":{"status":201}}]}'); // prettier-ignore
-    const action = { type: 'search', name: 'index', index: 'orders', id: '{{ entity.key }}', routing: '{{ name }}', operation: 'auto', document: { who: '{{ name }}', none: '{{ nowhere }}' }, timeout: 5_000 } as const; // prettier-ignore
+    receiver.answer = (_request, response) =>
+      void response
+        .writeHead(200, { 'content-type': 'application/json', 'x-elastic-product': 'Elasticsearch' })
+        .end('{"items":[{"index":{"status":201}}]}');
+    const action = {
+      type: 'search',
+      name: 'index',
+      index: 'orders',
+      id: '{{ entity.key }}',
+      routing: '{{ name }}',
+      operation: 'auto',
+      document: { who: '{{ name }}', none: '{{ nowhere }}' },
+      timeout: 5_000,
+    } as const;
     const { content, missing } = await renderAndRun(action, { settings: { elasticsearchUrl: [receiver.url] } });
     const [head = '', document] = receiver.requests.find(({ path }) => path.startsWith('/_bulk'))!.body.split('\n');
     const sent = (JSON.parse(head) as { index: Record<string, unknown> }).index;
-    const expected = { type: 'search', operation: 'index', index: sent['_index'], id: sent['_id'], routing: sent['routing'], version: sent['version'], document }; // prettier-ignore
+    const expected = {
+      type: 'search',
+      operation: 'index',
+      index: sent['_index'],
+      id: sent['_id'],
+      routing: sent['routing'],
+      version: sent['version'],
+      document,
+    };
     expect(content).toEqual(expected);
     expect(missing).toEqual(['nowhere']);
   }, 30_000);
@@ -201,16 +241,38 @@ describe('HTTP', () => {
 test('a mail arrives as it is rendered', async () => {
   const smtp = until(await startSmtpServer());
   const action = {
-    type: 'email', name: 'mail', from: 'The shop <shop@example.com>', to: ['{{ data.email }}'], cc: ['cc@example.org'], bcc: ['bcc@example.org'], replyTo: 'reply@example.com',
-    subject: 'Order {{ entity.key }}', text: 'Dear {{ name }}{{ none }}', html: '<p>{{ name }}</p>', timeout: 5_000,
-  } as const; // prettier-ignore
+    type: 'email',
+    name: 'mail',
+    from: 'The shop <shop@example.com>',
+    to: ['{{ data.email }}'],
+    cc: ['cc@example.org'],
+    bcc: ['bcc@example.org'],
+    replyTo: 'reply@example.com',
+    subject: 'Order {{ entity.key }}',
+    text: 'Dear {{ name }}{{ none }}',
+    html: '<p>{{ name }}</p>',
+    timeout: 5_000,
+  } as const;
   const { content, missing } = await renderAndRun(action, { settings: { smtpUrl: `smtp://127.0.0.1:${smtp.port}` }, test: TEST_ID });
   if (content.type !== 'email') throw new Error(content.type);
   const [mail] = smtp.mails;
   const source = mail?.source ?? '';
   expect(mail?.to).toEqual([...content.to, ...content.cc, ...content.bcc]);
-  for (const [name, value] of [['From', content.from], ['To', content.to.join(', ')], ['Cc', content.cc.join(', ')], ['Reply-To', content.replyTo], ['Subject', content.subject], ['Message-ID', content.messageId], ['Observers-Test', 'true']]) expect(source).toContain(`${name}: ${value}\r\n`); // prettier-ignore
-  const bytes = (text: string): Buffer => Buffer.from(text.replace(/=\r\n/g, '').replace(/=([\dA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))), 'latin1'); // prettier-ignore
+  for (const [name, value] of [
+    ['From', content.from],
+    ['To', content.to.join(', ')],
+    ['Cc', content.cc.join(', ')],
+    ['Reply-To', content.replyTo],
+    ['Subject', content.subject],
+    ['Message-ID', content.messageId],
+    ['Observers-Test', 'true'],
+  ])
+    expect(source).toContain(`${name}: ${value}\r\n`);
+  const bytes = (text: string): Buffer =>
+    Buffer.from(
+      text.replace(/=\r\n/g, '').replace(/=([\dA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
+      'latin1',
+    );
   expect(bytes(source).toString('utf8')).toContain(`\r\n${content.text}\r\n`);
   expect(bytes(source).toString('utf8')).toContain(`\r\n${content.html}\r\n`);
   expect(content.messageId).toContain(TEST_ID);
@@ -226,7 +288,14 @@ describeWith(program('redis-server'), () => {
   test('the keys that are set and removed are those that are rendered', async () => {
     const { client } = redis;
     for (const key of ['order:42', 'Order:a:1', 'Order:a:2', 'other']) await client.set(key, '1');
-    const action = { type: 'cache', name: 'cache', keys: ['order:{{ entity.key }}'], patterns: ['{{ entity.type }}:a:*'], set: { key: 'new:{{ entity.key }}', value: { who: '{{ name }}' }, ttl: 60_000 }, timeout: 5_000 } as const; // prettier-ignore
+    const action = {
+      type: 'cache',
+      name: 'cache',
+      keys: ['order:{{ entity.key }}'],
+      patterns: ['{{ entity.type }}:a:*'],
+      set: { key: 'new:{{ entity.key }}', value: { who: '{{ name }}' }, ttl: 60_000 },
+      timeout: 5_000,
+    } as const;
     const { content } = await renderAndRun(action, { settings: { redisUrl: redis.url } });
     if (content.type !== 'cache') throw new Error(content.type);
     expect(content).toMatchObject({ delete: ['order:42'], deleteMatching: ['Order:a:*'] });
@@ -240,7 +309,10 @@ describeWith(program('redis-server'), () => {
     const event = { ...EVENT, kind: 'delete' } as const;
     await redis.client.set('new:42', '1');
     const set = { key: 'new:{{ entity.key }}', value: '{{ name }}', ttl: null };
-    const { content } = await renderAndRun({ type: 'cache', name: 'cache', keys: [], patterns: [], set, timeout: 5_000 }, { settings: { redisUrl: redis.url }, event }); // prettier-ignore
+    const { content } = await renderAndRun(
+      { type: 'cache', name: 'cache', keys: [], patterns: [], set, timeout: 5_000 },
+      { settings: { redisUrl: redis.url }, event },
+    );
     expect(content).toMatchObject({ set: { key: 'new:42', value: null, ttl: null } });
     expect(await redis.client.get('new:42')).toBeNull();
   });
@@ -275,7 +347,9 @@ test('a function is called with the argument that is rendered', async () => {
   const database = await createTestDatabase();
   ends.push(() => database.drop());
   await database.query(`create table public.got (event text, cause text)`);
-  await database.query(`create function public.handle(event text) returns void language sql as $$ insert into public.got values (event, current_setting('observers.cause')) $$`); // prettier-ignore
+  await database.query(
+    `create function public.handle(event text) returns void language sql as $$ insert into public.got values (event, current_setting('observers.cause')) $$`,
+  );
   const action = { type: 'database', name: 'call', function: 'public.handle', timeout: 5_000 } as const;
   const { content } = await renderAndRun(action, { url: database.url });
   expect(await database.query('select event, cause from public.got')).toEqual([
@@ -329,7 +403,13 @@ describe('a custom action', () => {
     };
     const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
     const { custom } = withHandler({ prepare: () => ({ run, render }) });
-    const runner = until(new ActionRunner([observer], pino({ level: 'silent' }), { settings: defaultSettings(), custom, once: new UnrecordedCalls(() => Promise.resolve('')) })); // prettier-ignore
+    const runner = until(
+      new ActionRunner([observer], pino({ level: 'silent' }), {
+        settings: defaultSettings(),
+        custom,
+        once: new UnrecordedCalls(() => Promise.resolve('')),
+      }),
+    );
     expect(() => runner.render({ event: EVENT, observer, action, attempt: 1, configVersion: 1 })).toThrow(
       new TemplateRenderError('own cannot be rendered: no title'),
     );
@@ -338,9 +418,20 @@ describe('a custom action', () => {
 
 test('the digest of a payload is the same for the same bytes, whoever it is sent to and when', async () => {
   const receiver = until(await startReceiver());
-  const hook = (path: string) => ({ type: 'webhook', name: 'hook', endpoint: endpointOf(`${receiver.url}${path}`), method: 'POST', headers: {}, body: null, batch: null }) as const; // prettier-ignore
+  const hook = (path: string) =>
+    ({
+      type: 'webhook',
+      name: 'hook',
+      endpoint: endpointOf(`${receiver.url}${path}`),
+      method: 'POST',
+      headers: {},
+      body: null,
+      batch: null,
+    }) as const;
   const [one, other] = [await renderAndRun(hook('/a')), await renderAndRun(hook('/b'), { test: TEST_ID })];
   expect(digestOf(one.content)).toEqual(digestOf(other.content));
   expect(digestOf(one.content).bytes).toBe(receiver.requests[0]?.bytes.length);
-  expect(idOf({ event: EVENT, observer: { name: 'all' }, action: { name: 'hook' }, attempt: 1 } as Delivery)).toBe(receiver.requests[0]?.headers['webhook-id']); // prettier-ignore
+  expect(idOf({ event: EVENT, observer: { name: 'all' }, action: { name: 'hook' }, attempt: 1 } as Delivery)).toBe(
+    receiver.requests[0]?.headers['webhook-id'],
+  );
 });

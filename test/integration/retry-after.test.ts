@@ -71,11 +71,17 @@ test('an appointment does not use up a try: five of them, and the policy grants 
 
 test('without an appointment a 429 does use up a try', async () => {
   const { tries } = await refuse(5, 429, () => 'soon');
-  expect(tries).toMatchObject([{ attempt: 1, outcome: 'retry' }, { attempt: 2, outcome: 'dead' }]); // prettier-ignore
+  expect(tries).toMatchObject([
+    { attempt: 1, outcome: 'retry' },
+    { attempt: 2, outcome: 'dead' },
+  ]);
 });
 
 test('a Retry-After with a 500 is waited for, and the try counts', async () => {
   const { waits, tries } = await refuse(5, 500, () => '1');
-  expect(tries).toMatchObject([{ attempt: 1, outcome: 'retry' }, { attempt: 2, outcome: 'dead' }]); // prettier-ignore
+  expect(tries).toMatchObject([
+    { attempt: 1, outcome: 'retry' },
+    { attempt: 2, outcome: 'dead' },
+  ]);
   expect(waits[0]).toBeGreaterThanOrEqual(995);
 });

@@ -9,6 +9,7 @@ import { captureOf, createTestDatabase, type TestDatabase } from '../support/dat
 import { startReceiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { endpointOf, observerOf, startStream } from '../support/stream';
+import { containing } from '../support/texts';
 
 const ALL = MIGRATIONS.length;
 
@@ -41,7 +42,11 @@ const as = (role: string, url = database.url): string => {
 };
 const name = (): string => new URL(database.url).pathname.slice(1);
 const ownSchemas = () => database.query(`create schema core authorization ${service}; create schema observers authorization ${service}`);
-const failure = (work: Promise<unknown>): Promise<unknown> => work.then(() => null, (error: unknown) => error); // prettier-ignore
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => null,
+    (error: unknown) => error,
+  );
 
 test('a role that owns the two schemas and the captured table needs nothing else: migrate, capture, deliver', async () => {
   await ownSchemas();
@@ -137,7 +142,7 @@ test('a table of somebody else can be compared, and capture apply says that it n
   const plans = await planCapture(client, [captureOf('public.orders')]);
   expect(plans[0]!.state).toBe('missing');
   expect(await failure(applyCapture(client, plans))).toMatchObject({
-    message: expect.stringContaining('capture apply needs a role that owns the tables') as string,
+    message: containing('capture apply needs a role that owns the tables'),
   });
   await database.query(`grant ${other} to ${service}`);
   await applyCapture(client, await planCapture(client, [captureOf('public.orders')]));

@@ -5,6 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { endpointOf, observerOf, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { containing, matching } from '../support/texts';
 import { atLeast, eventually, untilLeading, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -56,8 +57,9 @@ const attempts = (count: number): Promise<Attempt[]> =>
     atLeast(count),
   );
 /** Everything else that a delivery may leave behind. */
-const traces = async (): Promise<number> =>
-  (await database.query('select 1 from observers.pending_delivery union all select 1 from observers.dead_letter union all select 1 from observers.dedup')).length; // prettier-ignore
+const LEFT =
+  'select 1 from observers.pending_delivery union all select 1 from observers.dead_letter union all select 1 from observers.dedup';
+const traces = async (): Promise<number> => (await database.query(LEFT)).length;
 
 test('it sends nothing, and records where to, how much and the hash of exactly what a live one sends', async () => {
   await start([observerOf('live', hook()), shadow()]);
@@ -78,24 +80,34 @@ test('it sends nothing, and records where to, how much and the hash of exactly w
 });
 
 test('a rendering that fails is what it would have been, and is neither tried again nor a dead letter nor an alert', async () => {
-  const action = { type: 'webhook', name: 'hook', endpoint: hook(), method: 'POST', headers: { 'x-note': '{{ note }}' }, body: null, batch: null } as const; // prettier-ignore
+  const action = {
+    type: 'webhook',
+    name: 'hook',
+    endpoint: hook(),
+    method: 'POST',
+    headers: { 'x-note': '{{ note }}' },
+    body: null,
+    batch: null,
+  } as const;
   const live = observerOf('live', hook(), { actions: [action], onFailure: 'alert' });
   await start([live, shadow({ actions: [action], onFailure: 'alert', ordering: 'strict' })], { alerts: hook('/alerts') });
   await insert(1, 'a\nb');
   await insert(2, 'fine');
   const made = (await attempts(4)).filter(({ observer }) => observer === 'shadow');
   expect(made).toMatchObject([
-    { outcome: 'dead', error: 'template', message: expect.stringMatching(/^shadow: .*line break.*; it would have been a dead letter$/) as string }, // prettier-ignore
+    { outcome: 'dead', error: 'template', message: matching(/^shadow: .*line break.*; it would have been a dead letter$/) },
     { outcome: 'skipped', error: null },
   ]);
   // The live twin's alert has come, and told of itself alone.
   const requests = await receiver.waitFor((all) => all.some(({ path }) => path === '/alerts'));
-  expect(requests.filter(({ path }) => path === '/alerts').map(({ body }) => (JSON.parse(body) as { observer: string }).observer)).toEqual(['live']); // prettier-ignore
+  expect(requests.filter(({ path }) => path === '/alerts').map(({ body }) => (JSON.parse(body) as { observer: string }).observer)).toEqual([
+    'live',
+  ]);
   expect(await database.query('select observer from observers.dead_letter')).toEqual([{ observer: 'live' }]);
 });
 
 test('a condition without an answer and a loop are recorded as what they would have been', async () => {
-  await start([shadow({ when: 'note / 2 > 1' }), shadow({ name: 'other' })], { settings: { maxHops: 1 } }); // prettier-ignore
+  await start([shadow({ when: 'note / 2 > 1' }), shadow({ name: 'other' })], { settings: { maxHops: 1 } });
   await insert(1);
   await database.query("begin; set local observers.cause = 'a/b'; insert into orders values (2, '4'); commit");
   expect(await attempts(4)).toMatchObject([
@@ -130,7 +142,11 @@ describe('look-ups', () => {
     await insert(2);
     const sha256 = createHash('sha256').update('Ann ').digest('hex');
     expect(await attempts(2)).toMatchObject([
-      { outcome: 'skipped', error: null, message: `shadow: it would have sent a line in the log, 4 bytes, sha256 ${sha256}; 1 of its template values are missing` }, // prettier-ignore
+      {
+        outcome: 'skipped',
+        error: null,
+        message: `shadow: it would have sent a line in the log, 4 bytes, sha256 ${sha256}; 1 of its template values are missing`,
+      },
       { outcome: 'skipped', error: null, message: 'shadow: with what was looked up, the condition is not met' },
     ]);
     expect(receiver.requests.map(({ path }) => path)).toEqual(['/customers/1', '/customers/2']);
@@ -140,16 +156,18 @@ describe('look-ups', () => {
     receiver.answer = status(503);
     await start([looking('/customers', null)]);
     await insert(1);
-    expect(await attempts(1)).toMatchObject([{ outcome: 'skipped', error: 'lookup', message: expect.stringContaining('503') as string }]);
+    expect(await attempts(1)).toMatchObject([{ outcome: 'skipped', error: 'lookup', message: containing('503') }]);
     expect(await traces()).toBe(0);
   });
 
   test('that take long do not hold the stream', async () => {
     receiver.answer = () => undefined;
-    await start([looking('/customers', null), observerOf('live', endpointOf('http://127.0.0.1:9/unused'), { actions: [log] })], { settings: { inlineBudget: 200 } }); // prettier-ignore
+    await start([looking('/customers', null), observerOf('live', endpointOf('http://127.0.0.1:9/unused'), { actions: [log] })], {
+      settings: { inlineBudget: 200 },
+    });
     await insert(1);
     const made = (await attempts(2)).find(({ observer }) => observer === 'shadow');
-    expect(made).toMatchObject({ outcome: 'skipped', error: 'lookup', message: expect.stringContaining('200 ms') as string });
+    expect(made).toMatchObject({ outcome: 'skipped', error: 'lookup', message: containing('200 ms') });
     await untilRows(
       database,
       'select from observers.checkpoint where pg_visible_in_snapshot((select change_xid from core.tb_entity_change_log order by change_xid desc limit 1), previous)',
@@ -180,9 +198,10 @@ test('what waited when it went into shadow is a dead letter, and no redrive send
   await stop();
   const sent = receiver.requests.length;
   await start([shadow({ retry })]);
-  const letters = (): Promise<{ id: string; message: string; open: boolean }[]> => database.query('select id::text, message, resolved_at is null as open from observers.dead_letter'); // prettier-ignore
+  const letters = (): Promise<{ id: string; message: string; open: boolean }[]> =>
+    database.query('select id::text, message, resolved_at is null as open from observers.dead_letter');
   const [letter] = await eventually(letters, (rows) => rows.length === 1);
-  expect(letter).toMatchObject({ open: true, message: expect.stringContaining('in shadow') as string });
+  expect(letter).toMatchObject({ open: true, message: containing('in shadow') });
   await redrive(letter!.id);
   await untilRows(database, 'select from observers.pending_delivery', 0);
   expect(await letters()).toMatchObject([{ open: true }]);

@@ -1,6 +1,7 @@
 import type { SmsActionDefinition } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing } from '../support/texts';
 import { untilRows } from '../support/until';
 import { formOf, startTwilioServer, TWILIO_CREDENTIALS } from '../support/twilio-server';
 
@@ -22,7 +23,15 @@ afterEach(async () => {
 });
 
 async function start(changed: Partial<SmsActionDefinition> = {}, credentials = TWILIO_CREDENTIALS, path = ''): Promise<void> {
-  const action: SmsActionDefinition = { type: 'sms', name: 'text', to: '{{ phone }}', from: '+15551234567', text: 'Order {{ entity.key }}: {{ note }}', timeout: 5_000, ...changed }; // prettier-ignore
+  const action: SmsActionDefinition = {
+    type: 'sms',
+    name: 'text',
+    to: '{{ phone }}',
+    from: '+15551234567',
+    text: 'Order {{ entity.key }}: {{ note }}',
+    timeout: 5_000,
+    ...changed,
+  };
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
   stream = await startStream(database.url, [observer], { settings: { smsUrl: `http://${credentials}@127.0.0.1:${twilio.port}${path}` } });
 }
@@ -35,7 +44,12 @@ test('the message arrives with its values, whatever characters they have', async
   await start();
   await insert(' +4915112345678 ', 'Grüße & 50 % ✓\n{{ entity.key }}');
   const [request] = await twilio.waitFor(1);
-  expect(formOf(request!)).toEqual({ to: '+4915112345678', from: '+15551234567', service: null, body: 'Order 7: Grüße & 50 % ✓\n{{ entity.key }}' }); // prettier-ignore
+  expect(formOf(request!)).toEqual({
+    to: '+4915112345678',
+    from: '+15551234567',
+    service: null,
+    body: 'Order 7: Grüße & 50 % ✓\n{{ entity.key }}',
+  });
   expect(await untilRows(database, 'select outcome, status from observers.attempt', 1)).toEqual([{ outcome: 'succeeded', status: 201 }]);
 });
 
@@ -55,7 +69,7 @@ test.each([
 ])('what Twilio refuses for good is dead at once, and the number %s is kept nowhere', async (phone, status, meaning, response) => {
   await start();
   await insert(phone);
-  expect(await dead()).toMatchObject({ error: 'http_status', status, response, message: expect.stringContaining(meaning) as string });
+  expect(await dead()).toMatchObject({ error: 'http_status', status, response, message: containing(meaning) });
   const kept = JSON.stringify(await database.query('select a.*, d.* from observers.attempt a, observers.dead_letter d'));
   expect(kept).not.toContain(phone);
 });
@@ -66,7 +80,7 @@ test('refused credentials say which setting holds them, and show none', async ()
   const letter = await dead();
   expect(letter).toMatchObject({
     status: 401,
-    message: expect.stringContaining('the credentials of OBSERVERS_SMS_URL are refused') as string,
+    message: containing('the credentials of OBSERVERS_SMS_URL are refused'),
   });
   expect(JSON.stringify(letter)).not.toContain('CANARY');
 });
@@ -92,7 +106,7 @@ test.each([
   await start();
   await insert(phone, note);
   const letter = await dead();
-  expect(letter).toMatchObject({ error: 'template', message: expect.stringContaining(message) as string });
+  expect(letter).toMatchObject({ error: 'template', message: containing(message) });
   expect(JSON.stringify(letter)).not.toContain('49151');
   expect(twilio.requests).toEqual([]);
 });

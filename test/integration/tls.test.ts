@@ -7,6 +7,7 @@ import { createAuthority, selfSigned, type Certificate } from '../support/certif
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process';
+import { matching } from '../support/texts';
 import { until, untilRows } from '../support/until';
 
 // Which authorities are trusted is decided when a process starts: hence the program itself, with NODE_EXTRA_CA_CERTS.
@@ -87,7 +88,7 @@ test.each([
   ['plain', /does not speak TLS on this port; correct the port, or write http:\/\/ in the url \(wrong version number\)/],
 ])('%s: dead at the first try, and the dead letter says what to do', async (name, message) => {
   const rows = await database.query('select error, attempts, message from observers.dead_letter where observer = $1', [name]);
-  expect(rows).toEqual([{ error: 'tls', attempts: 1, message: expect.stringMatching(message) as string }]);
+  expect(rows).toEqual([{ error: 'tls', attempts: 1, message: matching(message) }]);
   expect(received).not.toContain(name);
 });
 

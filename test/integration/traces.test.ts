@@ -11,6 +11,7 @@ import { startCollector, type CollectedSpan, type Collector } from '../support/c
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { failing, startReceiver, status, type Receiver } from '../support/receiver';
 import { defaultSettings, endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { containing, matching } from '../support/texts';
 import { atLeast, until, untilRows } from '../support/until';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -88,7 +89,7 @@ test('the span of a delivery is a child of the span of the application that wrot
   const event = await eventId();
   expect(span).toEqual({
     traceId: TRACE,
-    spanId: expect.stringMatching(/^[\da-f]{16}$/) as string,
+    spanId: matching(/^[\da-f]{16}$/),
     parentSpanId: PARENT,
     traceState: 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE',
     name: 'deliver bill/hook',
@@ -146,12 +147,22 @@ test('each try is a span of its own below the same parent, linked to the one bef
   const requests = await receiver.waitFor(3);
   await finished(1);
   const spans = await spansAfterStop();
-  expect(spans.map(({ attributes: a }) => [a['observers.attempt'], a['observers.outcome'], a['http.response.status_code'], a['error.type']])).toEqual([
+  const told = spans.map(({ attributes: a }) => [
+    a['observers.attempt'],
+    a['observers.outcome'],
+    a['http.response.status_code'],
+    a['error.type'],
+  ]);
+  expect(told).toEqual([
     [1, 'failed', 503, '503'],
     [2, 'failed', 503, '503'],
     [3, 'succeeded', 204, undefined],
-  ]); // prettier-ignore
-  expect(spans.map((span) => span.status)).toEqual([{ code: 2, message: 'http_status' }, { code: 2, message: 'http_status' }, { code: 0, message: '' }]); // prettier-ignore
+  ]);
+  expect(spans.map((span) => span.status)).toEqual([
+    { code: 2, message: 'http_status' },
+    { code: 2, message: 'http_status' },
+    { code: 0, message: '' },
+  ]);
   expect(new Set(spans.map(({ traceId, parentSpanId }) => `${traceId} ${parentSpanId}`))).toEqual(new Set([`${TRACE} ${PARENT}`]));
   expect(spans.map(({ links }) => links.map(({ spanId }) => spanId))).toEqual([[], [spans[0]!.spanId], [spans[1]!.spanId]]);
   expect(requests.map(({ headers }) => headers['traceparent'])).toEqual(spans.map(({ spanId }) => `00-${TRACE}-${spanId}-01`));
@@ -231,7 +242,15 @@ test('a traceparent of a version to come is understood, and passed on in the ver
 
 test('the deliveries of a batch are spans below their applications, and the request is one that is linked to them', async () => {
   const endpoint = endpointOf(`${receiver.url}/hook`);
-  const action: WebhookActionDefinition = { type: 'webhook', name: 'tell', endpoint, method: 'POST', headers: {}, body: null, batch: { max: 3, within: 10_000 } }; // prettier-ignore
+  const action: WebhookActionDefinition = {
+    type: 'webhook',
+    name: 'tell',
+    endpoint,
+    method: 'POST',
+    headers: {},
+    body: null,
+    batch: { max: 3, within: 10_000 },
+  };
   await start([observerOf('all', endpoint, { actions: [action] })]);
   for (const [id, letter] of ['a', 'b', 'c'].entries()) await write(id, `00-${letter.repeat(32)}-${PARENT}-01`);
   const [request] = await receiver.waitFor(1);
@@ -239,9 +258,15 @@ test('the deliveries of a batch are spans below their applications, and the requ
   const spans = await spansAfterStop();
   const deliveries = spans.filter(({ name }) => name === 'deliver all/tell');
   const requests = spans.filter(({ name }) => name === 'send all/tell');
-  expect(deliveries.map(({ kind, parentSpanId, traceId }) => `${kind} ${parentSpanId} ${traceId.charAt(0)}`).sort()).toEqual(['a', 'b', 'c'].map((letter) => `4 ${PARENT} ${letter}`)); // prettier-ignore
+  expect(deliveries.map(({ kind, parentSpanId, traceId }) => `${kind} ${parentSpanId} ${traceId.charAt(0)}`).sort()).toEqual(
+    ['a', 'b', 'c'].map((letter) => `4 ${PARENT} ${letter}`),
+  );
   expect(requests).toHaveLength(1);
-  expect(requests[0]).toMatchObject({ kind: 3, parentSpanId: '', attributes: { 'messaging.batch.message_count': 3, 'http.response.status_code': 204 } }); // prettier-ignore
+  expect(requests[0]).toMatchObject({
+    kind: 3,
+    parentSpanId: '',
+    attributes: { 'messaging.batch.message_count': 3, 'http.response.status_code': 204 },
+  });
   expect(requests[0]!.links.map(({ spanId }) => spanId).sort()).toEqual(deliveries.map(({ spanId }) => spanId).sort());
   expect(request!.headers['traceparent']).toBe(`00-${requests[0]!.traceId}-${requests[0]!.spanId}-01`);
 });
@@ -249,7 +274,9 @@ test('the deliveries of a batch are spans below their applications, and the requ
 test('what a database action writes goes on with the trace', async () => {
   await database.query('create table public.audit (id bigint primary key)');
   await database.capture('public.audit', { entity: 'Audit' });
-  await database.query(`create function public.note(e jsonb) returns void language sql as 'insert into public.audit values ((e #>> ''{data,id}'')::bigint)'`); // prettier-ignore
+  await database.query(
+    `create function public.note(e jsonb) returns void language sql as 'insert into public.audit values ((e #>> ''{data,id}'')::bigint)'`,
+  );
   const action = { type: 'database', name: 'note', function: 'public.note', timeout: 5_000 } as const;
   await start([{ ...hook({ entities: ['Audit'] }) }, { ...hook({ entities: ['Order'], actions: [action] }), name: 'note' }]);
   await write(7, SAMPLED, 'a=1');
@@ -274,12 +301,17 @@ test('JSON is sent where it is asked for, with the headers for the collector and
   await receiver.waitFor(1);
   await finished(1);
   const [span] = await spansAfterStop();
-  expect(span).toMatchObject({ traceId: TRACE, parentSpanId: PARENT, kind: 3, attributes: { 'observers.attempt': 1, 'observers.outcome': 'succeeded' } });
+  expect(span).toMatchObject({
+    traceId: TRACE,
+    parentSpanId: PARENT,
+    kind: 3,
+    attributes: { 'observers.attempt': 1, 'observers.outcome': 'succeeded' },
+  });
   expect(span!.resource).toMatchObject({ 'service.name': 'shop-observers', 'deployment.environment.name': 'staging' });
   const [{ headers }] = collector.receiver.requests as [(typeof collector.receiver.requests)[0]];
   expect(headers).toMatchObject({ 'x-tenant': 'shop', authorization: 'Bearer CANARY-collector', 'content-type': 'application/json' });
   expect(JSON.stringify(log)).not.toContain('CANARY');
-}); // prettier-ignore
+});
 
 describe('with a collector that does not do its work', () => {
   const warnings = (): unknown[] => log.filter(({ level }) => level === 40).map(({ msg }) => msg);
@@ -300,7 +332,10 @@ describe('with a collector that does not do its work', () => {
     await finished(2_200);
     await stop?.();
     expect(warnings()).toEqual([SAID]);
-    expect(log.find(({ msg }) => msg === SAID)).toMatchObject({ collector: `127.0.0.1:${collector.receiver.port}`, err: expect.stringContaining('401') as string }); // prettier-ignore
+    expect(log.find(({ msg }) => msg === SAID)).toMatchObject({
+      collector: `127.0.0.1:${collector.receiver.port}`,
+      err: containing('401'),
+    });
     expect(log.find(({ msg }) => msg === 'the collector takes traces again')!['lost']).toBeGreaterThanOrEqual(512);
   });
 

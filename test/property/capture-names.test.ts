@@ -3,6 +3,7 @@ import { quoteIdentifier, quoteName } from '../../src/database/names';
 import type { CaptureDefinition } from '../../src/event/definitions';
 import { applyCapture, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { matching } from '../support/texts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -11,13 +12,16 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 // Names of plpgsql, of PostgreSQL and of ours, and what quoting goes wrong with.
+// prettier-ignore
 const NAMES = [
-  'failure', 'found', 'new', 'old', 'tg_op', 'tg_argv', 'tg_relid', 'sqlerrm', 'sqlstate', '$object_key', '$object_data', '$n', '$o', '$p', '$row', '$r', '$x', '$c', '$s',
-  '$settings', '$first', '$pairs', '$a row, by fraiseql-observers', 'r', 'i', 'n', 'o', 'c', 'x', 'e', 'k', 's', 'c1', 'c2', 'l', 'd', 'same', 'n_key', 'o_key', 'n_image',
-  'new_rows', 'old_rows', 'observers', 'pg_catalog', 'core', 'pg_class', 'select', 'when', 'true', 'null', 'Null', 'CamelCase', 'ünïcödé', 'x'.repeat(63), 'é'.repeat(31),
-  'a"b', "a'b", 'a.b', 'a b', 'a\\b', '\\', '"', "'", '.', ' ', '{}', '{', ',', '$capture$', '$$', '$&', "$'", '$1', '$2', '%', '%s', '%1$s', '%I', '-- x', '/*', ';', '\n', '\t',
-  'value', 'name', 'entity', 'text', 'json', 'row', 'row_to_json', 'relation', 'definition', 'operation', 'kept', 'data', 'key', 'columns', 'array_agg', 'count',
-]; // prettier-ignore
+  'failure', 'found', 'new', 'old', 'tg_op', 'tg_argv', 'tg_relid', 'sqlerrm', 'sqlstate', '$object_key', '$object_data', '$n', '$o', '$p',
+  '$row', '$r', '$x', '$c', '$s', '$settings', '$first', '$pairs', '$a row, by fraiseql-observers', 'r', 'i', 'n', 'o', 'c', 'x', 'e', 'k',
+  's', 'c1', 'c2', 'l', 'd', 'same', 'n_key', 'o_key', 'n_image', 'new_rows', 'old_rows', 'observers', 'pg_catalog', 'core', 'pg_class',
+  'select', 'when', 'true', 'null', 'Null', 'CamelCase', 'ünïcödé', 'x'.repeat(63), 'é'.repeat(31), 'a"b', "a'b", 'a.b', 'a b', 'a\\b',
+  '\\', '"', "'", '.', ' ', '{}', '{', ',', '$capture$', '$$', '$&', "$'", '$1', '$2', '%', '%s', '%1$s', '%I', '-- x', '/*', ';', '\n',
+  '\t', 'value', 'name', 'entity', 'text', 'json', 'row', 'row_to_json', 'relation', 'definition', 'operation', 'kept', 'data', 'key',
+  'columns', 'array_agg', 'count',
+];
 
 const name = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...NAMES) },
@@ -82,7 +86,7 @@ test('whatever tables and columns are called, and called later, the chain of ima
       }
       await database.capture(named, { key: [key], ...optionsOf(shape, hidden) });
       const row = (k: string, h: string, r: string) => (is: number, hides: string, more: string) =>
-        shape === 'exclude' ? { [k]: is, [r]: more } : { [k]: is, [r]: more, [h]: shape === 'hash' ? (expect.stringMatching(/^[0-9a-f]{64}$/) as string) : hides }; // prettier-ignore
+        shape === 'exclude' ? { [k]: is, [r]: more } : { [k]: is, [r]: more, [h]: shape === 'hash' ? matching(/^[0-9a-f]{64}$/) : hides };
       const writes = async (k: string, h: string, r: string): Promise<void> => {
         const image = row(k, h, r);
         const before = (value: unknown): unknown => (shape === 'no before' ? null : value);
@@ -96,24 +100,34 @@ test('whatever tables and columns are called, and called later, the chain of ima
         await database.query(`delete from ${named} where ${id(k)} = 10`);
         await database.query(`delete from ${named}`);
         const found = await takeChanges();
-        const change = (verb: string, is: number, data: unknown, was: unknown): Change => ({ key: String(is), verb, data, before: was, error: null }) as Change; // prettier-ignore
+        const change = (verb: string, is: number, data: unknown, was: unknown): Change =>
+          ({ key: String(is), verb, data, before: was, error: null }) as Change;
         const h0 = 'CANARY-h';
         expect(found).toEqual([
           ...[1, 2, 3].map((is) => change('INSERT', is, image(is, h0, 'r'), null)),
           change('UPDATE', 1, image(1, h0, 'u'), before(image(1, h0, 'r'))),
           ...[2, 3, 1].map((is) => change('UPDATE', is, image(is, h0, 'v'), before(image(is, h0, is === 1 ? 'u' : 'r')))),
-          change('DELETE', 1, null, image(1, h0, 'v')), change('INSERT', 10, image(10, h0, 'v'), null),
+          change('DELETE', 1, null, image(1, h0, 'v')),
+          change('INSERT', 10, image(10, h0, 'v'), null),
           ...[2, 3].map((is) => change('DELETE', is, null, image(is, h0, 'v'))),
           ...[98, 97].map((is) => change('INSERT', is, image(is, h0, 'v'), null)),
           ...[10, 98, 97].map((is) => change('DELETE', is, null, image(is, h0, 'v'))),
-        ]); // prettier-ignore
+        ]);
       };
       await writes(key, hidden, rest);
-      const renames = [[key, renamedKey], [hidden, renamedHidden], [rest, renamedRest]] as const; // prettier-ignore
+      const renames = [
+        [key, renamedKey],
+        [hidden, renamedHidden],
+        [rest, renamedRest],
+      ] as const;
       for (const [from, to] of renames) await database.query(`alter table ${named} rename ${id(from)} to ${id(to)}`);
       await writes(renamedKey, renamedHidden, renamedRest);
       for (const statement of await planRemoval(database.client, named)) await database.query(statement);
-      expect(await database.query("select proname from pg_proc where pronamespace = 'observers'::regnamespace and proname like 'capture\\_s\\_%'")).toEqual([]); // prettier-ignore
+      expect(
+        await database.query(
+          "select proname from pg_proc where pronamespace = 'observers'::regnamespace and proname like 'capture\\_s\\_%'",
+        ),
+      ).toEqual([]);
       await database.query(`drop schema ${id(inSchema)} cascade`);
     }),
     { numRuns: 60, endOnFailure: true },
@@ -122,9 +136,11 @@ test('whatever tables and columns are called, and called later, the chain of ima
 
 test("functions, types and operators of public that shadow PostgreSQL's own are not found by what is recorded", async () => {
   const definitions = [
-    captureOf('public.t'), captureOf('public.m', { entity: 'M', mask: { v: 'hash', w: 'drop' }, exclude: ['x'] }),
-    captureOf('public.w', { entity: 'W', when: 'v is not null', before: false }), captureOf('public.p', { entity: 'P', key: ['id', 'v'] }),
-  ]; // prettier-ignore
+    captureOf('public.t'),
+    captureOf('public.m', { entity: 'M', mask: { v: 'hash', w: 'drop' }, exclude: ['x'] }),
+    captureOf('public.w', { entity: 'W', when: 'v is not null', before: false }),
+    captureOf('public.p', { entity: 'P', key: ['id', 'v'] }),
+  ];
   await database.query(`create table t (id int primary key, v text, w text, x text); create table m (like t including all); create table w (like t including all);
     create table p (like t including all) partition by range (id); create table p1 partition of p for values from (0) to (1000000)`);
   await applyCapture(database.client, await planCapture(database.client, definitions));

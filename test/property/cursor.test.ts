@@ -19,10 +19,23 @@ type Step =
 const writer = fc.nat(WRITERS - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ is: fc.constant('write' as const), writer, entity: fc.nat(5) }) },
-  { weight: 6, arbitrary: fc.record({ is: fc.constantFrom('begin' as const, 'commit' as const, 'commit' as const, 'rollback' as const, 'savepoint' as const, 'rollback to savepoint' as const), writer }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      is: fc.constantFrom(
+        'begin' as const,
+        'commit' as const,
+        'commit' as const,
+        'rollback' as const,
+        'savepoint' as const,
+        'rollback to savepoint' as const,
+      ),
+      writer,
+    }),
+  },
   { weight: 5, arbitrary: fc.record({ is: fc.constant('read' as const), rows: fc.integer({ min: 1, max: 7 }) }) },
   { weight: 1, arbitrary: fc.constant({ is: 'restart' as const }) },
-); // prettier-ignore
+);
 
 let database: TestDatabase;
 let reader: Client;

@@ -75,15 +75,48 @@ const decide = (error: ErrorKind, status: number | null = null, retryAfter: numb
   disposition(failed(error, 'x', { status, retryAfter }), FAST, { attempt, elapsed: 0, random: 0 });
 
 test.each([
-  [408, 'retry'], [425, 'retry'], [429, 'retry'], [500, 'retry'], [502, 'retry'], [503, 'retry'], [599, 'retry'],
-  [400, 'dead'], [401, 'dead'], [403, 'dead'], [404, 'dead'], [409, 'dead'], [422, 'dead'],
-] as const)('status %i: %s', (status, is) => expect(decide('http_status', status).is).toBe(is)); // prettier-ignore
+  [408, 'retry'],
+  [425, 'retry'],
+  [429, 'retry'],
+  [500, 'retry'],
+  [502, 'retry'],
+  [503, 'retry'],
+  [599, 'retry'],
+  [400, 'dead'],
+  [401, 'dead'],
+  [403, 'dead'],
+  [404, 'dead'],
+  [409, 'dead'],
+  [422, 'dead'],
+] as const)('status %i: %s', (status, is) => expect(decide('http_status', status).is).toBe(is));
 
 const DECIDED = [
-  ['timeout', 'retry'], ['connection', 'retry'], ['dns', 'retry'], ['batch_refused', 'retry'], ['proxy', 'retry'], ['interrupted', 'retry'], ['internal', 'retry'], ['smtp_temporary', 'retry'], ['smtp_rejected', 'dead'], ['unavailable', 'retry'], ['lookup', 'retry'], ['refused', 'dead'], ['database_temporary', 'retry'], ['database_error', 'dead'],
-  ['gone', 'dead'], ['redirect', 'dead'], ['tls', 'dead'], ['blocked_address', 'dead'], ['template', 'dead'], ['condition', 'dead'], ['configuration', 'dead'],
-  ['network', 'retry'], ['busy', 'retry'], ['lane', 'retry'], ['loop', 'dead'],
-] as const; // prettier-ignore
+  ['timeout', 'retry'],
+  ['connection', 'retry'],
+  ['dns', 'retry'],
+  ['batch_refused', 'retry'],
+  ['proxy', 'retry'],
+  ['interrupted', 'retry'],
+  ['internal', 'retry'],
+  ['smtp_temporary', 'retry'],
+  ['smtp_rejected', 'dead'],
+  ['unavailable', 'retry'],
+  ['lookup', 'retry'],
+  ['refused', 'dead'],
+  ['database_temporary', 'retry'],
+  ['database_error', 'dead'],
+  ['gone', 'dead'],
+  ['redirect', 'dead'],
+  ['tls', 'dead'],
+  ['blocked_address', 'dead'],
+  ['template', 'dead'],
+  ['condition', 'dead'],
+  ['configuration', 'dead'],
+  ['network', 'retry'],
+  ['busy', 'retry'],
+  ['lane', 'retry'],
+  ['loop', 'dead'],
+] as const;
 
 test.each(DECIDED)('%s: %s', (error, is) => expect(decide(error).is).toBe(is));
 

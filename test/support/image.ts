@@ -53,7 +53,11 @@ export async function buildImage(folder: string, args: Readonly<Record<string, s
   return { ...final, env: { ...final.env }, entrypoint: final.entrypoint.map(local), path };
 }
 
-const textOf = (instruction: Instruction): string => instruction.getArguments().map((one) => one.getValue()).join(' '); // prettier-ignore
+const textOf = (instruction: Instruction): string =>
+  instruction
+    .getArguments()
+    .map((one) => one.getValue())
+    .join(' ');
 const jsonIn = (text: string): string[] => JSON.parse(/\[[^]*\]$/.exec(text)?.[0] ?? 'no list') as string[];
 
 async function perform(instruction: Instruction, stage: Stage, stages: ReadonlyMap<string, Stage>, args: Readonly<Record<string, string>>) {
@@ -73,7 +77,12 @@ async function perform(instruction: Instruction, stage: Stage, stages: ReadonlyM
       stage.workdir = resolve(stage.workdir, text);
       return void mkdirSync(join(stage.root, stage.workdir), { recursive: true });
     case 'COPY':
-      return copy(instruction.getArguments().map((one) => one.getValue()), fromOf(instruction), stage, stages); // prettier-ignore
+      return copy(
+        instruction.getArguments().map((one) => one.getValue()),
+        fromOf(instruction),
+        stage,
+        stages,
+      );
     case 'RUN':
       return shell(instruction, stage);
     case 'USER':
@@ -116,7 +125,9 @@ function copy(words: readonly string[], from: string | null, stage: Stage, stage
 
 /** What .dockerignore lets through: it takes everything away, and then names what is there. */
 function context(): string[] {
-  const [first, ...names] = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#')); // prettier-ignore
+  const [first, ...names] = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   if (first !== '*' || !names.every((line) => /^![\w.-]+$/.test(line)))
     throw new Error('.dockerignore is not in the form that this test knows');
   return names.map((line) => line.slice(1));

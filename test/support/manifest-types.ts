@@ -28,7 +28,14 @@ export function typeProblems(manifests: readonly Manifest[]): string[] {
 function compile(source: string): string[] {
   // Beside this file, for the sake of node_modules; it is never written.
   const name = join(__dirname, 'manifests.virtual.ts');
-  const options: ts.CompilerOptions = { strict: true, noEmit: true, skipLibCheck: true, types: [], moduleResolution: ts.ModuleResolutionKind.Bundler, module: ts.ModuleKind.ESNext }; // prettier-ignore
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: [],
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    module: ts.ModuleKind.ESNext,
+  };
   const host = ts.createCompilerHost(options);
   const disk = ts.createCompilerHost(options);
   host.fileExists = (file) => file === name || disk.fileExists(file);

@@ -44,12 +44,17 @@ export const bytes =
     void socket.on('error', () => undefined).end(text);
 
 /** As much as the client takes. @param sent called with the bytes that went into the socket, when it closes */
-export const endless = (code: number, sent: (bytes: number) => void): Answer => (_request, response, { socket }) => {
-  const chunk = Buffer.alloc(64 * 1024, 'x');
-  const more = (): void => {
-    while (!response.destroyed && response.write(chunk));
+export const endless =
+  (code: number, sent: (bytes: number) => void): Answer =>
+  (_request, response, { socket }) => {
+    const chunk = Buffer.alloc(64 * 1024, 'x');
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    socket.on('error', () => undefined).on('close', () => sent(socket.bytesWritten));
+    response
+      .writeHead(code)
+      .on('drain', more)
+      .on('error', () => undefined);
+    more();
   };
-  socket.on('error', () => undefined).on('close', () => sent(socket.bytesWritten));
-  response.writeHead(code).on('drain', more).on('error', () => undefined);
-  more();
-}; // prettier-ignore

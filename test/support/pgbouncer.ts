@@ -23,7 +23,16 @@ export async function startPgBouncer(urls: readonly string[]): Promise<TestPoole
   const [{ hostname, port: serverPort } = new URL('postgres://127.0.0.1')] = parsed;
   const users = parsed.map(({ username, password }) => `"${username}" "${password}"`);
   writeFileSync(join(server.folder, 'users.txt'), `${users.join('\n')}\n`);
-  const settings = { listen_addr: '127.0.0.1', listen_port: port, unix_socket_dir: '', auth_type: 'trust', auth_file: join(server.folder, 'users.txt'), pool_mode: 'transaction', default_pool_size: 20, max_client_conn: 200 }; // prettier-ignore
+  const settings = {
+    listen_addr: '127.0.0.1',
+    listen_port: port,
+    unix_socket_dir: '',
+    auth_type: 'trust',
+    auth_file: join(server.folder, 'users.txt'),
+    pool_mode: 'transaction',
+    default_pool_size: 20,
+    max_client_conn: 200,
+  };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
   writeFileSync(
     join(server.folder, 'pgbouncer.ini'),

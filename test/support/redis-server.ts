@@ -44,9 +44,11 @@ export async function startRedisCluster(): Promise<{ url: string; cluster: Clust
   for (const { client } of nodes)
     while (!/cluster_state:ok/.test(await client.cluster('INFO'))) await new Promise((again) => setTimeout(again, 20));
   const cluster = new Cluster([first.url]);
-  await Promise.all(nodes.map(async ({ client }) => {
-    while (!/cluster_known_nodes:2/.test(await client.cluster('INFO'))) await new Promise((again) => setTimeout(again, 20));
-  })); // prettier-ignore
+  await Promise.all(
+    nodes.map(async ({ client }) => {
+      while (!/cluster_known_nodes:2/.test(await client.cluster('INFO'))) await new Promise((again) => setTimeout(again, 20));
+    }),
+  );
   return {
     url: first.url,
     cluster,

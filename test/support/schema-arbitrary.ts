@@ -54,14 +54,31 @@ export function valid(schema: Schema, schemas: Readonly<Record<string, Schema>>,
 function text(schema: Schema, known: readonly string[]): fc.Arbitrary<string> {
   const { minLength = 0, maxLength = 50, format } = schema;
   const pattern = new RegExp(schema.pattern ?? '', 'u');
-  if (format === 'date-time') return fc.date({ min: new Date(0), max: new Date('2030-01-01'), noInvalidDate: true }).map((date) => date.toISOString());
-  const any = fc.string({ unit: 'binary', minLength: Math.max(minLength, 1), maxLength: Math.min(maxLength, 40) }).filter((one) => pattern.test(one));
+  if (format === 'date-time')
+    return fc.date({ min: new Date(0), max: new Date('2030-01-01'), noInvalidDate: true }).map((date) => date.toISOString());
+  const any = fc
+    .string({ unit: 'binary', minLength: Math.max(minLength, 1), maxLength: Math.min(maxLength, 40) })
+    .filter((one) => pattern.test(one));
   const made = schema.pattern === undefined || pattern.test('any text at all') ? any : fc.stringMatching(pattern);
   return known.length === 0 ? made : fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...known) }, made);
-} // prettier-ignore
+}
 
 /** Anything that JSON can hold, and what attackers like to send. */
 export const anything: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue(),
-  fc.constantFrom('', '\0', '__proto__', "'; drop table x; --", '../../etc/passwd', '%00', '\ud800', -1, 1e308, 2 ** 53, [], {}, 'a'.repeat(5_000)),
-); // prettier-ignore
+  fc.constantFrom(
+    '',
+    '\0',
+    '__proto__',
+    "'; drop table x; --",
+    '../../etc/passwd',
+    '%00',
+    '\ud800',
+    -1,
+    1e308,
+    2 ** 53,
+    [],
+    {},
+    'a'.repeat(5_000),
+  ),
+);

@@ -5,9 +5,30 @@ import type { TestDatabase } from './database';
 
 /** What our statements hand to functions and operators. */
 const TYPES = [
-  'text', 'bigint', 'integer', 'boolean', 'uuid', 'json', 'jsonb', 'bytea', 'name', 'oid', 'xid8', 'pg_snapshot', '"char"', 'double precision', 'real',
-  'numeric', 'interval', 'timestamptz', 'timestamp', 'varchar', 'text[]', 'bigint[]', 'uuid[]',
-]; // prettier-ignore
+  'text',
+  'bigint',
+  'integer',
+  'boolean',
+  'uuid',
+  'json',
+  'jsonb',
+  'bytea',
+  'name',
+  'oid',
+  'xid8',
+  'pg_snapshot',
+  '"char"',
+  'double precision',
+  'real',
+  'numeric',
+  'interval',
+  'timestamptz',
+  'timestamp',
+  'varchar',
+  'text[]',
+  'bigint[]',
+  'uuid[]',
+];
 /** Where a function takes several arguments of any type. */
 const COMMON = ['text', 'bigint', 'integer', 'json', 'text[]', 'timestamptz'];
 /** What our statements write between two values, and what stands behind IN, LIKE, BETWEEN, NULLIF and IS DISTINCT FROM. */

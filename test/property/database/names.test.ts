@@ -6,7 +6,11 @@ import { shellWord } from '../../../src/event/shell-word';
 import { serverUrl } from '../../support/database';
 
 /** What has broken names before, among plain ones. */
-const PIECES = ['a', 'B', 'ß', 'Ü', '日', '😀', ' ', '.', '"', '""', "'", '\\', '$', '$$', '$&', '$1', '$`', '$capture$', '--', '/*', ';', '%s', '%', '\n', '\t', '-', '0', '_', '{', '}', '`', '!', '*', 'order', 'user', 'null']; // prettier-ignore
+// prettier-ignore
+const PIECES = [
+  'a', 'B', 'ß', 'Ü', '日', '😀', ' ', '.', '"', '""', "'", '\\', '$', '$$', '$&', '$1', '$`', '$capture$', '--', '/*', ';', '%s', '%', '\n',
+  '\t', '-', '0', '_', '{', '}', '`', '!', '*', 'order', 'user', 'null',
+];
 const hostile = fc.oneof(
   fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join('')),
   fc.constantFrom('select', 'public', 'Users', 'json_table', '$&', '"', 'x'.repeat(63), 'ü'.repeat(31)),

@@ -45,10 +45,27 @@ const KILL: Step = { is: 'kill' };
 
 // Chance alone seldom hands one over, keeps a younger one in memory, queues a third behind it, and then kills: so this shape is among the steps.
 const killInBetween: fc.Arbitrary<Step[]> = fc
-  .tuple(entity, entity, entity, fc.constantFrom(300, 700), fc.constantFrom(100, 300, 700), fc.constantFrom(2, 20), fc.constantFrom(5, 20, 60))
+  .tuple(
+    entity,
+    entity,
+    entity,
+    fc.constantFrom(300, 700),
+    fc.constantFrom(100, 300, 700),
+    fc.constantFrom(2, 20),
+    fc.constantFrom(5, 20, 60),
+  )
   .map(([a, b, c, early, late, halves, claims]) => [
-    ...write(a), ...write(b), time(early), ...write(c), time(late), ...write(c), { is: 'commit', halves }, KILL, work(claims), work(claims),
-  ]); // prettier-ignore
+    ...write(a),
+    ...write(b),
+    time(early),
+    ...write(c),
+    time(late),
+    ...write(c),
+    { is: 'commit', halves },
+    KILL,
+    work(claims),
+    work(claims),
+  ]);
 const steps: fc.Arbitrary<Step[]> = fc
   .array(fc.oneof({ weight: 12, arbitrary: single.map((one) => [one]) }, { weight: 1, arbitrary: killInBetween }), {
     minLength: 20,

@@ -102,9 +102,28 @@ function statement(all: readonly Shape[], version: number): fc.Arbitrary<Sql> {
 const MIXED: ReadonlySet<string> = new Set(['update and delete', 'insert and update', 'update with a function']);
 
 const VERBS = [
-  'insert', 'insert', 'insert two', 'upsert', 'upsert two', 'insert or nothing', 'update', 'update', 'update all', 'same', 'change key', 'shift keys', 'adopt',
-  'delete', 'delete', 'delete some', 'merge', 'delete and insert', 'update and delete', 'update with a function', 'insert and update',
-] as const; // prettier-ignore
+  'insert',
+  'insert',
+  'insert two',
+  'upsert',
+  'upsert two',
+  'insert or nothing',
+  'update',
+  'update',
+  'update all',
+  'same',
+  'change key',
+  'shift keys',
+  'adopt',
+  'delete',
+  'delete',
+  'delete some',
+  'merge',
+  'delete and insert',
+  'update and delete',
+  'update with a function',
+  'insert and update',
+] as const;
 
 interface Numbers {
   readonly k: number;
@@ -251,7 +270,7 @@ export const playground = (version: number): fc.Arbitrary<Playground> =>
         howMany: fc.nat(4),
         called: elsewhere(all, version),
         steps: fc.array(step, { minLength: 4, maxLength: 14 }),
-      }) // prettier-ignore
+      })
       .map(({ first, triggers: four, howMany, called, steps }) => {
         const triggers = four.slice(0, howMany);
         const marked = new Set([

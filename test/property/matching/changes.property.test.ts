@@ -10,7 +10,7 @@ const value = fc.oneof(
   fc.constantFrom('', 'x'),
   fc.constantFrom([1], { k: [1] }, { k: null }),
 );
-const row = fc.dictionary(fc.constantFrom(...COLUMNS), value, { noNullPrototype: false }); // prettier-ignore
+const row = fc.dictionary(fc.constantFrom(...COLUMNS), value, { noNullPrototype: false });
 
 interface Update {
   readonly before: Record<string, unknown> | null;
@@ -70,8 +70,10 @@ test('a column has changed when it is named, or differs in the images; an update
       const both = images && Object.hasOwn(before, column) && Object.hasOwn(data, column);
       // Of a list that names something, the rest of the before-image may be missing.
       const counts = both || (changed?.length ?? 0) === 0;
-      expect(changedAmong([column], eventOf(made))).toEqual(named || (images && counts && differing(before, data).includes(column)) ? [column] : []);
-    }), // prettier-ignore
+      expect(changedAmong([column], eventOf(made))).toEqual(
+        named || (images && counts && differing(before, data).includes(column)) ? [column] : [],
+      );
+    }),
     { numRuns: 2_000 },
   );
 });

@@ -85,7 +85,13 @@ describe('the condition language', () => {
   });
 });
 
-const TOKENS = ['AND', 'or', 'NOT', '!', '&&', '||', '=', '==', '!=', '<>', '<', '<=', '>', '>=', 'IN', 'LIKE', 'IS', 'NULL', 'true', 'FALSE', '(', ')', '[', ']', ',', '.', '+', '-', '*', '/', "'x'", '"y"', "'1h'", "'", '1', '1.5', '9e99', '0', 'status', 'total', 'data', 'before', 'event', 'event.kind', 'entity.key', 'lookups', 'items[0]', "data['a b']", '__proto__', 'constructor', '$', ';', '{{', '\\', 'é', '\u0000', ...FUNCTION_NAMES]; // prettier-ignore
+// prettier-ignore
+const TOKENS = [
+  'AND', 'or', 'NOT', '!', '&&', '||', '=', '==', '!=', '<>', '<', '<=', '>', '>=', 'IN', 'LIKE', 'IS', 'NULL', 'true', 'FALSE', '(', ')',
+  '[', ']', ',', '.', '+', '-', '*', '/', "'x'", '"y"', "'1h'", "'", '1', '1.5', '9e99', '0', 'status', 'total', 'data', 'before', 'event',
+  'event.kind', 'entity.key', 'lookups', 'items[0]', "data['a b']", '__proto__', 'constructor', '$', ';', '{{', '\\', 'é', '\u0000',
+  ...FUNCTION_NAMES,
+];
 
 function compilesOrExplains(source: string): void {
   try {
@@ -151,7 +157,20 @@ describe('the parser', () => {
   });
 
   it('evaluates and explains the longest chains that fit into 4,096 bytes', () => {
-    const event = entityEventOf({ kind: 'insert', entityType: 'Order', tenant: null, data: { is: 'object', members: [['a', { is: 'truth', value: true }], ['n', { is: 'number', text: '1' }]] }, before: null, changed: null }); // prettier-ignore
+    const event = entityEventOf({
+      kind: 'insert',
+      entityType: 'Order',
+      tenant: null,
+      data: {
+        is: 'object',
+        members: [
+          ['a', { is: 'truth', value: true }],
+          ['n', { is: 'number', text: '1' }],
+        ],
+      },
+      before: null,
+      changed: null,
+    });
     for (const source of [`a${'&&a'.repeat(1_365)}`, `a${'||a'.repeat(1_365)}`, `0<n${'+n'.repeat(2_046)}`]) {
       expect(Buffer.byteLength(source)).toBeGreaterThan(4_090);
       expect(compileCondition(source).evaluate({ event, now: NOW })).toBe('true');

@@ -100,7 +100,12 @@ function decimalOf(text: string): string {
 }
 
 /** How PostgreSQL, or an application that stores JSON of its own, may write a text. */
-const NASTY = ['', 'a', '"', '\\', '/', '\n', '\u0000', '\u2028', 'é', '😀', '\uD800', '\uFDD0', '\uFDD0#', '\uFDD0#12', '\uFFFE', '12345678901234567890', '1e5', '\\"12345678901234567890', '{{ x }}', '{"a":12345678901234567890}', '__proto__', 'constructor', 'toString']; // prettier-ignore
+// prettier-ignore
+const NASTY = [
+  '', 'a', '"', '\\', '/', '\n', '\u0000', '\u2028', 'é', '😀', '\uD800', '\uFDD0', '\uFDD0#', '\uFDD0#12', '\uFFFE',
+  '12345678901234567890', '1e5', '\\"12345678901234567890', '{{ x }}', '{"a":12345678901234567890}', '__proto__', 'constructor',
+  'toString',
+];
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.array(fc.constantFrom(...NASTY), { minLength: 1, maxLength: 3 }).map((parts) => parts.join('')),
   fc.string({ unit: 'binary', maxLength: 8 }),

@@ -25,8 +25,15 @@ describe('a structured body', () => {
         const expected = readJson(row);
         const x = expected.is === 'object' ? (expected.members[0]?.[1] as Model) : expected;
         expect(canonical(readJson(text))).toEqual(
-          canonical({ is: 'object', members: [['whole', x], ['admin', { is: 'truth', value: false }], ['more', { is: 'list', items: [x] }]] }),
-        ); // prettier-ignore
+          canonical({
+            is: 'object',
+            members: [
+              ['whole', x],
+              ['admin', { is: 'truth', value: false }],
+              ['more', { is: 'list', items: [x] }],
+            ],
+          }),
+        );
       }),
       { numRuns: 500 },
     );

@@ -35,7 +35,13 @@ const CODES: readonly (readonly [code: number, what: string, command: string])[]
 
 /** docs/cli.md. @param helps by command, in the order of the program's own help */
 export function pageOf(helps: ReadonlyMap<string, string>, calls: readonly Shown[]): string {
-  const sections = [...helps].map(([command, help]) => section(command, help, calls.filter(({ step }) => step.command === command))); // prettier-ignore
+  const sections = [...helps].map(([command, help]) =>
+    section(
+      command,
+      help,
+      calls.filter(({ step }) => step.command === command),
+    ),
+  );
   return `${HEAD}${codes(calls)}\n\n130: stopped by Ctrl-C.\n\n${sections.join('\n')}`;
 }
 

@@ -84,22 +84,36 @@ const listener = z.strictObject({
   inFlight: count,
   endpoints: z.array(endpoint),
 });
-const captureDrift: z.ZodType<CaptureDrift> = z.strictObject({ table: text, entity: maybe, state: z.enum(['missing', 'drifted', 'unwanted', 'impossible']), reasons: z.array(text), since: time }); // prettier-ignore
+const captureDrift: z.ZodType<CaptureDrift> = z.strictObject({
+  table: text,
+  entity: maybe,
+  state: z.enum(['missing', 'drifted', 'unwanted', 'impossible']),
+  reasons: z.array(text),
+  since: time,
+});
 const statusFields = {
   stream: text,
   leader: z.strictObject({ holder: text, epoch: count, since: time, alive: z.boolean() }).nullable(),
   listeners: z.array(listener),
   lag: z.strictObject({ events: count, seconds: z.number() }),
   checkpointAgeSeconds: z.number().nullable(),
-  queued: count, running: count, retrying: count, parked: count, waiting: count, paused: count,
+  queued: count,
+  running: count,
+  retrying: count,
+  parked: count,
+  waiting: count,
+  paused: count,
   pausedObservers: z.array(z.strictObject({ observer: text, since: time, by: text })),
-  dead: count, quarantined: count,
+  dead: count,
+  quarantined: count,
   gone: z.array(z.strictObject({ endpoint: text, since: time })),
   captureDrift: z.array(captureDrift).nullable(),
   audit: auditWord,
-  backfills: z.array(z.strictObject({ id: text, table: text, observers: z.array(text), done: count, expected: count.nullable(), running: z.boolean() })),
+  backfills: z.array(
+    z.strictObject({ id: text, table: text, observers: z.array(text), done: count, expected: count.nullable(), running: z.boolean() }),
+  ),
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
-}; // prettier-ignore
+};
 export const status: z.ZodType<StreamStatus> = z.strictObject(statusFields);
 
 const finding: z.ZodType<Finding> = z.strictObject({
@@ -110,44 +124,123 @@ const finding: z.ZodType<Finding> = z.strictObject({
 });
 
 const condition: z.ZodType<Explanation> = z.strictObject({
-  text, value: text, note: maybe,
-  get children(): z.ZodType<readonly Explanation[]> { return z.array(condition); },
-}); // prettier-ignore
+  text,
+  value: text,
+  note: maybe,
+  get children(): z.ZodType<readonly Explanation[]> {
+    return z.array(condition);
+  },
+});
 const attempt = z.strictObject({
-  observer: text, action: text, attempt: count, outcome: z.enum(['succeeded', 'skipped', 'retry', 'dead']), error: maybe, message: maybe,
-  status: count.nullable(), response: maybe, durationMs: z.number(), finishedAt: time, configVersion: count,
-}); // prettier-ignore
+  observer: text,
+  action: text,
+  attempt: count,
+  outcome: z.enum(['succeeded', 'skipped', 'retry', 'dead']),
+  error: maybe,
+  message: maybe,
+  status: count.nullable(),
+  response: maybe,
+  durationMs: z.number(),
+  finishedAt: time,
+  configVersion: count,
+});
 const explainedDelivery = z.strictObject({
-  id: z.uuid(), action: text, type: maybe,
-  state: z.enum(['delivered', 'skipped', 'dead', 'discarded', 'logged', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'forgotten', 'unaccounted', 'shadow', 'passed over']),
-  why: text, nextTryAt: time.nullable(), attempts: z.array(attempt),
-}); // prettier-ignore
+  id: z.uuid(),
+  action: text,
+  type: maybe,
+  state: z.enum([
+    'delivered',
+    'skipped',
+    'dead',
+    'discarded',
+    'logged',
+    'queued',
+    'running',
+    'retrying',
+    'waiting',
+    'parked',
+    'paused',
+    'not begun',
+    'forgotten',
+    'unaccounted',
+    'shadow',
+    'passed over',
+  ]),
+  why: text,
+  nextTryAt: time.nullable(),
+  attempts: z.array(attempt),
+});
 const explainedObserver = z.strictObject({
   name: text,
-  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'condition not met', 'no answer', 'undecided', 'not in this configuration']),
-  why: text, condition: condition.nullable(), deliveries: z.array(explainedDelivery),
-}); // prettier-ignore
+  verdict: z.enum([
+    'matched',
+    'other entity',
+    'other kind',
+    'nothing changed',
+    'other columns',
+    'not named',
+    'condition not met',
+    'no answer',
+    'undecided',
+    'not in this configuration',
+  ]),
+  why: text,
+  condition: condition.nullable(),
+  deliveries: z.array(explainedDelivery),
+});
 const event = z.strictObject({
-  id: z.uuid(), entityType: text, entityKey: text, kind, tenant: maybe, timestamp: time, changed: z.array(text).nullable(), traceparent: maybe, tracestate: maybe,
-  cause: maybe, backfill: z.strictObject({ id: text, observers: z.array(text) }).nullable(), data: z.json(), before: z.json(),
-}); // prettier-ignore
+  id: z.uuid(),
+  entityType: text,
+  entityKey: text,
+  kind,
+  tenant: maybe,
+  timestamp: time,
+  changed: z.array(text).nullable(),
+  traceparent: maybe,
+  tracestate: maybe,
+  cause: maybe,
+  backfill: z.strictObject({ id: text, observers: z.array(text) }).nullable(),
+  data: z.json(),
+  before: z.json(),
+});
 const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({
-  changeNumber: count, event: event.nullable(), state: z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']), why: text,
-  version: count.nullable(), observers: z.array(explainedObserver), notes: z.array(text),
-}); // prettier-ignore
+  changeNumber: count,
+  event: event.nullable(),
+  state: z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']),
+  why: text,
+  version: count.nullable(),
+  observers: z.array(explainedObserver),
+  notes: z.array(text),
+});
 
 const headers = z.array(z.tuple([text, text]));
 const content: z.ZodType<NonNullable<ShownDelivery['content']>> = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('http'), method: text, url: text, headers, body: maybe }),
   z.strictObject({
-    type: z.literal('email'), messageId: text, from: text, to: z.array(text), cc: z.array(text), bcc: z.array(text), replyTo: maybe, subject: text,
-    text: maybe, html: maybe,
+    type: z.literal('email'),
+    messageId: text,
+    from: text,
+    to: z.array(text),
+    cc: z.array(text),
+    bcc: z.array(text),
+    replyTo: maybe,
+    subject: text,
+    text: maybe,
+    html: maybe,
   }),
   z.strictObject({
-    type: z.literal('search'), operation: z.enum(['index', 'update', 'delete']), index: text, id: text, routing: maybe, version: count, document: maybe,
+    type: z.literal('search'),
+    operation: z.enum(['index', 'update', 'delete']),
+    index: text,
+    id: text,
+    routing: maybe,
+    version: count,
+    document: maybe,
   }),
   z.strictObject({
-    type: z.literal('cache'), delete: z.array(text), deleteMatching: z.array(text),
+    type: z.literal('cache'),
+    delete: z.array(text),
+    deleteMatching: z.array(text),
     set: z.strictObject({ key: text, value: maybe, ttl: count.nullable() }).nullable(),
   }),
   z.strictObject({ type: z.literal('nats'), subject: text, headers, body: text }),
@@ -155,105 +248,245 @@ const content: z.ZodType<NonNullable<ShownDelivery['content']>> = z.discriminate
   z.strictObject({ type: z.literal('database'), function: text, argument: text }),
   z.strictObject({ type: z.literal('log'), level: text, message: text, fields: z.record(z.string(), text) }),
   z.strictObject({ type: z.literal('custom'), handler: text, rendered: z.unknown() }),
-]); // prettier-ignore
+]);
 const shown: z.ZodType<ShownDelivery> = z.strictObject({
   action: text,
   type: z.enum(['webhook', 'slack', 'email', 'sms', 'push', 'search', 'cache', 'database', 'publish', 'log', 'custom']),
-  endpoint: text, content: content.nullable(), payload: z.strictObject({ bytes: count, sha256: text }).nullable(), missing: z.array(text),
-  fromLookups: z.array(text), notes: z.array(text), problem: maybe,
-}); // prettier-ignore
+  endpoint: text,
+  content: content.nullable(),
+  payload: z.strictObject({ bytes: count, sha256: text }).nullable(),
+  missing: z.array(text),
+  fromLookups: z.array(text),
+  notes: z.array(text),
+  problem: maybe,
+});
 const lookup = z.strictObject({
-  name: text, state: z.enum(['not asked', 'nothing to ask', 'found', 'nothing found', 'failed']), url: maybe, found: z.json(), why: maybe,
-}); // prettier-ignore
+  name: text,
+  state: z.enum(['not asked', 'nothing to ask', 'found', 'nothing found', 'failed']),
+  url: maybe,
+  found: z.json(),
+  why: maybe,
+});
 const mode = z.enum(['live', 'shadow']);
 const trial = z.strictObject({
-  name: text, mode,
-  verdict: z.enum(['matched', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'condition not met', 'no answer', 'undecided', 'lookup failed']),
-  why: text, condition: condition.nullable(), lookups: z.array(lookup), deliveries: z.array(shown),
-}); // prettier-ignore
+  name: text,
+  mode,
+  verdict: z.enum([
+    'matched',
+    'other entity',
+    'other kind',
+    'nothing changed',
+    'other columns',
+    'not named',
+    'condition not met',
+    'no answer',
+    'undecided',
+    'lookup failed',
+  ]),
+  why: text,
+  condition: condition.nullable(),
+  lookups: z.array(lookup),
+  deliveries: z.array(shown),
+});
 const sent = z.strictObject({
-  observer: text, action: text, id: z.uuid(), ok: z.boolean(), status: count.nullable(), error: maybe, message: maybe, response: maybe,
-}); // prettier-ignore
+  observer: text,
+  action: text,
+  id: z.uuid(),
+  ok: z.boolean(),
+  status: count.nullable(),
+  error: maybe,
+  message: maybe,
+  response: maybe,
+});
 const testRun: z.ZodType<Omit<TestRun, 'event'>> = z.strictObject({
-  event, observers: z.array(trial), notes: z.array(text), sent: z.array(sent).nullable(),
-}); // prettier-ignore
+  event,
+  observers: z.array(trial),
+  notes: z.array(text),
+  sent: z.array(sent).nullable(),
+});
 const testSample = z.strictObject({
-  entity: z.union([text, z.strictObject({ type: text, key: text })]), key: text.optional(), kind, data: z.json(), before: z.json(), tenant: maybe.optional(),
-}); // prettier-ignore
+  entity: z.union([text, z.strictObject({ type: text, key: text })]),
+  key: text.optional(),
+  kind,
+  data: z.json(),
+  before: z.json(),
+  tenant: maybe.optional(),
+});
 
 const examples = { count, events: z.array(z.uuid()) };
 const trouble = z.strictObject({ ...examples, action: text, what: text });
 const preview: z.ZodType<PreviewResult> = z.strictObject({
-  file: text, version: count.nullable(), notes: z.array(text), events: count, unreadable: count, from: time.nullable(), to: time.nullable(),
-  observers: z.array(z.strictObject({
-    name: text, is: z.enum(['new', 'kept', 'removed']), mode, matched: count, noAnswer: z.strictObject({ ...examples, error: maybe }), undecided: count,
-    loops: count,
-    difference: z.strictObject({ newlyMatched: z.strictObject(examples), noLongerMatched: z.strictObject(examples), unknown: count }).nullable(),
-    lookups: z.array(text), deliveries: count, failing: z.array(trouble), missing: z.array(trouble),
-    hottest: z.array(z.strictObject({ key: text, count, atMost: count })),
-    sample: z.strictObject({ event: z.uuid(), entity: text, deliveries: z.array(shown) }).nullable(),
-  })),
-  endpoints: z.array(z.strictObject({
-    endpoint: text, deliveries: count, perHour: z.number(), busiestHour: z.strictObject({ from: time, deliveries: count }),
-    rateLimit: z.strictObject({ count, per: count }).nullable(), peak: z.strictObject({ from: time, span: count, deliveries: count }), overLimit: z.boolean(),
-  })),
-}); // prettier-ignore
+  file: text,
+  version: count.nullable(),
+  notes: z.array(text),
+  events: count,
+  unreadable: count,
+  from: time.nullable(),
+  to: time.nullable(),
+  observers: z.array(
+    z.strictObject({
+      name: text,
+      is: z.enum(['new', 'kept', 'removed']),
+      mode,
+      matched: count,
+      noAnswer: z.strictObject({ ...examples, error: maybe }),
+      undecided: count,
+      loops: count,
+      difference: z
+        .strictObject({ newlyMatched: z.strictObject(examples), noLongerMatched: z.strictObject(examples), unknown: count })
+        .nullable(),
+      lookups: z.array(text),
+      deliveries: count,
+      failing: z.array(trouble),
+      missing: z.array(trouble),
+      hottest: z.array(z.strictObject({ key: text, count, atMost: count })),
+      sample: z.strictObject({ event: z.uuid(), entity: text, deliveries: z.array(shown) }).nullable(),
+    }),
+  ),
+  endpoints: z.array(
+    z.strictObject({
+      endpoint: text,
+      deliveries: count,
+      perHour: z.number(),
+      busiestHour: z.strictObject({ from: time, deliveries: count }),
+      rateLimit: z.strictObject({ count, per: count }).nullable(),
+      peak: z.strictObject({ from: time, span: count, deliveries: count }),
+      overLimit: z.boolean(),
+    }),
+  ),
+});
 
 const tailed: z.ZodType<TailEntry> = z.strictObject({
-  kind: z.enum(['event', 'attempt', 'dead letter', 'quarantine']), at: time, change: count, event: maybe, entityType: maybe, entityKey: maybe, operation: maybe,
-  observer: maybe, action: maybe, attempt: count.nullable(),
-  outcome: z.enum(['succeeded', 'retry', 'dead', 'skipped', 'quarantined', 'discarded']).nullable(), error: maybe, message: maybe,
-  status: count.nullable(), durationMs: z.number().nullable(), configVersion: count.nullable(),
-}); // prettier-ignore
+  kind: z.enum(['event', 'attempt', 'dead letter', 'quarantine']),
+  at: time,
+  change: count,
+  event: maybe,
+  entityType: maybe,
+  entityKey: maybe,
+  operation: maybe,
+  observer: maybe,
+  action: maybe,
+  attempt: count.nullable(),
+  outcome: z.enum(['succeeded', 'retry', 'dead', 'skipped', 'quarantined', 'discarded']).nullable(),
+  error: maybe,
+  message: maybe,
+  status: count.nullable(),
+  durationMs: z.number().nullable(),
+  configVersion: count.nullable(),
+});
 const found: z.ZodType<SearchResult> = z.strictObject({
-  found: z.array(z.strictObject({
-    change: count, event: z.uuid(), entityType: text, entityKey: maybe, kind: text, written: time,
-    foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])), excerpt: maybe,
-  })),
-  ended: z.enum(['limit', 'time', 'end']), looked: count, reached: z.strictObject({ change: count, written: time }).nullable(), note: text,
-}); // prettier-ignore
+  found: z.array(
+    z.strictObject({
+      change: count,
+      event: z.uuid(),
+      entityType: text,
+      entityKey: maybe,
+      kind: text,
+      written: time,
+      foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])),
+      excerpt: maybe,
+    }),
+  ),
+  ended: z.enum(['limit', 'time', 'end']),
+  looked: count,
+  reached: z.strictObject({ change: count, written: time }).nullable(),
+  note: text,
+});
 
 const place = { previous: text, target: maybe, after: count };
 const checkpoint: z.ZodType<StoredCheckpoint> = z.strictObject({
-  ...place, state: z.enum(['sound', 'foreign', 'ahead']), epoch: count, movedAt: time, systemIdentifier: text,
-}); // prettier-ignore
+  ...place,
+  state: z.enum(['sound', 'foreign', 'ahead']),
+  epoch: count,
+  movedAt: time,
+  systemIdentifier: text,
+});
 const recordedReset: z.ZodType<RecordedReset> = z.strictObject({
-  at: time, by: text, reason: maybe, asked: text, foreign: z.boolean(), skipped: count, readAgain: count,
-}); // prettier-ignore
+  at: time,
+  by: text,
+  reason: maybe,
+  asked: text,
+  foreign: z.boolean(),
+  skipped: count,
+  readAgain: count,
+});
 const checkpointShown: z.ZodType<Place> = z.strictObject({
-  stream: text, checkpoint: checkpoint.nullable(), systemIdentifier: text, now: text, leader: maybe, resets: z.array(recordedReset),
-}); // prettier-ignore
+  stream: text,
+  checkpoint: checkpoint.nullable(),
+  systemIdentifier: text,
+  now: text,
+  leader: maybe,
+  resets: z.array(recordedReset),
+});
 const reset = z.strictObject({
-  performed: z.boolean(), stream: text, to: text, state: z.enum(['none', 'sound', 'foreign', 'ahead']), skipped: count, readAgain: count, onRecord: count,
-  forgotten: count, from: checkpoint.nullable(), cursor: z.strictObject(place),
-}); // prettier-ignore
+  performed: z.boolean(),
+  stream: text,
+  to: text,
+  state: z.enum(['none', 'sound', 'foreign', 'ahead']),
+  skipped: count,
+  readAgain: count,
+  onRecord: count,
+  forgotten: count,
+  from: checkpoint.nullable(),
+  cursor: z.strictObject(place),
+});
 
 const counts = { queued: count, running: count, retrying: count, waiting: count, parked: count, paused: count };
 const instance: z.ZodType<InstanceState> = z.strictObject({
-  source: z.enum(['live', 'heartbeat']), age: z.number(), inFlight: count, breakers: z.record(z.string(), z.enum(['half-open', 'open'])).nullable(),
-}); // prettier-ignore
+  source: z.enum(['live', 'heartbeat']),
+  age: z.number(),
+  inFlight: count,
+  breakers: z.record(z.string(), z.enum(['half-open', 'open'])).nullable(),
+});
 const listenerFields = {
-  id: text, stream: text, host: text, pid: count, version: text, address: maybe, startedAt: time, heartbeatAgeSeconds: z.number(), alive: z.boolean(),
-  leads: z.boolean(), epoch: count.nullable(), inFlight: count, endpoints: z.array(endpoint),
-}; // prettier-ignore
+  id: text,
+  stream: text,
+  host: text,
+  pid: count,
+  version: text,
+  address: maybe,
+  startedAt: time,
+  heartbeatAgeSeconds: z.number(),
+  alive: z.boolean(),
+  leads: z.boolean(),
+  epoch: count.nullable(),
+  inFlight: count,
+  endpoints: z.array(endpoint),
+};
 const listenerStatus: z.ZodType<ListenerStatus> = z.strictObject(listenerFields);
 const detail: z.ZodType<Detailed> = z.strictObject({
-  observers: z.array(z.strictObject({ observer: text, ...counts, dead: count })), endpoints: z.array(z.strictObject({ endpoint: text, ...counts, dead: count })),
+  observers: z.array(z.strictObject({ observer: text, ...counts, dead: count })),
+  endpoints: z.array(z.strictObject({ endpoint: text, ...counts, dead: count })),
   listeners: z.array(listenerStatus),
   dead: z.array(z.strictObject({ kind: z.enum(['delivery', 'quarantine']), error: text, count, oldest: time })),
-  transactions: z.array(z.strictObject({
-    pid: count.nullable(), user: text, application: text, state: text, transactionSeconds: z.number(), querySeconds: z.number().nullable(),
-  })),
+  transactions: z.array(
+    z.strictObject({
+      pid: count.nullable(),
+      user: text,
+      application: text,
+      state: text,
+      transactionSeconds: z.number(),
+      querySeconds: z.number().nullable(),
+    }),
+  ),
   leading: instance.nullable(),
-}); // prettier-ignore
+});
 
 const latency = z.strictObject({ count, p50: z.number(), p99: z.number() });
 const byName = z.record(z.string(), z.number());
 const metrics: z.ZodType<MetricsSummary> = z.strictObject({
-  address: text, events: z.strictObject({ processed: count, perSecond: z.number() }), tries: byName, triesPerSecond: z.number(),
-  failureRate: z.number().nullable(), failures: byName, actions: z.record(z.string(), latency), endToEnd: latency.nullable(), cacheHitRate: byName,
-  lag: z.strictObject({ events: count.nullable(), seconds: z.number().nullable() }), openBreakers: z.array(text),
-}); // prettier-ignore
+  address: text,
+  events: z.strictObject({ processed: count, perSecond: z.number() }),
+  tries: byName,
+  triesPerSecond: z.number(),
+  failureRate: z.number().nullable(),
+  failures: byName,
+  actions: z.record(z.string(), latency),
+  endToEnd: latency.nullable(),
+  cacheHitRate: byName,
+  lag: z.strictObject({ events: count.nullable(), seconds: z.number().nullable() }),
+  openBreakers: z.array(text),
+});
 const series = z.array(z.strictObject({ name: text, labels: z.record(z.string(), z.string()), value: z.number() }));
 
 const unaccountable = z.strictObject({
@@ -267,10 +500,24 @@ const unaccountable = z.strictObject({
   version: count,
 });
 const audit: z.ZodType<Audit> = z.strictObject({
-  stream: text, changes: count, quarantined: count, ignored: count, passedOver: count, notMatched: count, delivered: count, skipped: count,
-  shadow: count, dead: count, discarded: count, parked: count, pending: count, dismissed: count, unaccounted: count, list: z.array(unaccountable),
+  stream: text,
+  changes: count,
+  quarantined: count,
+  ignored: count,
+  passedOver: count,
+  notMatched: count,
+  delivered: count,
+  skipped: count,
+  shadow: count,
+  dead: count,
+  discarded: count,
+  parked: count,
+  pending: count,
+  dismissed: count,
+  unaccounted: count,
+  list: z.array(unaccountable),
   unverifiable: z.strictObject({ versionUnknown: count, versionUnreadable: count, clock: count, outside: count, size: count }),
-}); // prettier-ignore
+});
 const missing: z.ZodType<UnaccountedDelivery> = z.strictObject({
   changeNumber: count,
   observer: text,
@@ -283,9 +530,20 @@ const missing: z.ZodType<UnaccountedDelivery> = z.strictObject({
 });
 
 const itemFields = {
-  id: z.uuid(), kind: z.enum(['delivery', 'quarantine']), changeNumber: count, observer: maybe, action: maybe, endpoint: maybe, entityType: maybe,
-  entityKey: maybe, error: text, message: text, status: count.nullable(), attempts: count, diedAt: time,
-}; // prettier-ignore
+  id: z.uuid(),
+  kind: z.enum(['delivery', 'quarantine']),
+  changeNumber: count,
+  observer: maybe,
+  action: maybe,
+  endpoint: maybe,
+  entityType: maybe,
+  entityKey: maybe,
+  error: text,
+  message: text,
+  status: count.nullable(),
+  attempts: count,
+  diedAt: time,
+};
 const item: z.ZodType<DeadLetterItem> = z.strictObject(itemFields);
 const tryOfItem = z.strictObject({
   attempt: count,
@@ -297,9 +555,15 @@ const tryOfItem = z.strictObject({
   at: time,
 });
 const details: z.ZodType<DeadLetterDetails> = z.strictObject({
-  ...itemFields, response: maybe, resolvedAt: time.nullable(), resolution: maybe, configVersion: count.nullable(), data: z.json(), tries: z.array(tryOfItem),
+  ...itemFields,
+  response: maybe,
+  resolvedAt: time.nullable(),
+  resolution: maybe,
+  configVersion: count.nullable(),
+  data: z.json(),
+  tries: z.array(tryOfItem),
   history: z.array(z.strictObject({ at: time, what: text, who: text, detail: maybe })),
-}); // prettier-ignore
+});
 const group: z.ZodType<DeadLetterGroup> = z.strictObject({ observer: maybe, error: maybe, count, oldest: time, newest: time });
 const itemSet = z.strictObject({ count, sample: z.array(item), token: maybe });
 const bulk = {
@@ -315,26 +579,60 @@ const bulk = {
 };
 
 const lane: z.ZodType<HeldLane> = z.strictObject({
-  observer: text, action: text, entityType: text, entityKey: text, state: z.enum(['parked', 'retrying', 'running', 'queued', 'paused']), changeNumber: count,
-  attempts: count, waiting: count, ageSeconds: z.number(), error: maybe, message: maybe, status: count.nullable(),
-}); // prettier-ignore
+  observer: text,
+  action: text,
+  entityType: text,
+  entityKey: text,
+  state: z.enum(['parked', 'retrying', 'running', 'queued', 'paused']),
+  changeNumber: count,
+  attempts: count,
+  waiting: count,
+  ageSeconds: z.number(),
+  error: maybe,
+  message: maybe,
+  status: count.nullable(),
+});
 const laneRepair = z.strictObject({ lanes: count, deliveries: count });
 const paused = z.strictObject({ observer: text, since: time, by: text, reason: maybe });
 const replayed = z.strictObject({ changeNumber: count, timestamp: text, entity: text, event: text, observer: text, action: text });
 
 const backfillFields = {
-  id: z.uuid(), table: text, entity: text, observers: z.array(text), where: maybe, state: z.enum(['running', 'stopped', 'finished', 'cancelled']), done: count,
-  failed: count, expected: count.nullable(), startedAt: time, startedBy: text, endedAt: time.nullable(), endedBy: maybe,
-}; // prettier-ignore
+  id: z.uuid(),
+  table: text,
+  entity: text,
+  observers: z.array(text),
+  where: maybe,
+  state: z.enum(['running', 'stopped', 'finished', 'cancelled']),
+  done: count,
+  failed: count,
+  expected: count.nullable(),
+  startedAt: time,
+  startedBy: text,
+  endedAt: time.nullable(),
+  endedBy: maybe,
+};
 const backfill: z.ZodType<BackfillRecord> = z.strictObject(backfillFields);
 const backfillDone: z.ZodType<PerformedBackfill> = z.strictObject({
-  id: z.uuid(), state: z.enum(['finished', 'stopped']), done: count, failed: count, led: z.boolean(), table: text, observers: z.array(text), unplaced: count,
-}); // prettier-ignore
+  id: z.uuid(),
+  state: z.enum(['finished', 'stopped']),
+  done: count,
+  failed: count,
+  led: z.boolean(),
+  table: text,
+  observers: z.array(text),
+  unplaced: count,
+});
 const backfillPreview: z.ZodType<BackfillPreview> = z.strictObject({
-  table: text, entity: text, observers: z.array(text), where: maybe, count, unplaced: count,
+  table: text,
+  entity: text,
+  observers: z.array(text),
+  where: maybe,
+  count,
+  unplaced: count,
   last: z.strictObject({ id: z.uuid(), state: text, done: count }).nullable(),
-  sample: z.array(z.strictObject({ key: text, observers: z.array(trial).nullable(), problem: maybe })), notes: z.array(text),
-}); // prettier-ignore
+  sample: z.array(z.strictObject({ key: text, observers: z.array(trial).nullable(), problem: maybe })),
+  notes: z.array(text),
+});
 
 /** A new command comes here with the shape of its JSON; one that has none is left out. */
 export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
@@ -370,9 +668,11 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'dlq list': z.array(item),
   'dlq show': details,
   'dlq retry': z.strictObject({
-    id: z.uuid(), request: z.enum(['queued', 'resolved', 'already under way']), configVersion: z.enum(['current', 'original']),
+    id: z.uuid(),
+    request: z.enum(['queued', 'resolved', 'already under way']),
+    configVersion: z.enum(['current', 'original']),
     result: z.strictObject({ delivered: z.boolean(), message: maybe }).nullable(),
-  }), // prettier-ignore
+  }),
   'dlq retry-all': z.union([
     itemSet,
     z.strictObject({ configVersion: z.enum(['current', 'original']), ...bulk, alreadyUnderWay: count, left: count }),

@@ -45,7 +45,16 @@ export class Story {
     write('observers.yaml', this.file);
     write('next.yaml', this.file.replace('total < 100', 'total < 160'));
     write('two.yaml', this.file.replace('endpoints:', '  - { table: public.customers, entity: Customer }\nendpoints:'));
-    write('event.json', JSON.stringify({ entity: 'Order', kind: 'update', key: '42', data: { id: 42, status: 'shipped', total: 150.5 }, before: { id: 42, status: 'new', total: 150.5 } })); // prettier-ignore
+    write(
+      'event.json',
+      JSON.stringify({
+        entity: 'Order',
+        kind: 'update',
+        key: '42',
+        data: { id: 42, status: 'shipped', total: 150.5 },
+        before: { id: 42, status: 'new', total: 150.5 },
+      }),
+    );
     write('bad.yaml', 'version: 1\nobservers:\n  - { name: a, entity: Order, whn: "total > 1", actions: [{ type: webhok }] }\n');
   }
 

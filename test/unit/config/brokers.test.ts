@@ -1,5 +1,6 @@
 import { describeObservers } from '../../../src/config/describe';
 import { ConfigFile } from './config-file';
+import { containing, matching } from '../../support/texts';
 
 const file = new ConfigFile();
 afterAll(() => file.remove());
@@ -23,7 +24,7 @@ test.each([
   ['type: publish, subject: a, headers: { Nats-Msg-Id: y }', /set by the service itself/],
   ['type: publish, subject: a, body: { x: "{% for %}" }', /body\.x: /],
 ])('%s is refused with its place', (fields, message) => {
-  expect(file.told(action(fields), ENV)).toEqual([expect.stringMatching(message)]);
+  expect(file.told(action(fields), ENV)).toEqual([matching(message)]);
 });
 
 test.each([
@@ -31,7 +32,7 @@ test.each([
   ['type: publish, stream: a', /actions\[0\]\.type: a Redis stream needs a server: set REDIS_URL/],
   ['type: publish, subject: a', /actions\[0\]\.type: publish needs a server: set NATS_URL/],
 ])('%s without its server is refused with the line', (fields, message) => {
-  expect(file.told(action(fields))).toEqual([expect.stringMatching(message)]);
+  expect(file.told(action(fields))).toEqual([matching(message)]);
 });
 
 test.each([
@@ -39,7 +40,7 @@ test.each([
   ['NATS_URL', 'nats://a.example,b.example'],
   ['REDIS_URL', 'redis.example:6379'],
 ])('%s=%s is refused', (variable, value) => {
-  expect(file.told('version: 1\n', { [variable]: value })).toEqual([expect.stringContaining(`${variable}: expected`)]);
+  expect(file.told('version: 1\n', { [variable]: value })).toEqual([containing(`${variable}: expected`)]);
 });
 
 test('the description says what happens to which keys, and no listing shows a password', () => {

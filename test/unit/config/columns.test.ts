@@ -2,6 +2,7 @@ import { checkColumns } from '../../../src/config/column-check';
 import { describeObservers } from '../../../src/config/describe';
 import { CURRENT_RULES, hashOfVersion, versionText } from '../../../src/config/rules';
 import { ConfigFile } from './config-file';
+import { containing, matching } from '../../support/texts';
 
 const file = new ConfigFile();
 afterAll(() => file.remove());
@@ -30,29 +31,50 @@ function told(text: string, env: Readonly<Record<string, string>> = {}): { error
 const warnings = (observers: string, more = ''): string[] => told(`${CAPTURE}${more}observers:\n${observers}`).warnings;
 /** Of one condition: what stands where the place points to, and the message. */
 const ofCondition = (when: string): string[] =>
-  warnings(`  - { name: a, entity: Order, when: "${when}", actions: [{ type: log }] }\n`).map((line) => line.replace(/^\d+:(\d+) \S+ /, (_all, column: string) => `${when.slice(Number(column) - 1 - '  - { name: a, entity: Order, when: "'.length)} | `)); // prettier-ignore
+  warnings(`  - { name: a, entity: Order, when: "${when}", actions: [{ type: log }] }\n`).map((line) =>
+    line.replace(
+      /^\d+:(\d+) \S+ /,
+      (_all, column: string) => `${when.slice(Number(column) - 1 - '  - { name: a, entity: Order, when: "'.length)} | `,
+    ),
+  );
 
 describe('columns that a condition names', () => {
   test.each([
-    ["statsu = 'paid'", ["statsu = 'paid' | Order has no column \"statsu\"; did you mean \"status\"?"]],
+    ["statsu = 'paid'", ['statsu = \'paid\' | Order has no column "statsu"; did you mean "status"?']],
     ['total > 1 AND data.toatl > 5', ['data.toatl > 5 | Order has no column "toatl"; did you mean "total"?']],
     ['before.toatl > 5', ['before.toatl > 5 | Order has no column "toatl"; did you mean "total"?']],
     ['-toatl > 5', ['toatl > 5 | Order has no column "toatl"; did you mean "total"?']],
     ['(toatl + 1) * 2 IN (1, 2)', ['toatl + 1) * 2 IN (1, 2) | Order has no column "toatl"; did you mean "total"?']],
     ['1 = 1 OR toatl IS NULL', ['toatl IS NULL | Order has no column "toatl"; did you mean "total"?']],
-    ["CHANGED(statsu) OR field_changed('statsu')", ["statsu) OR field_changed('statsu') | Order has no column \"statsu\"; did you mean \"status\"?", "'statsu') | Order has no column \"statsu\"; did you mean \"status\"?"]],
+    [
+      "CHANGED(statsu) OR field_changed('statsu')",
+      [
+        'statsu) OR field_changed(\'statsu\') | Order has no column "statsu"; did you mean "status"?',
+        '\'statsu\') | Order has no column "statsu"; did you mean "status"?',
+      ],
+    ],
     ['CHANGED_TO(status, toatl)', ['toatl) | Order has no column "toatl"; did you mean "total"?']],
     ['HAS_FIELD(data.statsu)', ['data.statsu) | Order has no column "statsu"; did you mean "status"?']],
-    ["AGE(wholly_unknown) > '1h'", ["wholly_unknown) > '1h' | Order has no column \"wholly_unknown\""]],
-    ["Status = 'paid'", ["Status = 'paid' | Order has no column \"Status\"; did you mean \"status\"?"]],
+    ["AGE(wholly_unknown) > '1h'", ['wholly_unknown) > \'1h\' | Order has no column "wholly_unknown"']],
+    ["Status = 'paid'", ['Status = \'paid\' | Order has no column "Status"; did you mean "status"?']],
     // Below a column there may be anything.
     ["customer.anything.at[0].all = 1 AND data['e-mail'] = 'x' AND event.kind = 'update' AND entity.key = '1'", []],
     ["status_changed_to('paid') AND total > 5 AND email = 'x' AND CHANGED(card)", []],
     ['secret = 1', ['secret = 1 | "secret" is not in the change log: the capture of public.orders excludes it']],
-    ['card = 1', ['card = 1 | "card" is not in the change log: the capture of public.orders masks it (drop), and only whether it has changed is known']],
+    [
+      'card = 1',
+      [
+        'card = 1 | "card" is not in the change log: the capture of public.orders masks it (drop), and only whether it has changed is known',
+      ],
+    ],
     ['CHANGED(secret)', ['secret) | "secret" is not in the change log: the capture of public.orders excludes it']],
-    ["CHANGED_TO(card, '1')", ["card, '1') | \"card\" is not in the change log: the capture of public.orders masks it (drop), and only whether it has changed is known"]],
-  ])('%s', (when, expected) => expect(ofCondition(when)).toEqual(expected)); // prettier-ignore
+    [
+      "CHANGED_TO(card, '1')",
+      [
+        'card, \'1\') | "card" is not in the change log: the capture of public.orders masks it (drop), and only whether it has changed is known',
+      ],
+    ],
+  ])('%s', (when, expected) => expect(ofCondition(when)).toEqual(expected));
 
   test('status_changed_to asks for a column that the table may not have', () => {
     const text = `version: 1\ncapture: [{ table: public.invoices, entity: Invoice }]\nobservers:\n  - { name: a, entity: Invoice, when: "status_changed_to('x')", actions: [{ type: log }] }`;
@@ -85,7 +107,27 @@ observers:
       - { type: slack, url: "https://x.example/hook", text: "{{ b9 }}", blocks: [{ type: section, text: "{{ c1 }}" }] }
 `;
   const names = told(text).warnings.map((line) => /"(\w+)"/.exec(line)?.[1]);
-  expect([...names].sort()).toEqual(['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8', 'a9', 'b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b8', 'b9', 'c1']); // prettier-ignore
+  expect([...names].sort()).toEqual([
+    'a1',
+    'a2',
+    'a3',
+    'a4',
+    'a5',
+    'a6',
+    'a7',
+    'a8',
+    'a9',
+    'b1',
+    'b2',
+    'b3',
+    'b4',
+    'b5',
+    'b6',
+    'b7',
+    'b8',
+    'b9',
+    'c1',
+  ]);
 });
 
 test('masks, keys and tables of capture are compared too', () => {
@@ -112,11 +154,11 @@ describe('whose columns count', () => {
   test('several entities may have a column between them; all entities are all that are captured', () => {
     expect(warnings(observer('[Order, Invoice]', 'amount > 1 AND total > 1'), INVOICES)).toEqual([]);
     expect(warnings(observer('[Order, Invoice]', 'amuont > 1'), INVOICES)).toEqual([
-      expect.stringContaining('none of Order, Invoice has a column "amuont"; did you mean "amount"?'),
+      containing('none of Order, Invoice has a column "amuont"; did you mean "amount"?'),
     ]);
     expect(warnings(observer('"*"', 'amount > 1 AND total > 1'), INVOICES)).toEqual([]);
     expect(warnings(observer('"*"', 'amuont > 1'), INVOICES)).toEqual([
-      expect.stringContaining('no captured table has a column "amuont"; did you mean "amount"?'),
+      containing('no captured table has a column "amuont"; did you mean "amount"?'),
     ]);
   });
 
@@ -125,7 +167,7 @@ describe('whose columns count', () => {
     expect(warnings(observer('[Order, Shipment]', 'anything > 1'))).toEqual([]);
     expect(told(`version: 1\nobservers:\n${observer('"*"', 'anything > 1')}`).warnings).toEqual([]);
     expect(warnings(observer('Gone', 'anything > 1'), '  - { table: public.gone, entity: Gone }\n')).toEqual([
-      expect.stringContaining('there is no table public.gone'),
+      containing('there is no table public.gone'),
     ]);
   });
 
@@ -137,7 +179,9 @@ describe('whose columns count', () => {
 
   test('an endpoint is looked at for each observer that sends to it', () => {
     const endpoints = 'endpoints: { x: { url: "https://x.example/{{ total }}" } }\n';
-    const two = ['Order', 'Invoice'].map((entity) => `  - { name: ${entity}, entity: ${entity}, actions: [{ type: webhook, endpoint: x }] }\n`).join(''); // prettier-ignore
+    const two = ['Order', 'Invoice']
+      .map((entity) => `  - { name: ${entity}, entity: ${entity}, actions: [{ type: webhook, endpoint: x }] }\n`)
+      .join('');
     expect(warnings(two, `${INVOICES}${endpoints}`)).toEqual(['5:46 endpoints.x.url: Invoice has no column "total"']);
   });
 });
@@ -146,22 +190,29 @@ test('strict_templates makes an error of what a template names, for the observer
   const observer = (name: string, more = ''): string =>
     `  - { name: ${name}, entity: Order, ${more}when: "statsu = 1", actions: [{ ${HOOK}, body: "{{ toatl }}" }] }\n`;
   const own = told(`${CAPTURE}observers:\n${observer('a', 'strict_templates: true, ')}${observer('b')}`);
-  expect(own.errors).toEqual([expect.stringMatching(/^5:\d+ observers\[0\]\.actions\[0\]\.body: Order has no column "toatl"/)]);
+  expect(own.errors).toEqual([matching(/^5:\d+ observers\[0\]\.actions\[0\]\.body: Order has no column "toatl"/)]);
   expect(own.warnings).toHaveLength(3);
   const all = told(`${CAPTURE}strict_templates: true\nobservers:\n${observer('a')}${observer('b', 'strict_templates: false, ')}`);
-  expect(all.errors).toEqual([expect.stringMatching(/^6:\d+ observers\[0\]/)]);
-  const { observers } = file.load(`${CAPTURE}strict_templates: true\nobservers:\n${observer('a')}${observer('b', 'strict_templates: false, ')}`).file.definition; // prettier-ignore
+  expect(all.errors).toEqual([matching(/^6:\d+ observers\[0\]/)]);
+  const { observers } = file.load(
+    `${CAPTURE}strict_templates: true\nobservers:\n${observer('a')}${observer('b', 'strict_templates: false, ')}`,
+  ).file.definition;
   expect(observers.map(({ strictTemplates }) => strictTemplates)).toEqual([true, false]);
 });
 
 test('a name that came out of a reference is not shown', () => {
-  const observer = '  - { name: a, entity: Order, when: "${COND}", columns: ["${COLUMN}"], actions: [{ type: log, message: "{{ ${PART} }} {{ toatl }}" }] }\n';
-  const { warnings: lines } = told(`${CAPTURE}observers:\n${observer}`, { COND: "canary = 'CANARY'", COLUMN: 'canary_column', PART: 'canary' });
+  const observer =
+    '  - { name: a, entity: Order, when: "${COND}", columns: ["${COLUMN}"], actions: [{ type: log, message: "{{ ${PART} }} {{ toatl }}" }] }\n';
+  const { warnings: lines } = told(`${CAPTURE}observers:\n${observer}`, {
+    COND: "canary = 'CANARY'",
+    COLUMN: 'canary_column',
+    PART: 'canary',
+  });
   expect(lines).toHaveLength(4);
   expect(lines.join('\n')).not.toMatch(/canary/i);
   expect(lines.join('\n')).toContain('with ${COND} filled in');
   expect(lines.join('\n')).toContain('Order has no column "toatl"');
-}); // prettier-ignore
+});
 
 describe('the file', () => {
   const observer = (more: string): string => `version: 1\nobservers:\n  - { name: a, entity: Order, ${more}, actions: [{ type: log }] }\n`;
@@ -183,7 +234,7 @@ describe('the file', () => {
     ['strict_templates: 1', 'observers[0].strict_templates: expected true or false'],
     ['colums: [a]', 'observers[0].colums: unknown key "colums"; did you mean "columns"?'],
   ])('%s is refused', (more, message) => {
-    expect(file.told(observer(more))).toEqual([expect.stringContaining(message)]);
+    expect(file.told(observer(more))).toEqual([containing(message)]);
   });
 
   test('columns of an observer that is for no update say nothing, which is told', () => {
@@ -195,7 +246,9 @@ describe('the file', () => {
 
 describe('an address that is refused on each delivery', () => {
   const warned = (url: string, more = ''): string[] =>
-    file.load(`version: 1\nendpoints: { a: { url: "${url}"${more} } }\n`).file.warnings.map(({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`); // prettier-ignore
+    file
+      .load(`version: 1\nendpoints: { a: { url: "${url}"${more} } }\n`)
+      .file.warnings.map(({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`);
 
   test('is told with its place and what to write', () => {
     expect(warned('http://10.1.2.3:8080/hook/{{ id }}')).toEqual([
@@ -204,8 +257,16 @@ describe('an address that is refused on each delivery', () => {
   });
 
   test.each([
-    'http://127.0.0.1/', 'http://[::1]/', 'http://[fd00::1]/', 'http://169.254.169.254/', 'http://0x7f.1/', 'http://[::ffff:10.0.0.1]/', 'http://localhost:1/', 'http://a.localhost/', 'http://100.64.0.1/',
-  ])('%s', (url) => expect(warned(url)).toHaveLength(1)); // prettier-ignore
+    'http://127.0.0.1/',
+    'http://[::1]/',
+    'http://[fd00::1]/',
+    'http://169.254.169.254/',
+    'http://0x7f.1/',
+    'http://[::ffff:10.0.0.1]/',
+    'http://localhost:1/',
+    'http://a.localhost/',
+    'http://100.64.0.1/',
+  ])('%s', (url) => expect(warned(url)).toHaveLength(1));
 
   test.each([
     ['https://203.0.114.1/', ''],
@@ -226,7 +287,10 @@ lookups: { l: { url: "http://10.0.0.2/" } }
 observers:
   - { name: a, entity: Order, actions: [{ type: webhook, url: "http://10.0.0.3/" }, { type: slack, url: "http://10.0.0.4/", text: x }] }
 `;
-    const found = file.load(text).file.warnings.filter(({ message }) => message.includes('refused')).map(({ path }) => path); // prettier-ignore
+    const found = file
+      .load(text)
+      .file.warnings.filter(({ message }) => message.includes('refused'))
+      .map(({ path }) => path);
     expect(found.sort()).toEqual(['alerts.url', 'lookups.l.url', 'observers[0].actions[0].url', 'observers[0].actions[1].url']);
   });
 });

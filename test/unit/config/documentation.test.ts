@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describeObservers } from '../../../src/config/describe';
 import { fileKey, SETTINGS } from '../../../src/config/settings';
 import { ConfigFile } from './config-file';
+import { containing } from '../../support/texts';
 
 const PAGE = readFileSync(join(__dirname, '../../../docs/configuration.md'), 'utf8');
 const EXAMPLE = /```yaml\n([\s\S]*?)```/.exec(PAGE)?.[1] ?? '';
@@ -48,7 +49,7 @@ test('the file that docs/configuration.md explains is valid, and does what it sa
       on: 'delete',
       when: 'always',
       actions: ['webhook: PUT archive.example (unsigned, timeout 10s, 32 at once)'],
-      retry: expect.stringContaining('after 5s, 5m, 30m, 2h, within 3d') as string,
+      retry: containing('after 5s, 5m, 30m, 2h, within 3d'),
     },
   ]);
 });
@@ -65,7 +66,15 @@ test.each(Object.values(SETTINGS).map(({ variable, default: fallback, descriptio
 /** A service account's key file, whose key nobody has. */
 const credentials = join(mkdtempSync(join(tmpdir(), 'observers-docs-')), 'key.json');
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-writeFileSync(credentials, JSON.stringify({ project_id: 'p', client_email: 'e@p', token_uri: 'https://t.example', private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) })); // prettier-ignore
+writeFileSync(
+  credentials,
+  JSON.stringify({
+    project_id: 'p',
+    client_email: 'e@p',
+    token_uri: 'https://t.example',
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  }),
+);
 afterAll(() => rmSync(dirname(credentials), { recursive: true }));
 
 test.each(readdirSync(join(__dirname, '../../../docs/actions')))('the example of docs/actions/%s is valid', (page) => {

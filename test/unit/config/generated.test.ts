@@ -35,12 +35,27 @@ const CANARIES = [
   'CANARY'.padEnd(20, 'x'),
 ];
 /** Any text is one of these, and none of them holds a secret. */
-const NAMES = ['OBSERVERS_DATA_DIR', 'OBSERVERS_HOST', 'OBSERVERS_STREAM', 'OBSERVERS_MODULES', 'OBSERVERS_MAIL_FROM', 'OBSERVERS_FCM_CREDENTIALS', 'OBSERVERS_ELASTICSEARCH_CA_FILE', 'OBSERVERS_SMS_FROM', 'OBSERVERS_VAPID_SUBJECT', 'OBSERVERS_API_TOKENS_FILE', 'OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES']; // prettier-ignore
+const NAMES = [
+  'OBSERVERS_DATA_DIR',
+  'OBSERVERS_HOST',
+  'OBSERVERS_STREAM',
+  'OBSERVERS_MODULES',
+  'OBSERVERS_MAIL_FROM',
+  'OBSERVERS_FCM_CREDENTIALS',
+  'OBSERVERS_ELASTICSEARCH_CA_FILE',
+  'OBSERVERS_SMS_FROM',
+  'OBSERVERS_VAPID_SUBJECT',
+  'OBSERVERS_API_TOKENS_FILE',
+  'OTEL_SERVICE_NAME',
+  'OTEL_RESOURCE_ATTRIBUTES',
+];
 
 test.each(Object.values(SETTINGS).map((setting: Setting<unknown>) => [setting.variable, setting] as const))(
   'the table knows whether %s is a secret: what it would hide is one, and what it takes and shows is none',
   (variable, setting) => {
-    const taken = CANARIES.map((canary) => [canary, setting.parse(canary)] as const).flatMap(([canary, parsed]) => ('value' in parsed ? [{ canary, shown: setting.show(parsed.value as never) }] : [])); // prettier-ignore
+    const taken = CANARIES.map((canary) => [canary, setting.parse(canary)] as const).flatMap(([canary, parsed]) =>
+      'value' in parsed ? [{ canary, shown: setting.show(parsed.value as never) }] : [],
+    );
     if (setting.secret === true) {
       expect(taken.length).toBeGreaterThan(0);
       for (const { shown } of taken) expect(shown).not.toContain('CANARY');

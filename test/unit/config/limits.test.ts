@@ -3,6 +3,7 @@ import { describeSettings } from '../../../src/config/describe';
 import { SETTINGS } from '../../../src/config/settings';
 import { parseDuration, parseSize } from '../../../src/config/units';
 import { ConfigFile } from './config-file';
+import { matching } from '../../support/texts';
 
 const file = new ConfigFile();
 afterAll(() => file.remove());
@@ -18,9 +19,12 @@ test.each(Object.values(SETTINGS).map(({ variable, default: fallback }) => [vari
   },
 );
 
-test.each(['INLINE_BUDGET', 'COMMIT_WINDOW', 'POLL_INTERVAL', 'LEASE_TTL', 'SHUTDOWN_TIMEOUT'])('OBSERVERS_%s takes nothing that a timer cannot hold', (name) => {
-  expect(() => loadSettings({ env: { [`OBSERVERS_${name}`]: `${LONGEST_TIMER + 1}ms` } })).toThrow(/expected a duration from/);
-}); // prettier-ignore
+test.each(['INLINE_BUDGET', 'COMMIT_WINDOW', 'POLL_INTERVAL', 'LEASE_TTL', 'SHUTDOWN_TIMEOUT'])(
+  'OBSERVERS_%s takes nothing that a timer cannot hold',
+  (name) => {
+    expect(() => loadSettings({ env: { [`OBSERVERS_${name}`]: `${LONGEST_TIMER + 1}ms` } })).toThrow(/expected a duration from/);
+  },
+);
 
 test.each([
   ['endpoints: { e: { url: "https://x/", timeout: 25d } }', /from 1ms to 1h/],
@@ -41,7 +45,7 @@ test.each([
   ['endpoints: { e: { url: "https://x/", allow_addresses: ["10/8"] } }', /^expected a CIDR block/],
   ['endpoints: { e: { url: "https://x/", allow_addresses: ["fe80::1%eth0"] } }', /^expected a CIDR block/],
 ])('refuses %s', (section, message) => {
-  expect(file.problemsOf(`version: 1\n${section}`).map((problem) => problem.message)).toEqual([expect.stringMatching(message)]);
+  expect(file.problemsOf(`version: 1\n${section}`).map((problem) => problem.message)).toEqual([matching(message)]);
 });
 
 test.each([
@@ -71,7 +75,9 @@ test('a header may hold any letters within a tag, where they are encoded', () =>
 });
 
 test('durations are whole milliseconds and sizes whole bytes', () => {
-  expect(['250ms', '1.5s', '1.0019s', '5m', '1h', '3d', '1.1d'].map(parseDuration)).toEqual([250, 1500, 1002, 300_000, 3_600_000, 259_200_000, 95_040_000]); // prettier-ignore
+  expect(['250ms', '1.5s', '1.0019s', '5m', '1h', '3d', '1.1d'].map(parseDuration)).toEqual([
+    250, 1500, 1002, 300_000, 3_600_000, 259_200_000, 95_040_000,
+  ]);
   expect(['7', '7B', '64KiB', '16MiB', '1GiB'].map(parseSize)).toEqual([7, 7, 65_536, 16_777_216, 1_073_741_824]);
   expect(['', '5', 's', '-1s', '1 s', '1w', '1e3s', '.5s'].map(parseDuration)).toEqual(Array(8).fill(null));
   expect(['', 'KiB', '1.5KiB', '-1', '64kb', '64 KiB'].map(parseSize)).toEqual(Array(6).fill(null));

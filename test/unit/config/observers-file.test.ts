@@ -205,7 +205,14 @@ test('JSON is read too', () => {
 test('the environment is stronger than the file, the file than the default, and an unknown variable is named', () => {
   const text = 'version: 1\nsettings: { port: 1, max_in_flight: 2 }';
   const { settings, origins } = load(text, { OBSERVERS_PORT: '3' });
-  expect([settings.port, origins.port, settings.maxInFlight, origins.maxInFlight, settings.stream, origins.stream]).toEqual([3, 'environment', 2, 'file', 'main', 'default']); // prettier-ignore
+  expect([settings.port, origins.port, settings.maxInFlight, origins.maxInFlight, settings.stream, origins.stream]).toEqual([
+    3,
+    'environment',
+    2,
+    'file',
+    'main',
+    'default',
+  ]);
   expect(problemsOf(text, { OBSERVERS_PROT: '3' })[0]).toMatchObject({
     file: 'environment',
     path: 'OBSERVERS_PROT',

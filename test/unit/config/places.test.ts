@@ -1,4 +1,5 @@
 import { ConfigFile } from './config-file';
+import { containing, matching } from '../../support/texts';
 
 const file = new ConfigFile();
 afterAll(() => file.remove());
@@ -26,7 +27,7 @@ test.each([
   const text = HEAD + when;
   const [problem, ...more] = file.problemsOf(text);
   expect(more).toEqual([]);
-  expect(problem).toMatchObject({ path: 'observers[0].when', message: expect.stringContaining('LIKE needs a quoted pattern') as string });
+  expect(problem).toMatchObject({ path: 'observers[0].when', message: containing('LIKE needs a quoted pattern') });
   expect(line(text, problem?.line ?? 0).slice((problem?.column ?? 0) - 1)).toMatch(/^(5|LIKE 5)/);
 });
 
@@ -48,9 +49,9 @@ observers:
           three: { deep: "{{ a | wrong }}" }
 `;
   expect(file.told(text)).toEqual([
-    expect.stringMatching(/^7:\d+ observers\[0\]\.actions\[0\]\.url: /),
-    expect.stringMatching(/^10:24 observers\[0\]\.actions\[0\]\.body\.two\[1\]: /),
-    expect.stringMatching(/^11:\d+ observers\[0\]\.actions\[0\]\.body\.three\.deep: undefined filter: wrong/),
+    matching(/^7:\d+ observers\[0\]\.actions\[0\]\.url: /),
+    matching(/^10:24 observers\[0\]\.actions\[0\]\.body\.two\[1\]: /),
+    matching(/^11:\d+ observers\[0\]\.actions\[0\]\.body\.three\.deep: undefined filter: wrong/),
   ]);
 });
 
@@ -75,7 +76,7 @@ observers:
     '3:89 endpoints.api.v1.allow_addresses[0]',
     '5:13 observers[0].name',
     '5:33 observers[0].on',
-    expect.stringMatching(/^5:\d+ observers\[0\]\.when$/),
+    matching(/^5:\d+ observers\[0\]\.when$/),
     '5:77 observers[0].retry.strategy',
   ]);
 });

@@ -80,16 +80,23 @@ test.each(ALL)('%s stands in docs/configuration.md and in .env.example', (_name,
 const ANY_TEXT: readonly SettingName[] = ['dataDir', 'host', 'stream', 'otelServiceName'];
 
 // Never the value, which may be a secret in the wrong place.
-test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))('a wrong %s is told with its variable and what is accepted', (_name, { variable }) => {
-  let message = 'it was accepted';
-  try {
-    loadSettings({ env: { [variable]: 'tcp://10.0.0.1:CANARY' } });
-  } catch (error) {
-    ({ message } = error as ConfigurationError);
-  }
-  expect(message).toMatch(new RegExp(`environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0)`));
-  expect(message).not.toContain('CANARY');
-}); // prettier-ignore
+test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))(
+  'a wrong %s is told with its variable and what is accepted',
+  (_name, { variable }) => {
+    let message = 'it was accepted';
+    try {
+      loadSettings({ env: { [variable]: 'tcp://10.0.0.1:CANARY' } });
+    } catch (error) {
+      ({ message } = error as ConfigurationError);
+    }
+    expect(message).toMatch(
+      new RegExp(
+        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0)`,
+      ),
+    );
+    expect(message).not.toContain('CANARY');
+  },
+);
 
 const TEN_MISTAKES = `version: 2
 settings: { port: many }
@@ -122,7 +129,8 @@ test('ten mistakes are told at once, each with file, line and column', () => {
     '12 observers[0].retry.max_attempts',
     '13 observers[0].actions[0].type',
     '14 observers[1].actions',
-  ]) expect(places).toContain(expected); // prettier-ignore
+  ])
+    expect(places).toContain(expected);
   const { message } = new ConfigurationError(problems);
   expect(message.match(/observers\.yaml:\d+:\d+ /g)!.length).toBe(problems.length);
   expect(problems.every(({ line, column }) => line > 0 && column > 0)).toBe(true);

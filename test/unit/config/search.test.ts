@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAuthority } from '../../support/certificate';
+import { containing, matching } from '../../support/texts';
 import { ConfigFile } from './config-file';
 
 const file = new ConfigFile();
@@ -22,23 +23,23 @@ test.each([
   ['index: orders, routing: "{{ x"', /routing: /],
   ['index: orders, operation: upsert', /operation: /],
 ])('%s is refused with its place', (fields, message) => {
-  expect(file.told(action(fields), URL)).toEqual([expect.stringMatching(message)]);
+  expect(file.told(action(fields), URL)).toEqual([matching(message)]);
 });
 
 test('without its server it is refused with the line', () => {
-  expect(file.told(action())).toEqual([expect.stringMatching(/^3:.*actions\[0\]\.type: search needs a server: set ELASTICSEARCH_URL/)]);
+  expect(file.told(action())).toEqual([matching(/^3:.*actions\[0\]\.type: search needs a server: set ELASTICSEARCH_URL/)]);
 });
 
 test.each(['search.example:9200', 'ftp://search.example', 'https://a.example?x=1', 'https://a.example,https://user:x@b.example'])(
   'ELASTICSEARCH_URL=%s is refused',
   (value) => {
-    expect(file.told('version: 1\n', { ELASTICSEARCH_URL: value })).toEqual([expect.stringContaining('ELASTICSEARCH_URL: expected')]);
+    expect(file.told('version: 1\n', { ELASTICSEARCH_URL: value })).toEqual([containing('ELASTICSEARCH_URL: expected')]);
   },
 );
 
 test('what does not go together is refused', () => {
   const key = { OBSERVERS_ELASTICSEARCH_API_KEY: 'Q0FOQVJZLWtleTp2YWx1ZQ==' };
-  expect(file.told(action(), { ...URL, ...key })).toEqual([expect.stringContaining('give one of them')]);
+  expect(file.told(action(), { ...URL, ...key })).toEqual([containing('give one of them')]);
   expect(file.told(action(), { ELASTICSEARCH_URL: 'https://one.example', ...key })).toEqual([]);
 });
 
@@ -48,12 +49,12 @@ test('the file with authorities has to be there, to hold some, and to be of use'
   try {
     const told = (url = URL.ELASTICSEARCH_URL): string[] =>
       file.told(action(), { ELASTICSEARCH_URL: url, OBSERVERS_ELASTICSEARCH_CA_FILE: ca });
-    expect(told()).toEqual([expect.stringContaining('OBSERVERS_ELASTICSEARCH_CA_FILE: ')]);
+    expect(told()).toEqual([containing('OBSERVERS_ELASTICSEARCH_CA_FILE: ')]);
     writeFileSync(ca, 'nothing of the kind');
-    expect(told()).toEqual([expect.stringContaining('OBSERVERS_ELASTICSEARCH_CA_FILE: ')]);
+    expect(told()).toEqual([containing('OBSERVERS_ELASTICSEARCH_CA_FILE: ')]);
     writeFileSync(ca, createAuthority().cert);
     expect(told()).toEqual([]);
-    expect(told('http://one.example')).toEqual([expect.stringContaining('is for https:// in ELASTICSEARCH_URL')]);
+    expect(told('http://one.example')).toEqual([containing('is for https:// in ELASTICSEARCH_URL')]);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -31,9 +31,15 @@ test.each([
   ['an address', 'version: 1\nendpoints: { e: { url: "https://x.example/", allow_addresses: ["! ${X}"] } }'],
   ['a key column', 'version: 1\ncapture: [{ table: public.a, key: ["${X}"], columns: { exclude: ["${X}"] } }]'],
   ['two tables of one name', 'version: 1\ncapture: [{ table: "public.${Y}" }, { table: "public.${Y}" }]'],
-  ['two observers of one name', 'version: 1\nobservers: [{ name: "${Y}", entity: x, actions: [{ type: log }] }, { name: "${Y}", entity: x, actions: [{ type: log }] }]'], // prettier-ignore
+  [
+    'two observers of one name',
+    'version: 1\nobservers: [{ name: "${Y}", entity: x, actions: [{ type: log }] }, { name: "${Y}", entity: x, actions: [{ type: log }] }]',
+  ],
   ['a setting', 'version: 1\nsettings: { log_level: "${X}" }'],
-  ['a value that an alias repeats', 'version: 1\nobservers: [{ name: a, entity: x, when: &w "x ${X} ${X}", actions: [{ type: log }] }, { name: b, entity: x, when: *w, actions: [{ type: log }] }]'], // prettier-ignore
+  [
+    'a value that an alias repeats',
+    'version: 1\nobservers: [{ name: a, entity: x, when: &w "x ${X} ${X}", actions: [{ type: log }] }, { name: b, entity: x, when: *w, actions: [{ type: log }] }]',
+  ],
 ])('what a reference brought is in no message about %s', (_what, text) => {
   for (const canary of CANARIES) {
     const told = file.told(text, { X: canary, Y: 'CANARY-one-word' });
@@ -72,7 +78,9 @@ test.each([
 });
 
 test('a setting that is wrong in the environment is refused without its value', () => {
-  expect(file.told('version: 1', { DATABASE_URL: 'mysql://u:C4n@h/d', OBSERVERS_PORT: 'C4n', OBSERVERS_LOG_LEVEL: 'C4n' }).join()).not.toMatch(WORDS); // prettier-ignore
+  expect(
+    file.told('version: 1', { DATABASE_URL: 'mysql://u:C4n@h/d', OBSERVERS_PORT: 'C4n', OBSERVERS_LOG_LEVEL: 'C4n' }).join(),
+  ).not.toMatch(WORDS);
 });
 
 test('commands that need only settings do without the references of endpoints', () => {

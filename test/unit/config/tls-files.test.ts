@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAuthority } from '../../support/certificate';
+import { matching } from '../../support/texts';
 import { ConfigFile } from './config-file';
 
 const file = new ConfigFile();
@@ -26,13 +27,17 @@ const endpoint = (tls: string, url = 'https://x.example/'): string => `version: 
 
 test('the files are read relative to the observers file, for endpoints and for actions with a url of their own', () => {
   const tls = '{ ca_file: ca.pem, cert_file: ./cert.pem, key_file: "${KEY}" }';
-  const actions = ['webhook', 'slack'].map((type) => `{ type: ${type}, url: "https://x.example/", tls: ${tls}${type === 'slack' ? ', text: x' : ''} }`); // prettier-ignore
+  const actions = ['webhook', 'slack'].map(
+    (type) => `{ type: ${type}, url: "https://x.example/", tls: ${tls}${type === 'slack' ? ', text: x' : ''} }`,
+  );
   const { definition } = file.load(`${endpoint(tls)}observers: [{ name: a, entity: "*", actions: [${actions.join(', ')}] }]`, {
     KEY: join(file.folder, 'key.pem'),
   }).file;
   const expected = { ca: files['ca.pem'], cert: files['cert.pem'], key: files['key.pem'] };
   expect(definition.endpoints[0]?.tls).toEqual(expected);
-  expect(definition.observers[0]?.actions).toEqual([0, 1].map(() => expect.objectContaining({ endpoint: expect.objectContaining({ tls: expected }) as object }) as object)); // prettier-ignore
+  expect(definition.observers[0]?.actions).toEqual(
+    [0, 1].map(() => expect.objectContaining({ endpoint: expect.objectContaining({ tls: expected }) as object }) as object),
+  );
 });
 
 test.each([
@@ -50,12 +55,12 @@ test.each([
   ['{ ca_fil: ca.pem }', /did you mean "ca_file"/],
 ])('tls: %s is refused with its place', (tls, message) => {
   const told = file.told(endpoint(tls));
-  expect(told.at(-1)).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
+  expect(told.at(-1)).toEqual(typeof message === 'string' ? message : matching(message));
   expect(told.join()).not.toContain('CANARY');
 });
 
 test('tls on an http url is refused, and for an action that names an endpoint it belongs there', () => {
   expect(file.told(endpoint('{ ca_file: ca.pem }', 'http://x.example/'))).toEqual(['3:39 endpoints.e.tls: tls is for an https:// url']);
   const action = `observers: [{ name: a, entity: "*", actions: [{ type: webhook, endpoint: e, tls: { ca_file: ca.pem } }] }]`;
-  expect(file.told(endpoint('{ ca_file: ca.pem }') + action)).toEqual([expect.stringMatching(/tls belongs to the endpoint "e"/)]);
+  expect(file.told(endpoint('{ ca_file: ca.pem }') + action)).toEqual([matching(/tls belongs to the endpoint "e"/)]);
 });

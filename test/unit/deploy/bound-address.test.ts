@@ -9,7 +9,15 @@ const v4 = (address: string, internal = false): NetworkInterfaceInfo => ({
   mac: '',
   cidr: null,
 });
-const v6 = (address: string, internal = false): NetworkInterfaceInfo => ({ address, family: 'IPv6', internal, netmask: '', mac: '', cidr: null, scopeid: 0 }); // prettier-ignore
+const v6 = (address: string, internal = false): NetworkInterfaceInfo => ({
+  address,
+  family: 'IPv6',
+  internal,
+  netmask: '',
+  mac: '',
+  cidr: null,
+  scopeid: 0,
+});
 const LOOPBACK = [v4('127.0.0.1', true), v6('::1', true)];
 const POD = { lo: LOOPBACK, eth0: [v4('10.1.2.3'), v6('fe80::1'), v6('fd00::3')] };
 

@@ -33,7 +33,8 @@ function one<T>(manifests: readonly Manifest[], kind: string): T {
   expect(found).toHaveLength(1);
   return found[0]!.spec as T;
 }
-const templateOf = (manifests: readonly Manifest[], kind = 'Deployment'): PodTemplate => one<{ template: PodTemplate }>(manifests, kind).template; // prettier-ignore
+const templateOf = (manifests: readonly Manifest[], kind = 'Deployment'): PodTemplate =>
+  one<{ template: PodTemplate }>(manifests, kind).template;
 const containersOf = (manifests: readonly Manifest[]): Container[] =>
   manifests
     .filter(({ kind }) => kind === 'Deployment' || kind === 'Job')
@@ -62,7 +63,9 @@ describeWith(HELM, () => {
     const service = manifests.find(({ kind }) => kind === 'Service')!;
     const selectors = manifests.flatMap(({ kind, spec }) => {
       if (kind === 'Service') return [(spec as { selector: Labels }).selector];
-      return ['Deployment', 'PodDisruptionBudget'].includes(kind) ? [(spec as { selector: { matchLabels: Labels } }).selector.matchLabels] : []; // prettier-ignore
+      return ['Deployment', 'PodDisruptionBudget'].includes(kind)
+        ? [(spec as { selector: { matchLabels: Labels } }).selector.matchLabels]
+        : [];
     });
     expect(selectors.length).toBeGreaterThanOrEqual(2);
     for (const selector of selectors) {
@@ -70,8 +73,10 @@ describeWith(HELM, () => {
       expect(selects(selector, migration)).toBe(false);
     }
     for (const { kind, spec } of manifests) {
-      if (kind === 'NetworkPolicy') expect(selects((spec as { podSelector: { matchLabels: Labels } }).podSelector.matchLabels, { ...pod, ...migration })).toBe(true); // prettier-ignore
-      if (kind === 'ServiceMonitor') expect(selects((spec as { selector: { matchLabels: Labels } }).selector.matchLabels, service.metadata.labels)).toBe(true); // prettier-ignore
+      if (kind === 'NetworkPolicy')
+        expect(selects((spec as { podSelector: { matchLabels: Labels } }).podSelector.matchLabels, { ...pod, ...migration })).toBe(true);
+      if (kind === 'ServiceMonitor')
+        expect(selects((spec as { selector: { matchLabels: Labels } }).selector.matchLabels, service.metadata.labels)).toBe(true);
     }
   });
 
@@ -131,7 +136,10 @@ describeWith(HELM, () => {
   test('the network policy opens the port of the probes and metrics, and DNS beside what is named', async () => {
     const manifests = await render('everything');
     const ports = templateOf(manifests).spec.containers[0]!.ports!.map(({ name }) => name);
-    const { ingress, egress } = one<{ ingress: { ports: { port: string }[] }[]; egress: { ports?: { port: number }[] }[] }>(manifests, 'NetworkPolicy'); // prettier-ignore
+    const { ingress, egress } = one<{ ingress: { ports: { port: string }[] }[]; egress: { ports?: { port: number }[] }[] }>(
+      manifests,
+      'NetworkPolicy',
+    );
     expect(ingress.flatMap((rule) => rule.ports.map(({ port }) => port))).toEqual(ports);
     expect(egress.map((rule) => rule.ports?.map(({ port }) => port))).toEqual([[53, 53], [5432], [443]]);
     const open = one<{ ingress: { from?: unknown }[]; egress: unknown[] }>(await render('existing'), 'NetworkPolicy');
@@ -143,7 +151,9 @@ describeWith(HELM, () => {
     const manifests = await render('everything');
     const { spec } = templateOf(manifests, 'Job');
     expect([...spec.initContainers!, ...spec.containers].map(({ args }) => args)).toEqual([['migrate'], ['capture', 'apply', '--yes']]);
-    const urls = [...spec.initContainers!, ...spec.containers].map(({ env }) => env.find(({ name }) => name === 'DATABASE_URL')?.valueFrom?.secretKeyRef.name); // prettier-ignore
+    const urls = [...spec.initContainers!, ...spec.containers].map(
+      ({ env }) => env.find(({ name }) => name === 'DATABASE_URL')?.valueFrom?.secretKeyRef.name,
+    );
     expect(urls).toEqual(['observers-owner', 'observers-owner']);
     const file = manifests.find(({ metadata }) => metadata.name === spec.volumes![0]!.configMap!.name)!;
     // Hooks of one kind run by weight: the file first.
@@ -166,12 +176,24 @@ describeWith(HELM, () => {
     ['a password as a plain variable', ['env.DATABASE_URL=postgres://x'], /invalid propertyName 'DATABASE_URL'/],
     ['a setting among the plain variables', ['env.OBSERVERS_WATCH=true'], /invalid propertyName 'OBSERVERS_WATCH'/],
     ['a secret with its value', ['secretEnv.TOKEN=CANARY-2'], /\/secretEnv\/TOKEN.*got string, want object/],
-    ['a variable that stands twice', ['env.TOKEN=word', 'secretEnv.TOKEN.name=a', 'secretEnv.TOKEN.key=b'], /TOKEN stands in env and in secretEnv/], // prettier-ignore
-    ['a setting that stands twice', ['settings.OTEL_SERVICE_NAME=a', 'env.OTEL_SERVICE_NAME=b'], /OTEL_SERVICE_NAME stands in settings and in env/], // prettier-ignore
+    [
+      'a variable that stands twice',
+      ['env.TOKEN=word', 'secretEnv.TOKEN.name=a', 'secretEnv.TOKEN.key=b'],
+      /TOKEN stands in env and in secretEnv/,
+    ],
+    [
+      'a setting that stands twice',
+      ['settings.OTEL_SERVICE_NAME=a', 'env.OTEL_SERVICE_NAME=b'],
+      /OTEL_SERVICE_NAME stands in settings and in env/,
+    ],
     ['no database', ['secretEnv=null'], /secretEnv/],
     ['no observers file', ['observersFile='], /no observers file: --set-file/],
     ['two observers files', ['existingConfigMap=mine'], /give one of them/],
-    ['a restart for a file that the chart does not see', ['observersFile=', 'existingConfigMap=mine', 'reload=restart'], /Use reload: watch/], // prettier-ignore
+    [
+      'a restart for a file that the chart does not see',
+      ['observersFile=', 'existingConfigMap=mine', 'reload=restart'],
+      /Use reload: watch/,
+    ],
     ['triggers to be applied by no job', ['capture=apply', 'migration.enabled=false'], /set migration.enabled/],
     ['a mount over the observers file', ['mounts[0].path=/config/tls', 'mounts[0].secret=tls'], /\/mounts\/0\/path/],
     ['a mount of nothing', ['mounts[0].path=/tls'], /\/mounts\/0/],
@@ -239,7 +261,9 @@ test('the schema of the values is strict in every place', () => {
 });
 
 test('values.yaml names every value that the schema has, and the templates read every one', () => {
-  const templates = readdirSync(join(CHART, 'templates')).map((name) => readFileSync(join(CHART, 'templates', name), 'utf8')).join('\n'); // prettier-ignore
+  const templates = readdirSync(join(CHART, 'templates'))
+    .map((name) => readFileSync(join(CHART, 'templates', name), 'utf8'))
+    .join('\n');
   const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as Record<string, unknown>;
   const properties = Object.fromEntries(Object.entries(schema.properties!).filter(([name]) => name !== 'global'));
   expect(Object.keys(values).sort()).toEqual(Object.keys(properties).sort());

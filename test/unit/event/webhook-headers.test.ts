@@ -1,6 +1,7 @@
 import type { EndpointDefinition } from '../../../src/event/definitions';
 import { sendsJson, webhookHeaders } from '../../../src/event/webhook-headers';
 import { ConfigFile } from '../config/config-file';
+import { matching } from '../../support/texts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -41,7 +42,7 @@ observers: [{ name: a, entity: order, actions: [{ type: webhook, endpoint: e, ${
 `);
 
   it('is checked for the content type that the delivery has, the endpoint’s included', () => {
-    const refusal = [expect.stringMatching(/^3:\d+ observers\[0\]\.actions\[0\]\.body: the body is not JSON/)];
+    const refusal = [matching(/^3:\d+ observers\[0\]\.actions\[0\]\.body: the body is not JSON/)];
     expect(told('text/plain', '')).toEqual([]);
     expect(told('application/json', '')).toEqual(refusal);
     expect(told('application/json', 'headers: { Content-Type: text/plain },')).toEqual([]);

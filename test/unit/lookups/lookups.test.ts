@@ -156,7 +156,11 @@ test.each<[string, Receiver['answer'], RegExp]>([
   ['not UTF-8', (_request, response) => void response.writeHead(200).end(Buffer.from([0x22, 0xff, 0x22])), /the answer is not JSON/],
   ['empty', (_request, response) => void response.writeHead(200).end(), /the answer is not JSON/],
   ['too long', (_request, response) => void response.writeHead(200).end(JSON.stringify('x'.repeat(70_000))), /longer than 64 KiB/],
-  ['broken off', (_request, response) => void response.writeHead(200, { 'content-length': '100' }).write('{"a":', () => response.destroy()), /broke off/],
+  [
+    'broken off',
+    (_request, response) => void response.writeHead(200, { 'content-length': '100' }).write('{"a":', () => response.destroy()),
+    /broke off/,
+  ],
   ['a redirect', (_request, response) => void response.writeHead(302, { location: '/x' }).end(), /redirect/],
   ['forbidden', (_request, response) => void response.writeHead(403).end(), /answered 403/],
   ['never', () => undefined, /no answer within 2000 ms/],
@@ -169,7 +173,7 @@ test.each<[string, Receiver['answer'], RegExp]>([
   expect(result).not.toContain('CANARY');
   crm.answer = (_request, response) => void response.writeHead(200).end('1');
   expect(await found(lookups.enrich(order(ALICE), [definition]))).toBe('{"customer":1}');
-}); // prettier-ignore
+});
 
 test('no other address is asked than one that is allowed', async () => {
   const definition = customer({ endpoint: endpointOf(`${crm.url}/x`, { allowAddresses: [] }) });

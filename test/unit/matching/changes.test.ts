@@ -108,11 +108,15 @@ describe('ignore_unchanged', () => {
     ['says nothing and has no data', orderUpdate(OLD, null), 'matched'],
     ['has images that differ only in a digit beyond a double', orderUpdate('{"a":9007199254740993}', '{"a":9007199254740992}'), 'matched'],
     ['has images that are no JSON', orderUpdate('{"a":', '{"b":'), 'matched'],
-    ['has images too deep to compare', orderUpdate(`${'['.repeat(50_000)}1${']'.repeat(50_000)}`, `${'['.repeat(50_000)}2${']'.repeat(50_000)}`), 'matched'],
+    [
+      'has images too deep to compare',
+      orderUpdate(`${'['.repeat(50_000)}1${']'.repeat(50_000)}`, `${'['.repeat(50_000)}2${']'.repeat(50_000)}`),
+      'matched',
+    ],
   ])('an update that %s', (_what, event, expected) => {
     expect(verdict(event, { ignoreUnchanged: true })).toBe(expected);
     expect(verdict(event, { ignoreUnchanged: false })).toBe('matched');
-  }); // prettier-ignore
+  });
 
   it.each(['insert', 'delete', 'custom'] as const)('does not concern events of kind %s', (kind) => {
     expect(verdict(orderEvent(OLD, { kind, before: OLD, changed: [] }), { ignoreUnchanged: true })).toBe('matched');

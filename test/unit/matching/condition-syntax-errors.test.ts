@@ -103,8 +103,13 @@ describe('a condition that cannot be read names line, column, the token, and wha
     ["HAS_FIELD('lookups')", 1, 11, 'lookups needs a name, such as lookups.customer.plan'],
     ['MATCHES(a, b)', 1, 12, 'MATCHES() needs a quoted pattern'],
     ["MATCHES(a, '(')", 1, 12, 'this is not a regular expression of the linear-time kind: error parsing regexp: missing closing ): `(`'],
-    ["MATCHES(a, '(?=x)')", 1, 12, 'this is not a regular expression of the linear-time kind: error parsing regexp: invalid or unsupported Perl syntax: `(?=`'],
-    ["STATUS_CHANGED_TO(NULL)", 1, 19, 'null equals nothing; write IS NULL or IS NOT NULL'],
+    [
+      "MATCHES(a, '(?=x)')",
+      1,
+      12,
+      'this is not a regular expression of the linear-time kind: error parsing regexp: invalid or unsupported Perl syntax: `(?=`',
+    ],
+    ['STATUS_CHANGED_TO(NULL)', 1, 19, 'null equals nothing; write IS NULL or IS NOT NULL'],
     // Types that are known before any event.
     ["'a' = 5", 1, 7, 'text cannot be compared with a number'],
     ['true = 5', 1, 8, 'true or false cannot be compared with a number'],
@@ -122,7 +127,7 @@ describe('a condition that cannot be read names line, column, the token, and wha
   ])('%j at %i:%i: %s', (source, line, column, message) => {
     const error = errorOf(source);
     expect({ line: error.line, column: error.column, message: error.message }).toEqual({ line, column, message });
-  }); // prettier-ignore
+  });
 });
 
 describe('limits', () => {

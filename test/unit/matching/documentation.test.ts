@@ -29,7 +29,9 @@ function blocksOf(document: string): readonly Block[] {
 
 /** `condition   # verdict`, one a line. */
 function examplesOf(document: string, info: string): readonly (readonly [source: string, answer: string])[] {
-  const lines = blocksOf(document).filter((block) => block.info === info).flatMap(({ text }) => text.trimEnd().split('\n')); // prettier-ignore
+  const lines = blocksOf(document)
+    .filter((block) => block.info === info)
+    .flatMap(({ text }) => text.trimEnd().split('\n'));
   return lines.map((line) => {
     const [, source, answer] = /^(.*?) +# (.*)$/.exec(line) ?? [];
     if (source === undefined || answer === undefined) throw new Error(`no answer in the documentation: ${line}`);

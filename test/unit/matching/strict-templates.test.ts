@@ -46,11 +46,12 @@ test('what look-ups did not find is refused, and what was not asked is not', () 
 });
 
 test('each string of a structure is strict, and so are its names', () => {
-  const refused = (body: object): void => void expect(() => compileBody(body as never, true).render(EVENT, true)).toThrow('the event has no toatl');
+  const refused = (body: object): void =>
+    void expect(() => compileBody(body as never, true).render(EVENT, true)).toThrow('the event has no toatl');
   refused({ a: ['{{ id }}', { b: '{{ toatl }}' }] });
   refused({ '{{ toatl }}': 1 });
   refused({ a: '{{ toatl | json }}' });
-}); // prettier-ignore
+});
 
 test('a template names its columns with their places', () => {
   const source = 'a {{ data.toatl }}\n{{ before.total }}{{ items[0].sku }}{{ data["e-mail"] }}{{ data[key].x }}{% if t %}{% endif %}';
@@ -62,6 +63,7 @@ test('a template names its columns with their places', () => {
     expect.objectContaining({ name: 'key', line: 2 }),
     expect.objectContaining({ name: 't', line: 2 }),
   ]);
-  const none = '{{ event.id }}{{ entity.key }}{{ lookups.a.b }}{{ data }}{% for i in (1..3) offset: continue %}{{ i }}{{ forloop.index }}{% endfor %}{% assign x = 1 %}{{ x }}';
+  const none =
+    '{{ event.id }}{{ entity.key }}{{ lookups.a.b }}{{ data }}{% for i in (1..3) offset: continue %}{{ i }}{{ forloop.index }}{% endfor %}{% assign x = 1 %}{{ x }}';
   expect(compileTemplate(none, 'text').columns).toEqual([]);
-}); // prettier-ignore
+});

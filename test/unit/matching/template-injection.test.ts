@@ -8,11 +8,14 @@ import {
 import { orderEvent } from './order-event';
 
 /** What an attacker may have typed into a column. */
+// prettier-ignore
 const CORPUS = [
-  '"},"admin":true', '","admin":true,"z":"', '\\', '\\"', '"', '\'', '\u0000', '\b\f\n\r\t', 'a\r\nx-admin: 1', 'a\nb', '\u2028\u2029', '\ud800', '\udc00x', '😀', 'é',
-  '{{ event.id }}', '{{ secret }}', '{% assign x = 1 %}', '{% raw %}', '{% endif %}', '{{', '}}', '%}', '{{ "x" | raw }}', '${process.env.HOME}', '$(id)', '`id`', '<script>alert(1)</script>', '&amp;',
-  '__proto__', 'constructor', '{"__proto__":{"admin":true}}', '../../etc/passwd', '?a=b&c=d#e', 'a/b', '%2e%2e', '%0d%0a', 'NaN', 'null', 'true', '1e999', '\uFDD0#1', '\uFEFF', 'x'.repeat(5_000),
-]; // prettier-ignore
+  '"},"admin":true', '","admin":true,"z":"', '\\', '\\"', '"', '\'', '\u0000', '\b\f\n\r\t', 'a\r\nx-admin: 1', 'a\nb', '\u2028\u2029',
+  '\ud800', '\udc00x', '😀', 'é', '{{ event.id }}', '{{ secret }}', '{% assign x = 1 %}', '{% raw %}', '{% endif %}', '{{', '}}', '%}',
+  '{{ "x" | raw }}', '${process.env.HOME}', '$(id)', '`id`', '<script>alert(1)</script>', '&amp;', '__proto__', 'constructor',
+  '{"__proto__":{"admin":true}}', '../../etc/passwd', '?a=b&c=d#e', 'a/b', '%2e%2e', '%0d%0a', 'NaN', 'null', 'true', '1e999', '\uFDD0#1',
+  '\uFEFF', 'x'.repeat(5_000),
+];
 
 const event = (value: string): ReturnType<typeof orderEvent> =>
   orderEvent(JSON.stringify({ x: value, list: [value], object: { [value]: value }, secret: 'SECRET' }));

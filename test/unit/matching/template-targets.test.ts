@@ -10,16 +10,42 @@ function rendered(source: string, target: TemplateTarget, row = ROW): string {
 
 describe('a template', () => {
   it.each([
-    ['{{ total }}', '50'], ['{{total}}', '50'], ['{{   data.total\n}}', '50'], ['a {{ total }} b {{ active }}', 'a 50 b true'], ['no output', 'no output'], ['{ "a": {} }', '{ "a": {} }'],
-    ['{{ items[1].sku }}', 'B2'], ["{{ data['e-mail'] }}", 'a@b.c'], ['{{ é }}', 'ü'], ['{{ event.kind }}', 'insert'], ['{{ event.type }}', 'order.created'], ['{{ event.entity_type }}/{{ event.entity_key }}', 'Order/42'],
-    ['{{ entity.type }} {{ entity.key }}', 'Order 42'], ['{{ event.sequence }}', '1234'], ['{{ event.timestamp }}', '2026-01-31T10:00:00.123456Z'], ['{{ event.id }}', '6f2b8c1e-4a57-4f0e-9d3b-2a1c5e7f9b10'],
-    ['{{ data.data }}', 'column'], ['{{ plan }}', '{"id":9007199254740993}'], ['{{ items }}', '[{"sku":"A1"},{"sku":"B2"}]'], ['{{ n }}', ''], ['{{ nowhere }}', ''],
-    ["{{ nowhere | default: 'none' }}", 'none'], ['{{ name | upcase }}', 'ANN "A" LEE'], ["{{ name | truncate: 6 }}", 'Ann...'], ['{{ total | plus: 1 }}', '51'], ["{{ '2026-01-31' | date: '%Y' }}", '2026'],
-    ['{% if total > 10 %}big{% else %}small{% endif %}', 'big'], ['{% for item in items %}{{ item.sku }},{% endfor %}', 'A1,B2,'], ['{% assign x = total %}{{ x }}', '50'],
-    ['{{ name | json }}', '"Ann \\"A\\" Lee"'], ['{{ n | json }}', 'null'], ['{{ nowhere | json }}', 'null'], ['{{ items | json }}', '[{"sku":"A1"},{"sku":"B2"}]'],
+    ['{{ total }}', '50'],
+    ['{{total}}', '50'],
+    ['{{   data.total\n}}', '50'],
+    ['a {{ total }} b {{ active }}', 'a 50 b true'],
+    ['no output', 'no output'],
+    ['{ "a": {} }', '{ "a": {} }'],
+    ['{{ items[1].sku }}', 'B2'],
+    ["{{ data['e-mail'] }}", 'a@b.c'],
+    ['{{ é }}', 'ü'],
+    ['{{ event.kind }}', 'insert'],
+    ['{{ event.type }}', 'order.created'],
+    ['{{ event.entity_type }}/{{ event.entity_key }}', 'Order/42'],
+    ['{{ entity.type }} {{ entity.key }}', 'Order 42'],
+    ['{{ event.sequence }}', '1234'],
+    ['{{ event.timestamp }}', '2026-01-31T10:00:00.123456Z'],
+    ['{{ event.id }}', '6f2b8c1e-4a57-4f0e-9d3b-2a1c5e7f9b10'],
+    ['{{ data.data }}', 'column'],
+    ['{{ plan }}', '{"id":9007199254740993}'],
+    ['{{ items }}', '[{"sku":"A1"},{"sku":"B2"}]'],
+    ['{{ n }}', ''],
+    ['{{ nowhere }}', ''],
+    ["{{ nowhere | default: 'none' }}", 'none'],
+    ['{{ name | upcase }}', 'ANN "A" LEE'],
+    ['{{ name | truncate: 6 }}', 'Ann...'],
+    ['{{ total | plus: 1 }}', '51'],
+    ["{{ '2026-01-31' | date: '%Y' }}", '2026'],
+    ['{% if total > 10 %}big{% else %}small{% endif %}', 'big'],
+    ['{% for item in items %}{{ item.sku }},{% endfor %}', 'A1,B2,'],
+    ['{% assign x = total %}{{ x }}', '50'],
+    ['{{ name | json }}', '"Ann \\"A\\" Lee"'],
+    ['{{ n | json }}', 'null'],
+    ['{{ nowhere | json }}', 'null'],
+    ['{{ items | json }}', '[{"sku":"A1"},{"sku":"B2"}]'],
   ])('%j gives %j as text', (source, text) => {
     expect(rendered(source, 'text')).toBe(text);
-  }); // prettier-ignore
+  });
 
   it('reads the row before the change', () => {
     const event = orderUpdate('{"status":"new"}', '{"status":"paid"}', ['status']);
@@ -71,12 +97,23 @@ describe('a template', () => {
   });
 
   it.each([
-    ['a == same', true], ['a == near', false], ['a != near', true], ['a < near', true], ['near > a', true], ['a <= same', true], ['a >= near', false],
-    ['a == 5', false], ['a > 5', true], ['5 < a', true], ['a == "12345678901234567890"', false], ['a > nowhere', false], ['small < a', true],
+    ['a == same', true],
+    ['a == near', false],
+    ['a != near', true],
+    ['a < near', true],
+    ['near > a', true],
+    ['a <= same', true],
+    ['a >= near', false],
+    ['a == 5', false],
+    ['a > 5', true],
+    ['5 < a', true],
+    ['a == "12345678901234567890"', false],
+    ['a > nowhere', false],
+    ['small < a', true],
   ])('{%% if %s %%} is %s: comparisons of long numbers are exact', (condition, holds) => {
     const row = '{"a":12345678901234567890,"same":12345678901234567890,"near":12345678901234567891,"small":1}';
     expect(rendered(`{% if ${condition} %}yes{% else %}no{% endif %}`, 'text', row)).toBe(holds ? 'yes' : 'no');
-  }); // prettier-ignore
+  });
 
   it('sorts long numbers as doubles, not as texts', () => {
     const row = '{"a":12345678901234567890,"b":9345678901234567890,"list":[12345678901234567890,9345678901234567890]}';
@@ -108,14 +145,31 @@ describe('a template', () => {
 
 describe('missing values', () => {
   it.each([
-    ['{{ total }}', 0], ['{{ nowhere }}', 1], ['{{ n }}', 1], ['{{ nowhere }} {{ data.nope }} {{ total }}', 2], ['{{ customer.email }}', 1],
-    ["{{ nowhere | default: 'x' }}", 0], ['{{ nowhere | json }}', 0], ['nothing', 0], ['{% if nowhere %}{{ nope }}{% endif %}', 0], ["{{ nowhere | date: '%Y' }}", 1],
-    ['{{ nowhere | upcase }}', 1], ['{{ n | upcase | downcase }}', 1], ['{{ customer.email | truncate: 5 }}', 1], ['{% echo nowhere | strip %}', 1], ['{{ nowhere | join }}', 1],
-    ["{{ nowhere | default: '' }}", 0], ["{{ nowhere | upcase | default: 'x' }}", 0], ["{{ nowhere | append: 'x' }}", 0], ["{{ nowhere | size }}", 0], ["{{ name | truncate: 0, '' }}", 0], ["{{ name | remove: name | upcase }}", 0],
+    ['{{ total }}', 0],
+    ['{{ nowhere }}', 1],
+    ['{{ n }}', 1],
+    ['{{ nowhere }} {{ data.nope }} {{ total }}', 2],
+    ['{{ customer.email }}', 1],
+    ["{{ nowhere | default: 'x' }}", 0],
+    ['{{ nowhere | json }}', 0],
+    ['nothing', 0],
+    ['{% if nowhere %}{{ nope }}{% endif %}', 0],
+    ["{{ nowhere | date: '%Y' }}", 1],
+    ['{{ nowhere | upcase }}', 1],
+    ['{{ n | upcase | downcase }}', 1],
+    ['{{ customer.email | truncate: 5 }}', 1],
+    ['{% echo nowhere | strip %}', 1],
+    ['{{ nowhere | join }}', 1],
+    ["{{ nowhere | default: '' }}", 0],
+    ["{{ nowhere | upcase | default: 'x' }}", 0],
+    ["{{ nowhere | append: 'x' }}", 0],
+    ['{{ nowhere | size }}', 0],
+    ["{{ name | truncate: 0, '' }}", 0],
+    ['{{ name | remove: name | upcase }}', 0],
     ['{% capture y %}{{ nowhere }}{% endcapture %}{{ y }}', 1],
   ])('%j has %i', (source, missing) => {
     expect(compileTemplate(source, 'text').render(orderEvent(ROW)).missing).toHaveLength(missing);
-  }); // prettier-ignore
+  });
 
   it.each([
     ['{{ nowhere }} {{- data.nope | upcase -}} {{ total }}', ['nowhere', 'data.nope']],
@@ -145,9 +199,16 @@ describe('a structured body', () => {
   const body = (value: object, row = ROW): string => compileBody(value as never, true).render(orderEvent(row)).text;
 
   it('renders its strings and keeps everything else', () => {
-    expect(JSON.parse(body({ s: 'Hi {{ name }}', n: 1.5, b: false, nil: null, list: ['{{ total }}', 2], deep: { 'a"b': '{{ nowhere }}' } }))).toEqual({
-      s: 'Hi Ann "A" Lee', n: 1.5, b: false, nil: null, list: ['50', 2], deep: { 'a"b': '' },
-    }); // prettier-ignore
+    expect(
+      JSON.parse(body({ s: 'Hi {{ name }}', n: 1.5, b: false, nil: null, list: ['{{ total }}', 2], deep: { 'a"b': '{{ nowhere }}' } })),
+    ).toEqual({
+      s: 'Hi Ann "A" Lee',
+      n: 1.5,
+      b: false,
+      nil: null,
+      list: ['50', 2],
+      deep: { 'a"b': '' },
+    });
   });
 
   it('puts the value itself where a string is one output with the json filter', () => {
