@@ -1,6 +1,6 @@
 import { NO_CUSTOM_ACTIONS } from '../src/actions/custom/custom-actions';
 import { observersSource } from '../src/config/load';
-import { startService } from '../src/lifecycle/lifecycle.service';
+import { startService } from '../src/lifecycle/start-service';
 import { createLogger } from '../src/logging/logger';
 
 /** Child process: the service as `start --apply` runs it, which tells what it has used when asked. */

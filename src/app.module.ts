@@ -1,43 +1,52 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { Pool } from 'pg';
-import type { Registry } from 'prom-client';
+import { ScheduleModule } from '@nestjs/schedule';
+import type { Logger } from 'pino';
+import { ActionsModule } from './actions/actions.module';
+import type { CustomActions } from './actions/custom/custom-actions';
 import { AdminModule } from './admin/admin.module';
-import type { ApiContext } from './admin/api/api-context';
-import { Database, PooledDatabase } from './database/database';
-import { Clock } from './event/clock';
-import type { RateLimit } from './event/definitions';
-import { Leadership } from './ha/leadership';
+import { ConfigModule } from './config/config.module';
+import type { ServiceConfiguration } from './config/service-configuration';
+import { DatabaseModule, type Pools } from './database/database.module';
+import type { Clock } from './event/clock';
+import { TimersModule } from './event/timers';
+import { HaModule } from './ha/ha.module';
+import { LoggingModule } from './logging/logging.module';
 import { MetricsModule } from './metrics/metrics.module';
-import type { StreamMetrics } from './metrics/stream-metrics';
-import { Reloader } from './reload/reloader';
+import { PipelineModule } from './pipeline/pipeline.module';
+import { ReloadModule } from './reload/reload.module';
+import type { Tracing } from './tracing/tracing';
+import { TracingModule } from './tracing/tracing.module';
 
-/** What the running service consists of. The lifecycle makes the parts, in its order; Nest serves them. */
-export interface ServiceParts {
-  readonly pool: Pool;
+/** What a service is made from. Who made these ends them. */
+export interface ServiceInput {
+  readonly configuration: ServiceConfiguration;
+  readonly database: Pools;
+  readonly custom: CustomActions;
+  readonly tracing: Tracing;
   readonly clock: Clock;
-  readonly stream: Leadership;
-  readonly registry: Registry;
-  readonly streamMetrics: StreamMetrics;
-  readonly api: ApiContext;
-  readonly reloader: Reloader;
-  readonly apiRate: RateLimit;
+  readonly logger: Logger;
 }
 
+/** The service, in the order of an event's path. */
 @Module({})
 export class AppModule {
-  static of({ pool, clock, stream, registry, streamMetrics, api, apiRate, reloader }: ServiceParts): DynamicModule {
+  static of({ configuration, database, custom, tracing, clock, logger }: ServiceInput): DynamicModule {
     return {
       module: AppModule,
-      global: true,
-      imports: [AdminModule.of(api, apiRate), MetricsModule.of(registry, streamMetrics)],
-      providers: [
-        { provide: Pool, useValue: pool },
-        { provide: Database, useValue: new PooledDatabase(api.pool) },
-        { provide: Clock, useValue: clock },
-        { provide: Leadership, useValue: stream },
-        { provide: Reloader, useValue: reloader },
+      imports: [
+        ConfigModule.of(configuration),
+        DatabaseModule.of(database),
+        LoggingModule.of(logger, clock),
+        ScheduleModule.forRoot(),
+        TimersModule,
+        TracingModule.of(tracing),
+        ActionsModule.of(custom),
+        PipelineModule,
+        HaModule,
+        MetricsModule,
+        ReloadModule,
+        AdminModule,
       ],
-      exports: [Pool, Database, Clock, Leadership, Reloader],
     };
   }
 }

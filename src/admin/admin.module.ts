@@ -1,11 +1,16 @@
-import { Module, type DynamicModule, type ExecutionContext } from '@nestjs/common';
+import { Module, type ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import type { Request } from 'express';
-import type { RateLimit } from '../event/definitions';
+import { ServiceConfiguration } from '../config/service-configuration';
+import { DeliveryModule } from '../delivery/delivery.module';
+import { ExplainModule } from '../explain/explain.module';
+import { HaModule } from '../ha/ha.module';
 import { RedriveModule } from '../redrive/redrive.module';
-import { ApiContext } from './api/api-context';
+import { ReloadModule } from '../reload/reload.module';
+import { SearchModule } from '../search/search.module';
+import { StatusModule } from '../status/status.module';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EventsController } from './api/events.controller';
 import { ObserversController } from './api/observers.controller';
@@ -15,34 +20,37 @@ import { StreamController } from './api/stream.controller';
 import { HealthController } from './health.controller';
 import { isProbe } from './http/open-paths';
 
-@Module({})
-export class AdminModule {
-  /** @param rate requests of one address, to all routes together */
-  static of(api: ApiContext, rate: RateLimit): DynamicModule {
-    return {
-      module: AdminModule,
-      imports: [
-        TerminusModule.forRoot({ logger: false }),
-        ThrottlerModule.forRoot({
-          throttlers: [{ limit: rate.count, ttl: rate.per }],
-          skipIf: (context: ExecutionContext) => isProbe(context.switchToHttp().getRequest<Request>().path),
-          generateKey: (_context, address) => address,
-        }),
-        RedriveModule,
-      ],
-      controllers: [
-        HealthController,
-        StreamController,
-        ReloadController,
-        ObserversController,
-        EventsController,
-        SearchController,
-        DeadLettersController,
-      ],
-      providers: [
-        { provide: ApiContext, useValue: api },
-        { provide: APP_GUARD, useClass: ThrottlerGuard },
-      ],
-    };
-  }
-}
+/** Requests of one address, to all routes together. */
+const THROTTLER = ThrottlerModule.forRootAsync({
+  inject: [ServiceConfiguration],
+  useFactory: ({ settings: { apiRate } }: ServiceConfiguration) => ({
+    throttlers: [{ limit: apiRate.count, ttl: apiRate.per }],
+    skipIf: (context: ExecutionContext) => isProbe(context.switchToHttp().getRequest<Request>().path),
+    generateKey: (_context, address) => address,
+  }),
+});
+
+@Module({
+  imports: [
+    TerminusModule.forRoot({ logger: false }),
+    THROTTLER,
+    DeliveryModule,
+    ExplainModule,
+    RedriveModule,
+    SearchModule,
+    StatusModule,
+    HaModule,
+    ReloadModule,
+  ],
+  controllers: [
+    HealthController,
+    StreamController,
+    ReloadController,
+    ObserversController,
+    EventsController,
+    SearchController,
+    DeadLettersController,
+  ],
+  providers: [{ provide: APP_GUARD, useClass: ThrottlerGuard }],
+})
+export class AdminModule {}

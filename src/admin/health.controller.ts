@@ -10,7 +10,7 @@ import { Pool } from 'pg';
 import { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
 import { within } from '../event/timing';
-import { Leadership } from '../ha/leadership';
+import { Streams } from '../ha/streams.service';
 
 const DATABASE_TIMEOUT = 2_000;
 
@@ -21,7 +21,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly indicator: HealthIndicatorService,
     private readonly pool: Pool,
-    private readonly stream: Leadership,
+    private readonly streams: Streams,
     private readonly clock: Clock,
   ) {}
 
@@ -58,17 +58,17 @@ export class HealthController {
     }
   }
 
+  /** One that makes no progress tells for all. */
   private progress(): HealthIndicatorResult {
     const check = this.indicator.check('progress');
-    const { state } = this.stream;
-    const silent = this.clock.monotonic() - this.stream.progressAt;
-    const details = { state, silent_ms: Math.round(silent) };
-    return this.stream.healthy ? check.up(details) : check.down(details);
+    const { state, progressAt } = this.streams.all.find(({ healthy }) => !healthy) ?? this.streams.main;
+    const details = { state, silent_ms: Math.round(this.clock.monotonic() - progressAt) };
+    return this.streams.healthy ? check.up(details) : check.down(details);
   }
 
   private started(): HealthIndicatorResult {
     const check = this.indicator.check('stream');
-    const { state } = this.stream;
+    const { state } = this.streams.all.find(({ state }) => state !== 'leading' && state !== 'standing by') ?? this.streams.main;
     return state === 'leading' || state === 'standing by' ? check.up({ state }) : check.down({ state });
   }
 }

@@ -67,9 +67,6 @@ export async function factsOf(
 /** What is on record of a delivery, in one word. */
 export type AccountedState = 'delivered' | 'skipped' | 'shadow' | 'dead' | 'discarded' | 'parked' | 'pending' | 'dismissed';
 
-/** In the place of an observer: the change itself belongs into quarantine, and is not there. */
-export const QUARANTINE = '(quarantine)';
-
 export interface AccountedDelivery {
   readonly changeNumber: number;
   readonly observer: string;

@@ -1,15 +1,14 @@
 import { pooledTransaction, SNAPSHOT } from '../database/transaction';
 import type { Pool, PoolClient } from 'pg';
-import type { Logger } from 'pino';
 import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import type { ObserversDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { Versions } from '../explain/versions';
-import type { Mandate } from '../event/mandate';
+import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
 import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
-import type { SideJob } from '../pipeline/side-jobs';
+import type { SideJob } from '../pipeline/side-job';
 import { Records } from './account';
 import { selectAudited } from './audit.sql';
 import {
@@ -41,7 +40,6 @@ const BY_INDEX = `${SNAPSHOT}; set local enable_seqscan = off; set local plan_ca
 
 export interface BackgroundAuditOptions {
   readonly pool: Pool;
-  readonly logger: Logger;
   readonly settings: Settings;
   readonly definitionOf: (version: VersionText) => ObserversDefinition;
 }
@@ -65,11 +63,11 @@ export class BackgroundAudit implements SideJob {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly mandate: Mandate,
+    private readonly term: TermContext,
     private readonly options: BackgroundAuditOptions,
   ) {
     this.versions = new Versions(options.pool, options.definitionOf);
-    this.fence = { stream: options.settings.stream, epoch: mandate.epoch };
+    this.fence = term;
     this.running = this.run();
   }
 
@@ -82,7 +80,7 @@ export class BackgroundAudit implements SideJob {
   private async run(): Promise<void> {
     const { auditInterval } = this.options.settings;
     await this.pause(Math.min(auditInterval, FIRST_AFTER));
-    while (!this.stopped && !this.mandate.lost) {
+    while (!this.stopped && !this.term.mandate.lost) {
       const began = performance.now();
       const more = await this.turn();
       const took = performance.now() - began;
@@ -92,9 +90,9 @@ export class BackgroundAudit implements SideJob {
 
   /** @returns whether there is more to do at once */
   private async turn(): Promise<boolean> {
-    const { logger } = this.options;
+    const { logger } = this.term;
     try {
-      const more = this.mandate.valid && (await this.step());
+      const more = this.term.mandate.valid && (await this.step());
       if (this.failing) logger.info('the audit goes on');
       this.failing = false;
       return more;
@@ -108,12 +106,13 @@ export class BackgroundAudit implements SideJob {
   }
 
   private async step(): Promise<boolean> {
-    const { pool, settings } = this.options;
+    const { pool } = this.options;
+    const { stream } = this.term;
     this.progress ??= await beginAudit(pool, this.fence);
-    const finished = await readFinished(pool, settings.stream);
+    const finished = await readFinished(pool, stream);
     if (this.progress === null || finished === null) return false;
     const { progress } = this;
-    const isFull = (await countOpen(pool, settings.stream)) >= MOST_UNACCOUNTED;
+    const isFull = (await countOpen(pool, stream)) >= MOST_UNACCOUNTED;
     const { more, floor, ...step } = await pooledTransaction(pool, BY_INDEX, (client) => this.look(client, progress, finished, isFull));
     if (!(await this.save(step))) return false;
     this.floor = floor;
@@ -135,7 +134,7 @@ export class BackgroundAudit implements SideJob {
     finished: Finished,
     isFull: boolean,
   ): Promise<AuditStep & { readonly more: boolean; readonly floor: Floor | null }> {
-    const { stream } = this.options.settings;
+    const { stream } = this.term;
     const recheck = await this.recheck(client, stream);
     const page = isFull ? { progress, found: [], completeAt: null, more: false, floor: this.floor } : await this.page(client, progress, finished); // prettier-ignore
     const open = isFull ? [] : await readLateDecisions(client, stream, PAGE.rows);
@@ -209,8 +208,8 @@ export class BackgroundAudit implements SideJob {
 
   private tell(found: AuditStep['found']): void {
     for (const { changeNumber, observer, action, version } of found.slice(0, LOGGED))
-      this.options.logger.error({ change: changeNumber, observer, action, config_version: version }, 'unaccounted: nothing is on record of this delivery (audit list)'); // prettier-ignore
-    if (found.length > LOGGED) this.options.logger.error({ more: found.length - LOGGED }, 'more deliveries are unaccounted');
+      this.term.logger.error({ change: changeNumber, observer, action, config_version: version }, 'unaccounted: nothing is on record of this delivery (audit list)'); // prettier-ignore
+    if (found.length > LOGGED) this.term.logger.error({ more: found.length - LOGGED }, 'more deliveries are unaccounted');
   }
 
   private isBusy(): boolean {

@@ -3,7 +3,8 @@ import type { Versions } from '../explain/versions';
 import type { ChangeRow } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import { isCertain, missingOf, Records, type MissingDelivery } from './account';
-import { factsOf, QUARANTINE, type AuditedChange, type AuditRange } from './audit.sql';
+import { factsOf, type AuditedChange, type AuditRange } from './audit.sql';
+import { QUARANTINE } from './quarantine';
 import type { AuditStep } from './background.sql';
 
 /** Conditions may be evaluated for so long (ms) before deliveries get their turn. */

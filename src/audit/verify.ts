@@ -7,7 +7,8 @@ import type { Versions } from '../explain/versions';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import { isAskedFor, isCertain, Records, type JudgedVersion } from './account';
-import { QUARANTINE, selectAudited, type AuditedChange, type AuditRange } from './audit.sql';
+import { selectAudited, type AuditedChange, type AuditRange } from './audit.sql';
+import { QUARANTINE } from './quarantine';
 
 /** Few, for the images of all of them are in memory at once. */
 const PAGE = 200;
@@ -68,17 +69,17 @@ export interface Audit {
   };
 }
 
+export interface AuditRequest extends AuditRange {
+  readonly maxEventSize: number;
+}
+
 type Count = { -readonly [K in keyof Omit<Audit, 'list' | 'unverifiable'>]: Audit[K] };
 
 /**
  * Accounts for every change that the stream has passed. Page by page, each in its own snapshot, in which outcomes and what waits for one
  * are seen together; nothing is locked, and nothing holds back the stream.
  */
-export async function verify(
-  client: ClientBase,
-  range: AuditRange & { readonly maxEventSize: number },
-  versions: Versions,
-): Promise<Audit> {
+export async function verify(client: ClientBase, range: AuditRequest, versions: Versions): Promise<Audit> {
   const auditor = new Auditor(range, versions);
   const end = await readCheckpoint(client, range.stream);
   for (let behind: number | null = 0; behind !== null && end !== null;) {
@@ -92,7 +93,7 @@ class Auditor {
   readonly audit: Count & { list: Unaccounted[]; unverifiable: Record<keyof Audit['unverifiable'], number> };
 
   constructor(
-    private readonly range: AuditRange & { readonly maxEventSize: number },
+    private readonly range: AuditRequest,
     private readonly versions: Versions,
   ) {
     this.audit = {

@@ -5,6 +5,8 @@ import { JsonDocument } from '../event/json-document';
 import { parseTraceContext } from '../event/trace-context';
 import type { ChangeRow } from './change-log.sql';
 
+export type { ChangeRow } from './change-log.sql';
+
 /** Why a change cannot be made an event. */
 export type QuarantineReason = 'unknown_verb' | 'capture_error' | 'too_large' | 'undecodable';
 

@@ -1,10 +1,10 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { UnaccountedDelivery } from '../audit/unaccounted.sql';
-import { QUARANTINE } from '../audit/audit.sql';
+import type { UnaccountedDelivery } from '../audit/audits.service';
+import { QUARANTINE } from '../audit/quarantine';
 import { ExitCode, OperatorError } from '../event/errors';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { operator, shortTime } from './dlq/item';
 import { counted, duration, print, printJson, printTable } from './output';
 import { wholeNumber } from './values';
@@ -21,11 +21,13 @@ export class AuditListCommand extends ObserversCommand {
   }
 
   async run(_args: string[], flags: GlobalOptions & { limit?: number }): Promise<void> {
-    const { listUnaccounted } = await import('../audit/unaccounted.sql');
-    const { readStatus } = await import('../status/status.sql');
-    const { audit, unaccounted } = await onDatabase(flags, async (client, { stream }) => {
-      const listed = await listUnaccounted(client, stream, flags.limit ?? DEFAULT_LIMIT);
-      return { audit: (await readStatus(client, stream)).audit, unaccounted: listed };
+    const { AuditModule } = await import('../audit/audit.module');
+    const { Audits } = await import('../audit/audits.service');
+    const { StatusModule } = await import('../status/status.module');
+    const { Status } = await import('../status/status.service');
+    const { audit, unaccounted } = await onServices(flags, [AuditModule, StatusModule], async (get, { stream }) => {
+      const listed = await get(Audits).unaccounted(stream, flags.limit ?? DEFAULT_LIMIT);
+      return { audit: (await get(Status).summary(stream)).audit, unaccounted: listed };
     });
     if (flags.format === 'json') return printJson({ audit, unaccounted });
     if (audit === null) return print('the audit in the background has never run for this stream: see audit verify');
@@ -100,17 +102,19 @@ export class AuditDismissCommand extends ObserversCommand {
   }
 
   async run([change]: string[], flags: DismissFlags): Promise<void> {
-    const { countUnaccounted, dismissUnaccounted } = await import('../audit/unaccounted.sql');
+    const { AuditModule } = await import('../audit/audit.module');
+    const { Audits } = await import('../audit/audits.service');
     if ((change === undefined) === (flags.all !== true))
       throw new OperatorError('name a change, or --all', 'What is missing: fraiseql-observers audit list');
     const changeNumber = change === undefined ? null : wholeNumber('change', change);
     const filter = { changeNumber, observer: flags.observer ?? null, action: flags.action ?? null };
-    const dismissed = await onDatabase(flags, async (client, { stream }) => {
-      const count = await countUnaccounted(client, stream, filter);
+    const dismissed = await onServices(flags, [AuditModule], async (get, { stream }) => {
+      const audits = get(Audits);
+      const count = await audits.countUnaccounted(stream, filter);
       if (count === 0)
         throw new OperatorError('nothing that is missing fits', 'What is missing: fraiseql-observers audit list', ExitCode.notFound);
       await confirm(`Dismiss ${counted(count, 'delivery', 'deliveries')}? Nobody will be reminded of them.`, flags.yes === true);
-      return dismissUnaccounted(client, stream, filter, { who: operator(), reason: flags.reason ?? null });
+      return audits.dismiss(stream, filter, { who: operator(), reason: flags.reason ?? null });
     });
     if (flags.format === 'json') printJson({ dismissed });
     else print(`${dismissed} dismissed; audit verify counts them as such`);

@@ -3,7 +3,7 @@ import type { Audit } from '../audit/verify';
 import { ExitCode } from '../event/errors';
 import { AuditDismissCommand, AuditListCommand } from './audit-findings.command';
 import { CommandGroup, definitionReader, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { colors, counted, print, printJson, printTable } from './output';
 import { parseMoment } from './values';
 
@@ -28,12 +28,12 @@ export class AuditVerifyCommand extends ObserversCommand {
   }
 
   async run(_args: string[], flags: GlobalOptions & { since?: string }): Promise<void> {
-    const { verify } = await import('../audit/verify');
-    const { Versions } = await import('../explain/versions');
-    const audit = await onDatabase(flags, async (client, settings) => {
+    const { AuditModule } = await import('../audit/audit.module');
+    const { Audits } = await import('../audit/audits.service');
+    const audit = await onServices(flags, [AuditModule], async (get, settings) => {
       const { stream, retention, maxEventSize } = settings;
-      const versions = new Versions(client, await definitionReader(flags, settings));
-      return verify(client, { stream, retention, maxEventSize, since: flags.since ?? null }, versions);
+      const definitionOf = await definitionReader(flags, settings);
+      return get(Audits).verify({ stream, retention, maxEventSize, since: flags.since ?? null }, definitionOf);
     });
     if (audit.unaccounted > 0) process.exitCode = ExitCode.error;
     if (flags.format === 'json') printJson(audit);

@@ -1,9 +1,9 @@
 import { Command, SubCommand } from 'nest-commander';
 import type { Rules } from '../config/rules';
-import type { RecordedVersion } from '../config/config-version.sql';
+import type { ConfigVersions, RecordedVersion } from '../config/config-versions.service';
 import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, loadInputOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { shortTime } from './dlq/item';
 import { ConfigPreviewCommand } from './dry-run/preview.command';
 import { colors, print, printJson, printTable } from './output';
@@ -28,8 +28,7 @@ export class ConfigHistoryCommand extends ObserversCommand {
   protected readonly examples = [['the versions that have led', 'config history']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { readVersions } = await import('../config/config-version.sql');
-    const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
+    const versions = await onVersions(flags, (service, stream) => service.list(stream));
     if (flags.format === 'json') return printJson(versions);
     printTable(
       ['version', 'recorded', 'by', 'led from', 'now'],
@@ -53,8 +52,7 @@ export class ConfigDiffCommand extends ObserversCommand {
 
   async run([from, to]: string[], flags: GlobalOptions): Promise<void> {
     const { createTwoFilesPatch } = await import('diff');
-    const { readVersions } = await import('../config/config-version.sql');
-    const versions = await onDatabase(flags, (client, { stream }) => readVersions(client, stream));
+    const versions = await onVersions(flags, (service, stream) => service.list(stream));
     const old = from === undefined ? currentOf(versions) : versionOf(versions, from);
     const next = to === undefined ? await fileOf(flags) : versionOf(versions, to);
     const same = old.source === next.source;
@@ -70,12 +68,17 @@ export class ConfigDiffCommand extends ObserversCommand {
   }
 }
 
+async function onVersions<T>(flags: GlobalOptions, work: (versions: ConfigVersions, stream: string) => Promise<T>): Promise<T> {
+  const { ConfigModule } = await import('../config/config.module');
+  const { ConfigVersions } = await import('../config/config-versions.service');
+  return onServices(flags, [ConfigModule], (get, { stream }) => work(get(ConfigVersions), stream));
+}
+
 /** By what rules a version was read; null where a newer release recorded it. */
 async function rulesOf(flags: GlobalOptions, { version }: ComparedVersion): Promise<Rules | null> {
   const { CURRENT_RULES } = await import('../config/rules');
-  const { readConfigVersion } = await import('../config/config-version.sql');
   if (version === null) return CURRENT_RULES;
-  return (await onDatabase(flags, (client) => readConfigVersion(client, version)))?.rules ?? null;
+  return (await onVersions(flags, (versions) => versions.read(version)))?.rules ?? null;
 }
 
 function describeRules(rules: Rules | null): string {

@@ -1,9 +1,11 @@
-import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { Module, type Abstract, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { Client } from 'pg';
 import { Database, OneConnection } from '../database/database';
 import { Clock, SystemClock } from '../event/clock';
-import type { Get } from './modules';
+
+/** One of the services of the modules that a command named. */
+export type Get = <S>(service: Type<S> | Abstract<S>) => S;
 
 /** What the modules that a command named have in common. */
 @Module({})

@@ -1,9 +1,12 @@
-import type { Abstract, Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
 import { inPlainWords } from '../database/plain-words';
 import { ExitCode, OperatorError } from '../event/errors';
 import { loadInputOf, type GlobalOptions } from './command';
+import type { Get } from './context';
+
+export type { Get } from './context';
 
 /**
  * Works on the service's database: DATABASE_URL, or the embedded PostgreSQL of the data folder while a service runs it.
@@ -47,20 +50,13 @@ export async function onDatabase<T>(flags: GlobalOptions, work: (client: Client,
   return withDatabase(settings, (client) => work(client, settings));
 }
 
-/** One of the services of the modules that a command named. */
-export type Get = <S>(service: Type<S> | Abstract<S>) => S;
-
 /**
  * Works with the services of these modules, on the service's database. They are all that is loaded: a command starts in a moment.
  *
  * @param work its client is the connection that the services use
  * @throws OperatorError as withDatabase does
  */
-export function withServices<T>(
-  settings: Settings,
-  modules: readonly Type[],
-  work: (get: Get, client: Client) => Promise<T>,
-): Promise<T> {
+export function withServices<T>(settings: Settings, modules: readonly Type[], work: (get: Get, client: Client) => Promise<T>): Promise<T> {
   return withDatabase(settings, async (client) => {
     const { openContext } = await import('./context');
     return work(await openContext(client, modules), client);

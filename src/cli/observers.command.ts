@@ -1,26 +1,52 @@
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { Client } from 'pg';
 import type { Settings } from '../config/settings';
-import type { PausedObserver } from '../delivery/pauses.sql';
+import type { ObserverPauses, PausedObserver } from '../delivery/observer-pauses.service';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode, OperatorError } from '../event/errors';
+import type { ConfigVersions } from '../config/config-versions.service';
+import type { Explanations } from '../explain/explanations.service';
+import type { Status } from '../status/status.service';
 import { configurationOf, definitionReader, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { operator, shortTime } from './dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from './output';
 
+interface ObserverServices {
+  readonly pauses: ObserverPauses;
+  readonly status: Status;
+  readonly explanations: Explanations;
+  readonly versions: ConfigVersions;
+}
+
+async function onObservers<T>(flags: GlobalOptions, work: (services: ObserverServices, settings: Settings) => Promise<T>): Promise<T> {
+  const { ConfigModule } = await import('../config/config.module');
+  const { ConfigVersions } = await import('../config/config-versions.service');
+  const { DeliveryModule } = await import('../delivery/delivery.module');
+  const { ObserverPauses } = await import('../delivery/observer-pauses.service');
+  const { ExplainModule } = await import('../explain/explain.module');
+  const { Explanations } = await import('../explain/explanations.service');
+  const { StatusModule } = await import('../status/status.module');
+  const { Status } = await import('../status/status.service');
+  return onServices(flags, [ConfigModule, DeliveryModule, ExplainModule, StatusModule], (get, settings) => {
+    const services = { pauses: get(ObserverPauses), status: get(Status), explanations: get(Explanations), versions: get(ConfigVersions) };
+    return work(services, settings);
+  });
+}
+
 /** The observers that the stream is led with; before the first leader those of the file. */
-async function runningDefinition(client: Client, settings: Settings, flags: GlobalOptions): Promise<ObserversDefinition> {
-  const { readStreamFacts } = await import('../explain/facts.sql');
-  const { readConfigVersion } = await import('../config/config-version.sql');
-  const { currentVersion } = await readStreamFacts(client, settings.stream);
-  const text = currentVersion === null ? null : await readConfigVersion(client, currentVersion);
+async function runningDefinition(
+  { explanations, versions }: ObserverServices,
+  settings: Settings,
+  flags: GlobalOptions,
+): Promise<ObserversDefinition> {
+  const { currentVersion } = await explanations.streamFacts(settings.stream);
+  const text = currentVersion === null ? null : await versions.read(currentVersion);
   return text === null ? (await configurationOf(flags)).file.definition : (await definitionReader(flags, settings))(text);
 }
 
-async function requireObserver(client: Client, settings: Settings, flags: GlobalOptions, [name]: string[]): Promise<string> {
+async function requireObserver(services: ObserverServices, settings: Settings, flags: GlobalOptions, [name]: string[]): Promise<string> {
   const { didYouMean } = await import('../config/problems');
-  const names = (await runningDefinition(client, settings, flags)).observers.map((observer) => observer.name);
+  const names = (await runningDefinition(services, settings, flags)).observers.map((observer) => observer.name);
   if (name !== undefined && names.includes(name)) return name;
   const remedy = 'What there is: fraiseql-observers observers list';
   if (name === undefined) throw new OperatorError('no observer named', remedy);
@@ -32,15 +58,13 @@ class ObserversListCommand extends ObserversCommand {
   protected readonly examples = [['all of them, and what waits of each', 'observers list']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { countByObserver } = await import('../status/observer-counts.sql');
-    const { readPaused } = await import('../delivery/pauses.sql');
-    const listed = await onDatabase(flags, async (client, settings) => {
-      const { observers } = await runningDefinition(client, settings, flags);
-      const counts = new Map((await countByObserver(client, settings.stream)).map((one) => [one.observer, one]));
-      const pauses = new Map((await readPaused(client, settings.stream)).map((one) => [one.observer, one]));
+    const listed = await onObservers(flags, async (services, settings) => {
+      const { observers } = await runningDefinition(services, settings, flags);
+      const counts = new Map((await services.status.observerCounts(settings.stream)).map((one) => [one.observer, one]));
+      const paused = new Map((await services.pauses.list(settings.stream)).map((one) => [one.observer, one]));
       return observers.map((observer) => {
         const { pending = 0, dead = 0 } = counts.get(observer.name) ?? {};
-        return { ...described(observer), paused: pauses.get(observer.name) ?? null, pending, dead };
+        return { ...described(observer), paused: paused.get(observer.name) ?? null, pending, dead };
       });
     });
     if (flags.format === 'json') return printJson(listed);
@@ -76,10 +100,9 @@ class ObserversPauseCommand extends ObserversCommand {
   }
 
   async run(args: string[], flags: GlobalOptions & { reason?: string }): Promise<void> {
-    const { pauseObserver } = await import('../delivery/pauses.sql');
-    const { name, changed } = await onDatabase(flags, async (client, settings) => {
-      const observer = await requireObserver(client, settings, flags, args);
-      return { name: observer, changed: await pauseObserver(client, settings.stream, observer, operator(), flags.reason ?? null) };
+    const { name, changed } = await onObservers(flags, async (services, settings) => {
+      const observer = await requireObserver(services, settings, flags, args);
+      return { name: observer, changed: await services.pauses.pause(settings.stream, observer, operator(), flags.reason ?? null) };
     });
     if (flags.format === 'json') return printJson({ observer: name, paused: true, changed });
     if (!changed) return print(`${name} was paused already (observers list)`);
@@ -93,14 +116,12 @@ class ObserversResumeCommand extends ObserversCommand {
   protected readonly examples = [['let it go on', 'observers resume order-shipped']] as const;
 
   async run(args: string[], flags: GlobalOptions): Promise<void> {
-    const { resumeObserver } = await import('../delivery/pauses.sql');
-    const { countByObserver } = await import('../status/observer-counts.sql');
     const [name] = args;
-    const { changed, waiting } = await onDatabase(flags, async (client, settings) => {
+    const { changed, waiting } = await onObservers(flags, async (services, settings) => {
       // One that is configured no longer can be resumed too.
-      const resumed = name !== undefined && (await resumeObserver(client, settings.stream, name));
-      if (!resumed) await requireObserver(client, settings, flags, args);
-      const counts = await countByObserver(client, settings.stream);
+      const resumed = name !== undefined && (await services.pauses.resume(settings.stream, name));
+      if (!resumed) await requireObserver(services, settings, flags, args);
+      const counts = await services.status.observerCounts(settings.stream);
       return { changed: resumed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
     });
     if (flags.format === 'json') return printJson({ observer: name, paused: false, changed, waiting });

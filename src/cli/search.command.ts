@@ -1,12 +1,10 @@
 import { Command, Option } from 'nest-commander';
 import { EVENT_KINDS } from '../event/entity-event';
-import { SystemClock } from '../event/clock';
 import { OperatorError } from '../event/errors';
 import { toTheSecond } from '../event/clock';
-import type { SearchResult } from '../search/postgres-audit-trail';
-import type { FoundEvent } from '../search/postgres-audit-trail.sql';
+import type { FoundEvent, SearchResult } from '../search/audit-trail';
 import { ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { shortTime } from './dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from './output';
 import { parseMoment, wholeNumber } from './values';
@@ -67,12 +65,13 @@ export class SearchCommand extends ObserversCommand {
   }
 
   async run(args: string[], flags: SearchFlags): Promise<void> {
-    const { searchEvents } = await import('../search/postgres-audit-trail');
+    const { SearchModule } = await import('../search/search.module');
+    const { AuditTrail } = await import('../search/audit-trail');
     const words = args.map((word) => word.trim()).filter((word) => word !== '');
     if (words.length === 0) throw new OperatorError('no word to search for', 'For example: fraiseql-observers search ada@example.com');
     const { entityType = null, entityKey = null, kind = null, since = null, limit = LIMIT, timeout = TIMEOUT } = flags;
     const filter = { entityType, entityKey, kind, since };
-    const result = await onDatabase(flags, (client) => searchEvents(client, new SystemClock(), { words, filter, limit, timeout }));
+    const result = await onServices(flags, [SearchModule], (get) => get(AuditTrail).search({ words, filter, limit, timeout }));
     if (flags.format === 'json') return printJson({ ...result, note: MASKED });
     if (result.found.length > 0) printFound(result.found);
     for (const line of summary(result, limit, timeout)) print(line);

@@ -43,7 +43,7 @@ export class StartCommand extends ObserversCommand {
     }
     const { runUntilSignal } = await import('../lifecycle/run-until-signal');
     const { createLogger } = await import('../logging/logger');
-    const { startService } = await import('../lifecycle/lifecycle.service');
+    const { startService } = await import('../lifecycle/start-service');
     const { observersSource } = await import('../config/load');
     const { configuration, custom } = await runnableConfigurationOf(flags);
     const source = observersSource({ ...loadInputOf(flags), custom });

@@ -1,9 +1,8 @@
 import { Command, Option } from 'nest-commander';
-import type { Client } from 'pg';
 import { toTheSecond } from '../event/clock';
-import { LAG_COUNTED, type StreamStatus } from '../status/status.sql';
+import { LAG_COUNTED, type Status, type StreamStatus } from '../status/status.service';
 import { ObserversCommand, type GlobalOptions } from './command';
-import { onDatabase } from './modules';
+import { onServices } from './modules';
 import { colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
 import { describeDrift } from './status/capture-drift';
@@ -44,42 +43,42 @@ export class StatusCommand extends ObserversCommand {
   }
 
   async run(_args: string[], flags: StatusFlags): Promise<void> {
-    await onDatabase(flags, async (client, { stream }) => {
-      if (flags.watch !== true) return this.show(client, stream, flags);
+    const { StatusModule } = await import('../status/status.module');
+    const { Status } = await import('../status/status.service');
+    await onServices(flags, [StatusModule], async (get, { stream }) => {
+      const service = get(Status);
+      if (flags.watch !== true) return this.show(service, stream, flags);
       const { Interruption } = await import('./bulk/interruption');
       const interruption = new Interruption();
       while (!interruption.interrupted) {
-        await this.show(client, stream, flags);
+        await this.show(service, stream, flags);
         await interruption.sleep(WATCH_EVERY);
       }
       interruption.end();
     });
   }
 
-  private async show(client: Client, stream: string, flags: StatusFlags): Promise<void> {
+  private async show(service: Status, stream: string, flags: StatusFlags): Promise<void> {
     const json = flags.format === 'json';
     const clear = (): void => void (flags.watch === true && process.stdout.isTTY && process.stdout.write(CLEAR_SCREEN));
-    if (flags.listener !== undefined) return this.showListener(client, flags.listener, json, clear);
-    const { readStatus } = await import('../status/status.sql');
-    const status = await readStatus(client, stream);
-    const detail = flags.detailed === true ? await this.detail(client, stream) : null;
+    if (flags.listener !== undefined) return this.showListener(service, flags.listener, json, clear);
+    const status = await service.summary(stream);
+    const detail = flags.detailed === true ? await this.detail(service, stream) : null;
     clear();
     if (json) return printJson(detail === null ? status : { ...status, detail });
     for (const [label, value] of describe(status)) print(`${colors.dim(label.padEnd(12))} ${value}`);
     if (detail !== null) (await import('./status/detail')).printDetail(detail, status);
   }
 
-  private async detail(client: Client, stream: string): Promise<Detailed> {
-    const { readStatusDetail } = await import('../status/status-detail.sql');
+  private async detail(service: Status, stream: string): Promise<Detailed> {
     const { detailOf } = await import('./status/detail');
-    return detailOf(await readStatusDetail(client, stream));
+    return detailOf(await service.detail(stream));
   }
 
-  private async showListener(client: Client, id: string, json: boolean, clear: () => void): Promise<void> {
-    const { findListeners } = await import('../status/status-detail.sql');
+  private async showListener(service: Status, id: string, json: boolean, clear: () => void): Promise<void> {
     const { oneListener, printListener } = await import('./status/listener');
     const { stateOf } = await import('./status/live');
-    const listener = oneListener(await findListeners(client, id), id);
+    const listener = oneListener(await service.listenersCalled(id), id);
     const state = await stateOf(listener);
     clear();
     if (json) printJson({ ...listener, state });

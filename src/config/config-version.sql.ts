@@ -1,4 +1,4 @@
-import type { Client, ClientBase, Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { currentVersionOf } from '../checkpoint/config-period.sql';
 import { versionText, type VersionText } from './rules';
 
@@ -23,8 +23,8 @@ export async function recordConfigVersion(pool: Pool, hash: string, source: stri
 }
 
 /** @returns a version as it was loaded, or null when there is no such version */
-export async function readConfigVersion(pool: Client | Pool, id: number): Promise<VersionText | null> {
-  const { rows } = await pool.query<{ source: string; hash: string }>('select source, hash from observers.config_version where id = $1', [
+export async function readConfigVersion(client: ClientBase | Pool, id: number): Promise<VersionText | null> {
+  const { rows } = await client.query<{ source: string; hash: string }>('select source, hash from observers.config_version where id = $1', [
     id,
   ]);
   return rows[0] === undefined ? null : versionText(sourceOf(rows[0].source), rows[0].hash);
@@ -70,12 +70,14 @@ export async function readVersions(client: ClientBase, stream: string): Promise<
   return rows.map((row) => ({ ...row, source: sourceOf(row.source) }));
 }
 
+/** A version by which events are decided. */
+export interface CurrentVersion extends Pick<RecordedVersion, 'version' | 'source'> {
+  /** Of the text, and of the rules by which it is read. */
+  readonly hash: string;
+}
+
 /** The version that the stream was led with last, or that one when nobody has led it yet. */
-export async function currentConfiguration(
-  client: ClientBase | Pool,
-  stream: string,
-  otherwise: number,
-): Promise<Pick<RecordedVersion, 'version' | 'source'> & { readonly hash: string }> {
+export async function currentConfiguration(client: ClientBase | Pool, stream: string, otherwise: number): Promise<CurrentVersion> {
   const { rows } = await client.query<{ version: number; source: string; hash: string }>(
     `select id as version, source, hash from observers.config_version where id = coalesce(${currentVersionOf('$1')}, $2)`,
     [stream, otherwise],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { DedupKey, DedupStore } from './dedup-store';
+import { Injectable } from '@nestjs/common';
+import { DedupStore, type DedupKey } from './dedup-store';
 import type { DedupPolicy } from '../event/definitions';
 import { deliveryId, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
@@ -9,6 +10,21 @@ import { compileTemplate, TemplateRenderError, type Template } from '../matching
 /** The other one may be through any moment; it is looked at again no later than this, in milliseconds. */
 const LOOK_AGAIN = 250;
 
+export interface DedupEvents {
+  /** A delivery was not made, for another with its key was. */
+  duplicate(observer: string): void;
+}
+
+/** Content keys that all terms have in common: a lost connection to the database forgets none. */
+@Injectable()
+export class Deduplications {
+  constructor(private readonly store: DedupStore) {}
+
+  open(events: DedupEvents): Deduplication {
+    return new Deduplication(this.store, events);
+  }
+}
+
 /** Runs a try only when no other with the same content key was made, or is under way. */
 export class Deduplication {
   /** By policy, when it is first needed: a redelivery may be by an older version of the configuration. */
@@ -16,7 +32,7 @@ export class Deduplication {
 
   constructor(
     private readonly store: DedupStore,
-    private readonly events: { duplicate(observer: string): void },
+    private readonly events: DedupEvents,
   ) {}
 
   /** Never rejects, as `run` never does. */

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Pool } from 'pg';
-import type { Clock } from '../event/clock';
 import type { ActionDefinition, EndpointDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
+import type { TermContext } from '../event/term-context';
 import { hasTags } from '../matching/template/template';
 import { forgetGone, markGone, readGone, type GoneEndpoint } from './gone-endpoints.sql';
 
@@ -17,14 +16,12 @@ export class GoneEndpoints {
 
   private constructor(
     private readonly pool: Pool,
-    private readonly stream: string,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
+    private readonly term: TermContext,
   ) {}
 
-  static async load(pool: Pool, stream: string, clock: Clock, logger: Logger): Promise<GoneEndpoints> {
-    const endpoints = new GoneEndpoints(pool, stream, clock, logger);
-    for (const one of await readGone(pool, stream)) endpoints.gone.set(one.endpoint, one);
+  static async load(pool: Pool, term: TermContext): Promise<GoneEndpoints> {
+    const endpoints = new GoneEndpoints(pool, term);
+    for (const one of await readGone(pool, term.stream)) endpoints.gone.set(one.endpoint, one);
     return endpoints;
   }
 
@@ -44,26 +41,26 @@ export class GoneEndpoints {
     if (endpoint === null) return;
     if (!outcome.ok && outcome.error === 'gone' && outcome.status === 410) this.mark(endpoint);
     else if (outcome.ok && redrive && this.gone.delete(endpoint.name)) {
-      this.logger.info({ endpoint: endpoint.name }, 'the endpoint is back: it is asked again');
-      this.keep(forgetGone(this.pool, this.stream, endpoint.name));
+      this.term.logger.info({ endpoint: endpoint.name }, 'the endpoint is back: it is asked again');
+      this.keep(forgetGone(this.pool, this.term.stream, endpoint.name));
     }
   }
 
   private mark(endpoint: EndpointDefinition): void {
     const urlHash = hashOf(endpoint);
     if (this.gone.get(endpoint.name)?.urlHash === urlHash) return;
-    const one = { endpoint: endpoint.name, urlHash, since: new Date(this.clock.now()) };
+    const one = { endpoint: endpoint.name, urlHash, since: new Date(this.term.clock.now()) };
     this.gone.set(endpoint.name, one);
-    this.logger.error(
+    this.term.logger.error(
       { endpoint: endpoint.name },
       'the endpoint is gone for good (410): its deliveries go to the dead letter queue untried',
     );
-    this.keep(markGone(this.pool, this.stream, one));
+    this.keep(markGone(this.pool, this.term.stream, one));
   }
 
   /** When it cannot be written now, the next leader learns it from the receiver. */
   private keep(written: Promise<void>): void {
-    written.catch((error: unknown) => this.logger.warn({ err: messageOf(error) }, 'which endpoints are gone could not be recorded'));
+    written.catch((error: unknown) => this.term.logger.warn({ err: messageOf(error) }, 'which endpoints are gone could not be recorded'));
   }
 }
 

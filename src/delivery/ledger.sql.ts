@@ -1,12 +1,9 @@
+import type { TermContext } from '../event/term-context';
 import type { ClientBase, Pool } from 'pg';
 import type { AttemptRecord, DeliveryKey, Group } from './records';
 import { storable } from './storable';
 
-export interface Fence {
-  readonly stream: string;
-  readonly epoch: number;
-  readonly holder: string;
-}
+export type Fence = Pick<TermContext, 'stream' | 'epoch' | 'holder'>;
 
 // One statement, one round trip, one transaction: outcomes and checkpoint, or neither. The fence locks the lease row for the moment
 // of the commit (a lock leaves no dead version behind, an update two hundred times a second would), so a new leader's epoch waits for

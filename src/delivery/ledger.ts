@@ -1,11 +1,10 @@
 import type { Pool } from 'pg';
-import type { Logger } from 'pino';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Progress } from '../checkpoint/progress';
 import { isRetryable } from '../database/postgres';
-import type { Clock } from '../event/clock';
+import type { TermContext } from '../event/term-context';
 import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord } from './records';
-import { writeGroup, type Fence } from './ledger.sql';
+import { writeGroup } from './ledger.sql';
 
 /** A group is written at once when it holds this many attempts. */
 const FULL_GROUP = 500;
@@ -14,16 +13,12 @@ const CHECKPOINT_EVERY = 100;
 const FIRST_RETRY = 50;
 const LAST_RETRY = 1_000;
 
-export interface LedgerOptions {
-  readonly fence: Fence;
-  /** Milliseconds for which outcomes gather before they are committed together. */
-  readonly commitWindow: number;
-  /** Called once, when a newer leader has taken over. */
-  readonly onStale: () => void;
-  readonly events: {
-    died(observer: string, error: string): void;
-    quarantined(reason: string): void;
-  };
+/** What it tells others. */
+export interface LedgerEvents {
+  died(observer: string, error: string): void;
+  quarantined(reason: string): void;
+  /** A newer leader has taken over. Called once. */
+  deposed(): void;
 }
 
 /**
@@ -43,12 +38,13 @@ export class Ledger {
   private checkpointAt = -Infinity;
   private stale = false;
 
+  /** @param commitWindow milliseconds for which outcomes gather before they are committed together */
   constructor(
     private readonly pool: Pool,
+    private readonly term: TermContext,
     private readonly progress: Progress,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly options: LedgerOptions,
+    private readonly events: LedgerEvents,
+    private readonly commitWindow: number,
   ) {}
 
   attempt(record: AttemptRecord): void {
@@ -72,7 +68,7 @@ export class Ledger {
 
   bury(record: DeadLetterRecord): void {
     this.group.deadLetters.set(record.id, record);
-    this.options.events.died(record.observer, record.error);
+    this.events.died(record.observer, record.error);
     this.schedule();
   }
 
@@ -84,7 +80,7 @@ export class Ledger {
 
   quarantine(record: QuarantineRecord): void {
     this.group.quarantine.push(record);
-    this.options.events.quarantined(record.reason);
+    this.events.quarantined(record.reason);
     this.schedule();
   }
 
@@ -143,18 +139,18 @@ export class Ledger {
     if (this.timer !== null && (this.urgent || !urgent)) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.urgent = urgent;
-    this.timer = setTimeout(() => void this.write(), urgent ? this.options.commitWindow : CHECKPOINT_EVERY);
+    this.timer = setTimeout(() => void this.write(), urgent ? this.commitWindow : CHECKPOINT_EVERY);
   }
 
   private write(): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    const due = this.clock.monotonic() - this.checkpointAt >= CHECKPOINT_EVERY || this.group.attempts.length >= FULL_GROUP;
+    const due = this.term.clock.monotonic() - this.checkpointAt >= CHECKPOINT_EVERY || this.group.attempts.length >= FULL_GROUP;
     const { group } = this;
     group.cursor = due ? this.progress.take() : null;
     this.group = new GatheringGroup();
     const number = this.gathering++;
-    if (group.cursor !== null) this.checkpointAt = this.clock.monotonic();
+    if (group.cursor !== null) this.checkpointAt = this.term.clock.monotonic();
     this.writing = this.commit(group).finally(() => {
       this.committed = number;
       this.wrote();
@@ -172,11 +168,11 @@ export class Ledger {
     if (group.empty && group.cursor === null) return;
     for (let wait = FIRST_RETRY; !this.stale; wait = Math.min(wait * 2, LAST_RETRY)) {
       try {
-        if (await writeGroup(this.pool, this.options.fence, group.rows(), this.clock.monotonic())) return;
+        if (await writeGroup(this.pool, this.term, group.rows(), this.term.clock.monotonic())) return;
         this.abandon();
-        this.options.onStale();
+        this.events.deposed();
       } catch (error) {
-        this.logger.error(
+        this.term.logger.error(
           { err: error, attempts: group.attempts.length },
           'the ledger could not be written; it is tried again until it is',
         );

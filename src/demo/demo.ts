@@ -8,7 +8,7 @@ import { loadSettings, observersSource } from '../config/load';
 import { runUntilSignal } from '../lifecycle/run-until-signal';
 import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres';
 import { connect } from '../database/postgres';
-import { startService } from '../lifecycle/lifecycle.service';
+import { startService } from '../lifecycle/start-service';
 import { createLogger } from '../logging/logger';
 import type { EventRun } from '../pipeline/event-run';
 import { VERSION } from '../config/version';

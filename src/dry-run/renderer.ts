@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { ActionRunner, type Connections } from '../actions/action-runner';
+import { ActionRunner } from '../actions/action-runner';
+import type { ActionParts } from '../actions/action-types';
 import { digestOf, type Content, type Digest } from '../actions/rendering';
 import type { ActionDefinition, ObserverDefinition, Redactor } from '../event/definitions';
 import type { Delivery, PlannedDelivery } from '../event/delivery';
@@ -7,7 +8,14 @@ import { endpointNameOf } from '../event/endpoint-name';
 import { messageOf } from '../event/errors';
 import type { Outcome } from '../event/outcome';
 import { TemplateRenderError } from '../matching/template/template';
+import { TermConnections, type ConnectionSettings } from '../connections/term-connections';
+import { UNTRACED } from '../tracing/tracing';
 import { redacted } from './redacted';
+
+/** What deliveries of a dry run work with. */
+export interface DryParts extends Pick<ActionParts, 'custom' | 'once'> {
+  readonly settings: ConnectionSettings;
+}
 
 /** What one delivery would send, as it may be shown. */
 export interface ShownDelivery {
@@ -51,9 +59,9 @@ export class Renderer {
     observers: readonly ObserverDefinition[],
     private readonly redaction: Redactor,
     logger: Logger,
-    connections: Connections,
+    { settings, custom, once }: DryParts,
   ) {
-    this.runner = new ActionRunner([], logger, connections);
+    this.runner = new ActionRunner([], logger, { connections: new TermConnections(settings), custom, once, tracing: UNTRACED });
     for (const observer of observers) for (const action of observer.actions) this.prepare(observer, action);
   }
 

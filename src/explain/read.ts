@@ -1,4 +1,4 @@
-import type { Client, Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import type { VersionText } from '../config/rules';
 import type { ObserversDefinition } from '../event/definitions';
 import { readChanges } from '../change-log/change-log.sql';
@@ -19,11 +19,7 @@ export interface ExplainOptions {
 }
 
 /** Explains these changes, in the order of their numbers; those that are no longer stored are left out. */
-export async function explainChanges(
-  client: Client | Pool,
-  changes: readonly number[],
-  options: ExplainOptions,
-): Promise<EventExplanation[]> {
+export async function explainChanges(client: ClientBase, changes: readonly number[], options: ExplainOptions): Promise<EventExplanation[]> {
   const { stream, retention, maxEventSize, current, definitionOf } = options;
   const streamFacts = await readStreamFacts(client, stream);
   const facts = new Map((await readFacts(client, stream, changes, retention)).map((fact) => [fact.changeNumber, fact]));

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { passed } from '../checkpoint/config-period.sql';
 import type { HistoryFilter } from './facts.sql';
 
@@ -36,13 +36,13 @@ const LIST = `
 
 /** Newest first. @param behind the change number of the last one of the page before */
 export async function listEvents(
-  pool: Pool,
+  client: ClientBase | Pool,
   stream: string,
   filter: HistoryFilter,
   behind: number | null,
   limit: number,
 ): Promise<StoredEvent[]> {
   const { entityType, entityKey, kind } = filter;
-  const { rows } = await pool.query<StoredEvent>(LIST, [stream, behind, entityType, entityKey, kind?.toUpperCase() ?? null, limit]);
+  const { rows } = await client.query<StoredEvent>(LIST, [stream, behind, entityType, entityKey, kind?.toUpperCase() ?? null, limit]);
   return rows;
 }

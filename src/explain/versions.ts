@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Client, Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { describeFailure } from '../config/problems';
 import type { VersionText } from '../config/rules';
 import { readConfigVersion } from '../config/config-version.sql';
@@ -20,7 +20,7 @@ export class Versions {
 
   /** @param definitionOf reads a version of the observers file; throws ConfigurationError when it cannot */
   constructor(
-    private readonly client: Client | Pool,
+    private readonly client: ClientBase | Pool,
     private readonly definitionOf: (version: VersionText) => ObserversDefinition,
   ) {}
 

@@ -6,7 +6,7 @@ import type { Clock } from '../event/clock';
 import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import type { Mandate } from '../event/mandate';
-import type { SideJob } from '../pipeline/side-jobs';
+import type { SideJob } from '../pipeline/side-job';
 import { planCapture, type CapturePlan } from '../change-log/capture/capture';
 
 const EVERY = 60_000;

@@ -1,15 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { Settings } from '../config/settings';
+import type { Clock } from '../event/clock';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import type { ServiceLogger } from '../event/service-logger';
+import type { Timers } from '../event/timers';
 import { Pause } from '../event/timing';
-import type { BreakerState } from '../resilience/endpoint-state';
-import { Lease } from './lease';
-import { heartbeat, removeListener } from './lease.sql';
-import { CaptureWatch } from './capture-watch';
-import { ListenConnection } from '../listener/listen-connection';
+import type { ListenConnection } from '../listener/listen-connection';
+import type { StreamConfiguration } from '../pipeline/configuration';
 import type { PipelineSubscriber } from '../pipeline/pipeline-events';
-import { Term } from './term';
-import type { StreamConfiguration, TermDependencies } from './term-parts';
+import type { BreakerState } from '../resilience/endpoint-state';
+import type { CaptureWatch } from './capture-watch';
+import type { Heartbeat } from './heartbeat';
+import type { Lease } from './lease';
+import type { Leases } from './leases';
+import type { Term } from './term';
+import type { Doors, Terms } from './terms';
 
 const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;
@@ -17,28 +23,23 @@ const LONGEST_RETRY = 1_000;
 /** Neither a page read nor an event finished for so long, in milliseconds: the reader is stuck. */
 const STUCK_AFTER = 30_000;
 
-/** What this instance is doing about its stream. */
+/** What this instance is doing about a stream. */
 export type StreamState = 'starting' | 'standing by' | 'leading' | 'stopped';
 
-export interface StreamDependencies extends Pick<
-  TermDependencies,
-  | 'url'
-  | 'pool'
-  | 'clock'
-  | 'logger'
-  | 'settings'
-  | 'configuration'
-  | 'observersOf'
-  | 'custom'
-  | 'tracing'
-  | 'dedup'
-  | 'cache'
-  | 'subscribers'
-  | 'sideJobs'
-> {
-  readonly version: string;
-  /** `host:port` of this instance's probes. */
-  readonly address: () => string | null;
+export interface LeadershipParts {
+  readonly terms: Terms;
+  readonly leases: Leases;
+  readonly doors: Doors;
+  readonly heartbeat: Heartbeat;
+  readonly captureWatch: CaptureWatch;
+  readonly timers: Timers;
+  readonly clock: Clock;
+  readonly logger: ServiceLogger;
+}
+
+/** A name for one process: two of one machine, or one after the other, never have the same. */
+export function newHolder(): string {
+  return `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
 }
 
 /**
@@ -53,43 +54,38 @@ export class Leadership {
   progressAt: number;
   /** How often this instance has begun to lead. */
   terms = 0;
-  /** Looks whether the tables are captured, while this instance leads. */
-  readonly captureWatch: CaptureWatch;
   private term: Term | null = null;
-  private configuration: StreamConfiguration;
-  private listen: ListenConnection | null = null;
+  private readonly listen: ListenConnection;
   private running: Promise<void> | null = null;
   private stopping = false;
-  /** Its row is taken back: it says nothing of itself any more. */
-  private gone = false;
-  private readonly beats = new Set<Promise<void>>();
   private readonly pausing = new Pause();
   private fatal: (error: unknown) => void = () => undefined;
 
-  constructor(private readonly deps: StreamDependencies) {
-    this.holder = `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
-    this.progressAt = deps.clock.monotonic();
-    this.configuration = deps.configuration;
-    const { pool, clock, logger } = deps;
-    const { captures } = deps.configuration;
-    // Whoever looks at the status need not wait for the next beat.
-    this.captureWatch = new CaptureWatch({ pool, clock, logger, captures, onChange: () => void this.beat().catch(() => undefined) });
+  constructor(
+    readonly stream: string,
+    private readonly settings: Settings,
+    private configuration: StreamConfiguration,
+    private readonly parts: LeadershipParts,
+  ) {
+    this.holder = parts.heartbeat.holder;
+    this.progressAt = parts.clock.monotonic();
+    this.listen = parts.doors.readers.listen(() => this.wake());
   }
 
   /** Milliseconds without progress after which something is wrong: an idle stream may look by itself only once a minute. */
   get stuckAfter(): number {
-    return STUCK_AFTER + this.deps.settings.pollInterval;
+    return STUCK_AFTER + this.settings.pollInterval;
   }
 
   /** Leads or stands by, and makes progress. */
   get healthy(): boolean {
-    const silent = this.deps.clock.monotonic() - this.progressAt;
+    const silent = this.parts.clock.monotonic() - this.progressAt;
     return this.state === 'standing by' || (this.state === 'leading' && silent < this.stuckAfter);
   }
 
   /** The leading instance's, of all endpoints that have one. */
   breakers(): readonly BreakerState[] {
-    return this.term?.breakers() ?? [];
+    return this.term?.pipeline.breakers() ?? [];
   }
 
   get leads(): boolean {
@@ -98,22 +94,21 @@ export class Leadership {
 
   /** Closes a breaker. @returns what it was; only the leading instance has any */
   resetBreaker(endpoint: string): BreakerState['state'] | 'no breaker' | 'not leading' {
-    return this.term === null ? 'not leading' : (this.term.resetBreaker(endpoint) ?? 'no breaker');
+    return this.term === null ? 'not leading' : (this.term.pipeline.resetBreaker(endpoint) ?? 'no breaker');
+  }
+
+  /** Looks whether the tables are captured, while this instance leads. */
+  get captureWatch(): CaptureWatch {
+    return this.parts.captureWatch;
   }
 
   get inFlight(): number {
-    return this.term?.inFlight ?? 0;
+    return this.term?.pipeline.inFlight ?? 0;
   }
 
   /** @param onFatal called when leading is impossible until a person acts: a checkpoint of another cluster, say. */
   async start(onFatal: (error: unknown) => void): Promise<void> {
-    const { url, logger, settings } = this.deps;
     this.fatal = onFatal;
-    this.listen = new ListenConnection(url, logger, settings.wakeup === 'notify', () => {
-      this.term?.wake();
-      this.pausing.wake();
-      this.recordSession();
-    });
     await this.listen.open();
     this.running = this.loop();
   }
@@ -127,13 +122,13 @@ export class Leadership {
   async reconfigure(next: StreamConfiguration): Promise<'now' | 'when it leads'> {
     const change = this.term?.prepare(next);
     this.configuration = next;
-    this.captureWatch.use(next.captures);
+    this.parts.captureWatch.use(next.captures);
     if (change === undefined) return 'when it leads';
     try {
       await change();
       return 'now';
     } catch (error) {
-      this.deps.logger.warn({ err: messageOf(error) }, 'the stream begins anew with the new configuration');
+      this.parts.logger.warn({ err: messageOf(error) }, 'the stream begins anew with the new configuration');
       return 'when it leads';
     }
   }
@@ -144,11 +139,8 @@ export class Leadership {
     this.term?.stop();
     this.pausing.wake();
     await this.running;
-    // A beat that is under way would put the row back.
-    this.gone = true;
-    await Promise.allSettled(this.beats);
-    await removeListener(this.deps.pool, this.holder).catch(() => undefined);
-    await this.listen?.close();
+    await this.parts.heartbeat.end();
+    await this.listen.close();
     this.state = 'stopped';
   }
 
@@ -163,7 +155,7 @@ export class Leadership {
       } catch (error) {
         if (error instanceof OperatorError && error.exitCode === ExitCode.configuration) return this.fatal(error);
         this.state = 'starting';
-        this.deps.logger.warn({ err: messageOf(error) }, 'the stream cannot be read; starting over from the checkpoint');
+        this.parts.logger.warn({ err: messageOf(error) }, 'the stream cannot be read; starting over from the checkpoint');
         await this.pausing.for(wait);
         wait = Math.min(wait * 2, LONGEST_RETRY);
       }
@@ -171,30 +163,23 @@ export class Leadership {
   }
 
   private async acquire(): Promise<Lease | null> {
-    const { pool, clock, settings } = this.deps;
     await this.beat();
-    return Lease.acquire(pool, clock, settings.stream, this.holder, this.listen?.backendPid ?? null, settings.leaseTtl);
+    return this.parts.leases.acquire(this.stream, this.holder, this.listen.backendPid, this.settings.leaseTtl);
   }
 
   private async standBy(): Promise<void> {
-    if (this.state !== 'standing by') this.deps.logger.info({ stream: this.deps.settings.stream }, 'another instance leads; standing by');
+    const { logger, clock } = this.parts;
+    if (this.state !== 'standing by') logger.info({ stream: this.stream }, 'another instance leads; standing by');
     this.state = 'standing by';
-    this.progressAt = this.deps.clock.monotonic();
+    this.progressAt = clock.monotonic();
     await this.pausing.for(STANDBY_POLL);
   }
 
   private async lead(lease: Lease): Promise<void> {
-    const { logger, settings } = this.deps;
-    const { configuration } = this;
-    const term = await Term.open(lease, {
-      ...this.deps,
-      configuration,
-      holder: this.holder,
-      listen: this.listen as ListenConnection,
-      sideJobs: [...this.deps.sideJobs, (held) => this.captureWatch.begin(held)],
-      subscribers: [...this.deps.subscribers, this.subscriber],
-      onStale: () => this.deposed(lease),
-    });
+    const { logger, clock, terms, timers, captureWatch } = this.parts;
+    const { configuration, stream, holder, listen } = this;
+    const context = { stream, holder, epoch: lease.epoch, mandate: lease, clock, logger };
+    const term = await terms.open(lease, context, configuration, { listen, captureWatch, subscriber: this.subscriberOf(lease) });
     this.term = term;
     // A stop may have come while the term was opened, when there was no reader to tell.
     if (this.stopping) term.stop();
@@ -203,64 +188,56 @@ export class Leadership {
     this.state = 'leading';
     this.terms++;
     this.recordSession();
-    logger.info({ stream: settings.stream, epoch: lease.epoch }, 'leading');
-    const renewal = setInterval(() => void this.renew(term), settings.leaseTtl / 3);
+    logger.info({ stream, epoch: lease.epoch }, 'leading');
+    const renewal = setInterval(() => void this.renew(term), this.settings.leaseTtl / 3);
+    const endBeats = timers.every(`heartbeat ${stream}`, this.settings.leaseTtl / 3, () => this.beat().catch(() => undefined));
     try {
       await term.run(() => this.stopping);
     } finally {
       clearInterval(renewal);
+      await endBeats();
       this.term = null;
     }
   }
 
   /** What this instance wants to know of its term. */
-  private get subscriber(): PipelineSubscriber {
-    const alive = (): void => this.alive();
+  private subscriberOf(lease: Lease): PipelineSubscriber {
+    const alive = (): void => void (this.progressAt = this.parts.clock.monotonic());
     // Whoever looks at the status need not wait for the next beat.
-    return { read: alive, event: alive, breaker: () => void this.beat().catch(() => undefined) };
+    const breaker = (): void => void this.beat().catch(() => undefined);
+    return { read: alive, event: alive, breaker, deposed: () => this.deposed(lease) };
+  }
+
+  private wake(): void {
+    this.term?.wake();
+    this.pausing.wake();
+    this.recordSession();
   }
 
   /** After a loss of the LISTEN session a stand-by would otherwise not know us by the new one until the next renewal. */
   private recordSession(): void {
-    const pid = this.listen?.backendPid ?? null;
+    const pid = this.listen.backendPid;
     if (this.term !== null && pid !== null && pid !== this.term.lease.backendPid) void this.renew(this.term);
   }
 
-  private async renew(term: Term): Promise<void> {
+  private async renew({ lease }: Term): Promise<void> {
     try {
-      if (!(await term.lease.renew(this.listen?.backendPid ?? null))) this.deposed(term.lease);
-      await this.beat();
+      if (!(await lease.renew(this.listen.backendPid))) this.deposed(lease);
     } catch (error) {
-      this.deps.logger.warn({ err: messageOf(error) }, 'the lease could not be renewed; it runs out unless the database comes back');
+      this.parts.logger.warn({ err: messageOf(error) }, 'the lease could not be renewed; it runs out unless the database comes back');
     }
   }
 
   private deposed(lease: Lease): void {
     lease.refuse();
-    this.deps.logger.warn({ epoch: lease.epoch }, 'another instance has taken over; stepping down');
+    this.parts.logger.warn({ epoch: lease.epoch }, 'another instance has taken over; stepping down');
     this.term?.stop();
   }
 
-  private alive(): void {
-    this.progressAt = this.deps.clock.monotonic();
-  }
-
-  private async beat(): Promise<void> {
-    if (this.gone) return;
-    const { pool, settings, version, address } = this.deps;
-    const record = {
-      id: this.holder,
-      stream: settings.stream,
-      host: hostname(),
-      pid: process.pid,
-      version,
-      address: address(),
-      inFlight: this.inFlight,
-      endpoints: this.term?.troubledEndpoints() ?? [],
-      captureDrift: this.term === null ? null : this.captureWatch.drift,
-    };
-    const beat = heartbeat(pool, record).finally(() => this.beats.delete(beat));
-    this.beats.add(beat);
-    await beat;
+  /** Says what is going on, at once. */
+  async beat(): Promise<void> {
+    const { heartbeat, captureWatch } = this.parts;
+    const endpoints = this.term?.pipeline.troubledEndpoints() ?? [];
+    await heartbeat.beat({ inFlight: this.inFlight, endpoints, captureDrift: this.term === null ? null : captureWatch.drift });
   }
 }

@@ -1,6 +1,4 @@
 import type { ClientBase, Pool } from 'pg';
-import type { CaptureDrift } from '../status/capture-drift';
-import type { EndpointState } from '../resilience/endpoint-state';
 
 // A stand-by takes over when the lease ran out, or when PostgreSQL itself says that the holder's session is gone: after kill -9 the
 // socket closes at once, and nobody need wait for the lease to run out. Without a session on record (behind PgBouncer) only time counts.
@@ -41,37 +39,6 @@ export async function renewLease(pool: Pool, stream: string, epoch: number, back
 /** Lets a stand-by begin at once. */
 export async function releaseLease(pool: ClientBase | Pool, stream: string, epoch: number): Promise<void> {
   await pool.query("update observers.lease set expires_at = '-infinity' where stream = $1 and epoch = $2", [stream, epoch]);
-}
-
-const HEARTBEAT = `
-  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-  on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight,
-                                 endpoints = excluded.endpoints, capture_drift = excluded.capture_drift`;
-
-export interface ListenerRecord {
-  readonly id: string;
-  readonly stream: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly version: string;
-  /** Where its probes answer, `host:port`. */
-  readonly address: string | null;
-  readonly inFlight: number;
-  readonly endpoints: readonly EndpointState[];
-  /** Null while it does not lead, or has not looked. */
-  readonly captureDrift: readonly CaptureDrift[] | null;
-}
-
-export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
-  const { id, stream, host, pid, version, address, inFlight, endpoints, captureDrift } = record;
-  const drift = captureDrift === null ? null : JSON.stringify(captureDrift);
-  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift]);
-}
-
-export async function removeListener(pool: Pool, id: string): Promise<void> {
-  // Those that were killed are swept along, once they have been silent for an hour.
-  await pool.query("delete from observers.listener where id = $1 or heartbeat_at < clock_timestamp() - interval '1 hour'", [id]);
 }
 
 const LEADER = `

@@ -3,7 +3,8 @@ import type { Pool, PoolClient } from 'pg';
 import { beginPeriod } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Arrangement } from '../jobs/arrangement';
-import { rearrangePending, requireLeading, type Inherited } from '../jobs/takeover.sql';
+import type { Inherited } from '../jobs/job-queue';
+import { rearrangePending, requireLeading } from '../jobs/takeover.sql';
 
 export interface Reconfiguration {
   readonly stream: string;

@@ -4,6 +4,8 @@ import { forgetForeignTransactions } from '../redrive/dead-letter-sets.sql';
 import { forgetExpiredKeys } from '../dedup/postgres-dedup.sql';
 import { createAttemptPartitions, cutChangeLog, dropOldAttempts, forgetAudited } from '../delivery/retention.sql';
 import { messageOf } from '../event/errors';
+import type { EndTimer, Timers } from '../event/timers';
+import type { SideJob } from '../pipeline/side-job';
 
 const EVERY = 60_000;
 const BATCH = 1_000;
@@ -12,37 +14,30 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const BATCHES = 20;
 
 /** What the leader does on the side: partitions for the days to come, and cutting what is older than the retention. */
-export class Upkeep {
-  private timer: NodeJS.Timeout | null = null;
+export class Upkeep implements SideJob {
   private stopped = false;
-  private round: Promise<void> = Promise.resolve();
+  private end: EndTimer = () => Promise.resolve();
 
+  /** @param retention milliseconds for which attempts are kept */
   constructor(
     private readonly pool: Pool,
     private readonly retention: number,
     private readonly logger: Logger,
+    private readonly timers: Timers,
   ) {}
 
   /** Makes today's partition before the first outcome is written, if nobody holds the table; then goes on by itself. */
-  async start(): Promise<void> {
+  async start(stream: string): Promise<void> {
     await createAttemptPartitions(this.pool).catch((error: unknown) => {
       if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
       this.logger.warn({ err: messageOf(error) }, 'the partition for today could not be made yet; it is tried again in a minute');
     });
-    this.schedule();
+    this.end = this.timers.every(`upkeep ${stream}`, EVERY, () => this.run());
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    if (this.timer !== null) clearTimeout(this.timer);
-    await this.round;
-  }
-
-  private schedule(): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.round = this.run().finally(() => this.schedule());
-    }, EVERY);
+    await this.end();
   }
 
   private async run(): Promise<void> {

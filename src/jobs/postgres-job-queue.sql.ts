@@ -1,26 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
-import type { ErrorKind } from '../event/outcome';
-import type { Fence } from '../delivery/ledger.sql';
 import type { DeliveryKey } from '../delivery/records';
-
-/** A delivery that this process has just claimed. */
-export interface ClaimedDelivery {
-  readonly changeNumber: number;
-  readonly observer: string;
-  readonly action: string;
-  readonly endpoint: string;
-  readonly lane: string;
-  /** What it was before the claim. */
-  readonly was: 'queued' | 'retrying';
-  readonly attempt: number;
-  /** Milliseconds since its first try began; null when there was none. */
-  readonly elapsed: number | null;
-  readonly redrive: boolean;
-  /** What its dead letter says, when a person asked for this redrive. */
-  readonly diedOf: ErrorKind | null;
-  /** The configuration to deliver by; null: the one that runs. */
-  readonly configVersion: number | null;
-}
+import type { Claimant, ClaimedDelivery, FreePlaces } from './job-queue';
 
 // As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
 // Queued ones in the order of their changes; of the places a quarter is kept for retries that are due, or a backlog would starve them.
@@ -52,16 +32,10 @@ const CLAIM = `
     on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action
   order by c.change_number`;
 
-export interface Places {
-  readonly endpoint: string;
-  readonly free: number;
-}
-
 export async function claimDue(
   client: ClientBase | Pool,
-  stream: string,
-  places: readonly Places[],
-  { holder, epoch }: Pick<Fence, 'holder' | 'epoch'>,
+  { stream, holder, epoch }: Claimant,
+  places: readonly FreePlaces[],
   lease: number,
 ): Promise<ClaimedDelivery[]> {
   const values = [stream, places.map(({ endpoint }) => endpoint), places.map(({ free }) => free), holder, lease, epoch];

@@ -4,18 +4,10 @@ import { passed } from '../checkpoint/config-period.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { Fence } from '../delivery/ledger.sql';
 import type { Arrangement } from './arrangement';
+import type { Inherited } from './job-queue';
 import { Pauses } from '../delivery/pauses';
 import { holdPaused, readPausedNames, releaseResumed } from '../delivery/pauses.sql';
 import { giveHeads, markStrictLanes } from '../delivery/strict-lanes.sql';
-
-/** What a new leader finds. */
-export interface Inherited {
-  /** Endpoints of which deliveries are queued. */
-  readonly backlogged: readonly string[];
-  /** Lanes of strict observers of which something is there. */
-  readonly blocked: readonly string[];
-  readonly pauses: Pauses;
-}
 
 /**
  * For a new leader: takes back what earlier ones had under way, and arranges it as the configuration says.

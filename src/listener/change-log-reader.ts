@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
 import type { Cursor } from '../checkpoint/cursor';
-import type { Progress } from '../checkpoint/progress';
 import { setForSession } from '../database/pinned-client';
 import { connect, disconnect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
@@ -9,6 +8,7 @@ import { Interludes } from '../event/interludes';
 import type { Mandate } from '../event/mandate';
 import { Pause } from '../event/timing';
 import type { EventPipeline, IsRecorded } from '../pipeline/event-pipeline';
+import type { PipelineEvents } from '../pipeline/pipeline-events';
 import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
@@ -36,8 +36,6 @@ export interface ReaderOptions {
   readonly maxEventSize: number;
   /** Milliseconds between polls while asleep. */
   readonly pollInterval: number;
-  /** Told of every page. */
-  readonly events: { read(): void };
 }
 
 const NOTHING_RECORDED: IsRecorded = () => false;
@@ -59,14 +57,20 @@ export class ChangeLogReader {
   private floor: Floor | null = null;
   private readonly interludes = new Interludes<Cursor>(this.pausing);
 
+  private readonly mandate: Mandate;
+  private readonly events: PipelineEvents;
+  private cursor: Cursor;
+
   constructor(
-    private cursor: Cursor,
     private readonly pipeline: EventPipeline,
-    private readonly progress: Progress,
     private readonly listen: ListenConnection,
-    private readonly mandate: Mandate,
     private readonly options: ReaderOptions,
-  ) {}
+  ) {
+    this.cursor = pipeline.parts.cursor;
+    this.mandate = pipeline.term.mandate;
+    this.events = pipeline.events;
+    this.events.subscribe({ event: () => this.freed(), broken: (error) => this.lost(error) });
+  }
 
   /**
    * Reads until stop(), until the lease is lost, or until the connection is: then the server may have crashed, the cursor in memory is
@@ -121,28 +125,23 @@ export class ChangeLogReader {
     return this.interludes.do(work);
   }
 
-  /** Nothing more is read: the term cannot go on. */
-  fail(error: unknown): void {
-    this.lost(error);
-  }
-
   /** A notification came. */
   wake(): void {
     this.pausing.wake();
   }
 
   /** An event has run its course. */
-  freed(): void {
-    if (this.awaitingRoom && this.options.maxInFlight - this.progress.inFlight >= this.leastRoom) this.pausing.wake();
+  private freed(): void {
+    if (this.awaitingRoom && this.options.maxInFlight - this.pipeline.inFlight >= this.leastRoom) this.pausing.wake();
   }
 
   private async step(client: Client): Promise<void> {
-    const room = this.options.maxInFlight - this.progress.inFlight;
+    const room = this.options.maxInFlight - this.pipeline.inFlight;
     if (room < this.leastRoom) return this.roomComes();
     const limits = { rows: Math.min(PAGE_ROWS, room), bytes: PAGE_BYTES, eventBytes: this.options.maxEventSize };
     const page = await readPage(client, this.cursor, limits, this.floor);
     if (page.rows.length > 0 && !(await this.handle(client, page))) return;
-    this.options.events.read();
+    this.events.read();
     this.openedWindow ||= this.cursor.target === null;
     this.advance(page);
     if (page.rows.length === 0) return this.idle();
@@ -207,7 +206,7 @@ export class ChangeLogReader {
   }
 
   private lost(error: unknown): void {
-    this.progress.freeze();
+    this.pipeline.freeze();
     this.failure ??= error;
     this.stop();
   }

@@ -21,6 +21,11 @@ export class Enrichment {
     private readonly clock: Clock,
   ) {}
 
+  /** Cuts the connections of its look-ups. */
+  close(): Promise<void> {
+    return this.lookups.close();
+  }
+
   /** At once where nothing is to be fetched. Never throws or rejects. */
   prepare(delivery: Delivery): Prepared | Promise<Prepared> {
     const { event, observer } = delivery;

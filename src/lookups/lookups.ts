@@ -11,6 +11,11 @@ import type { LookupCache } from '../cache/lookup-cache';
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
 export type Enriched = { readonly event: EntityEvent } | Failed;
 
+export interface LookupEvents {
+  /** A look-up was answered by the cache, or had to be asked for. */
+  lookedUp(lookup: string, fromCache: boolean): void;
+}
+
 /** What is learnt about events from elsewhere, through a cache that outlives it. Its connections live as long as a term of leadership. */
 export class Lookups {
   private readonly senders = new HttpSenders();
@@ -21,7 +26,7 @@ export class Lookups {
     private readonly cache: LookupCache,
     private readonly clock: Clock,
     private readonly logger: Logger,
-    private readonly events: { lookedUp(lookup: string, fromCache: boolean): void },
+    private readonly events: LookupEvents,
   ) {}
 
   /** At once when the cache has it all. Never throws or rejects. */

@@ -1,22 +1,46 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { ServiceConfiguration } from '../config/service-configuration';
+import { HaModule } from '../ha/ha.module';
+import { PipelineModule } from '../pipeline/pipeline.module';
 import { MetricsController } from './metrics.controller';
+import { PipelineMetrics } from './pipeline-metrics';
 import { StreamMetrics } from './stream-metrics';
 
-@Module({})
-export class MetricsModule {
-  static of(registry: Registry, stream: StreamMetrics): DynamicModule {
-    return {
-      module: MetricsModule,
-      // Node's own metrics are in the registry already: one registry for each service, and not one for the process.
-      imports: [PrometheusModule.register({ controller: MetricsController, defaultMetrics: { enabled: false } })],
-      providers: [
-        { provide: Registry, useValue: registry },
-        { provide: StreamMetrics, useValue: stream },
-      ],
-      exports: [Registry, StreamMetrics],
-      global: true,
-    };
-  }
+/** Gauges whose names are those of counters; what they sum up is there by type. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+/** The registry of one service, with Node's own metrics in it. @param stream a label of every series */
+export function createRegistry(stream: string): Registry {
+  const registry = new Registry();
+  registry.setDefaultLabels({ stream });
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  return registry;
 }
+
+@Module({
+  imports: [PipelineModule, HaModule],
+  providers: [
+    {
+      provide: Registry,
+      useFactory: ({ settings }: ServiceConfiguration) => createRegistry(settings.stream),
+      inject: [ServiceConfiguration],
+    },
+    PipelineMetrics,
+    StreamMetrics,
+  ],
+  exports: [Registry, StreamMetrics],
+})
+class MeasuresModule {}
+
+// The controller lives in the library's module, so what it shows is imported there. Node's own metrics are in the registry already: one registry
+// for each service, and not one for the process.
+const PROMETHEUS = {
+  ...PrometheusModule.register({ controller: MetricsController, defaultMetrics: { enabled: false } }),
+  imports: [MeasuresModule],
+};
+
+@Module({ imports: [PROMETHEUS] })
+export class MetricsModule {}

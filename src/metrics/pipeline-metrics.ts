@@ -1,8 +1,9 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Clock } from '../event/clock';
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Clock } from '../event/clock';
 import type { ActionDefinition } from '../event/definitions';
 import type { EventRun } from '../pipeline/event-run';
-import type { PipelineSubscriber, Try } from '../pipeline/pipeline-events';
+import { PipelineEvents, type PipelineSubscriber, type Try } from '../pipeline/pipeline-events';
 import { BoundedNames } from './bounded-names';
 
 /** Observers and look-ups with series of their own. */
@@ -16,6 +17,7 @@ interface Bound {
 }
 
 /** Counts what happens on the path of events. A series is looked up once and kept: by labels it would take 1 µs an event and label. */
+@Injectable()
 export class PipelineMetrics implements PipelineSubscriber {
   private readonly names = new BoundedNames(MOST_NAMES);
   private readonly processed;
@@ -38,7 +40,9 @@ export class PipelineMetrics implements PipelineSubscriber {
   constructor(
     registry: Registry,
     private readonly clock: Clock,
+    events: PipelineEvents,
   ) {
+    events.subscribe(this);
     const registers = [registry];
     const counter = <T extends string>(name: string, help: string, labelNames: T[] = []): Counter<T> =>
       new Counter({ name, help, labelNames, registers });

@@ -1,11 +1,13 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Pool } from 'pg';
-import type { Logger } from 'pino';
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { ServiceConfiguration } from '../config/service-configuration';
 import type { Settings } from '../config/settings';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import { messageOf } from '../event/errors';
 import { within } from '../event/timing';
-import type { Leadership } from '../ha/leadership';
+import { ServiceLogger } from '../event/service-logger';
+import { Streams } from '../ha/streams.service';
 import { BoundedNames } from './bounded-names';
 
 /** Endpoints, and captured tables, with series of their own. */
@@ -15,6 +17,7 @@ const TIMEOUT = 3_000;
 const STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** What the stream looks like, asked of PostgreSQL once a scrape. When it does not answer these series are missing, and nothing is made up. */
+@Injectable()
 export class StreamMetrics {
   private readonly endpoints = new BoundedNames(MOST_NAMES);
   private readonly tables = new BoundedNames(MOST_NAMES);
@@ -26,14 +29,16 @@ export class StreamMetrics {
   private readonly queue;
   private readonly circuits;
   private readonly captureDrift;
+  private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>;
 
   constructor(
     registry: Registry,
     private readonly pool: Pool,
-    private readonly stream: Leadership,
-    private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>,
-    private readonly logger: Logger,
+    private readonly streams: Streams,
+    { settings }: ServiceConfiguration,
+    private readonly logger: ServiceLogger,
   ) {
+    this.settings = settings;
     const gauge = <T extends string>(metric: string, help: string, labelNames: T[] = []): Gauge<T> => {
       const made = new Gauge({ name: metric, help, labelNames, registers: [registry] });
       this.gauges.push(made);
@@ -54,7 +59,7 @@ export class StreamMetrics {
       registers: [registry],
       collect() {
         this.reset();
-        this.inc(stream.terms);
+        this.inc(streams.terms);
       },
     });
     const ofStatus = (metric: string, help: string, value: (status: StreamStatus) => number | null): void =>
@@ -96,9 +101,9 @@ export class StreamMetrics {
   private async read(): Promise<void> {
     const status = await this.status();
     for (const gauge of this.gauges) gauge.reset();
-    this.health.set(this.stream.healthy ? 1 : 0);
-    this.inFlight.set(this.stream.inFlight);
-    for (const { name, state } of this.stream.breakers()) this.circuits.set({ endpoint: this.endpoints.of(name) }, STATES[state]);
+    this.health.set(this.streams.healthy ? 1 : 0);
+    this.inFlight.set(this.streams.inFlight);
+    for (const { name, state } of this.streams.breakers()) this.circuits.set({ endpoint: this.endpoints.of(name) }, STATES[state]);
     // A gauge that was reset and not set again is 0, which would be a lie.
     if (status === null) return this.ofStatus.forEach(([gauge]) => gauge.remove());
     for (const [gauge, value] of this.ofStatus) {

@@ -1,5 +1,4 @@
 import type { ActionRunner } from '../actions/action-runner';
-import type { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
 import { laneOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
@@ -9,17 +8,18 @@ import { StrictLanes } from './strict-lanes';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
 import { movesBy, type Arrangement } from '../jobs/arrangement';
-import type { ClaimedDelivery } from '../jobs/postgres-job-queue.sql';
+import type { ClaimedDelivery, Inherited } from '../jobs/job-queue';
 import type { DeliveryKey } from '../delivery/records';
-import type { Mandate } from '../event/mandate';
+import type { TermContext } from '../event/term-context';
+import { Pause } from '../event/timing';
 import { disposition, type Disposition } from '../resilience/disposition';
-import type { DispatcherOptions } from './dispatcher-options';
 import type { Prepared } from '../lookups/enrichment';
-import type { EventRun } from './event-run';
 import { Flight } from './flight';
-import { Gates } from '../resilience/endpoint-gates';
+import type { Gates } from '../resilience/endpoint-gates';
 import { HandOvers } from './hand-overs';
 import { keyOf, pendingRecord, Recorder, summary } from './recorder';
+import type { DispatcherOptions } from './dispatcher-options';
+import type { EventRun } from './event-run';
 
 /** Added to an action's timeout for the claim of a running delivery: a commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
@@ -27,38 +27,42 @@ const LEASE_CHECK = 50;
 
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
+  /** The worker's: woken when an endpoint with a backlog in PostgreSQL has places to spare, and when a strict lane wants a new head. */
+  readonly worker = new Pause();
+  readonly handOvers = new HandOvers();
+  readonly strictLanes = new StrictLanes(this.worker);
+  readonly gates: Gates;
+  private readonly term: TermContext;
   private readonly runner: ActionRunner;
   private readonly ledger: Ledger;
-  private readonly clock: Clock;
-  private readonly mandate: Mandate;
-  private readonly recorder: Recorder;
   private readonly pauses: Pauses;
+  private readonly recorder: Recorder;
   private readonly lanes = new Lanes<Flight>();
-  readonly handOvers = new HandOvers();
-  readonly strictLanes: StrictLanes;
-  private readonly endpoints: Gates;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   private idle: (() => void) | null = null;
   private stopping = false;
 
   constructor(private readonly options: DispatcherOptions) {
-    const { runner, ledger, clock, logger, events, pauses } = options;
+    const { term, runner, record, runs, gates } = options;
+    this.term = term;
     this.runner = runner;
-    this.ledger = ledger;
-    this.recorder = new Recorder(ledger, logger, events, pauses);
-    this.pauses = pauses;
-    this.strictLanes = new StrictLanes(options.blocked, options.worker);
-    this.clock = clock;
-    this.mandate = options.mandate;
-    this.endpoints = new Gates(clock, events);
-    this.configure(options.observers, options.backlogged);
+    this.ledger = record.ledger;
+    this.pauses = record.pauses;
+    this.recorder = new Recorder(record.ledger, term.logger, runs.events, record.pauses);
+    this.gates = gates;
   }
 
   /** The limits of these observers' endpoints hold from now on. @param backlogged endpoints of which deliveries stand queued in PostgreSQL */
   configure(observers: readonly ObserverDefinition[], backlogged: Iterable<string>): void {
     for (const flight of this.flights) flight.most = this.runner.actionOf(flight.delivery).limits.concurrency;
-    this.endpoints.configure(this.runner.actionsOf(observers), backlogged);
+    this.gates.configure(this.runner.actionsOf(observers), backlogged);
+  }
+
+  /** What a term begins with. */
+  inherit(observers: readonly ObserverDefinition[], { backlogged, blocked }: Pick<Inherited, 'backlogged' | 'blocked'>): void {
+    this.configure(observers, backlogged);
+    this.strictLanes.inherit(blocked);
   }
 
   /** A first try, for an event that waits for it. */
@@ -73,7 +77,7 @@ export class Dispatcher {
 
   /** A delivery claimed from PostgreSQL. @param committed the ledger's last committed group when the claim began: what it could see */
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
-    const since = this.clock.monotonic() - (claimed.elapsed ?? 0);
+    const since = this.term.clock.monotonic() - (claimed.elapsed ?? 0);
     const flight = new Flight(delivery, this.gateOf(delivery), claimed.lane, null, since, claimed.redrive, this.advance);
     this.flights.add(flight);
     const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
@@ -83,14 +87,14 @@ export class Dispatcher {
 
   /** Hands over what has been under way, or has waited, longer than the inline budget: a slow delivery may not hold the stream. */
   handOverSlow(): void {
-    const limit = this.clock.monotonic() - this.options.inlineBudget;
+    const limit = this.term.clock.monotonic() - this.options.inlineBudget;
     for (const flight of this.flights) {
       if (flight.pending) continue;
       if (flight.since > limit) break;
       this.handOver(flight);
     }
     // Claimed ones too: until the breaker lets somebody through, their claims would run out.
-    const shut = [...this.gates.values()].some((gate) => gate.shut);
+    const shut = [...this.gates.all.values()].some((gate) => gate.shut);
     if (shut) for (const flight of this.flights) if (flight.state === 'gate' && flight.gate.shut) this.handOver(flight);
   }
 
@@ -132,7 +136,7 @@ export class Dispatcher {
   }
 
   close(): void {
-    this.endpoints.close();
+    this.gates.close();
   }
 
   /** What PostgreSQL has on record as running, or will have, and is in memory here: its claim must not run out. */
@@ -140,19 +144,15 @@ export class Dispatcher {
     return [...this.flights].filter(({ pending }) => pending).map(({ delivery }) => keyOf(delivery));
   }
 
-  get gates(): ReadonlyMap<string, EndpointGate> {
-    return this.endpoints.all;
-  }
-
   private gateOf(delivery: Delivery): EndpointGate {
-    return this.endpoints.of(delivery, this.runner.actionOf(delivery).limits);
+    return this.gates.of(delivery, this.runner.actionOf(delivery).limits);
   }
 
   private readonly advance = (flight: Flight): void => {
     if (flight.state === 'lane') return this.prepare(flight);
     // Without a valid lease nothing is begun: another instance may lead already. A renewal lets it go on.
-    if (!this.mandate.valid) {
-      if (!this.mandate.lost) setTimeout(() => this.advance(flight), LEASE_CHECK);
+    if (!this.term.mandate.valid) {
+      if (!this.term.mandate.lost) setTimeout(() => this.advance(flight), LEASE_CHECK);
       return;
     }
     // It was handed over while it waited for the lease: it has given up its turn, and now its place.
@@ -161,24 +161,24 @@ export class Dispatcher {
       return;
     }
     flight.state = 'running';
-    flight.startedAt = this.clock.monotonic();
+    flight.startedAt = this.term.clock.monotonic();
     void this.options.dedup.guard(flight.delivery, () => this.runner.run(flight.delivery)).then((outcome) => this.ended(flight, outcome));
   };
 
   /** Its turn has come. Its look-ups come first: they hold no place at the endpoint. */
   private prepare(flight: Flight): void {
     const { gate } = flight;
-    const refused = flight.redrive ? null : this.options.gone.refuse(flight.delivery.action);
+    const refused = flight.redrive ? null : this.options.record.gone.refuse(flight.delivery.action);
     const prepared = refused ?? this.options.enrichment.prepare(flight.delivery);
     if (!(prepared instanceof Promise) && !('ok' in prepared)) return this.prepared(flight, prepared);
     flight.state = 'looking up';
-    flight.startedAt = this.clock.monotonic();
+    flight.startedAt = this.term.clock.monotonic();
     gate.lookingUp++;
     void Promise.resolve(prepared).then((result) => {
       gate.lookingUp--;
       // Handed over meanwhile: whoever takes it up finds the answers in the cache.
       if (flight.state === 'looking up') this.prepared(flight, result);
-      if (gate.isIdle) this.options.worker.wake();
+      if (gate.isIdle) this.worker.wake();
     });
   }
 
@@ -198,7 +198,7 @@ export class Dispatcher {
     this.ledger.pend({
       ...pendingRecord(flight),
       state: running ? 'running' : behind ? 'waiting' : paused ? 'paused' : 'queued',
-      elapsed: running || flight.run === null ? this.clock.monotonic() - flight.since : null,
+      elapsed: running || flight.run === null ? this.term.clock.monotonic() - flight.since : null,
       claim: running ? this.runner.actionOf(delivery).timeout + CLAIM_MARGIN : null,
     });
     flight.pending = true;
@@ -253,19 +253,19 @@ export class Dispatcher {
 
   private ended(flight: Flight, outcome: Outcome): void {
     const { gate } = flight;
-    const now = this.clock.monotonic();
+    const now = this.term.clock.monotonic();
     const wasRunning = flight.state === 'running';
     const wasHandedOver = flight.pending && flight.run !== null;
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
     const decided = this.decide(flight, outcome, now);
-    if (wasRunning) this.options.gone.learn(flight.delivery.action, outcome, flight.redrive);
+    if (wasRunning) this.options.record.gone.learn(flight.delivery.action, outcome, flight.redrive);
     this.recorder.ended(flight, outcome, decided, now);
     if (flight.strict) this.settleStrict(flight, decided);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
     // Last: the next of the lane and of the gate may start only when this one's record is in the group before theirs.
     if (wasRunning) gate.leave(flight, outcome);
-    if (gate.isIdle) this.options.worker.wake();
+    if (gate.isIdle) this.worker.wake();
     this.lanes.leave(flight.lane, flight);
     this.left(flight);
   }

@@ -1,3 +1,4 @@
+import { Injectable } from '@nestjs/common';
 import type { DeadLetterRecord } from '../delivery/records';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
@@ -33,18 +34,26 @@ export interface PipelineSubscriber {
   lookedUp?(lookup: string, fromCache: boolean): void;
   /** The circuit breaker of an endpoint has another state, or other rules. */
   breaker?(gate: EndpointGate): void;
+  /** A newer leader has taken over. Called once. */
+  deposed?(): void;
+  /** The term cannot go on. */
+  broken?(error: unknown): void;
 }
 
-/** A plain list: whoever subscribes is told of all that happens in one term. */
+/** A plain list. Who subscribes to the service's is told of every term that begins later; who subscribes to a term's, of that. */
+@Injectable()
 export class PipelineEvents implements Required<PipelineSubscriber> {
-  private readonly subscribers: PipelineSubscriber[];
+  private readonly subscribers: PipelineSubscriber[] = [];
 
-  constructor(subscribers: readonly PipelineSubscriber[] = []) {
-    this.subscribers = [...subscribers];
+  subscribe(...subscribers: readonly PipelineSubscriber[]): void {
+    this.subscribers.push(...subscribers);
   }
 
-  subscribe(subscriber: PipelineSubscriber): void {
-    this.subscribers.push(subscriber);
+  /** Those of one term. */
+  open(): PipelineEvents {
+    const events = new PipelineEvents();
+    events.subscribe(...this.subscribers);
+    return events;
   }
 
   read(): void {
@@ -81,5 +90,13 @@ export class PipelineEvents implements Required<PipelineSubscriber> {
 
   breaker(gate: EndpointGate): void {
     for (const one of this.subscribers) one.breaker?.(gate);
+  }
+
+  deposed(): void {
+    for (const one of this.subscribers) one.deposed?.();
+  }
+
+  broken(error: unknown): void {
+    for (const one of this.subscribers) one.broken?.(error);
   }
 }

@@ -9,9 +9,9 @@ import type { PipelineEvents } from './pipeline-events';
 /** The events under way. Each is held open by whoever still has something to do for it, and is finished when the last one leaves. */
 export class Runs {
   constructor(
-    private readonly progress: Progress,
+    readonly progress: Progress,
     private readonly ledger: Pick<Ledger, 'moved'>,
-    private readonly events: Pick<PipelineEvents, 'event'>,
+    readonly events: PipelineEvents,
   ) {}
 
   /** An event begins, held open once. @param cursor where the stream stands behind it */

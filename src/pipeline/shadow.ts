@@ -1,16 +1,14 @@
-import type { Logger } from 'pino';
 import type { ActionRunner } from '../actions/action-runner';
 import { digestOf, targetOf } from '../actions/rendering';
 import type { Ledger } from '../delivery/ledger';
-import type { Clock } from '../event/clock';
 import type { Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
 import { failed, type ErrorKind, type Outcome } from '../event/outcome';
+import type { TermContext } from '../event/term-context';
 import { within } from '../event/timing';
 import { TemplateRenderError } from '../matching/template/template';
 import type { Disposition } from '../resilience/disposition';
 import type { Enrichment, Prepared } from '../lookups/enrichment';
-import type { PipelineEvents } from './pipeline-events';
 import type { EventRun } from './event-run';
 import type { Runs } from './runs';
 
@@ -18,10 +16,7 @@ export interface ShadowOptions {
   readonly runner: Pick<ActionRunner, 'render'>;
   readonly enrichment: Enrichment;
   readonly ledger: Pick<Ledger, 'attempt'>;
-  readonly clock: Clock;
-  readonly logger: Logger;
   readonly runs: Runs;
-  readonly events: Pick<PipelineEvents, 'tried'>;
   /** Milliseconds for which its look-ups may hold the stream. */
   readonly inlineBudget: number;
 }
@@ -31,12 +26,15 @@ export interface ShadowOptions {
  * place at an endpoint, no dedup key and no second try, so that no live delivery is another one for them.
  */
 export class Shadow {
-  constructor(private readonly options: ShadowOptions) {}
+  constructor(
+    private readonly term: TermContext,
+    private readonly options: ShadowOptions,
+  ) {}
 
   /** @param run the event whose end waits for it; null for one that is not read from the stream */
   begin(delivery: Delivery, run: EventRun | null): void {
-    const { enrichment, clock, runs, inlineBudget } = this.options;
-    const startedAt = clock.monotonic();
+    const { enrichment, runs, inlineBudget } = this.options;
+    const startedAt = this.term.clock.monotonic();
     if (run !== null) runs.enter(run);
     const prepared = enrichment.prepare(delivery);
     if (!(prepared instanceof Promise)) return this.prepared(delivery, prepared, startedAt, run);
@@ -45,7 +43,7 @@ export class Shadow {
 
   /** What would have been a dead letter untried. */
   recordUntried(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun | null): void {
-    this.record(delivery, failed(error, message), this.options.clock.monotonic(), run);
+    this.record(delivery, failed(error, message), this.term.clock.monotonic(), run);
   }
 
   private prepared(delivery: Delivery, result: Prepared, startedAt: number, run: EventRun | null): void {
@@ -62,17 +60,17 @@ export class Shadow {
     } catch (error) {
       if (error instanceof TemplateRenderError) return failed('template', error.message);
       const { observer, action, event } = delivery;
-      this.options.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke in shadow');
+      this.term.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke in shadow');
       return failed('internal', messageOf(error));
     }
   }
 
   private record(delivery: Delivery, outcome: Outcome, startedAt: number, run: EventRun | null): void {
-    const { ledger, clock, events } = this.options;
+    const { ledger, runs } = this.options;
     const { event, observer, action, attempt, configVersion } = delivery;
     const decided = fateOf(outcome);
-    const now = clock.monotonic();
-    events.tried({ delivery, outcome, decided, duration: now - startedAt });
+    const now = this.term.clock.monotonic();
+    runs.events.tried({ delivery, outcome, decided, duration: now - startedAt });
     ledger.attempt({
       changeNumber: event.changeNumber,
       observer: observer.name,

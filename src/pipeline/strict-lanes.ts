@@ -13,14 +13,12 @@ export class StrictLanes {
   /** Lanes that wanted a new head while the one they have was in memory. */
   private readonly occupied = new Set<string>();
   private rechecked: MapIterator<string> | null = null;
-  /**
-   * @param lanes those that are blocked when a term begins
-   * @param worker woken when a lane wants a new head
-   */
-  constructor(
-    lanes: Iterable<string>,
-    private readonly worker: Pause,
-  ) {
+
+  /** @param worker woken when a lane wants a new head */
+  constructor(private readonly worker: Pause) {}
+
+  /** Lanes that are blocked when a term begins. */
+  inherit(lanes: Iterable<string>): void {
     for (const lane of lanes) this.blocked.set(lane, 0);
   }
 

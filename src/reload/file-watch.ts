@@ -1,6 +1,9 @@
-import type { Logger } from 'pino';
+import { Injectable } from '@nestjs/common';
+import { ServiceConfiguration } from '../config/service-configuration';
 import { messageOf } from '../event/errors';
-import type { Reloader } from './reloader';
+import { ServiceLogger } from '../event/service-logger';
+import { Timers, type EndTimer } from '../event/timers';
+import { Reloader } from './reloader';
 
 const LOOK_EVERY = 1_000;
 
@@ -8,42 +11,36 @@ const LOOK_EVERY = 1_000;
  * Reloads when the observers file has changed. By its content and not by notices of the file system: a mounted ConfigMap is a link that is
  * exchanged, and an editor may write a new file in place of the old one. What is half written when it is looked at has changed again at the next look.
  */
+@Injectable()
 export class FileWatch {
-  private timer: NodeJS.Timeout | null = null;
-  private looking: Promise<void> = Promise.resolve();
+  private end: EndTimer = () => Promise.resolve();
   /** What runs, or was refused. */
   private known: string;
   private seen: string;
 
-  /** @param read gives the text of the file */
   constructor(
     private readonly reloader: Reloader,
-    private readonly read: () => string,
-    private readonly logger: Logger,
-    private readonly every = LOOK_EVERY,
+    private readonly configuration: ServiceConfiguration,
+    private readonly logger: ServiceLogger,
+    private readonly timers: Timers,
   ) {
     this.known = reloader.current.configuration.file.source.text;
     this.seen = this.known;
   }
 
-  start(): void {
-    this.timer = setTimeout(() => {
-      this.looking = this.look().finally(() => {
-        if (this.timer !== null) this.start();
-      });
-    }, this.every);
+  /** @param every milliseconds between two looks */
+  start(every = LOOK_EVERY): void {
+    this.end = this.timers.every('file watch', every, () => this.look());
   }
 
-  async stop(): Promise<void> {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-    await this.looking;
+  stop(): Promise<void> {
+    return this.end();
   }
 
   private async look(): Promise<void> {
     let text: string;
     try {
-      text = this.read();
+      text = this.configuration.source.read();
     } catch (error) {
       this.logger.warn({ err: messageOf(error) }, 'the observers file cannot be read; what runs goes on');
       return;

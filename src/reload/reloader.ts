@@ -1,15 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Pool } from 'pg';
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
 import { warningsOf } from '../doctor/file-warnings';
-import type { LoadedConfiguration, ObserversFile, ObserversSource } from '../config/load';
+import type { LoadedConfiguration } from '../config/load';
+import { ServiceConfiguration } from '../config/service-configuration';
+import { DatabaseUrl } from '../database/database.module';
+import { ServiceLogger } from '../event/service-logger';
+import { Streams } from '../ha/streams.service';
 import { describeFailure } from '../config/problems';
 import { SETTINGS, type SettingName, type Settings } from '../config/settings';
 import { recordConfigVersion } from '../config/config-version.sql';
 import { countByObserver } from '../status/observer-counts.sql';
 import type { ObserverDefinition } from '../event/definitions';
-import { settleDrift, type DriftOptions } from '../change-log/capture/drift';
-import type { Leadership } from '../ha/leadership';
-import type { StreamConfiguration } from '../ha/term-parts';
+import { settleDrift } from '../change-log/capture/drift';
 
 /** What a reload came to. */
 export interface Reloaded {
@@ -25,26 +28,22 @@ export interface Reloaded {
   readonly notes: readonly string[];
 }
 
-export interface ReloaderOptions extends DriftOptions {
-  readonly url: string;
-  readonly pool: Pool;
-  readonly stream: Leadership;
-  readonly source: ObserversSource;
-  readonly configuration: LoadedConfiguration;
-  readonly version: number;
-  /** Put on record beside the version. */
-  readonly loadedBy: string;
-}
-
 /** The configuration that this instance goes by, and how it gets another one while it runs. One reload at a time. */
+@Injectable()
 export class Reloader {
   private configuration: LoadedConfiguration;
   private version: number;
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly options: ReloaderOptions) {
-    this.configuration = options.configuration;
-    this.version = options.version;
+  constructor(
+    private readonly started: ServiceConfiguration,
+    private readonly url: DatabaseUrl,
+    private readonly pool: Pool,
+    private readonly streams: Streams,
+    private readonly logger: ServiceLogger,
+  ) {
+    this.configuration = started.loaded;
+    this.version = started.version;
   }
 
   /** The one that holds, and its version. */
@@ -70,10 +69,10 @@ export class Reloader {
   }
 
   private async run(asked: string): Promise<Reloaded> {
-    const { logger } = this.options;
+    const { logger } = this;
     const begun = performance.now();
     try {
-      const reloaded = await this.change(this.options.source.load());
+      const reloaded = await this.change(this.started.source.load());
       for (const note of reloaded.notes) logger.warn({ asked }, note);
       logger.info(
         { asked, ...reloaded, notes: reloaded.notes.length, duration_ms: Math.round(performance.now() - begun) },
@@ -90,10 +89,13 @@ export class Reloader {
   }
 
   private async change(next: LoadedConfiguration): Promise<Reloaded> {
-    const { pool, url, stream, loadedBy } = this.options;
+    const { pool, streams, logger } = this;
+    const { loadedBy, drift } = this.started;
+    const url = this.url.text;
     const { file } = next;
-    await settleDrift(url, file.definition.captures, this.options);
+    await settleDrift(url, file.definition.captures, { ...drift, logger });
     const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
+    const { observers, alerts, captures } = file.definition;
     const previous = this.version;
     const difference = differenceOf(this.configuration.file.definition.observers, file.definition.observers);
     const notes = [
@@ -101,7 +103,7 @@ export class Reloader {
       ...settingNotes(this.configuration.settings, next.settings),
       ...(await this.orphanNotes(difference.removed)),
     ];
-    const effective = await stream.reconfigure(streamConfigurationOf(file, version));
+    const effective = await streams.reconfigure({ observers, alerts, captures, version });
     // The settings with which it was started go on.
     this.configuration = { ...next, settings: this.configuration.settings, origins: this.configuration.origins };
     this.version = version;
@@ -111,18 +113,13 @@ export class Reloader {
   /** Deliveries of observers that are no longer there: dead letters soon, which a redrive by the original configuration can still deliver. */
   private async orphanNotes(removed: readonly string[]): Promise<string[]> {
     if (removed.length === 0) return [];
-    const counts = await countByObserver(this.options.pool, this.options.configuration.settings.stream);
+    const counts = await countByObserver(this.pool, this.started.settings.stream);
     return counts
       .filter(({ observer, pending }) => pending > 0 && removed.includes(observer))
       .map(
         ({ observer, pending }) => `${pending} deliveries of ${observer} waited, which is no longer configured: they become dead letters`,
       );
   }
-}
-
-export function streamConfigurationOf({ definition }: ObserversFile, version: number): StreamConfiguration {
-  const { observers, alerts, captures } = definition;
-  return { observers, alerts, captures, version };
 }
 
 function differenceOf(

@@ -1,4 +1,6 @@
+import { Injectable } from '@nestjs/common';
 import { EndpointGate, type BreakerEvents } from './endpoint-gate';
+import type { BreakerState, EndpointState } from './endpoint-state';
 import type { Clock } from '../event/clock';
 import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
@@ -9,7 +11,7 @@ interface Limited {
   readonly limits: EndpointLimits;
 }
 
-/** The gate of every endpoint. */
+/** The gates of a term: what an endpoint was like in an earlier one is not known. */
 export class Gates {
   private readonly gates = new Map<string, EndpointGate>();
 
@@ -39,6 +41,27 @@ export class Gates {
     return this.named(endpointNameOf(action), limits);
   }
 
+  /** The breaker of every endpoint that has one. @param now monotonic time */
+  breakers(now: number): BreakerState[] {
+    return [...this.gates.values()].flatMap(({ name, breaker }) =>
+      breaker === null ? [] : [{ name, state: breaker.state, ...breaker.counts, probeIn: breaker.probeIn(now) }],
+    );
+  }
+
+  /** Endpoints that are not simply working. @param now monotonic time */
+  troubled(now: number): EndpointState[] {
+    return [...this.gates.values()].flatMap(({ name, breaker, waitingCount }): EndpointState[] => {
+      if (breaker === null || breaker.state === 'closed') return waitingCount === 0 ? [] : [{ name, waiting: waitingCount, breaker: null }];
+      const probeIn = breaker.probeIn(now) ?? 0;
+      return [{ name, waiting: waitingCount, breaker: { state: breaker.state, probeIn, ...breaker.counts } }];
+    });
+  }
+
+  /** Closes a breaker. @returns what it was, or null when there is no such breaker */
+  resetBreaker(endpoint: string): BreakerState['state'] | null {
+    return this.gates.get(endpoint)?.breaker?.reset() ?? null;
+  }
+
   /** No timer of an endpoint outlives the term. */
   close(): void {
     for (const gate of this.gates.values()) gate.close();
@@ -60,4 +83,12 @@ function widest(actions: Iterable<readonly [ActionDefinition, Limited]>): Map<st
     if (limits.concurrency > (found.get(endpoint)?.concurrency ?? 0)) found.set(endpoint, limits);
   }
   return found;
+}
+
+/** Limiter, breaker and places of every endpoint. */
+@Injectable()
+export class EndpointGates {
+  open(clock: Clock, events: BreakerEvents): Gates {
+    return new Gates(clock, events);
+  }
 }

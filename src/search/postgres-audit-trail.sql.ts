@@ -1,33 +1,12 @@
 import type { ClientBase } from 'pg';
-import type { HistoryFilter } from '../explain/facts.sql';
-
-/** Where a word was found. */
-export type FoundIn = 'entity' | 'event' | 'change' | 'data' | 'before' | 'error';
-
-export interface FoundEvent {
-  readonly change: number;
-  readonly event: string;
-  readonly entityType: string;
-  readonly entityKey: string | null;
-  readonly kind: string;
-  /** RFC 3339. */
-  readonly written: string;
-  readonly foundIn: readonly FoundIn[];
-  /** Around the first word that was found in a text; null when it was found in what is shown anyway. */
-  readonly excerpt: string | null;
-}
-
-export interface SearchFilter extends HistoryFilter {
-  /** Written then or later, RFC 3339. */
-  readonly since: string | null;
-}
+import type { FoundEvent, Reached, SearchFilter } from './audit-trail';
 
 export interface SearchPage {
   readonly found: readonly FoundEvent[];
   /** Changes that were looked at. */
   readonly looked: number;
   /** The last of them, and when it was written; null behind the last page. */
-  readonly reached: { readonly change: number; readonly written: string } | null;
+  readonly reached: Reached | null;
 }
 
 // Newest first by the primary key, page after page: the first hits come at once, and no index is needed that every write would pay for.

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 /** The instances of a stream, and which of them leads. */
@@ -22,8 +22,8 @@ export const LISTENERS = `
     (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints,
        'alive', heartbeat_at > clock_timestamp() - interval '15 s') order by started_at), '[]') from observers.listener where stream = $1) as listeners`;
 
-export async function readListeners(pool: Pool, stream: string): Promise<Listeners> {
-  const { rows } = await pool.query<Listeners>(`select ${LISTENERS}`, [stream]);
+export async function readListeners(client: ClientBase, stream: string): Promise<Listeners> {
+  const { rows } = await client.query<Listeners>(`select ${LISTENERS}`, [stream]);
   return rows[0] ?? { leader: null, listeners: [] };
 }
 

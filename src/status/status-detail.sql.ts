@@ -1,4 +1,4 @@
-import type { ClientBase, Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 /** Deliveries that stand in PostgreSQL, by their state. */
@@ -112,14 +112,14 @@ const DETAIL = `
   select (${countsBy('observer')}) as observers, (${countsBy('endpoint')}) as endpoints, (${LISTENERS} where l.stream = $1) as listeners,
          (${DEAD}) as dead, (${TRANSACTIONS}) as transactions`;
 
-export async function readStatusDetail(client: ClientBase | Pool, stream: string): Promise<StatusDetail> {
+export async function readStatusDetail(client: ClientBase, stream: string): Promise<StatusDetail> {
   const { rows } = await client.query<StatusDetail>(DETAIL, [stream]);
   if (rows[0] === undefined) throw new Error('the status query returned nothing');
   return rows[0];
 }
 
 /** Instances of all streams whose id begins so. */
-export async function findListeners(client: ClientBase | Pool, id: string): Promise<ListenerStatus[]> {
+export async function findListeners(client: ClientBase, id: string): Promise<ListenerStatus[]> {
   const { rows } = await client.query<{ listeners: ListenerStatus[] }>(`select (${LISTENERS} where starts_with(l.id, $1)) as listeners`, [
     id,
   ]);

@@ -3,20 +3,20 @@ import type { Outcome } from '../event/outcome';
 import type { TraceContext } from '../event/trace-context';
 
 /** What puts spans around tries. Two drivers: none, and OpenTelemetry's in `tracing/`, which is loaded only when it is configured. */
-export interface Tracing {
+export abstract class Tracing {
   /**
    * Runs one try. Never throws by itself.
    *
    * @param id the delivery id
    * @param run given the delivery with the context of its span
    */
-  attempt(delivery: Delivery, id: string, run: (delivery: Delivery) => Promise<Outcome>): Promise<Outcome>;
+  abstract attempt(delivery: Delivery, id: string, run: (delivery: Delivery) => Promise<Outcome>): Promise<Outcome>;
 
   /** Runs one request for several deliveries. @param run given the context to pass on */
-  request(deliveries: readonly Delivery[], run: (trace: TraceContext | null) => Promise<Outcome>): Promise<Outcome>;
+  abstract request(deliveries: readonly Delivery[], run: (trace: TraceContext | null) => Promise<Outcome>): Promise<Outcome>;
 
   /** Sends what is left, and ends within two seconds. */
-  stop(): Promise<void>;
+  abstract stop(): Promise<void>;
 }
 
 export const UNTRACED: Tracing = {

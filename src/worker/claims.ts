@@ -1,12 +1,10 @@
-import type { Logger } from 'pino';
-import type { Pool } from 'pg';
 import { isRefusal } from '../database/postgres';
 import type { Ledger } from '../delivery/ledger';
-import { adoptOrphans, claimDue, findDrained, sweepExpiredClaims, type ClaimedDelivery, type Places } from '../jobs/postgres-job-queue.sql';
 import type { DeliveryKey } from '../delivery/records';
-import type { Clock } from '../event/clock';
-import type { Mandate } from '../event/mandate';
+import type { TermContext } from '../event/term-context';
+import type { ClaimedDelivery, FreePlaces, JobQueue } from '../jobs/job-queue';
 import type { Dispatcher } from '../pipeline/dispatcher';
+import type { EventPipeline } from '../pipeline/event-pipeline';
 
 /** Where deliveries wait whose endpoint is no longer configured; they are judged by the names of their observer and action. */
 const ORPHANED = '(no longer configured)';
@@ -16,13 +14,6 @@ const SWEEP_EVERY = 5_000;
 const CLAIM_LEASE = 15_000;
 /** Strict lanes that are looked at again in one sweep. */
 const RECHECKED = 1_000;
-
-export interface ClaimOptions {
-  readonly stream: string;
-  readonly holder: string;
-  /** Called when whether deliveries were claimed is not known: the term cannot go on, for a later one of their lanes could be claimed first. */
-  readonly onLostClaim: (error: unknown) => void;
-}
 
 /** What one claim has brought. */
 export interface Claimed {
@@ -40,48 +31,48 @@ export class Claims {
   /** What was in memory at a moment, and the ledger's group in which all is that had left it by then. */
   private look: { readonly at: number; readonly held: readonly DeliveryKey[]; readonly group: number } | null = null;
 
+  private readonly dispatcher: Dispatcher;
+  private readonly ledger: Ledger;
+  private readonly term: TermContext;
+
   constructor(
-    private readonly pool: Pool,
-    private readonly dispatcher: Dispatcher,
-    private readonly ledger: Ledger,
-    private readonly mandate: Mandate,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly options: ClaimOptions,
-  ) {}
+    private readonly jobs: JobQueue,
+    private readonly pipeline: EventPipeline,
+  ) {
+    this.dispatcher = pipeline.dispatcher;
+    this.ledger = pipeline.ledger;
+    this.term = pipeline.term;
+  }
 
   /** As many as there are free places for. */
   async claim(): Promise<Claimed> {
-    const { stream, holder, onLostClaim } = this.options;
     const { gates, handOvers } = this.dispatcher;
-    const places: Places[] = [{ endpoint: ORPHANED, free: ORPHANS }];
-    for (const gate of gates.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
-    const client = await this.pool.connect();
+    const places: FreePlaces[] = [{ endpoint: ORPHANED, free: ORPHANS }];
+    for (const gate of gates.all.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
     const { committed } = this.ledger;
     handOvers.forget(committed);
     try {
-      const deliveries = await claimDue(client, stream, places, { holder, epoch: this.mandate.epoch }, CLAIM_LEASE);
-      client.release();
+      const deliveries = await this.jobs.claim(this.term, places, CLAIM_LEASE);
       return { deliveries, committed, exhausted: exhaustedOf(places, deliveries) };
     } catch (error) {
-      client.release(true);
-      if (!isRefusal(error)) onLostClaim(error);
+      // Whether deliveries were claimed is not known: a later one of their lanes could be claimed first.
+      if (!isRefusal(error)) this.pipeline.events.broken(error);
       throw error;
     }
   }
 
   /** Where nothing is queued any more new deliveries need not go behind it. Called when what was claimed is in memory. */
   async reopen(exhausted: readonly string[]): Promise<void> {
-    const { gates } = this.dispatcher;
-    const backlogged = exhausted.filter((endpoint) => gates.get(endpoint)?.hasBacklog === true);
+    const { all } = this.dispatcher.gates;
+    const backlogged = exhausted.filter((endpoint) => all.get(endpoint)?.hasBacklog === true);
     if (backlogged.length === 0) return;
     const { committed } = this.ledger;
-    for (const endpoint of await findDrained(this.pool, this.options.stream, backlogged)) gates.get(endpoint)?.drained(committed);
+    for (const endpoint of await this.jobs.drained(this.term.stream, backlogged)) all.get(endpoint)?.drained(committed);
   }
 
   /** Now and then: rows that nobody has, lanes that wait for a head, endpoints that are gone. */
   async sweep(): Promise<void> {
-    const now = this.clock.monotonic();
+    const now = this.term.clock.monotonic();
     if (now - this.sweptAt < SWEEP_EVERY) return;
     const { dispatcher, ledger } = this;
     // What has just ended has its row until that is committed; it is not free.
@@ -92,19 +83,19 @@ export class Claims {
     this.sweptAt = now;
     await this.free(held);
     dispatcher.strictLanes.recheck(RECHECKED);
-    await adoptOrphans(this.pool, this.options.stream, [...dispatcher.gates.keys(), ORPHANED], ORPHANED);
+    await this.jobs.adopt(this.term.stream, [...dispatcher.gates.all.keys(), ORPHANED], ORPHANED);
   }
 
   private async free(held: readonly DeliveryKey[]): Promise<void> {
-    const freed = await sweepExpiredClaims(this.pool, this.options.stream, held);
+    const freed = await this.jobs.sweep(this.term.stream, held);
     if (freed === 0) return;
     // Which endpoints they belong to is not worth asking: those that have none are found drained at once.
-    for (const gate of this.dispatcher.gates.values()) gate.queued();
-    this.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
+    for (const gate of this.dispatcher.gates.all.values()) gate.queued();
+    this.term.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
   }
 }
 
-function exhaustedOf(places: readonly Places[], deliveries: readonly ClaimedDelivery[]): string[] {
+function exhaustedOf(places: readonly FreePlaces[], deliveries: readonly ClaimedDelivery[]): string[] {
   const queued = new Map<string, number>();
   for (const { endpoint, was } of deliveries) if (was === 'queued') queued.set(endpoint, (queued.get(endpoint) ?? 0) + 1);
   return places.filter(({ endpoint, free }) => (queued.get(endpoint) ?? 0) < free).map(({ endpoint }) => endpoint);

@@ -1,29 +1,21 @@
 import type { Pool } from 'pg';
-import type { Logger } from 'pino';
-import { deliveryId, laneOf } from '../event/delivery';
-import { endpointNameOf } from '../event/endpoint-name';
-import type { EntityEvent } from '../event/entity-event';
-
-import type { Ledger } from '../delivery/ledger';
-import type { Pauses } from '../delivery/pauses';
-import type { ClaimedDelivery } from '../jobs/postgres-job-queue.sql';
-import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
-import { promoteHeads } from '../delivery/strict-lanes.sql';
-import type { Clock } from '../event/clock';
-import { Interludes } from '../event/interludes';
-import type { Pause } from '../event/timing';
-import type { Mandate } from '../event/mandate';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
-import type { MatchResult } from '../matching/matcher';
+import type { Ledger } from '../delivery/ledger';
+import { promoteHeads } from '../delivery/strict-lanes.sql';
+import { deliveryId } from '../event/delivery';
+import type { EntityEvent } from '../event/entity-event';
+import type { TermContext } from '../event/term-context';
+import { Interludes } from '../event/interludes';
+import type { ClaimedDelivery, JobQueue } from '../jobs/job-queue';
 import type { CurrentConfiguration } from '../pipeline/configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
 import type { EventPipeline } from '../pipeline/event-pipeline';
 import { deadLetter } from '../pipeline/recorder';
-import type { Shadow } from '../pipeline/shadow';
-import { Claims, NOTHING_CLAIMED, type ClaimOptions } from './claims';
+import { Claims, NOTHING_CLAIMED } from './claims';
 import type { OlderConfigurations } from './older-configurations';
 import { Pauser } from './pauser';
+import { QuarantineRelease } from './quarantine-release';
 
 /** It waited when the observer went into shadow, or a person asked for it: it is neither sent nor lost. */
 const IN_SHADOW = 'the observer is in shadow (mode: shadow), and sends nothing; once it is live, a redrive sends this';
@@ -33,40 +25,36 @@ const BUSY_PAUSE = 5;
 /** Strict lanes that are given a new head in one round. */
 const PROMOTED = 500;
 
-export interface DeliveryWorkerOptions extends ClaimOptions {
-  /** In which it waits for something to do; others wake it. */
-  readonly pause: Pause;
-  readonly maxEventSize: number;
-}
-
 /** Fetches due deliveries from PostgreSQL (retries, what was handed over, redrives) as endpoints have places for them. */
-export class DeliveryWorker {
+export class JobWorker {
   private stopping = false;
+  private readonly term: TermContext;
+  private readonly current: CurrentConfiguration;
   private readonly dispatcher: Dispatcher;
-  private readonly shadow: Shadow;
+  private readonly ledger: Ledger;
   private readonly pauser: Pauser;
-  private readonly interludes: Interludes<void>;
   private readonly claims: Claims;
+  private readonly quarantine: QuarantineRelease;
+  private readonly interludes: Interludes<void>;
   /** Not begun yet: their changes could not be read so far. */
   private claimed = NOTHING_CLAIMED;
 
+  /** @param maxEventSize bytes */
   constructor(
     private readonly pool: Pool,
-    private readonly configuration: CurrentConfiguration,
+    jobs: JobQueue,
+    private readonly pipeline: EventPipeline,
     private readonly older: OlderConfigurations,
-    { dispatcher, shadow }: Pick<EventPipeline, 'dispatcher' | 'shadow'>,
-    private readonly pauses: Pauses,
-    private readonly ledger: Ledger,
-    private readonly mandate: Mandate,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly options: DeliveryWorkerOptions,
+    private readonly maxEventSize: number,
   ) {
-    this.interludes = new Interludes(options.pause);
-    this.dispatcher = dispatcher;
-    this.shadow = shadow;
-    this.claims = new Claims(pool, dispatcher, ledger, mandate, clock, logger, options);
-    this.pauser = new Pauser(pool, options.stream, pauses, configuration, dispatcher, ledger, clock);
+    this.term = pipeline.term;
+    this.current = pipeline.current;
+    this.dispatcher = pipeline.dispatcher;
+    this.ledger = pipeline.ledger;
+    this.interludes = new Interludes(this.dispatcher.worker);
+    this.claims = new Claims(jobs, pipeline);
+    this.pauser = new Pauser(pool, pipeline);
+    this.quarantine = new QuarantineRelease(pool, pipeline, maxEventSize);
   }
 
   /** Runs until stop() or until the lease is lost. */
@@ -74,9 +62,9 @@ export class DeliveryWorker {
     while (!this.stopping) {
       let claimed = 0;
       try {
-        if (this.mandate.valid) claimed = await this.round();
+        if (this.term.mandate.valid) claimed = await this.round();
       } catch (error) {
-        this.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
+        this.term.logger.warn({ err: error }, 'due deliveries could not be fetched; trying again');
       }
       if (this.hasBegunAll) await this.interludes.run();
       if (!this.stopping) await this.pause(claimed > 0 || this.dispatcher.strictLanes.hasFreed ? BUSY_PAUSE : IDLE_PAUSE);
@@ -96,11 +84,11 @@ export class DeliveryWorker {
 
   stop(): void {
     this.stopping = true;
-    this.options.pause.wake();
+    this.dispatcher.worker.wake();
   }
 
   private async round(): Promise<number> {
-    const { maxEventSize } = this.options;
+    const { maxEventSize } = this;
     // When their changes could not be read the last time, these come first.
     if (this.claimed.deliveries.length === 0) {
       await this.claims.sweep();
@@ -121,13 +109,13 @@ export class DeliveryWorker {
       for (const claim of deliveries) this.begin(claim, events.get(claim.changeNumber), committed);
     }
     await this.claims.reopen(exhausted);
-    return deliveries.length > 0 ? deliveries.length : this.releaseQuarantined();
+    return deliveries.length > 0 ? deliveries.length : this.quarantine.round();
   }
 
   private begin(claim: ClaimedDelivery, event: EntityEvent | undefined, committed: number): void {
     if (event === undefined) return this.drop(claim, 'its change is no longer in the change log, or can no longer be read');
-    const configVersion = claim.configVersion ?? this.configuration.version;
-    const loaded = claim.configVersion === null ? this.configuration : this.older.get(claim.configVersion);
+    const configVersion = claim.configVersion ?? this.current.version;
+    const loaded = claim.configVersion === null ? this.current : this.older.get(claim.configVersion);
     if ('problem' in loaded) {
       return this.giveUp(claim, event, `configuration version ${configVersion} can no longer be loaded: ${loaded.problem}`);
     }
@@ -138,7 +126,7 @@ export class DeliveryWorker {
     }
     if (found.observer.mode === 'shadow') return this.giveUp(claim, event, IN_SHADOW);
     if (claim.diedOf === 'condition') {
-      const verdict = matcher.judge(claim.observer, event, this.clock.now());
+      const verdict = matcher.judge(claim.observer, event, this.term.clock.now());
       if (verdict?.matched === null) return this.giveUp(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
       if (verdict?.matched === false) return this.resolve(claim, event);
     }
@@ -157,7 +145,7 @@ export class DeliveryWorker {
     message: string,
     error: 'configuration' | 'condition' = 'configuration',
   ): void {
-    const configVersion = claim.configVersion ?? this.configuration.version;
+    const configVersion = claim.configVersion ?? this.current.version;
     this.end(claim);
     this.ledger.bury(
       deadLetter({ event, configVersion, observer: { name: claim.observer }, action: { name: claim.action } }, claim.endpoint, {
@@ -171,7 +159,7 @@ export class DeliveryWorker {
   }
 
   private drop(claim: ClaimedDelivery, message: string): void {
-    this.logger.error(
+    this.term.logger.error(
       { change: claim.changeNumber, observer: claim.observer, action: claim.action },
       `a delivery was given up: ${message}`,
     );
@@ -188,65 +176,23 @@ export class DeliveryWorker {
     this.dispatcher.strictLanes.headLeft(claim.lane, this.ledger.gathering);
   }
 
-  /** Changes that a person asked to look at again: events now, or still what they were. */
-  private async releaseQuarantined(): Promise<number> {
-    const { stream, maxEventSize } = this.options;
-    const changes = await claimQuarantineRetries(this.pool, stream);
-    if (changes.length === 0) return 0;
-    for (const row of await readChanges(this.pool, changes, maxEventSize)) {
-      const decoded = decode(row, maxEventSize);
-      if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded.reason, decoded.message);
-      else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, [], this.configuration.version);
-      else await this.release(decoded.event);
-    }
-    return changes.length;
-  }
-
-  private async release(event: EntityEvent): Promise<void> {
-    const { matcher, version } = this.configuration;
-    const released: ReleasedDelivery[] = [];
-    for (const result of matcher.match(event, this.clock.now()))
-      if (result.matched !== false) released.push(...this.released(event, result, version));
-    // Before the change leaves quarantine, or a crash would lose them.
-    await this.ledger.settle();
-    if (!this.mandate.lost) await releaseQuarantined(this.pool, event.changeNumber, released, version);
-  }
-
-  /** @returns what is to be delivered; what is not has its record already */
-  private released(event: EntityEvent, result: Exclude<MatchResult, { matched: false }>, configVersion: number): ReleasedDelivery[] {
-    const { observer } = result;
-    const unanswerable = result.matched === null ? `the condition has no answer: ${result.error}` : null;
-    const released: ReleasedDelivery[] = [];
-    for (const action of observer.actions) {
-      const delivery = { event, observer, action, attempt: 1, configVersion };
-      const endpoint = endpointNameOf(action);
-      if (observer.mode === 'shadow') {
-        if (unanswerable === null) this.shadow.begin(delivery, null);
-        else this.shadow.recordUntried(delivery, 'condition', unanswerable, null);
-      } else if (unanswerable === null) released.push({ observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) });
-      else
-        this.ledger.bury(
-          deadLetter(delivery, endpoint, { error: 'condition', message: unanswerable, status: null, response: null, attempts: 0 }),
-        );
-    }
-    return released;
-  }
-
   /** Strict lanes whose head has left get the next one. */
   private async promote(): Promise<void> {
     const { dispatcher } = this;
     const { strictLanes, gates } = dispatcher;
+    const { stream } = this.term;
+    const { pauses } = this.pipeline.parts.record;
     const { committed } = this.ledger;
     const lanes = strictLanes.takeFreed(committed, PROMOTED, (lane) => dispatcher.isInMemory(lane));
     if (lanes.length === 0) return;
-    for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, this.options.stream, lanes, this.pauses.all)) {
+    for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, stream, lanes, pauses.all)) {
       if (endpoint === null) strictLanes.open(lane, committed);
-      else if (promoted) gates.get(endpoint)?.queued();
+      else if (promoted) gates.all.get(endpoint)?.queued();
     }
   }
 
   private pause(milliseconds: number): Promise<void> {
     if (this.interludes.pending && this.hasBegunAll) return Promise.resolve();
-    return this.options.pause.for(milliseconds);
+    return this.dispatcher.worker.for(milliseconds);
   }
 }

@@ -2,10 +2,9 @@ import type { Pool } from 'pg';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
 import { holdPaused, readPausedNames, releaseResumed } from '../delivery/pauses.sql';
-import type { Clock } from '../event/clock';
 import { endpointNameOf } from '../event/endpoint-name';
-import type { CurrentConfiguration } from '../pipeline/configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
+import type { EventPipeline } from '../pipeline/event-pipeline';
 
 /** How often the table is asked, in milliseconds: a pause comes from another process. */
 const LOOK_EVERY = 200;
@@ -16,18 +15,23 @@ export class Pauser {
   /** Of paused observers rows are to be put aside, once the ledger's group of this number is committed; null: there is no need. */
   private holdBehind: number | null = null;
 
+  private readonly stream: string;
+  private readonly pauses: Pauses;
+  private readonly dispatcher: Dispatcher;
+  private readonly ledger: Ledger;
+
   constructor(
     private readonly pool: Pool,
-    private readonly stream: string,
-    private readonly pauses: Pauses,
-    private readonly configuration: CurrentConfiguration,
-    private readonly dispatcher: Dispatcher,
-    private readonly ledger: Ledger,
-    private readonly clock: Clock,
-  ) {}
+    private readonly pipeline: EventPipeline,
+  ) {
+    this.stream = pipeline.term.stream;
+    this.pauses = pipeline.parts.record.pauses;
+    this.dispatcher = pipeline.dispatcher;
+    this.ledger = pipeline.ledger;
+  }
 
   async look(): Promise<void> {
-    if (this.clock.monotonic() - this.lookedAt >= LOOK_EVERY) await this.compare();
+    if (this.now() - this.lookedAt >= LOOK_EVERY) await this.compare();
     // What was handed over as queued and is not committed yet would be left in the queue, before those that were put aside.
     if (this.holdBehind === null || this.ledger.committed < this.holdBehind) return;
     await holdPaused(this.pool, this.stream, this.pauses.all);
@@ -35,7 +39,7 @@ export class Pauser {
   }
 
   private async compare(): Promise<void> {
-    this.lookedAt = this.clock.monotonic();
+    this.lookedAt = this.now();
     const paused = await readPausedNames(this.pool, this.stream);
     const resumed = this.pauses.all.filter((name) => !paused.includes(name));
     const added = paused.filter((name) => !this.pauses.has(name));
@@ -54,7 +58,7 @@ export class Pauser {
    * its way to the table as paused has to arrive there before it is released.
    */
   private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
-    const endpoints = new Set(this.configuration.matcher.actionsOf(resumed).map(endpointNameOf));
+    const endpoints = new Set(this.pipeline.current.matcher.actionsOf(resumed).map(endpointNameOf));
     this.queued(endpoints);
     try {
       this.pauses.set(paused);
@@ -67,8 +71,12 @@ export class Pauser {
     }
   }
 
+  private now(): number {
+    return this.pipeline.term.clock.monotonic();
+  }
+
   /** No claim finds them drained meanwhile: none is made beside this. */
   private queued(endpoints: Iterable<string>): void {
-    for (const endpoint of endpoints) this.dispatcher.gates.get(endpoint)?.queued();
+    for (const endpoint of endpoints) this.dispatcher.gates.all.get(endpoint)?.queued();
   }
 }

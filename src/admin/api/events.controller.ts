@@ -1,17 +1,17 @@
 import { Body, Controller, Get, Header, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { findChange } from '../../change-log/changes-by-id.sql';
+import { RunningConfiguration } from '../../config/running-configuration';
+import { ServiceConfiguration } from '../../config/service-configuration';
 import { jsonText } from '../../event/json-text';
 import { explanationJson } from '../../explain/explanation-json';
-import { explainChanges } from '../../explain/read';
-import { listEvents } from '../../explain/stored-events.sql';
+import { Explanations } from '../../explain/explanations.service';
+import { StoredEvents } from '../../explain/stored-events.service';
 import { Replays, type QueuedReplay, type ReplayPreview } from '../../redrive/replays.service';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
-import { ApiContext } from './api-context';
 import { page, placeOf } from './cursor';
 import { OPERATIONS } from './operations';
 
@@ -23,7 +23,10 @@ const BEHIND = z.strictObject({ change: z.int().min(0) });
 @Controller('events')
 export class EventsController {
   constructor(
-    private readonly api: ApiContext,
+    private readonly configuration: ServiceConfiguration,
+    private readonly running: RunningConfiguration,
+    private readonly stored: StoredEvents,
+    private readonly explanations: Explanations,
     private readonly replays: Replays,
   ) {}
 
@@ -31,7 +34,7 @@ export class EventsController {
   async events(@Query(new Take(EVENTS_OF.query, 'query')) query: z.output<typeof EVENTS_OF.query>): Promise<z.output<typeof EVENTS>> {
     const { entity_type: entityType = null, entity_key: entityKey = null, kind = null, limit, cursor } = query;
     const behind = placeOf(cursor, BEHIND)?.change ?? null;
-    const found = await listEvents(this.api.pool, this.api.stream, { entityType, entityKey, kind }, behind, limit + 1);
+    const found = await this.stored.list(this.configuration.settings.stream, { entityType, entityKey, kind }, behind, limit + 1);
     const { items, next } = page(found, limit, ({ changeNumber }) => ({ change: changeNumber }));
     return { items: [...items], next };
   }
@@ -43,13 +46,14 @@ export class EventsController {
     @Param(new Take(EVENT.path, 'path')) { id }: z.output<typeof EVENT.path>,
     @Query(new Take(EVENT.query, 'query')) { current }: z.output<typeof EVENT.query>,
   ): Promise<string> {
-    const { stream, retention, maxEventSize, configuration } = this.api.options;
-    const [explained] = await explainChanges(this.api.pool, [await this.changeOf(id)], {
+    const { loaded, settings } = this.configuration;
+    const { stream, retention, maxEventSize } = settings;
+    const [explained] = await this.explanations.of([await this.changeOf(id)], {
       stream,
       retention,
       maxEventSize,
       current: current === 'true',
-      definitionOf: configuration.definitionOf,
+      definitionOf: loaded.definitionOf,
     });
     if (explained === undefined) throw unknownEvent(id);
     return jsonText(explanationJson(explained));
@@ -73,15 +77,15 @@ export class EventsController {
   }
 
   private async previewOf(change: number, observers: readonly string[], actions: readonly string[] | null): Promise<ReplayPreview> {
-    const { stream, maxEventSize } = this.api.options;
-    const running = await this.api.running();
+    const { stream, maxEventSize } = this.configuration.settings;
+    const running = await this.running.of(stream);
     const range = { entityType: null, entityKey: null, after: null, before: null, fromChange: change, toChange: change, event: null };
     return this.replays.preview({ stream, range, observers, actions, config: running.hash, known: running.observers(), maxEventSize });
   }
 
   private async send(token: string, change: number, who: string): Promise<QueuedReplay> {
-    const { stream, maxEventSize } = this.api.options;
-    const running = await this.api.running();
+    const { stream, maxEventSize } = this.configuration.settings;
+    const running = await this.running.of(stream);
     const shown = await this.replays.shown(token, { stream, config: running.hash });
     if (shown.range.fromChange !== change || shown.range.toChange !== change)
       throw new Problem('invalid-token', 'this token is for another event', { remedy: 'Make the dry run of this event.' });
@@ -89,7 +93,7 @@ export class EventsController {
   }
 
   private async changeOf(id: string): Promise<number> {
-    const change = /^\d+$/.test(id) ? Number(id) : await findChange(this.api.pool, id);
+    const change = /^\d+$/.test(id) ? Number(id) : await this.stored.find(id);
     if (change === null) throw unknownEvent(id);
     return change;
   }

@@ -4,13 +4,15 @@ import type { z } from 'zod';
 import { describeObservers } from '../../config/describe';
 import { textsIn } from '../../config/redaction';
 import { didYouMean } from '../../config/problems';
-import { countByObserver } from '../../status/observer-counts.sql';
-import { pauseObserver, readPaused, resumeObserver } from '../../delivery/pauses.sql';
+import { RunningConfiguration } from '../../config/running-configuration';
+import { ServiceConfiguration } from '../../config/service-configuration';
+import { ObserverPauses } from '../../delivery/observer-pauses.service';
+import { PersonalActions } from '../../logging/personal-actions';
+import { Status } from '../../status/status.service';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { OBSERVERS, PAUSE_RESULT, RESUME_RESULT } from '../schema/observers';
-import { ApiContext } from './api-context';
 import { OPERATIONS } from './operations';
 
 const { pauseObserver: PAUSE, resumeObserver: RESUME } = OPERATIONS;
@@ -18,13 +20,19 @@ const { pauseObserver: PAUSE, resumeObserver: RESUME } = OPERATIONS;
 /** Who observes what; pausing and resuming them. */
 @Controller('observers')
 export class ObserversController {
-  constructor(private readonly api: ApiContext) {}
+  constructor(
+    private readonly configuration: ServiceConfiguration,
+    private readonly running: RunningConfiguration,
+    private readonly log: PersonalActions,
+    private readonly pauses: ObserverPauses,
+    private readonly status: Status,
+  ) {}
 
   @Get()
   async observers(): Promise<z.output<typeof OBSERVERS>> {
-    const { definition, version } = await this.api.running();
-    const counts = new Map((await countByObserver(this.api.pool, this.api.stream)).map((one) => [one.observer, one]));
-    const pauses = new Map((await readPaused(this.api.pool, this.api.stream)).map((one) => [one.observer, one]));
+    const { definition, version } = await this.running.of(this.stream);
+    const counts = new Map((await this.status.observerCounts(this.stream)).map((one) => [one.observer, one]));
+    const pauses = new Map((await this.pauses.list(this.stream)).map((one) => [one.observer, one]));
     const described = describeObservers(definition);
     const { redaction } = definition;
     return {
@@ -58,8 +66,8 @@ export class ObserversController {
     @Req() request: Request,
   ): Promise<z.output<typeof PAUSE_RESULT>> {
     await this.require(name);
-    const changed = await pauseObserver(this.api.pool, this.api.stream, name, askedBy(request), reason ?? null);
-    if (changed) this.api.note('an observer was paused', askedBy(request), { observer: name, reason: reason ?? null });
+    const changed = await this.pauses.pause(this.stream, name, askedBy(request), reason ?? null);
+    if (changed) this.log.note('an observer was paused', askedBy(request), { observer: name, reason: reason ?? null });
     return { observer: name, paused: true, changed };
   }
 
@@ -71,15 +79,19 @@ export class ObserversController {
     @Req() request: Request,
   ): Promise<z.output<typeof RESUME_RESULT>> {
     // One that is configured no longer can be resumed too.
-    const changed = await resumeObserver(this.api.pool, this.api.stream, name);
-    if (changed) this.api.note('an observer was resumed', askedBy(request), { observer: name, reason: reason ?? null });
+    const changed = await this.pauses.resume(this.stream, name);
+    if (changed) this.log.note('an observer was resumed', askedBy(request), { observer: name, reason: reason ?? null });
     else await this.require(name);
-    const counts = await countByObserver(this.api.pool, this.api.stream);
+    const counts = await this.status.observerCounts(this.stream);
     return { observer: name, paused: false, changed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
   }
 
+  private get stream(): string {
+    return this.configuration.settings.stream;
+  }
+
   private async require(name: string): Promise<void> {
-    const names = (await this.api.running()).definition.observers.map((observer) => observer.name);
+    const names = (await this.running.of(this.stream)).definition.observers.map((observer) => observer.name);
     if (!names.includes(name))
       throw new Problem('not-found', `there is no observer "${name}"${didYouMean(name, names)}`, {
         remedy: 'What there is: GET /observers',

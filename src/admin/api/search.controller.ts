@@ -1,11 +1,9 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import type { z } from 'zod';
-import { Clock } from '../../event/clock';
-import { searchEvents } from '../../search/postgres-audit-trail';
+import { AuditTrail } from '../../search/audit-trail';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { FOUND } from '../schema/events';
-import { ApiContext } from './api-context';
 import { OPERATIONS } from './operations';
 
 const { search: SEARCH } = OPERATIONS;
@@ -16,10 +14,7 @@ const TIMEOUT = 4_000;
 /** Events by words. */
 @Controller('search')
 export class SearchController {
-  constructor(
-    private readonly api: ApiContext,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly trail: AuditTrail) {}
 
   @Get()
   async search(@Query(new Take(SEARCH.query, 'query')) query: z.output<typeof SEARCH.query>): Promise<z.output<typeof FOUND>> {
@@ -28,9 +23,7 @@ export class SearchController {
     if (words.length === 0)
       throw new Problem('invalid-request', 'there is no word to search for', { violations: [{ at: 'query.q', message: 'it is blank' }] });
     const filter = { entityType, entityKey, kind, since };
-    const { found, ...ended } = await this.api.onClient((client) =>
-      searchEvents(client, this.clock, { words, filter, limit, timeout: TIMEOUT }),
-    );
+    const { found, ...ended } = await this.trail.search({ words, filter, limit, timeout: TIMEOUT });
     return { ...ended, found: found.map((one) => ({ ...one, foundIn: [...one.foundIn] })) };
   }
 }

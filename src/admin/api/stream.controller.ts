@@ -1,14 +1,14 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import { leading, readListeners, type Listeners } from '../../status/listeners.sql';
-import { readStatus, type StreamStatus } from '../../status/status.sql';
-import { Leadership } from '../../ha/leadership';
+import { leading, Status, type Listeners, type StreamStatus } from '../../status/status.service';
+import type { Leadership } from '../../ha/leadership';
+import { Streams } from '../../ha/streams.service';
+import { PersonalActions } from '../../logging/personal-actions';
 import { askedBy } from '../http/access';
 import { Problem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { BREAKERS, LISTENERS, RESET } from '../schema/status';
-import { ApiContext } from './api-context';
 import { OPERATIONS } from './operations';
 
 const { resetBreaker } = OPERATIONS;
@@ -17,13 +17,14 @@ const { resetBreaker } = OPERATIONS;
 @Controller()
 export class StreamController {
   constructor(
-    private readonly api: ApiContext,
-    private readonly service: Leadership,
+    private readonly log: PersonalActions,
+    private readonly streamStatus: Status,
+    private readonly streams: Streams,
   ) {}
 
   @Get('status')
   status(): Promise<StreamStatus> {
-    return readStatus(this.api.pool, this.api.stream);
+    return this.streamStatus.summary(this.main.stream);
   }
 
   @Get('listeners')
@@ -35,14 +36,14 @@ export class StreamController {
         ...one,
         endpoints: [...one.endpoints],
         leads: leader?.alive === true && leader.holder === one.id,
-        self: one.id === this.service.holder,
+        self: one.id === this.main.holder,
       })),
     };
   }
 
   @Get('circuit-breakers')
   async circuitBreakers(): Promise<z.output<typeof BREAKERS>> {
-    if (this.service.leads) return { source: 'this instance leads', breakers: [...this.service.breakers()] };
+    if (this.main.leads) return { source: 'this instance leads', breakers: [...this.main.breakers()] };
     const leader = leading(await this.found());
     if (leader === undefined) return { source: 'nobody leads', breakers: [] };
     const breakers = leader.endpoints.flatMap(({ name, breaker }) => (breaker === null ? [] : [{ name, ...breaker }]));
@@ -56,15 +57,20 @@ export class StreamController {
     @Body(new Take(resetBreaker.body, 'body')) { reason }: z.output<typeof resetBreaker.body>,
     @Req() request: Request,
   ): Promise<z.output<typeof RESET>> {
-    const before = this.service.resetBreaker(name);
+    const before = this.main.resetBreaker(name);
     if (before === 'not leading') throw await this.notLeading();
     if (before === 'no breaker') throw new Problem('not-found', `the endpoint "${name}" has no circuit breaker, or there is no such endpoint`, { remedy: 'What there is: GET /circuit-breakers' }); // prettier-ignore
-    if (before !== 'closed') this.api.note('a circuit breaker was reset', askedBy(request), { endpoint: name, reason: reason ?? null });
+    if (before !== 'closed') this.log.note('a circuit breaker was reset', askedBy(request), { endpoint: name, reason: reason ?? null });
     return { name, state: 'closed', changed: before !== 'closed' };
   }
 
+  /** The one that requests are about; none names another one yet. */
+  private get main(): Leadership {
+    return this.streams.main;
+  }
+
   private found(): Promise<Listeners> {
-    return readListeners(this.api.pool, this.api.stream);
+    return this.streamStatus.listeners(this.main.stream);
   }
 
   private async notLeading(): Promise<Problem> {

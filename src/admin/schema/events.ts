@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EventExplanationJson } from '../../explain/explanation-json';
-import type { FoundEvent } from '../../search/postgres-audit-trail.sql';
-import type { StoredEvent } from '../../explain/stored-events.sql';
+import type { StoredEvent } from '../../explain/stored-events.service';
+import type { FoundEvent } from '../../search/audit-trail';
 import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
 import type { ReplayPreview } from '../../redrive/replays.service';
 import type { Explanation } from '../../matching/condition/condition';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PausedObserver } from '../../delivery/pauses.sql';
+import type { PausedObserver } from '../../delivery/observer-pauses.service';
 import { CHANGE_KINDS, type ChangeKind } from '../../event/entity-event';
 import { count, named, time } from './registry';
 

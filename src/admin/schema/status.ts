@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CaptureDrift } from '../../status/capture-drift';
 import type { EndpointState } from '../../resilience/endpoint-state';
-import type { StreamStatus } from '../../status/status.sql';
+import type { StreamStatus } from '../../status/status.service';
 import { count, named, time } from './registry';
 
 // Each schema is of the type that the command's JSON has: the compiler compares them.

@@ -2,15 +2,12 @@ import type { ClientBase } from 'pg';
 import type { Logger } from 'pino';
 import { connect } from '../../database/postgres';
 import type { CaptureDefinition } from '../../event/definitions';
+import type { DriftChoice } from '../../event/drift-choice';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { applyCapture, planCapture, unreadableConditions, type CapturePlan } from './capture';
 
-export interface DriftOptions {
+export interface DriftOptions extends DriftChoice {
   readonly logger: Logger;
-  /** Bring the triggers to what the file says. */
-  readonly applyCapture: boolean;
-  /** Refuse to go on when they differ. */
-  readonly strict: boolean;
 }
 
 /** Compares the file's `capture:` with the triggers: missing or different is said, applied, or refused. */

@@ -1,9 +1,9 @@
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { BackfillRecord } from '../../backfill/backfill.sql';
+import type { BackfillRecord, Backfills } from '../../backfill/backfills.service';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { operator, shortTime } from '../dlq/item';
 import { colors, counted, cut, print, printJson, printTable } from '../output';
 import { isUuid } from '../values';
@@ -11,13 +11,18 @@ import { BackfillRunCommand } from './run.command';
 
 const LISTED = 50;
 
+async function onBackfills<T>(flags: GlobalOptions, work: (backfills: Backfills) => Promise<T>): Promise<T> {
+  const { BackfillModule } = await import('../../backfill/backfill.module');
+  const { Backfills } = await import('../../backfill/backfills.service');
+  return onServices(flags, [BackfillModule], (get) => work(get(Backfills)));
+}
+
 @SubCommand({ name: 'list', description: 'the backfills: unfinished ones first, then the newest' })
 class BackfillListCommand extends ObserversCommand {
   protected readonly examples = [['which there are, and how far they are', 'backfill list']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { listBackfills } = await import('../../backfill/backfill.sql');
-    const all = await onDatabase(flags, (client) => listBackfills(client, LISTED));
+    const all = await onBackfills(flags, (backfills) => backfills.list(LISTED));
     if (flags.format === 'json') return printJson(all);
     if (all.length === 0) return print('there has been none');
     printTable(['id', 'table', 'observers', 'where', 'state', 'rows', 'begun', 'by'], all.map(listed)); // prettier-ignore
@@ -43,15 +48,14 @@ class BackfillCancelCommand extends ObserversCommand {
   async run([id = '']: string[], flags: GlobalOptions & { yes?: boolean }): Promise<void> {
     const shown = 'Ids are shown by: fraiseql-observers backfill list';
     if (!isUuid(id)) throw new OperatorError(`"${id}" is not the id of a backfill`, shown);
-    const { endBackfill, readBackfill } = await import('../../backfill/backfill.sql');
-    await onDatabase(flags, async (client) => {
-      const found = await readBackfill(client, id);
+    await onBackfills(flags, async (backfills) => {
+      const found = await backfills.read(id);
       if (found === null) throw new OperatorError(`there is no backfill ${id}`, shown, ExitCode.notFound);
       if (found.state === 'finished' || found.state === 'cancelled')
         throw new OperatorError(`the backfill ${id} is ${found.state} already, with ${counted(found.done, 'row')} sent`, shown);
       await confirm(`End the backfill of ${found.table} for ${found.observers.join(', ')}?`, flags.yes ?? false);
-      const changed = await endBackfill(client, id, 'cancelled', operator(), null);
-      const after = await readBackfill(client, id);
+      const changed = await backfills.cancel(id, operator());
+      const after = await backfills.read(id);
       if (flags.format === 'json') printJson({ ...after, changed });
       else print(`${after?.state}, with ${counted(after?.done ?? 0, 'row')} of ${found.table} sent`);
     });

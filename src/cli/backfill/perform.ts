@@ -1,15 +1,15 @@
-import type { Client } from 'pg';
 import type { Settings } from '../../config/settings';
 import { SystemClock } from '../../event/clock';
-import { readConfigVersion } from '../../config/config-version.sql';
+import { ConfigModule } from '../../config/config.module';
+import { ConfigVersions } from '../../config/config-versions.service';
 import { countRows, findTarget, requireObservers, type BackfillRequest } from '../../backfill/target';
-import { openBackfill } from '../../backfill/open';
-import { BackfillRun, type BackfillResult } from '../../backfill/run';
-import { latestBackfill } from '../../backfill/backfill.sql';
+import { BackfillModule } from '../../backfill/backfill.module';
+import { Backfills } from '../../backfill/backfills.service';
+import type { BackfillResult } from '../../backfill/run';
 import { Interruption } from '../bulk/interruption';
 import { definitionReader, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { withDatabase } from '../modules';
+import { withDatabase, withServices } from '../modules';
 import { operator } from '../dlq/item';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import { scanDisplay } from '../dry-run/scan-display';
@@ -28,11 +28,12 @@ export async function performBackfill(request: BackfillRequest, flags: BackfillF
   const { configuration, custom } = await dryConfiguration(flags, false);
   await custom.close();
   const { settings, file } = configuration;
-  return withDatabase(settings, (client) =>
+  return withServices(settings, [BackfillModule, ConfigModule], (get) =>
     withDatabase(settings, async (reader) => {
+      const backfills = get(Backfills);
       const target = await findTarget(reader, request, file.definition);
       const { table, observers, entity } = target.subject;
-      const latest = await latestBackfill(client, target.subject);
+      const latest = await backfills.latest(target.subject);
       const unfinished = latest?.state === 'unfinished' ? latest : null;
       const { count, unplaced } =
         unfinished?.expected == null ? await countRows(reader, target) : { count: unfinished.expected, unplaced: 0 };
@@ -43,10 +44,10 @@ export async function performBackfill(request: BackfillRequest, flags: BackfillF
       const interruption = new Interruption();
       const sleep = (milliseconds: number): Promise<void> => interruption.sleep(milliseconds);
       try {
-        const opened = await openBackfill(client, target.subject, { again: flags.again ?? false, who: operator(), expected: count, sleep });
+        const opened = await backfills.open(target.subject, { again: flags.again ?? false, who: operator(), expected: count, sleep });
         const display = await scanDisplay(count, 'rows');
         try {
-          const result = await new BackfillRun({ writer: client, reader }, target, opened, {
+          const result = await backfills.run(reader, target, opened, {
             stream: settings.stream,
             who: operator(),
             rate: flags.rate?.perSecond ?? null,
@@ -55,8 +56,8 @@ export async function performBackfill(request: BackfillRequest, flags: BackfillF
             interrupted: () => interruption.interrupted,
             onProgress: (done) => display.show(done),
             onWait: (why) => void process.stderr.write(why === null ? 'goes on\n' : `waits: ${why}\n`),
-            onVersion: (version) => requireInVersion(client, settings, flags, version, observers, entity),
-          }).run();
+            onVersion: (version) => requireInVersion(get(ConfigVersions), settings, flags, version, observers, entity),
+          });
           return { ...result, table, observers, unplaced };
         } finally {
           display.end();
@@ -70,14 +71,14 @@ export async function performBackfill(request: BackfillRequest, flags: BackfillF
 
 /** The version that the service decides by must know the observers, or nobody would take the rows. @throws OperatorError */
 async function requireInVersion(
-  client: Client,
+  versions: ConfigVersions,
   settings: Settings,
   flags: GlobalOptions,
   version: number,
   observers: readonly string[],
   entity: string,
 ): Promise<void> {
-  const text = await readConfigVersion(client, version);
+  const text = await versions.read(version);
   if (text === null) return;
   const { observers: known } = (await definitionReader(flags, settings))(text);
   requireObservers(observers, entity, known, `version ${version}, by which the service decides`);

@@ -4,12 +4,12 @@ import { Renderer } from '../../dry-run/renderer';
 import { tryEvent, type ObserverTrial, type TrialOptions } from '../../dry-run/trial';
 import { SystemClock } from '../../event/clock';
 import type { EntityEvent } from '../../event/entity-event';
-import type { ChangeRow } from '../../change-log/change-log.sql';
-import { decode } from '../../change-log/decode';
-import { latestBackfill } from '../../backfill/backfill.sql';
+import { decode, type ChangeRow } from '../../change-log/decode';
+import { BackfillModule } from '../../backfill/backfill.module';
+import { Backfills } from '../../backfill/backfills.service';
 import { countRows, findTarget, reading, type BackfillRequest, type BackfillTarget } from '../../backfill/target';
 import { Lookups } from '../../lookups/lookups';
-import { withDatabase } from '../modules';
+import { withServices } from '../modules';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import type { BackfillFlags } from './flags';
 import type { ClientBase } from 'pg';
@@ -48,10 +48,10 @@ export async function previewBackfill(request: BackfillRequest, flags: BackfillF
   const renderer = new Renderer(observers, redaction, silent, dry.connections);
   const lookups = new Lookups(new MemoryCache(), new SystemClock(), silent, { lookedUp: () => undefined });
   try {
-    return await withDatabase(settings, async (client) => {
+    return await withServices(settings, [BackfillModule], async (get, client) => {
       const target = await findTarget(client, request, file.definition);
       const { table, entity, observers: named, where } = target.subject;
-      const latest = await latestBackfill(client, target.subject);
+      const latest = await get(Backfills).latest(target.subject);
       const counted = await countRows(client, target);
       const options = {
         matcher: dry.matcher,

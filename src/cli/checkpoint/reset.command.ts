@@ -1,10 +1,9 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { Client } from 'pg';
 import type { ResetPlan, ResetTarget } from '../../checkpoint/checkpoint-reset';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { onDatabase } from '../modules';
+import { onServices, type Get } from '../modules';
 import { operator } from '../dlq/item';
 import { colors, counted, print, printJson } from '../output';
 import { isUuid } from '../values';
@@ -14,9 +13,6 @@ interface ResetFlags extends GlobalOptions {
   readonly reason?: string;
   readonly yes?: boolean;
 }
-
-/** Milliseconds for which no service may begin to lead; it may at once when this process ends. */
-const LEASE = 600_000;
 
 @SubCommand({
   name: 'reset',
@@ -55,11 +51,15 @@ export class CheckpointResetCommand extends ObserversCommand {
   async run(_args: string[], flags: ResetFlags): Promise<void> {
     const asked = flags.to ?? '';
     const json = flags.format === 'json';
-    await onDatabase(flags, async (client, { stream, retention }) => {
-      const { planReset } = await import('../../checkpoint/checkpoint-reset');
-      await refuseWhileLed(client, stream);
-      const target = await targetOf(client, asked);
-      const plan = await planReset(client, stream, target, retention);
+    const { ExplainModule } = await import('../../explain/explain.module');
+    const { ResetModule } = await import('../../reset/reset.module');
+    const { CheckpointResets } = await import('../../reset/checkpoint-resets.service');
+    const { StatusModule } = await import('../../status/status.module');
+    await onServices(flags, [ExplainModule, ResetModule, StatusModule], async (get, { stream, retention }) => {
+      const resets = get(CheckpointResets);
+      await refuseWhileLed(get, stream);
+      const target = await targetOf(get, asked);
+      const plan = await resets.plan(stream, target, retention);
       const inPerson = process.stdin.isTTY && process.stdout.isTTY && !json;
       if (!json) for (const line of describe(stream, asked, plan)) print(line);
       if (flags.yes !== true && !inPerson) {
@@ -67,16 +67,18 @@ export class CheckpointResetCommand extends ObserversCommand {
         return print('\nNothing was changed. To do it: the same with --yes');
       }
       await confirm(`Move the checkpoint of "${stream}"?`, flags.yes ?? false);
-      const done = await reset(client, stream, target, asked, retention, flags.reason ?? null);
+      const done = await resets.perform({ stream, target, asked, by: operator(), reason: flags.reason ?? null, retention });
+      if (done === null)
+        throw new OperatorError(`a service has begun to lead stream "${stream}" meanwhile: nothing was changed`, 'Stop it first.');
       if (json) printJson({ performed: true, ...resultOf(stream, asked, done) });
       else print(colors.green(`moved: ${counts(done)}; on record (checkpoint show)`));
     });
   }
 }
 
-async function refuseWhileLed(client: Client, stream: string): Promise<void> {
-  const { readLeader } = await import('../../ha/lease.sql');
-  const leader = await readLeader(client, stream);
+async function refuseWhileLed(get: Get, stream: string): Promise<void> {
+  const { Status } = await import('../../status/status.service');
+  const leader = await get(Status).leader(stream);
   if (leader === null) return;
   throw new OperatorError(
     `${leader} leads stream "${stream}", and would go on from where it is`,
@@ -84,43 +86,17 @@ async function refuseWhileLed(client: Client, stream: string): Promise<void> {
   );
 }
 
-async function targetOf(client: Client, asked: string): Promise<ResetTarget> {
+async function targetOf(get: Get, asked: string): Promise<ResetTarget> {
   if (asked === 'now' || asked === 'beginning') return { to: asked };
-  const { findChange } = await import('../../change-log/changes-by-id.sql');
-  const { isChange } = await import('../../explain/facts.sql');
-  const change = isUuid(asked) ? await findChange(client, asked) : Number(asked);
-  if (change !== null && (await isChange(client, change))) return { to: 'event', change };
+  const { StoredEvents } = await import('../../explain/stored-events.service');
+  const events = get(StoredEvents);
+  const change = isUuid(asked) ? await events.find(asked) : Number(asked);
+  if (change !== null && (await events.has(change))) return { to: 'event', change };
   throw new OperatorError(
     `there is no event ${asked} in the change log`,
     'The last events: fraiseql-observers debug-event --history 20',
     ExitCode.notFound,
   );
-}
-
-/** As a leader of its own for the moment, so that no service reads meanwhile, and a deposed one cannot write its place over ours. */
-async function reset(
-  client: Client,
-  stream: string,
-  target: ResetTarget,
-  asked: string,
-  retention: number,
-  reason: string | null,
-): Promise<ResetPlan> {
-  const { acquireLease, releaseLease } = await import('../../ha/lease.sql');
-  const { performReset } = await import('../../checkpoint/checkpoint-reset');
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const by = operator();
-  const epoch = await acquireLease(client, stream, `checkpoint reset by ${by}`, rows[0]?.pid ?? null, LEASE);
-  const overtaken = (): OperatorError =>
-    new OperatorError(`a service has begun to lead stream "${stream}" meanwhile: nothing was changed`, 'Stop it first.');
-  if (epoch === null) throw overtaken();
-  try {
-    const done = await performReset(client, { stream, epoch, target, asked, by, reason, retention });
-    if (done === null) throw overtaken();
-    return done;
-  } finally {
-    await releaseLease(client, stream, epoch).catch(() => undefined);
-  }
 }
 
 function resultOf(stream: string, to: string, { cursor, from, skipped, readAgain, onRecord, forgotten }: ResetPlan): object {

@@ -1,8 +1,8 @@
 import { SubCommand } from 'nest-commander';
-import type { CheckpointState, Place, RecordedReset, StoredCheckpoint } from '../../checkpoint/checkpoint-reset.sql';
+import type { CheckpointState, Place, RecordedReset, StoredCheckpoint } from '../../reset/checkpoint-resets.service';
 import { toTheSecond } from '../../event/clock';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { shortTime } from '../dlq/item';
 import { colors, print, printJson, printTable } from '../output';
 
@@ -13,13 +13,15 @@ export class CheckpointShowCommand extends ObserversCommand {
   protected readonly examples = [['where the stream stands', 'checkpoint show']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const { readPlace, readResets } = await import('../../checkpoint/checkpoint-reset.sql');
-    const { readLeader } = await import('../../ha/lease.sql');
-    const shown = await onDatabase(flags, async (client, { stream }) => ({
+    const { ResetModule } = await import('../../reset/reset.module');
+    const { CheckpointResets } = await import('../../reset/checkpoint-resets.service');
+    const { StatusModule } = await import('../../status/status.module');
+    const { Status } = await import('../../status/status.service');
+    const shown = await onServices(flags, [ResetModule, StatusModule], async (get, { stream }) => ({
       stream,
-      ...(await readPlace(client, stream)),
-      leader: await readLeader(client, stream),
-      resets: await readResets(client, stream, RESETS_SHOWN),
+      ...(await get(CheckpointResets).place(stream)),
+      leader: await get(Status).leader(stream),
+      resets: await get(CheckpointResets).list(stream, RESETS_SHOWN),
     }));
     if (flags.format === 'json') return printJson(shown);
     for (const [label, value] of describe(shown)) print(`${colors.dim(label.padEnd(12))} ${value}`);

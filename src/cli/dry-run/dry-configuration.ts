@@ -1,4 +1,4 @@
-import type { Connections } from '../../actions/action-runner';
+import type { DryParts } from '../../dry-run/renderer';
 import type { CustomActions } from '../../actions/custom/custom-actions';
 import type { LoadedConfiguration } from '../../config/load';
 import type { Problem } from '../../config/problems';
@@ -12,7 +12,7 @@ export interface DryConfiguration {
   readonly configuration: LoadedConfiguration;
   readonly matcher: Matcher;
   readonly custom: CustomActions;
-  readonly connections: Connections;
+  readonly connections: DryParts;
   /** What is not as it is where the service runs. */
   readonly notes: readonly string[];
 }

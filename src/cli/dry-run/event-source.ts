@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Settings } from '../../config/settings';
 import type { EntityEvent } from '../../event/entity-event';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
-import { withDatabase } from '../modules';
+import { withServices } from '../modules';
 import { isUuid } from '../values';
 
 /** @param file a path, or - for what is piped in */
@@ -19,13 +19,12 @@ export async function eventFromFile(file: string): Promise<EntityEvent> {
 
 /** @param id of the event, or its change number */
 export async function storedEvent(settings: Settings, id: string): Promise<EntityEvent> {
-  const { findChange } = await import('../../change-log/changes-by-id.sql');
-  const { readChanges } = await import('../../change-log/change-log.sql');
-  const { decode } = await import('../../change-log/decode');
-  const decoded = await withDatabase(settings, async (client) => {
-    const change = isUuid(id) ? await findChange(client, id) : Number(id);
-    const [row] = change === null ? [] : await readChanges(client, [change], settings.maxEventSize);
-    return row === undefined ? null : decode(row, settings.maxEventSize);
+  const { ExplainModule } = await import('../../explain/explain.module');
+  const { StoredEvents } = await import('../../explain/stored-events.service');
+  const decoded = await withServices(settings, [ExplainModule], async (get) => {
+    const events = get(StoredEvents);
+    const change = isUuid(id) ? await events.find(id) : Number(id);
+    return change === null ? null : events.read(change, settings.maxEventSize);
   });
   if (decoded?.is === 'event') return decoded.event;
   if (decoded === null)

@@ -1,17 +1,18 @@
 import pino from 'pino';
-import type { Client } from 'pg';
 import type { LoadedConfiguration } from '../../config/load';
 import { describeFailure } from '../../config/problems';
-import { readConfigVersion } from '../../config/config-version.sql';
+import { ConfigModule } from '../../config/config.module';
+import { ConfigVersions } from '../../config/config-versions.service';
 import { Preview } from '../../dry-run/preview';
 import { Renderer } from '../../dry-run/renderer';
 import type { PreviewReport } from '../../dry-run/report';
 import type { ObserverDefinition } from '../../event/definitions';
-import { readStreamFacts } from '../../explain/facts.sql';
-import { findStored, readStored } from '../../change-log/change-log.sql';
+import { ExplainModule } from '../../explain/explain.module';
+import { Explanations } from '../../explain/explanations.service';
+import { StoredEvents } from '../../explain/stored-events.service';
 import { decode } from '../../change-log/decode';
 import { loadInputOf, type GlobalOptions } from '../command';
-import { withDatabase } from '../modules';
+import { withServices, type Get } from '../modules';
 import { dryConfiguration } from './dry-configuration';
 import { scanDisplay } from './scan-display';
 
@@ -39,10 +40,10 @@ export async function previewConfig(flags: PreviewFlags): Promise<PreviewResult>
   const { file, settings } = dry.configuration;
   const renderer = new Renderer(file.definition.observers, file.definition.redaction, pino({ level: 'silent' }), dry.connections);
   try {
-    return await withDatabase(settings, async (client) => {
-      const { version, running, notes } = await runningVersion(client, dry.configuration, flags);
+    return await withServices(settings, [ConfigModule, ExplainModule], async (get) => {
+      const { version, running, notes } = await runningVersion(get, dry.configuration, flags);
       const preview = new Preview(file.definition.observers, running, renderer, settings.maxHops);
-      await scan(client, preview, flags, settings.maxEventSize);
+      await scan(get(StoredEvents), preview, flags, settings.maxEventSize);
       return { file: file.path, version, notes: [...dry.notes, ...notes, ...clockNote(file.definition.observers)], ...preview.report };
     });
   } finally {
@@ -51,13 +52,13 @@ export async function previewConfig(flags: PreviewFlags): Promise<PreviewResult>
   }
 }
 
-async function scan(client: Client, preview: Preview, flags: PreviewFlags, maxEventSize: number): Promise<void> {
+async function scan(events: StoredEvents, preview: Preview, flags: PreviewFlags, maxEventSize: number): Promise<void> {
   const since = flags.since ?? new Date(Date.now() - DAY).toISOString();
-  const { count, behind, last } = await findStored(client, since, flags.limit ?? null);
+  const { count, behind, last } = await events.range(since, flags.limit ?? null);
   const display = await scanDisplay(count);
   try {
     for (let [at, done] = [behind, 0]; ;) {
-      const rows = await readStored(client, { behind: at, last, since }, { ...PAGE, eventBytes: maxEventSize });
+      const rows = await events.page({ behind: at, last, since }, { ...PAGE, eventBytes: maxEventSize });
       if (rows.length === 0) return;
       for (const row of rows) preview.add(decode(row, maxEventSize));
       at = Number(rows.at(-1)?.[0]);
@@ -75,11 +76,11 @@ interface Running {
   readonly notes: readonly string[];
 }
 
-async function runningVersion(client: Client, { settings }: LoadedConfiguration, flags: GlobalOptions): Promise<Running> {
+async function runningVersion(get: Get, { settings }: LoadedConfiguration, flags: GlobalOptions): Promise<Running> {
   const { readDefinition } = await import('../../config/load');
   const { Matcher } = await import('../../matching/matcher');
-  const { currentVersion: version } = await readStreamFacts(client, settings.stream);
-  const text = version === null ? null : await readConfigVersion(client, version);
+  const { currentVersion: version } = await get(Explanations).streamFacts(settings.stream);
+  const text = version === null ? null : await get(ConfigVersions).read(version);
   if (text === null) return { version: null, running: null, notes: ['no service has led this stream yet: there is no running version to compare with'] }; // prettier-ignore
   try {
     const { observers } = readDefinition(loadInputOf(flags), settings, text);

@@ -1,7 +1,6 @@
 import pino from 'pino';
-import type { Client } from 'pg';
 import type { Settings } from '../../config/settings';
-import { readConfigVersion } from '../../config/config-version.sql';
+import type { ConfigVersions } from '../../config/config-versions.service';
 import { firstTry, Renderer, type ShownDelivery } from '../../dry-run/renderer';
 import { OperatorError } from '../../event/errors';
 import type { DeliveryExplanation, EventExplanation } from '../../explain/explain';
@@ -12,12 +11,12 @@ export type Renderings = ReadonlyMap<string, ShownDelivery>;
 
 /** What the deliveries of an explained event send, rendered anew by the version that it is explained by. */
 export async function renderExplained(
-  client: Client,
+  versions: ConfigVersions,
   settings: Settings,
   flags: GlobalOptions,
   { event, version, observers }: EventExplanation,
 ): Promise<Renderings> {
-  const text = version === null ? null : await readConfigVersion(client, version);
+  const text = version === null ? null : await versions.read(version);
   if (event === null || text === null) return new Map();
   const { modulesOf, readDefinition } = await import('../../config/load');
   const { loadCustomActions } = await import('../../actions/custom/load-modules');

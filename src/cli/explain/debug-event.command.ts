@@ -1,11 +1,10 @@
 import { Command, Option } from 'nest-commander';
-import type { Client } from 'pg';
 import type { Settings } from '../../config/settings';
 import type { EventExplanation } from '../../explain/explain';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../modules';
+import { onServices, type Get } from '../modules';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
 import type { Renderings } from '../dry-run/render-explained';
@@ -76,35 +75,34 @@ export class DebugEventCommand extends ObserversCommand {
     const { eventId, history } = flags;
     if ((eventId === undefined) === (history === undefined))
       throw new OperatorError('say which event, or how many of the last', 'debug-event --event-id ID, or debug-event --history 20');
+    const { ConfigModule } = await import('../../config/config.module');
+    const { ExplainModule } = await import('../../explain/explain.module');
+    const modules = [ConfigModule, ExplainModule];
     const json = flags.format === 'json';
     if (eventId === undefined) {
       if (flags.render) throw new OperatorError('--render is for one event', 'debug-event --event-id ID --render');
-      const explained = await onDatabase(flags, (client, settings) => this.latest(client, settings, flags));
+      const explained = await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags));
       return json ? printJson(explained.map((one) => explanationJson(one))) : printHistory(explained);
     }
-    const [only, renderings] = await onDatabase(flags, async (client, settings) => {
-      const explained = await this.one(client, settings, flags, eventId);
-      return [explained, await this.renderings(client, settings, flags, explained)] as const;
+    const [only, renderings] = await onServices(flags, modules, async (get, settings) => {
+      const explained = await this.one(get, settings, flags, eventId);
+      return [explained, await this.renderings(get, settings, flags, explained)] as const;
     });
     if (json) return printJson(renderings === null ? explanationJson(only) : renderedJson(only, renderings));
     for (const line of explanationLines(only, renderings)) print(line);
   }
 
-  private async renderings(
-    client: Client,
-    settings: Settings,
-    flags: DebugEventFlags,
-    explained: EventExplanation,
-  ): Promise<Renderings | null> {
+  private async renderings(get: Get, settings: Settings, flags: DebugEventFlags, explained: EventExplanation): Promise<Renderings | null> {
     if (!flags.render) return null;
+    const { ConfigVersions } = await import('../../config/config-versions.service');
     const { renderExplained } = await import('../dry-run/render-explained');
-    return renderExplained(client, settings, flags, explained);
+    return renderExplained(get(ConfigVersions), settings, flags, explained);
   }
 
-  private async one(client: Client, settings: Settings, flags: DebugEventFlags, id: string): Promise<EventExplanation> {
-    const { findChange } = await import('../../change-log/changes-by-id.sql');
-    const change = isUuid(id) ? await findChange(client, id) : Number(id);
-    const [explained] = change === null ? [] : await this.explain(client, settings, flags, [change]);
+  private async one(get: Get, settings: Settings, flags: DebugEventFlags, id: string): Promise<EventExplanation> {
+    const { StoredEvents } = await import('../../explain/stored-events.service');
+    const change = isUuid(id) ? await get(StoredEvents).find(id) : Number(id);
+    const [explained] = change === null ? [] : await this.explain(get, settings, flags, [change]);
     if (explained !== undefined) return explained;
     throw new OperatorError(
       `there is no event ${id} in the change log: it was never captured, or is older than what is kept (OBSERVERS_RETENTION)`,
@@ -113,22 +111,17 @@ export class DebugEventCommand extends ObserversCommand {
     );
   }
 
-  private async latest(client: Client, settings: Settings, flags: DebugEventFlags): Promise<EventExplanation[]> {
-    const { latestChanges } = await import('../../explain/facts.sql');
+  private async latest(get: Get, settings: Settings, flags: DebugEventFlags): Promise<EventExplanation[]> {
+    const { StoredEvents } = await import('../../explain/stored-events.service');
     const { history = 0, entityType = null, entityKey = null, kind = null } = flags;
-    const changes = await latestChanges(client, { entityType, entityKey, kind }, history);
-    return (await this.explain(client, settings, flags, changes)).reverse();
+    const changes = await get(StoredEvents).latest({ entityType, entityKey, kind }, history);
+    return (await this.explain(get, settings, flags, changes)).reverse();
   }
 
-  private async explain(
-    client: Client,
-    settings: Settings,
-    flags: DebugEventFlags,
-    changes: readonly number[],
-  ): Promise<EventExplanation[]> {
-    const { explainChanges } = await import('../../explain/read');
+  private async explain(get: Get, settings: Settings, flags: DebugEventFlags, changes: readonly number[]): Promise<EventExplanation[]> {
+    const { Explanations } = await import('../../explain/explanations.service');
     const { stream, retention, maxEventSize } = settings;
     const definitionOf = await definitionReader(flags, settings);
-    return explainChanges(client, changes, { stream, retention, maxEventSize, current: flags.current ?? false, definitionOf });
+    return get(Explanations).of(changes, { stream, retention, maxEventSize, current: flags.current ?? false, definitionOf });
   }
 }

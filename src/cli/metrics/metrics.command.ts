@@ -1,8 +1,8 @@
 import { Command, Option } from 'nest-commander';
-import type { StreamStatus } from '../../status/status.sql';
+import type { StreamStatus } from '../../status/status.service';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
-import { onDatabase } from '../modules';
+import { onServices } from '../modules';
 import { colors, print, printJson, printTable } from '../output';
 import type { Scrape } from './exposition';
 import { summaryLines, summaryOf } from './summary';
@@ -47,8 +47,9 @@ export class MetricsCommand extends ObserversCommand {
   }
 
   private async status(flags: GlobalOptions): Promise<StreamStatus> {
-    const { readStatus } = await import('../../status/status.sql');
-    return onDatabase(flags, (client, { stream }) => readStatus(client, stream));
+    const { StatusModule } = await import('../../status/status.module');
+    const { Status } = await import('../../status/status.service');
+    return onServices(flags, [StatusModule], (get, { stream }) => get(Status).summary(stream));
   }
 }
 

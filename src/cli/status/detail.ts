@@ -1,6 +1,5 @@
 import type { EndpointState } from '../../resilience/endpoint-state';
-import type { StatusDetail, EndpointStatus, ListenerStatus, PendingCounts } from '../../status/status-detail.sql';
-import type { StreamStatus } from '../../status/status.sql';
+import type { EndpointStatus, ListenerStatus, PendingCounts, StatusDetail, StreamStatus } from '../../status/status.service';
 import { shortTime } from '../dlq/item';
 import { colors, duration, print, printTable } from '../output';
 import type { InstanceState } from './live';

@@ -1,4 +1,4 @@
-import type { ListenerStatus } from '../../status/status-detail.sql';
+import type { ListenerStatus } from '../../status/status.service';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { toTheSecond } from '../../event/clock';
 import { colors, duration, print } from '../output';

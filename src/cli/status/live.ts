@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { ListenerStatus } from '../../status/status-detail.sql';
+import type { ListenerStatus } from '../../status/status.service';
 
 /** What an instance says of itself, and how old that is. */
 export interface InstanceState {

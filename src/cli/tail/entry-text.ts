@@ -1,4 +1,4 @@
-import type { TailEntry } from '../../status/tail.sql';
+import type { TailEntry } from '../../status/tail.service';
 import { colors, cut } from '../output';
 
 const OUTCOME = 11;

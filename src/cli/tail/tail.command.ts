@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Command, Option } from 'nest-commander';
 import type { Settings } from '../../config/settings';
-import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, type TailOutcome } from '../../status/tail.sql';
+import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, type TailOutcome } from '../../status/tail.service';
 import { messageOf, OperatorError } from '../../event/errors';
 import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';
@@ -148,8 +148,7 @@ class LeaderWatch {
   async look(): Promise<void> {
     if (performance.now() - this.lookedAt < LEADER_EVERY) return;
     this.lookedAt = performance.now();
-    const { readLeader } = await import('../../ha/lease.sql');
-    const leader = await this.follower.ask((client) => readLeader(client, this.stream));
+    const leader = await this.follower.ask((status) => status.leader(this.stream));
     if (leader === this.leader) return;
     if (leader === null)
       say(`no service leads the stream "${this.stream}": changes are recorded, and nothing is delivered until one starts`);

@@ -1,0 +1,17 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ConfigVersions } from './config-versions.service';
+import { RunningConfiguration } from './running-configuration';
+import { ServiceConfiguration } from './service-configuration';
+
+@Module({ providers: [ConfigVersions], exports: [ConfigVersions] })
+export class ConfigModule {
+  /** Global: every feature of the service has settings. */
+  static of(configuration: ServiceConfiguration): DynamicModule {
+    return {
+      module: ConfigModule,
+      global: true,
+      providers: [{ provide: ServiceConfiguration, useValue: configuration }, RunningConfiguration],
+      exports: [ServiceConfiguration, RunningConfiguration],
+    };
+  }
+}

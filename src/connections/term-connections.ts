@@ -1,0 +1,46 @@
+import type { Settings } from '../config/settings';
+import { SearchConnection } from './elasticsearch/connection';
+import { HttpSenders } from './http/http-sender';
+import { Mailer } from './mail-server';
+import { NatsServer } from './nats-server';
+import { RedisServer } from './redis-server';
+
+export type ConnectionSettings = Pick<
+  Settings,
+  | 'redisUrl'
+  | 'natsUrl'
+  | 'smtpUrl'
+  | 'smsUrl'
+  | 'fcmCredentials'
+  | 'fcmUrl'
+  | 'vapidPrivateKey'
+  | 'vapidSubject'
+  | 'elasticsearchUrl'
+  | 'elasticsearchApiKey'
+  | 'elasticsearchCaFile'
+>;
+
+/** The sockets of one term, or of one dry run. Each is opened when it is first needed, and all are cut at the end. */
+export class TermConnections {
+  readonly senders = new HttpSenders();
+  /** These are null where no server is configured. */
+  readonly mailer: Mailer | null;
+  readonly redis: RedisServer | null;
+  readonly nats: NatsServer | null;
+  readonly search: SearchConnection;
+
+  constructor(readonly settings: ConnectionSettings) {
+    const { smtpUrl, redisUrl, natsUrl } = settings;
+    this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
+    this.redis = redisUrl === null ? null : new RedisServer(redisUrl);
+    this.nats = natsUrl === null ? null : new NatsServer(natsUrl);
+    this.search = new SearchConnection(settings);
+  }
+
+  /** What is under way ends as interrupted. */
+  async close(): Promise<void> {
+    this.mailer?.close();
+    this.redis?.close();
+    await Promise.all([this.nats?.close(), this.search.close(), this.senders.close()]);
+  }
+}

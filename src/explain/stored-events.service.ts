@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { findStored, readChanges, readStored, type ChangeRow, type PageLimits, type StoredRange } from '../change-log/change-log.sql';
+import { findChange } from '../change-log/changes-by-id.sql';
+import { decode, type Decoded } from '../change-log/decode';
+import { Database } from '../database/database';
+import { isChange, latestChanges, type HistoryFilter } from './facts.sql';
+import { listEvents, type StoredEvent } from './stored-events.sql';
+
+export type { StoredEvent } from './stored-events.sql';
+
+/** The changes that the log still has, as people look for them. */
+@Injectable()
+export class StoredEvents {
+  constructor(private readonly database: Database) {}
+
+  /** The change number of an event's id; null when there is no such event. */
+  find(eventId: string): Promise<number | null> {
+    return this.database.use((client) => findChange(client, eventId));
+  }
+
+  /** Whether a change with this number is stored, and was written since this product watches the table. */
+  has(change: number): Promise<boolean> {
+    return this.database.use((client) => isChange(client, change));
+  }
+
+  /** Null when it is no longer stored. @param maxEventSize bytes of an image above which a change is no event */
+  async read(change: number, maxEventSize: number): Promise<Decoded | null> {
+    const [row] = await this.database.use((client) => readChanges(client, [change], maxEventSize));
+    return row === undefined ? null : decode(row, maxEventSize);
+  }
+
+  /** Newest first, without their images. @param behind the change number of the last one of the page before */
+  list(stream: string, filter: HistoryFilter, behind: number | null, limit: number): Promise<StoredEvent[]> {
+    return this.database.use((client) => listEvents(client, stream, filter, behind, limit));
+  }
+
+  /** Change numbers, newest first. */
+  latest(filter: HistoryFilter, limit: number): Promise<number[]> {
+    return this.database.use((client) => latestChanges(client, filter, limit));
+  }
+
+  /** Where the changes begin and end that were written since then, or the newest so many of them. */
+  range(since: string, limit: number | null): Promise<Omit<StoredRange, 'since'> & { readonly count: number }> {
+    return this.database.use((client) => findStored(client, since, limit));
+  }
+
+  /** The next page of a range, in the order of change numbers; empty behind its end. */
+  page(range: StoredRange, limits: PageLimits): Promise<ChangeRow[]> {
+    return this.database.use((client) => readStored(client, range, limits));
+  }
+}

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { AlertsModule } from '../alerts/alerts.module';
+import { BackgroundAudits } from '../audit/background-audits';
+import { ListenerModule } from '../listener/listener.module';
+import { PipelineModule } from '../pipeline/pipeline.module';
+import { WorkerModule } from '../worker/worker.module';
+import { InstanceAddress } from './heartbeat';
+import { Leases } from './leases';
+import { SideJobs } from './side-jobs';
+import { LeadershipTools, Streams } from './streams.service';
+import { Doors, Terms } from './terms';
+
+@Module({
+  imports: [PipelineModule, ListenerModule, WorkerModule, AlertsModule],
+  providers: [BackgroundAudits, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
+  exports: [Streams, InstanceAddress],
+})
+export class HaModule {}

@@ -1,0 +1,50 @@
+import { hostname } from 'node:os';
+import type { Pool } from 'pg';
+import { VERSION } from '../config/version';
+import type { CaptureDrift } from '../status/capture-drift';
+import type { EndpointState } from '../resilience/endpoint-state';
+import type { Timers } from '../event/timers';
+import { heartbeat, removeListener } from './listener-registry.sql';
+
+/** What an instance says of itself while it leads a stream or stands by. */
+export interface SignOfLife {
+  readonly inFlight: number;
+  readonly endpoints: readonly EndpointState[];
+  readonly captureDrift: readonly CaptureDrift[] | null;
+}
+
+/** Where the probes of this instance answer, `host:port`; null while they do not. Written by the lifecycle. */
+export class InstanceAddress {
+  value: string | null = null;
+}
+
+/** The row by which people and other instances know of this one. */
+export class Heartbeat {
+  /** It is taken back: nothing is said any more. */
+  private gone = false;
+  private readonly beats = new Set<Promise<void>>();
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly stream: string,
+    readonly holder: string,
+    private readonly address: InstanceAddress,
+    private readonly timers: Timers,
+  ) {}
+
+  async beat(sign: SignOfLife): Promise<void> {
+    if (this.gone) return;
+    const who = { id: this.holder, stream: this.stream, host: hostname(), pid: process.pid, version: VERSION };
+    const record = { ...who, address: this.address.value, timers: this.timers.names, ...sign };
+    const beat = heartbeat(this.pool, record).finally(() => this.beats.delete(beat));
+    this.beats.add(beat);
+    await beat;
+  }
+
+  /** Takes the row back. A beat that is under way would put it there again. */
+  async end(): Promise<void> {
+    this.gone = true;
+    await Promise.allSettled(this.beats);
+    await removeListener(this.pool, this.holder).catch(() => undefined);
+  }
+}

@@ -1,0 +1,75 @@
+import type { Cursor } from '../checkpoint/cursor';
+import type { Pauses } from '../delivery/pauses';
+import type { DeliveryKey } from '../delivery/records';
+import type { ErrorKind } from '../event/outcome';
+import type { TermContext } from '../event/term-context';
+import type { Arrangement } from './arrangement';
+
+/** Whose queue it is, and who asks. */
+export type Claimant = Pick<TermContext, 'stream' | 'epoch' | 'holder'>;
+
+/** A delivery that this process has just claimed. */
+export interface ClaimedDelivery {
+  readonly changeNumber: number;
+  readonly observer: string;
+  readonly action: string;
+  readonly endpoint: string;
+  readonly lane: string;
+  /** What it was before the claim. */
+  readonly was: 'queued' | 'retrying';
+  readonly attempt: number;
+  /** Milliseconds since its first try began; null when there was none. */
+  readonly elapsed: number | null;
+  readonly redrive: boolean;
+  /** What its dead letter says, when a person asked for this redrive. */
+  readonly diedOf: ErrorKind | null;
+  /** The configuration to deliver by; null: the one that runs. */
+  readonly configVersion: number | null;
+}
+
+/** How many more deliveries an endpoint can take. */
+export interface FreePlaces {
+  readonly endpoint: string;
+  readonly free: number;
+}
+
+/** What a new leader finds. */
+export interface Inherited {
+  /** Endpoints of which deliveries are queued. */
+  readonly backlogged: readonly string[];
+  /** Lanes of strict observers of which something is there. */
+  readonly blocked: readonly string[];
+  readonly pauses: Pauses;
+}
+
+/**
+ * Deliveries that wait for their turn or for their next try. The ledger puts them in, with the outcome or the checkpoint that makes them
+ * wait; here they are handed out again. test/conformance/job-queue.test.ts says what every driver keeps.
+ */
+export abstract class JobQueue {
+  /**
+   * For a new leader: takes back what earlier ones had under way, and arranges it as the configuration says.
+   *
+   * @param checkpoint from where the reader goes on: what lies beyond it and was never tried is found again, in its turn
+   * @throws what the database failed with, and when another instance leads by now; then nothing has changed
+   */
+  abstract takeOver(term: Claimant, checkpoint: Cursor, arrangement: Arrangement): Promise<Inherited>;
+
+  /**
+   * Claims what is due, as many of each endpoint as it has places for: queued ones in the order of their changes; a quarter of the places is
+   * for retries. Nothing is claimed by who no longer leads.
+   *
+   * @param lease milliseconds after which a claim that nobody holds is anybody's
+   * @throws when it is not known whether something was claimed, too: see isRefusal
+   */
+  abstract claim(term: Claimant, places: readonly FreePlaces[], lease: number): Promise<ClaimedDelivery[]>;
+
+  /** Frees claims whose lease ran out, but for those that are held in memory. @returns how many */
+  abstract sweep(stream: string, held: readonly DeliveryKey[]): Promise<number>;
+
+  /** Puts deliveries of endpoints that nobody knows under `endpoint`, where they are claimed and judged by name. */
+  abstract adopt(stream: string, known: readonly string[], endpoint: string): Promise<void>;
+
+  /** Those of these endpoints of which nothing is queued. */
+  abstract drained(stream: string, endpoints: readonly string[]): Promise<string[]>;
+}

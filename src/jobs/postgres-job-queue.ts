@@ -1,0 +1,43 @@
+import type { Pool } from 'pg';
+import type { Cursor } from '../checkpoint/cursor';
+import type { DeliveryKey } from '../delivery/records';
+import type { Arrangement } from './arrangement';
+import { JobQueue, type Claimant, type ClaimedDelivery, type FreePlaces, type Inherited } from './job-queue';
+import { adoptOrphans, claimDue, findDrained, sweepExpiredClaims } from './postgres-job-queue.sql';
+import { takeOverPending } from './takeover.sql';
+
+/** The queue is the table that the ledger writes: nothing can be in one and not in the other. */
+export class PostgresJobQueue extends JobQueue {
+  constructor(private readonly pool: Pool) {
+    super();
+  }
+
+  takeOver(term: Claimant, checkpoint: Cursor, arrangement: Arrangement): Promise<Inherited> {
+    return takeOverPending(this.pool, term, checkpoint, arrangement);
+  }
+
+  async claim(term: Claimant, places: readonly FreePlaces[], lease: number): Promise<ClaimedDelivery[]> {
+    const client = await this.pool.connect();
+    try {
+      const claimed = await claimDue(client, term, places, lease);
+      client.release();
+      return claimed;
+    } catch (error) {
+      // Its session may still claim: it must not do that behind the back of the next one.
+      client.release(true);
+      throw error;
+    }
+  }
+
+  sweep(stream: string, held: readonly DeliveryKey[]): Promise<number> {
+    return sweepExpiredClaims(this.pool, stream, held);
+  }
+
+  adopt(stream: string, known: readonly string[], endpoint: string): Promise<void> {
+    return adoptOrphans(this.pool, stream, known, endpoint);
+  }
+
+  drained(stream: string, endpoints: readonly string[]): Promise<string[]> {
+    return findDrained(this.pool, stream, endpoints);
+  }
+}

@@ -1,0 +1,30 @@
+import { Injectable, Module } from '@nestjs/common';
+import { ServiceConfiguration } from '../config/service-configuration';
+import { DatabaseUrl } from '../database/database.module';
+import { ServiceLogger } from '../event/service-logger';
+import type { EventPipeline } from '../pipeline/event-pipeline';
+import { ChangeLogReader } from './change-log-reader';
+import { ListenConnection } from './listen-connection';
+
+/** The first door of the pipeline: fresh changes. */
+@Injectable()
+export class Readers {
+  constructor(
+    private readonly url: DatabaseUrl,
+    private readonly configuration: ServiceConfiguration,
+    private readonly logger: ServiceLogger,
+  ) {}
+
+  /** The session that hears of new changes. It outlasts terms. @param onWake see ListenConnection */
+  listen(onWake: () => void): ListenConnection {
+    return new ListenConnection(this.url.text, this.logger, this.configuration.settings.wakeup === 'notify', onWake);
+  }
+
+  open(pipeline: EventPipeline, listen: ListenConnection): ChangeLogReader {
+    const { maxInFlight, maxEventSize, pollInterval } = this.configuration.settings;
+    return new ChangeLogReader(pipeline, listen, { url: this.url.text, maxInFlight, maxEventSize, pollInterval });
+  }
+}
+
+@Module({ providers: [Readers], exports: [Readers] })
+export class ListenerModule {}

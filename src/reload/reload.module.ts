@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { HaModule } from '../ha/ha.module';
+import { FileWatch } from './file-watch';
+import { Reloader } from './reloader';
+
+@Module({ imports: [HaModule], providers: [Reloader, FileWatch], exports: [Reloader, FileWatch] })
+export class ReloadModule {}
