@@ -1,6 +1,6 @@
 import { createPool } from '../../src/database/postgres';
 import type { DedupKey, DedupStore } from '../../src/dedup/dedup-store';
-import { DEDUP_DRIVERS } from '../../src/dedup/drivers';
+import { DEDUP_DRIVERS } from '../../src/dedup/dedup.module';
 import { SystemClock } from '../../src/event/clock';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { until } from '../support/until';

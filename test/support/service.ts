@@ -7,7 +7,7 @@ import { observersSource, type LoadedConfiguration } from '../../src/config/load
 import { runMigrations } from '../../src/database/migrator';
 import { connect } from '../../src/database/postgres';
 import type { Clock } from '../../src/event/clock';
-import { startService, type Service } from '../../src/lifecycle/lifecycle.service';
+import { startService, type Service } from '../../src/lifecycle/start-service';
 import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import type { DriftOptions } from '../../src/change-log/capture/drift';
 import { asServiceRole } from './roles';

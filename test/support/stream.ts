@@ -1,16 +1,20 @@
-import { MemoryCache } from '../../src/cache/memory-cache';
-import { DEDUP_DRIVERS } from '../../src/dedup/drivers';
+import { NestFactory } from '@nestjs/core';
 import pino, { type Logger } from 'pino';
 import type { Pool } from 'pg';
 import { NO_CUSTOM_ACTIONS, type CustomActions } from '../../src/actions/custom/custom-actions';
+import { AppModule } from '../../src/app.module';
+import { readDefinition, type LoadedConfiguration } from '../../src/config/load';
+import { versionText } from '../../src/config/rules';
+import { ServiceConfiguration } from '../../src/config/service-configuration';
 import { UNTRACED, type Tracing } from '../../src/tracing/tracing';
 import { SETTINGS, type Settings } from '../../src/config/settings';
 import type { Setting } from '../../src/config/settings/kinds';
 import { createPool } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { CaptureDefinition, EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
-import { Leadership } from '../../src/ha/leadership';
-import type { PipelineSubscriber } from '../../src/pipeline/pipeline-events';
+import type { Leadership } from '../../src/ha/leadership';
+import { Streams } from '../../src/ha/streams.service';
+import { PipelineEvents, type PipelineSubscriber } from '../../src/pipeline/pipeline-events';
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -87,35 +91,57 @@ export interface StreamOptions {
   readonly onFatal?: (error: unknown) => void;
 }
 
-/** A stream as the service runs it, in this process. */
+/** A stream as the service runs it, in this process: the service's container, without its database's preparation and its routes. */
 export async function startStream(url: string, observers: readonly ObserverDefinition[], options: StreamOptions = {}): Promise<TestStream> {
   const pool = createPool(url, 5);
-  const clock = new SystemClock();
-  const settings = defaultSettings(options.settings);
-  const service = new Leadership({
-    url,
-    pool,
-    clock,
-    logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
-    settings,
-    configuration: { observers, alerts: options.alerts ?? null, captures: options.captures ?? [], version: 1 },
-    observersOf: () => observers,
+  const module = AppModule.of({
+    configuration: configurationOf(observers, options),
+    database: { url, pool, apiPool: pool },
     custom: options.custom ?? NO_CUSTOM_ACTIONS,
     tracing: options.tracing ?? UNTRACED,
-    version: 'test',
-    address: () => null,
-    subscribers: options.subscribers ?? [],
-    dedup: DEDUP_DRIVERS[settings.dedupDriver](pool, clock),
-    cache: new MemoryCache(),
-    sideJobs: [],
+    clock: new SystemClock(),
+    logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
   });
+  const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  context.get(PipelineEvents, { strict: false }).subscribe(...(options.subscribers ?? []));
+  const service = context.get(Streams, { strict: false }).main;
   await service.start(options.onFatal ?? ((error) => { throw error; })); // prettier-ignore
   return {
     service,
     pool,
     stop: async () => {
       await service.stop();
+      await context.close();
       await pool.end();
     },
   };
 }
+
+/** As a file with these observers would be loaded. Nothing is audited, unless the settings say so. */
+export function configurationOf(
+  observers: readonly ObserverDefinition[],
+  options: Pick<StreamOptions, 'settings' | 'alerts' | 'captures'> = {},
+): ServiceConfiguration {
+  const { alerts = null, captures = [] } = options;
+  const settings = defaultSettings({ auditInterval: 0, ...options.settings });
+  const definition = { ...readDefinition({ env: {} }, settings, versionText(NOTHING, 'test')), observers, alerts, captures };
+  const file = {
+    path: 'observers.yaml',
+    origin: 'default' as const,
+    definition,
+    warnings: [],
+    columns: [],
+    source: { text: NOTHING, hash: 'test' },
+    unresolved: [],
+  };
+  const loaded = {
+    settings,
+    origins: {},
+    file,
+    observersOf: () => observers,
+    definitionOf: () => definition,
+  } as unknown as LoadedConfiguration;
+  return new ServiceConfiguration({ load: () => loaded, read: () => NOTHING }, loaded, 1, 'test', { applyCapture: false, strict: false });
+}
+
+const NOTHING = 'version: 1\nobservers: []\n';

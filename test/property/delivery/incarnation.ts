@@ -1,22 +1,32 @@
-import { MemoryCache } from '../../../src/cache/memory-cache';
-import { MemoryDedup } from '../../../src/dedup/memory-dedup';
 import pino from 'pino';
 import type { Client, Pool } from 'pg';
-import { CustomActions } from '../../../src/actions/custom/custom-actions';
+import { ActionRunners } from '../../../src/actions/actions.module';
 import type { CustomDelivery } from '../../../src/actions/custom/custom-action';
-import { UNTRACED } from '../../../src/tracing/tracing';
-import { loadCheckpoint } from '../../../src/checkpoint/checkpoint.sql';
-import { GoneEndpoints } from '../../../src/delivery/gone-endpoints';
-import { arrangementOf } from '../../../src/jobs/arrangement';
-import { takeOverPending } from '../../../src/jobs/takeover.sql';
+import { CustomActions } from '../../../src/actions/custom/custom-actions';
+import { MemoryCache } from '../../../src/cache/memory-cache';
+import { Checkpoints } from '../../../src/checkpoint/checkpoints';
+import { Connections } from '../../../src/connections/connections.module';
+import { DatabaseUrl } from '../../../src/database/database.module';
+import { Deduplications } from '../../../src/dedup/deduplication';
+import { MemoryDedup } from '../../../src/dedup/memory-dedup';
+import { Ledgers } from '../../../src/delivery/ledgers';
 import type { Clock } from '../../../src/event/clock';
 import type { ObserverDefinition } from '../../../src/event/definitions';
 import type { Outcome } from '../../../src/event/outcome';
 import { Lease } from '../../../src/ha/lease';
+import { PostgresJobQueue } from '../../../src/jobs/postgres-job-queue';
+import type { ChangeLogReader } from '../../../src/listener/change-log-reader';
 import type { ListenConnection } from '../../../src/listener/listen-connection';
-import { assembleTerm, type TermParts } from '../../../src/ha/term-parts';
-import type { Upkeep } from '../../../src/ha/upkeep';
-import { defaultSettings } from '../../support/stream';
+import { Readers } from '../../../src/listener/listener.module';
+import { Enrichments } from '../../../src/lookups/lookups.module';
+import type { EventPipeline } from '../../../src/pipeline/event-pipeline';
+import { EventPipelineService } from '../../../src/pipeline/event-pipeline.service';
+import { PipelineEvents } from '../../../src/pipeline/pipeline-events';
+import { EndpointGates } from '../../../src/resilience/endpoint-gates';
+import { UNTRACED } from '../../../src/tracing/tracing';
+import type { JobWorker } from '../../../src/worker/job-worker';
+import { JobWorkers } from '../../../src/worker/worker.module';
+import { configurationOf } from '../../support/stream';
 import { GatedPool, Turnstile } from './turnstile';
 
 export const INLINE_BUDGET = 1_000;
@@ -26,70 +36,67 @@ const LEASE = 1e9;
 export class Incarnation {
   readonly ledger = new Turnstile();
   readonly worker = new Turnstile();
-  private parts!: TermParts;
+  private pipeline!: EventPipeline;
+  private doors!: { readonly reader: ChangeLogReader; readonly worker: JobWorker };
   private pool!: GatedPool;
   private round: Promise<unknown> | null = null;
   private lease!: Lease;
 
-  private constructor(private readonly reader: Client) {}
+  private constructor(private readonly client: Client) {}
 
   /** @param send what a delivery is sent to */
   static async begin(
     pool: Pool,
-    reader: Client,
+    client: Client,
     clock: Clock,
     observers: readonly ObserverDefinition[],
     send: (delivery: CustomDelivery) => Promise<Outcome>,
   ): Promise<Incarnation> {
-    const one = new Incarnation(reader);
-    const settings = defaultSettings({ maxInFlight: 6, inlineBudget: INLINE_BUDGET, commitWindow: 0 });
+    const one = new Incarnation(client);
     const lease = await Lease.acquire(pool, clock, 'main', 'process', null, LEASE);
     if (lease === null) throw new Error('the lease was not free');
     one.lease = lease;
-    const cursor = await loadCheckpoint(pool, 'main', lease.epoch);
-    const logger = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
-    const gone = await GoneEndpoints.load(pool, 'main', clock, logger);
-    const inherited = await takeOverPending(pool, { stream: 'main', epoch: lease.epoch }, cursor, arrangementOf(observers));
-    const listen = { backendPid: null, fallAsleep: () => Promise.resolve(false), wakeUp: () => undefined } as unknown as ListenConnection;
     one.pool = new GatedPool(pool, one.ledger, one.worker);
-    one.parts = assembleTerm(
-      lease,
-      {
-        url: '',
-        pool: one.pool as unknown as Pool,
-        clock,
-        logger,
-        settings,
-        configuration: { observers, alerts: null, captures: [], version: 1 },
-        observersOf: () => observers,
-        custom: new CustomActions(new Map([['receiver', { prepare: () => send }]]), () => Promise.resolve()),
-        tracing: UNTRACED,
-        holder: 'process',
-        listen,
-        dedup: new MemoryDedup(clock),
-        cache: new MemoryCache(),
-        subscribers: [],
-        sideJobs: [],
-        onStale: () => undefined,
-      },
-      cursor,
-      { ...inherited, gone },
-      {} as Upkeep,
+    const gated = one.pool as unknown as Pool;
+    const logger = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+    const configuration = configurationOf(observers, { settings: { maxInFlight: 6, inlineBudget: INLINE_BUDGET, commitWindow: 0 } });
+    const custom = new CustomActions(new Map([['receiver', { prepare: () => send }]]), () => Promise.resolve());
+    const url = new DatabaseUrl('');
+    // What a term begins with is read at once; what it does later goes through the turnstiles.
+    const ledgers = new Ledgers(gated);
+    ledgers.goneEndpoints = (term) => new Ledgers(pool).goneEndpoints(term);
+    const jobs = new PostgresJobQueue(gated);
+    jobs.takeOver = (...args) => new PostgresJobQueue(pool).takeOver(...args);
+    const pipelines = new EventPipelineService(
+      new Checkpoints(pool),
+      ledgers,
+      jobs,
+      new EndpointGates(),
+      new ActionRunners(new Connections(configuration), url, custom, UNTRACED),
+      new Deduplications(new MemoryDedup(clock)),
+      new Enrichments(new MemoryCache()),
+      new PipelineEvents(),
     );
+    const context = { stream: 'main', holder: 'process', epoch: lease.epoch, mandate: lease, clock, logger };
+    one.pipeline = await pipelines.open(context, { observers, alerts: null, captures: [], version: 1 }, configuration.settings);
+    const listen = { backendPid: null, fallAsleep: () => Promise.resolve(false), wakeUp: () => undefined } as unknown as ListenConnection;
+    const reader = new Readers(url, configuration, logger).open(one.pipeline, listen);
+    const worker = new JobWorkers(gated, jobs, configuration).open(one.pipeline);
+    one.doors = { reader, worker };
     // It never waits for time or for a notification: a page is read when the test says so.
-    one.parts.reader.stop();
+    reader.stop();
     return one;
   }
 
   /** Reads a page. */
   read(): Promise<void> {
-    return this.parts.reader['step'](this.reader);
+    return this.doors.reader['step'](this.client);
   }
 
   /** A round of the worker begins, or the one that is under way goes on. */
   async work(halves: number): Promise<void> {
     if (this.round === null) {
-      this.round = this.parts.worker['round']()
+      this.round = this.doors.worker['round']()
         .catch(() => undefined)
         .finally(() => (this.round = null));
       await this.worker.settled();
@@ -98,14 +105,14 @@ export class Incarnation {
   }
 
   handOverSlow(): void {
-    this.parts.pipeline.dispatcher.handOverSlow();
+    this.pipeline.dispatcher.handOverSlow();
   }
 
   /** kill -9: what was in memory is nowhere, what was not sent is never sent. */
   kill(): void {
     this.lease.refuse();
-    this.parts.ledger.abandon();
-    this.parts.pipeline.dispatcher.close();
+    this.pipeline.ledger.abandon();
+    this.pipeline.dispatcher.close();
     this.pool.kill();
   }
 
@@ -117,6 +124,6 @@ export class Incarnation {
   }
 
   drain(): Promise<void> {
-    return this.parts.ledger.drain();
+    return this.pipeline.ledger.drain();
   }
 }

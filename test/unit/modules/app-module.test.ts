@@ -1,0 +1,34 @@
+import { Test } from '@nestjs/testing';
+import { Pool } from 'pg';
+import pino from 'pino';
+import { NO_CUSTOM_ACTIONS } from '../../../src/actions/custom/custom-actions';
+import { AppModule } from '../../../src/app.module';
+import { DEDUP_DRIVERS } from '../../../src/dedup/dedup.module';
+import { DedupStore } from '../../../src/dedup/dedup-store';
+import { SystemClock } from '../../../src/event/clock';
+import { LifecycleService } from '../../../src/lifecycle/lifecycle.service';
+import { ServiceModule } from '../../../src/lifecycle/service.module';
+import { EventPipelineService } from '../../../src/pipeline/event-pipeline.service';
+import { UNTRACED } from '../../../src/tracing/tracing';
+import { configurationOf } from '../../support/stream';
+
+// No constructor of a provider does I/O: there is no database here.
+function input(dedupDriver: keyof typeof DEDUP_DRIVERS): Parameters<typeof AppModule.of>[0] {
+  const pool = new Pool({ host: '127.0.0.1', port: 9 });
+  return {
+    configuration: configurationOf([], { settings: { dedupDriver } }),
+    database: { url: 'postgres://127.0.0.1:9/none', pool, apiPool: pool },
+    custom: NO_CUSTOM_ACTIONS,
+    tracing: UNTRACED,
+    clock: new SystemClock(),
+    logger: pino({ level: 'silent' }),
+  };
+}
+
+test.each(Object.keys(DEDUP_DRIVERS) as (keyof typeof DEDUP_DRIVERS)[])('every provider is resolved, with the dedup driver %s', async (driver) => {
+  const container = await Test.createTestingModule({ imports: [ServiceModule.of(input(driver))] }).compile();
+  expect(container.get(EventPipelineService, { strict: false })).toBeInstanceOf(EventPipelineService);
+  expect(container.get(LifecycleService, { strict: false })).toBeInstanceOf(LifecycleService);
+  expect(container.get(DedupStore, { strict: false })).toBeInstanceOf(DEDUP_DRIVERS[driver](new Pool(), new SystemClock()).constructor);
+  await container.close();
+});
