@@ -59,7 +59,13 @@ export default tseslint.config(
   },
   {
     // Nest reads the types of constructor parameters at run time: they must be imported as values.
-    files: ['src/admin/*.ts', 'src/metrics/metrics.*.ts', 'src/app.module.ts'],
+    files: [
+      'src/admin/*.ts',
+      'src/admin/api/*.controller.ts',
+      'src/metrics/metrics.*.ts',
+      'src/app.module.ts',
+      'src/*/*.{module,service}.ts',
+    ],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
   },
   {

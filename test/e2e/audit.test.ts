@@ -1,5 +1,5 @@
 import type { Audit } from '../../src/audit/verify';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
@@ -53,7 +53,7 @@ const start = async (observers: string): Promise<void> => {
   const file = fileOf(observers.replaceAll('{URL}', receiver.url));
   program.write(file);
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const insert = (from: number, to: number): Promise<unknown> =>
   database.query(`insert into orders select i, i * 10, 'a' from generate_series($1::int, $2::int) i`, [from, to]);

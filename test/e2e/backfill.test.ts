@@ -1,4 +1,4 @@
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
@@ -29,7 +29,7 @@ async function shop(orders: number): Promise<void> {
   await database.query('insert into orders select i, i, i::text from generate_series(1, $1::int) i', [orders]);
   const started = await startTestService(database.url, { file: fileOf(CRM, BIG, ALL, ITEMS) });
   service = started;
-  await untilLeading(started.stream);
+  await untilLeading(started.streams.main);
 }
 
 beforeEach(async () => {

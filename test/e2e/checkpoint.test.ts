@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { Audit } from '../../src/audit/verify';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
@@ -37,7 +37,7 @@ afterEach(async () => {
 
 const start = async (): Promise<void> => {
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const stop = async (): Promise<void> => {
   await service?.stop();

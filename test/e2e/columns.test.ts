@@ -54,7 +54,7 @@ const start = async (file: string): Promise<void> => {
   await service?.stop();
   program.write(file);
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const passed = async (): Promise<void> => {
   await untilRead(database);

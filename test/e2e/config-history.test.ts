@@ -1,5 +1,5 @@
 import type { RecordedVersion } from '../../src/config/config-version.sql';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
@@ -28,7 +28,7 @@ afterEach(async () => {
 const lead = async (file: string): Promise<void> => {
   await service?.stop();
   service = await startTestService(database.url, { file, env: { WORD: 'CANARY-word' } });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 
 test('each version that led is kept, and what changed between two is shown, without the values of references', async () => {

@@ -1,6 +1,6 @@
 import type { Explanation } from '../../src/matching/condition/condition';
 import type { EventExplanation, ObserverExplanation } from '../../src/explain/explain';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
@@ -48,7 +48,7 @@ const start = async (observers: string): Promise<void> => {
   const file = fileOf(observers);
   program.write(file);
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const insert = (id: number): Promise<unknown> =>
   database.query("insert into orders values ($1, $1 * 10, 'new', 'ann@example.org', '4111', 'x')", [id]);

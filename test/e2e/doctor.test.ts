@@ -1,5 +1,5 @@
 import type { Finding } from '../../src/doctor/finding';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
@@ -35,7 +35,7 @@ const start = async (): Promise<void> => {
     file: FILE,
     env: { HOOK: 'https://receiver.example/hook', OBSERVERS_AUDIT_INTERVAL: '100ms' },
   });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   // Before its first round the audit has nothing to say.
   await untilRows(database, 'select from observers.audit where complete_at is not null', 1);
 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObserverTrial } from '../../src/dry-run/trial';
 import type { PreviewReport } from '../../src/dry-run/report';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
@@ -61,7 +61,7 @@ afterEach(async () => {
 
 const start = async (file: string): Promise<void> => {
   service = await startTestService(database.url, { file, env: SECRETS });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const insert = (id: number, total: number): Promise<unknown> => database.query("insert into orders values ($1, 'a', $2)", [id, total]);
 const attempted = (count: number): Promise<unknown> => untilRows(database, 'select from observers.attempt', atLeast(count));

@@ -1,4 +1,4 @@
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import type { EventExplanation } from '../../src/explain/explain';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
@@ -38,7 +38,7 @@ afterEach(async () => {
 
 const start = async (): Promise<void> => {
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const insert = (from: number, to: number): Promise<unknown> =>
   database.query('insert into orders select generate_series($1::int, $2::int)', [from, to]);

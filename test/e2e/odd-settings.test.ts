@@ -120,7 +120,7 @@ test('every command and the service work, whatever the database has set otherwis
   await database.query('create table orders (id int primary key, what text)');
   expect((await run(['migrate'])).code).toBe(0);
   service = await startTestService(database.url, { file: file(receiver.url), env: { OBSERVERS_AUDIT_INTERVAL: '100ms' } });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query("insert into orders select i, 'tea \\\\ ' || i from generate_series(1, 40) i");
   await database.query("update orders set what = 'more tea' where id <= 20");
   await receiver.waitFor((all) => all.filter(({ path }) => path === '/works').length === 60);
@@ -133,7 +133,7 @@ test('a database that is switched to reading only can be looked at, and each com
   await database.query('create table orders (id int primary key, what text)');
   await run(['migrate']);
   service = await startTestService(database.url, { file: file(receiver.url) });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query("insert into orders values (1, 'tea')");
   await receiver.waitFor((all) => all.length >= 2);
   await service.stop();

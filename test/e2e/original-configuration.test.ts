@@ -1,5 +1,5 @@
 import type { DeadLetterDetails, DeadLetterItem } from '../../src/redrive/dead-letters.sql';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
@@ -43,7 +43,7 @@ const restart = async (file: string, env: Record<string, string> = { HOOKS: rece
   await service?.stop();
   const started = await startTestService(database.url, { file, env });
   service = started;
-  await untilLeading(started.stream);
+  await untilLeading(started.streams.main);
 };
 
 /** One that died with `file`. */

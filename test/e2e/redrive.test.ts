@@ -5,7 +5,7 @@ import { deadLetters, fingerprint, programOn, type Program } from '../support/re
 import { startTestService } from '../support/service';
 import { containing } from '../support/texts';
 import { eventually, until, untilLeading } from '../support/until';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -49,7 +49,7 @@ const open = async (): Promise<number> => {
 const start = async (file = fileOf()): Promise<void> => {
   const started = await startTestService(database.url, { file });
   service = started;
-  await untilLeading(started.stream);
+  await untilLeading(started.streams.main);
 };
 const resolve = (id: string): Promise<unknown> =>
   database.query("update observers.dead_letter set resolved_at = now(), resolution = 'delivered' where id = $1", [id]);

@@ -1,4 +1,4 @@
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, status, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
@@ -44,7 +44,7 @@ afterEach(async () => {
 const start = async (file = fileOf()): Promise<void> => {
   const started = await startTestService(database.url, { file });
   service = started;
-  await untilLeading(started.stream);
+  await untilLeading(started.streams.main);
 };
 
 /** The checkpoint has passed all changes. */

@@ -1,5 +1,7 @@
+import { OneConnection } from '../../src/database/database';
 import { SystemClock } from '../../src/event/clock';
-import { searchEvents, type SearchResult } from '../../src/search/postgres-audit-trail';
+import type { SearchResult } from '../../src/search/audit-trail';
+import { PostgresAuditTrail } from '../../src/search/postgres-audit-trail';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { programOn, type Program } from '../support/redrive';
 import { containing } from '../support/texts';
@@ -78,7 +80,7 @@ test('when its time is up it gives what it has, and says how far it came', async
   await database.query('alter table core.tb_entity_change_log rename to whole');
   await database.query(`create view core.tb_entity_change_log as select w.* from core.whole w, lateral (select pg_sleep(0.05), w.id) s`);
   try {
-    const result = await searchEvents(database.client, new SystemClock(), {
+    const result = await new PostgresAuditTrail(new OneConnection(database.client), new SystemClock()).search({
       words: ['number'],
       filter: { entityType: null, entityKey: null, kind: null, since: null },
       limit: 5,

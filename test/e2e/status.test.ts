@@ -4,7 +4,7 @@ import type { Detailed } from '../../src/cli/status/detail';
 import type { InstanceState } from '../../src/cli/status/live';
 import type { ListenerStatus } from '../../src/status/status-detail.sql';
 import type { StreamStatus } from '../../src/status/status.sql';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { deadLetters, programOn, type Program } from '../support/redrive';
@@ -43,21 +43,21 @@ endpoints: { failing: { url: "${receiver.url}/", allow_addresses: [loopback], ci
 observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: failing }] }]
 `;
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query('insert into orders select generate_series(1, 5)');
-  await until(() => service!.stream.breakers().some(({ state }) => state === 'open'));
+  await until(() => service!.streams.main.breakers().some(({ state }) => state === 'open'));
 }
 
 test('of a service on this machine the breakers are as they are now', async () => {
   await withOpenBreaker();
   const { leading, listeners, observers, endpoints } = await detailed();
   expect(leading).toEqual({ source: 'live', age: 0, inFlight: expect.any(Number) as number, breakers: { failing: 'open' } });
-  expect(listeners).toMatchObject([{ id: service!.stream.holder, alive: true, leads: true, epoch: 1, host: hostname() }]);
+  expect(listeners).toMatchObject([{ id: service!.streams.main.holder, alive: true, leads: true, epoch: 1, host: hostname() }]);
   expect(observers.map(({ observer }) => observer)).toEqual(['all']);
   expect(endpoints).toMatchObject([{ endpoint: 'failing' }]);
   const { out } = await program.run(['status', '--detailed']);
   expect(out).toMatch(/failing +open/);
-  expect(out).toMatch(new RegExp(`${service!.stream.holder} +\\S+ +${service!.address} +leads`));
+  expect(out).toMatch(new RegExp(`${service!.streams.main.holder} +\\S+ +${service!.address} +leads`));
 });
 
 test('of a service elsewhere its last heartbeat counts, with its age', async () => {
@@ -75,7 +75,7 @@ test('of a service elsewhere its last heartbeat counts, with its age', async () 
   const { out } = await program.run(['status', '--detailed']);
   expect(out).toMatch(/failing +open/);
   expect(out).toMatch(/Breakers are as of the last heartbeat, [\d.]+ s ago/);
-  const one = await program.run(['status', '--listener', service!.stream.holder]);
+  const one = await program.run(['status', '--listener', service!.streams.main.holder]);
   expect(one.out).toMatch(/in flight +\d+, as of its last heartbeat/);
 });
 
@@ -127,8 +127,8 @@ test('what holds the stream back is named with pid, user and the age of its quer
 
 test('one instance is shown by its id or the beginning of it, and one that is not there exits 5', async () => {
   service = await startTestService(database.url);
-  await untilLeading(service.stream);
-  const { holder } = service.stream;
+  await untilLeading(service.streams.main);
+  const { holder } = service.streams.main;
   const shown = await program.json<ListenerStatus & { state: InstanceState }>(['status', '--listener', holder.slice(0, -2)]);
   expect(shown).toMatchObject({ id: holder, leads: true, pid: process.pid, address: service.address, state: { source: 'live' } });
   const { out } = await program.run(['status', '--listener', holder]);
@@ -148,12 +148,12 @@ test('one instance is shown by its id or the beginning of it, and one that is no
 test('a table that is not captured as the file asks is named, in text and in JSON, and another process knows only of a leader', async () => {
   const file = 'version: 1\ncapture: [{ table: public.orders, entity: Order }]\nobservers: []\n';
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   const drift = async (): Promise<unknown> => (await program.json<StreamStatus>(['status'])).captureDrift;
   await eventually(drift, (now) => JSON.stringify(now) === '[]');
   expect((await program.run(['status', '--detailed'])).out).toContain('every table is captured as the observers file asks');
   await database.query('alter table orders disable trigger observers_capture_insert');
-  await service.stream.captureWatch.look();
+  await service.streams.main.captureWatch.look();
   const reason = 'observers_capture_insert on public.orders is not ENABLE ALWAYS: writes go by unseen';
   expect(await eventually(drift, (now) => JSON.stringify(now) !== '[]')).toMatchObject([
     { table: 'public.orders', entity: 'Order', state: 'drifted', reasons: [reason] },

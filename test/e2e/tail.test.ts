@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { TailEntry } from '../../src/status/tail.sql';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import type { Running } from '../support/program';
 import { startReceiver, type Receiver } from '../support/receiver';
@@ -109,7 +109,7 @@ observers:
 `;
   await database.query('create table orders (id int primary key, note text)');
   service = await startTestService(database.url, { file, env: { TOKEN: 'CANARY-token' } });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   const running = await follow();
   await database.query("insert into orders values (1, 'payload-canary')");
   await database.query("insert into core.tb_entity_change_log (object_type, object_key, modification_type) values ('Order', '2', 'SHRUG')");

@@ -89,7 +89,7 @@ test('gRPC is refused before anything is delivered, with what to do', async () =
 /** The service in a process of its own, which says after a delivery what it has loaded; the bare API is loaded by prom-client. */
 const LOADED = `
 const [, dist, file] = process.argv;
-const { startService } = require(dist + '/lifecycle/lifecycle.service');
+const { startService } = require(dist + '/lifecycle/start-service');
 const { observersSource } = require(dist + '/config/load');
 const { NO_CUSTOM_ACTIONS } = require(dist + '/actions/custom/custom-actions');
 const from = (name) => require(require.resolve(name, { paths: [dist] }));

@@ -6,7 +6,7 @@ import { apiOf, type Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestServiceOptions } from '../support/service';
 import { containing, matching } from '../support/texts';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 
 const READ = 'CANARY-read-0123456789';
 const WRITE = 'CANARY-write-0123456789';

@@ -13,7 +13,7 @@ import { deadLetters } from '../support/redrive';
 import { anything, valid, type Known, type Schema } from '../support/schema-arbitrary';
 import { startTestService } from '../support/service';
 import { until, untilLeading } from '../support/until';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 
 const ROOT = join(__dirname, '../..');
 const TOKEN = 'CANARY-write-0123456789';
@@ -54,7 +54,7 @@ endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback], c
     file,
     env: { OBSERVERS_API_TOKENS: `write:${TOKEN}`, OBSERVERS_API_RATE: '1000000/s' },
   });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query('insert into orders select i, i from generate_series(1, 5) i');
   const letters = await deadLetters(database, 20);
   await database.query(

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { apiOf, type Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   [letter = ''] = await deadLetters(database, 1);
   service = await startTestService(database.url, { env });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   api = apiOf(service);
 });
 afterAll(async () => {
@@ -129,7 +129,7 @@ test('a question that takes too long is given up by PostgreSQL, and the leader g
   } finally {
     await database.query('rollback');
   }
-  expect(service.stream.state).toBe('leading');
+  expect(service.streams.main.state).toBe('leading');
 });
 
 test('bytes that are not HTTP are cut off, and the service goes on', async () => {

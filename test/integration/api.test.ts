@@ -40,7 +40,7 @@ afterEach(async () => {
 async function start(): Promise<TestService> {
   const env = { SECRET: 'CANARY-secret', REDIS_URL: 'redis://127.0.0.1:1' };
   const started = await startTestService(database.url, { file: FILE(receiver.url), env });
-  await until(() => started.stream.state === 'leading' || started.stream.state === 'standing by');
+  await until(() => started.streams.main.state === 'leading' || started.streams.main.state === 'standing by');
   return started;
 }
 
@@ -67,10 +67,10 @@ test('the status, the instances and the circuit breakers are those of the runnin
   const { status, body } = await api('GET /status');
   expect([status, body]).toMatchObject([
     200,
-    { stream: 'main', leader: { holder: service.stream.holder, alive: true }, lag: { events: 0 }, dead: 0 },
+    { stream: 'main', leader: { holder: service.streams.main.holder, alive: true }, lag: { events: 0 }, dead: 0 },
   ]);
   expect((await api('GET /listeners')).body).toMatchObject({
-    listeners: [{ id: service.stream.holder, leads: true, self: true, address: service.address }],
+    listeners: [{ id: service.streams.main.holder, leads: true, self: true, address: service.address }],
   });
   expect((await api('GET /circuit-breakers')).body).toMatchObject({
     source: 'this instance leads',
@@ -305,7 +305,7 @@ test('a breaker is reset where it lives; another instance answers with the addre
   await until(async () => state(await api('GET /circuit-breakers')) === 'open');
   const other = await start();
   try {
-    expect(other.stream.state).toBe('standing by');
+    expect(other.streams.main.state).toBe('standing by');
     const standby = apiOf(other);
     const known = await eventually(
       () => standby('GET /circuit-breakers'),
@@ -326,7 +326,7 @@ test('a breaker is reset where it lives; another instance answers with the addre
 
 test('a service that is stopped while a retry is waited for stops all the same', async () => {
   const [id] = await deadLetters(database, 1);
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   receiver.answer = () => undefined;
   const waiting = api(`POST /dlq/${id}/retry`).catch((error: unknown) => error);
   await receiver.waitFor(1);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import request from 'supertest';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { programOn, type Program } from '../support/redrive';
@@ -65,7 +65,7 @@ const start = async (observers: string, env: Readonly<Record<string, string>> = 
   const file = fileOf(observers);
   program.write(file);
   service = await startTestService(database.url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '30ms', LIMIT: '1000', ...env } });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const insert = (from: number, to: number): Promise<unknown> =>
   database.query(`insert into orders select i, i * 10, 'a' from generate_series($1::int, $2::int) i`, [from, to]);

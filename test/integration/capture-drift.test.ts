@@ -325,7 +325,7 @@ observers: [{ name: all, entity: "*", actions: [{ type: log }] }]
   };
   const lead = async (file: string, options: TestServiceOptions = {}): Promise<TestService> => {
     const service = await start(file, options);
-    await untilLeading(service.stream);
+    await untilLeading(service.streams.main);
     return service;
   };
   const drift = async (): Promise<string[] | null> =>
@@ -346,7 +346,7 @@ observers: [{ name: all, entity: "*", actions: [{ type: log }] }]
     await untilDrift([]);
     expect(await series(leader)).toEqual([]);
     await database.query('drop table customers; alter table orders disable trigger user');
-    await leader.stream.captureWatch.look();
+    await leader.streams.main.captureWatch.look();
     await untilDrift(['public.orders drifted', 'public.customers impossible']);
     for (const one of [leader, other]) {
       expect((await series(one)).sort()).toEqual([
@@ -357,14 +357,14 @@ observers: [{ name: all, entity: "*", actions: [{ type: log }] }]
       expect((body as { captureDrift: unknown }).captureDrift).toMatchObject([{ table: 'public.orders' }, { table: 'public.customers' }]);
     }
     await apply([ORDERS]);
-    await leader.stream.captureWatch.look();
+    await leader.streams.main.captureWatch.look();
     await untilDrift(['public.customers impossible']);
   });
 
   test('when nobody leads, nothing is said, and the next leader looks for itself', async () => {
     const first = await lead(fileOf(...BOTH));
     await database.query('drop table customers');
-    await first.stream.captureWatch.look();
+    await first.streams.main.captureWatch.look();
     await untilDrift(['public.customers impossible']);
     services = [];
     await first.stop();
@@ -387,9 +387,9 @@ observers: [{ name: all, entity: "*", actions: [{ type: log }] }]
   test('what is told stays told over terms', async () => {
     const service = await lead(fileOf(...BOTH));
     await database.query('drop table customers');
-    await service.stream.captureWatch.look();
+    await service.streams.main.captureWatch.look();
     await database.query("update observers.lease set epoch = epoch + 1, expires_at = '-infinity'");
-    await until(() => service.stream.terms > 1);
+    await until(() => service.streams.main.terms > 1);
     await untilDrift(['public.customers impossible']);
     expect(told().filter(({ msg }) => msg.includes('capture check says more'))).toHaveLength(1);
   });

@@ -1,4 +1,4 @@
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
@@ -34,7 +34,7 @@ capture: [{ table: public.orders, entity: Order, columns: { exclude: [secret], m
 observers:
 ${observers.replaceAll('{URL}', receiver.url)}`;
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 /** Whoever was told of what this statement did, by name; once the stream has passed it. */
 const told = async (sql: string, values: unknown[] = []): Promise<string[]> => {

@@ -24,7 +24,7 @@ import {
   type EmbeddedPostgresOptions,
 } from '../../src/database/embedded/embedded-postgres';
 import { ExitCode, OperatorError } from '../../src/event/errors';
-import { startService } from '../../src/lifecycle/lifecycle.service';
+import { startService } from '../../src/lifecycle/start-service';
 import { createTestDatabase } from '../support/database';
 import { isRunning, postmasterOf } from '../support/program';
 import { containing } from '../support/texts';

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import request from 'supertest';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { describeWith, isOnPath, type ForeignServer } from '../support/missing-server';
 import type { MetricsSummary } from '../../src/cli/metrics/summary';
@@ -77,7 +77,7 @@ lookups: { customer: { url: "${receiver.url}/customer", allow_addresses: [loopba
 observers:
 ${observers}`;
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
 };
 const scrape = async (): Promise<string> => {
   const { status, text, headers } = await request(`http://${service!.address}`).get('/metrics');

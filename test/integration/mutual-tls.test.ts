@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createAuthority } from '../support/certificate';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService } from '../support/service';
@@ -78,7 +78,7 @@ observers:
 ${lines.filter((line) => !line.startsWith('endpoint ')).join('\n')}
 `;
   service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query('insert into orders values (1)');
 });
 

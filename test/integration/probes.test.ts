@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import request from 'supertest';
 import { SystemClock } from '../../src/event/clock';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestServiceOptions } from '../support/service';
 import { atLeast, eventually, untilRows } from '../support/until';

@@ -164,7 +164,7 @@ test('deliveries of a service go through the proxy that the file names', async (
 capture: [{ table: public.orders, entity: Order }]
 observers: [{ name: a, entity: Order, actions: [{ type: webhook, url: "http://shop.example/x", proxy: "http://127.0.0.1:${proxy.port}" }] }]`;
   const service = await startTestService(database.url, { file });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query('insert into orders values (1)');
   await until(async () => (await database.query('select outcome from observers.attempt'))[0]?.['outcome'] === 'succeeded');
   expect(proxy.asked).toEqual(['shop.example:80 200']);

@@ -44,7 +44,7 @@ const start = async (file: string, options: TestServiceOptions = {}): Promise<Te
 };
 const lead = async (file: string, options: TestServiceOptions = {}): Promise<TestService> => {
   const service = await start(file, options);
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   return service;
 };
 const insert = (from: number, to = from): Promise<unknown> =>
@@ -247,13 +247,13 @@ test('a secret in a file is read again, though the text of the observers file is
 test('an instance that stands by takes it when it leads, and says so', async () => {
   const leader = await lead(fileOf(HOOK, observer('a')));
   const second = await start(fileOf(HOOK, observer('a')));
-  await until(() => second.stream.state === 'standing by');
+  await until(() => second.streams.main.state === 'standing by');
   expect(await reloadWith(second, fileOf(HOOK, observer('b')))).toMatchObject({ effective: 'when it leads', added: ['b'], removed: ['a'] });
   await insert(1);
   await of('a', 1);
   services = services.filter((one) => one !== leader);
   await leader.stop();
-  await untilLeading(second.stream);
+  await untilLeading(second.streams.main);
   await insert(2);
   expect((await of('b', 1)).map(keyOf)).toEqual(['2']);
   expect(by('a').map(keyOf)).toEqual(['1']);
@@ -302,7 +302,7 @@ test('a reload while the database is away takes effect when it is back', async (
   const reloading = reloadWith(service, fileOf(HOOK, observer('b')));
   await ending;
   await reloading.catch(() => reloadWith(service, fileOf(HOOK, observer('b'))));
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await insert(2);
   expect((await of('b', 1)).map(keyOf)).toEqual(['2']);
   expect(by('a').map(keyOf)).toEqual(['1']);
@@ -317,7 +317,7 @@ test('what waits in memory for an endpoint that its action leaves goes along, be
   await insert(1);
   await receiver.waitFor(1);
   await insert(2);
-  await until(() => service.stream.inFlight === 2);
+  await until(() => service.streams.main.inFlight === 2);
   await reloadWith(service, fileOf(`${FIRST}, ${SECOND}`, observer('all').replace('endpoint: hook', 'endpoint: second')));
   await database.query('update orders set version = 1 where id = 2');
   const arrived = await receiver.waitFor((all) => all.filter(({ path }) => path === '/second').length === 2);

@@ -1,3 +1,5 @@
+import { TermConnections } from '../../src/connections/term-connections';
+import { UNTRACED } from '../../src/tracing/tracing';
 import { createECDH } from 'node:crypto';
 import pino from 'pino';
 import { ActionRunner } from '../../src/actions/action-runner';
@@ -51,8 +53,13 @@ interface Options {
 async function renderAndRun(action: ActionDefinition, options: Options = {}): Promise<Rendering> {
   const { settings = {}, custom = NO_CUSTOM_ACTIONS, event = EVENT, test, url = '', logger = pino({ level: 'silent' }) } = options;
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
-  const connections = { settings: defaultSettings(settings), custom, once: new UnrecordedCalls(() => Promise.resolve(url)) };
-  const runner = until(new ActionRunner([observer], logger, connections));
+  const parts = {
+    connections: new TermConnections(defaultSettings(settings)),
+    custom,
+    once: new UnrecordedCalls(() => Promise.resolve(url)),
+    tracing: UNTRACED,
+  };
+  const runner = until(new ActionRunner([observer], logger, parts));
   const delivery: Delivery = { event, observer, action, attempt: 1, configVersion: 1, ...(test === undefined ? {} : { test }) };
   const rendering = runner.render(delivery);
   const outcome = await runner.run(delivery);
@@ -403,13 +410,9 @@ describe('a custom action', () => {
     };
     const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action] });
     const { custom } = withHandler({ prepare: () => ({ run, render }) });
-    const runner = until(
-      new ActionRunner([observer], pino({ level: 'silent' }), {
-        settings: defaultSettings(),
-        custom,
-        once: new UnrecordedCalls(() => Promise.resolve('')),
-      }),
-    );
+    const once = new UnrecordedCalls(() => Promise.resolve(''));
+    const parts = { connections: new TermConnections(defaultSettings()), custom, once, tracing: UNTRACED };
+    const runner = until(new ActionRunner([observer], pino({ level: 'silent' }), parts));
     expect(() => runner.render({ event: EVENT, observer, action, attempt: 1, configVersion: 1 })).toThrow(
       new TemplateRenderError('own cannot be rendered: no title'),
     );

@@ -225,7 +225,7 @@ observers: [{ name: all, mode: ${mode}, entity: Order, on: insert, retry: { init
     expect(await service.reloader.reload('test')).toMatchObject({ effective: 'now', changed: ['all'] });
   };
   try {
-    await untilLeading(service.stream);
+    await untilLeading(service.streams.main);
     await insert(1);
     await attempts(1);
     await reload('live');
@@ -262,7 +262,7 @@ observers:
   // Dropping the database looks for secrets in all of our tables.
   const service = await startTestService(database.url, { file, env: { TOKEN: 'CANARY-token' } });
   try {
-    await untilLeading(service.stream);
+    await untilLeading(service.streams.main);
     await insert(1, 'a\nb');
     expect((await attempts(3)).map(({ outcome }) => outcome).sort()).toEqual(['dead', 'skipped', 'skipped']);
   } finally {

@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import type { Service } from '../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../src/lifecycle/start-service';
 
 export interface ApiAnswer<T = Record<string, unknown>> {
   readonly status: number;

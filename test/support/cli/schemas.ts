@@ -16,7 +16,7 @@ import type { Detailed } from '../../../src/cli/status/detail';
 import type { InstanceState } from '../../../src/cli/status/live';
 import type { TailEntry } from '../../../src/status/tail.sql';
 import type { ShownDelivery } from '../../../src/dry-run/renderer';
-import type { SearchResult } from '../../../src/search/postgres-audit-trail';
+import type { SearchResult } from '../../../src/search/audit-trail';
 import type { Place, RecordedReset, StoredCheckpoint } from '../../../src/checkpoint/checkpoint-reset.sql';
 import type { HeldLane } from '../../../src/redrive/lane-repair.sql';
 import type { StreamStatus } from '../../../src/status/status.sql';

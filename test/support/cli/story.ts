@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import type { Service } from '../../../src/lifecycle/lifecycle.service';
+import type { Service } from '../../../src/lifecycle/start-service';
 import { runBackfill } from '../backfill';
 import type { TestDatabase } from '../database';
 import type { Received, Receiver } from '../receiver';
@@ -35,7 +35,7 @@ export class Story {
 
   private static async start(url: string, file: string, drift: TestServiceOptions['drift']): Promise<Service> {
     const service = await startTestService(url, { file, env: { OBSERVERS_AUDIT_INTERVAL: '100ms' }, ...(drift && { drift }) });
-    await untilLeading(service.stream);
+    await untilLeading(service.streams.main);
     return service;
   }
 
@@ -105,7 +105,7 @@ export class Story {
 
   /** The leader has seen that all tables are captured as they should be. */
   async captured(): Promise<void> {
-    await this.service.stream.captureWatch.look();
+    await this.service.streams.main.captureWatch.look();
     const drift = "select from observers.listener where capture_drift = '[]'";
     await untilRows(this.database, drift, 1);
   }

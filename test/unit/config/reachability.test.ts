@@ -6,7 +6,7 @@ import { loadSettings } from '../../../src/config/load';
 import { ConfigurationError } from '../../../src/config/problems';
 import { SETTINGS, type SettingName } from '../../../src/config/settings';
 import type { Setting } from '../../../src/config/settings/kinds';
-import { startService } from '../../../src/lifecycle/lifecycle.service';
+import { startService } from '../../../src/lifecycle/start-service';
 import { createTestDatabase } from '../../support/database';
 import { startReceiver } from '../../support/receiver';
 import { untilLeading } from '../../support/until';
@@ -55,7 +55,7 @@ endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } 
   });
   const options = { source: file.source(), logger: pino({ level: 'silent' }), applyCapture: true, strict: false, onFatal: () => undefined };
   const service = await startService({ ...options, custom: NO_CUSTOM_ACTIONS, configuration: { ...configuration, settings } });
-  await untilLeading(service.stream);
+  await untilLeading(service.streams.main);
   await database.query('insert into orders values (1)');
   await receiver.waitFor(1);
   await service.stop();
