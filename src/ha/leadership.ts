@@ -191,6 +191,7 @@ export class Leadership {
     logger.info({ stream, epoch: lease.epoch }, 'leading');
     const renewal = setInterval(() => void this.renew(term), this.settings.leaseTtl / 3);
     const endBeats = timers.every(`heartbeat ${stream}`, this.settings.leaseTtl / 3, () => this.beat().catch(() => undefined));
+    void this.beat().catch(() => undefined);
     try {
       await term.run(() => this.stopping);
     } finally {

@@ -37,6 +37,8 @@ export interface ListenerStatus {
   readonly epoch: number | null;
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
+  /** What it does again and again beside the path of events. */
+  readonly timers: readonly string[];
 }
 
 /** A transaction or a prepared one that is open: its own changes wait for its end, and dead rows cannot be removed. */
@@ -83,7 +85,7 @@ const LISTENERS = `
   select coalesce(json_agg(json_build_object('id', l.id, 'stream', l.stream, 'host', l.host, 'pid', l.pid, 'version', l.version,
     'address', l.address, 'startedAt', to_json(l.started_at) #>> '{}',
     'heartbeatAgeSeconds', extract(epoch from clock_timestamp() - l.heartbeat_at), 'alive', l.heartbeat_at > clock_timestamp() - interval '15 s',
-    'leads', e.epoch is not null, 'epoch', e.epoch, 'inFlight', l.in_flight, 'endpoints', l.endpoints) order by l.started_at), '[]')
+    'leads', e.epoch is not null, 'epoch', e.epoch, 'inFlight', l.in_flight, 'endpoints', l.endpoints, 'timers', l.timers) order by l.started_at), '[]')
   from observers.listener l
   left join observers.lease e on e.stream = l.stream and e.holder = l.id and e.expires_at > clock_timestamp()`;
 

@@ -57,6 +57,7 @@ test('of a service on this machine the breakers are as they are now', async () =
   expect(endpoints).toMatchObject([{ endpoint: 'failing' }]);
   const { out } = await program.run(['status', '--detailed']);
   expect(out).toMatch(/failing +open/);
+  expect(out).toContain('does again and again: heartbeat main, upkeep main');
   expect(out).toMatch(new RegExp(`${service!.streams.main.holder} +\\S+ +${service!.address} +leads`));
 });
 
@@ -131,8 +132,11 @@ test('one instance is shown by its id or the beginning of it, and one that is no
   const { holder } = service.streams.main;
   const shown = await program.json<ListenerStatus & { state: InstanceState }>(['status', '--listener', holder.slice(0, -2)]);
   expect(shown).toMatchObject({ id: holder, leads: true, pid: process.pid, address: service.address, state: { source: 'live' } });
+  const timersOf = async (): Promise<readonly string[]> => (await program.json<ListenerStatus>(['status', '--listener', holder])).timers;
+  await eventually(timersOf, (timers) => timers.length > 0);
   const { out } = await program.run(['status', '--listener', holder]);
   expect(out).toMatch(/heartbeat +[\d.]+ s ago/);
+  expect(out).toMatch(/timers +heartbeat main, upkeep main\n/);
   expect(out).toMatch(/in flight +0, as it says now/);
   expect(await program.run(['status', '--listener', 'nobody'])).toMatchObject({ code: 5, err: containing('there is no listener nobody') });
   await service.stop();

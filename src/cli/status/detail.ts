@@ -32,6 +32,8 @@ export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStat
   section('listeners', 'none', detail.listeners, ({ id, version, address, alive, leads, heartbeatAgeSeconds, startedAt }) => [
     id, version, address, alive ? (leads ? colors.green('leads') : 'stands by') : colors.red('silent'), `${duration(heartbeatAgeSeconds)} ago`, shortTime(startedAt),
   ], ['listener', 'version', 'address', 'state', 'heartbeat', 'since']); // prettier-ignore
+  for (const { id, alive, timers } of detail.listeners)
+    if (alive && timers.length > 0) print(colors.dim(`${id} does again and again: ${timers.join(', ')}`));
   const untold = 'unknown: no service leads, or it has not looked yet';
   section('capture', captureDrift === null ? untold : 'every table is captured as the observers file asks', captureDrift ?? [], ({ table, entity, state, since, reasons }) => [
     table, entity, colors.red(state), shortTime(since), reasons.join('; '),

@@ -16,7 +16,7 @@ export function oneListener(found: readonly ListenerStatus[], id: string): Liste
 }
 
 export function printListener(listener: ListenerStatus, state: InstanceState | null): void {
-  const { id, stream, host, pid, version, address, startedAt, heartbeatAgeSeconds, alive, leads, epoch, endpoints } = listener;
+  const { id, stream, host, pid, version, address, startedAt, heartbeatAgeSeconds, alive, leads, epoch, endpoints, timers } = listener;
   const doing = !alive ? colors.red('silent: it has ended, or cannot reach the database') : leads ? `leads (epoch ${epoch})` : 'stands by';
   const lines: [string, string][] = [
     ['listener', id],
@@ -26,6 +26,7 @@ export function printListener(listener: ListenerStatus, state: InstanceState | n
     ['address', address ?? 'none: its probes do not listen'],
     ['heartbeat', `${duration(heartbeatAgeSeconds)} ago`],
     ['in flight', inFlight(state)],
+    ['timers', timers.length === 0 ? 'none' : timers.join(', ')],
   ];
   if (state?.breakers != null)
     for (const [name, breaker] of Object.entries(state.breakers))

@@ -452,6 +452,7 @@ const listenerFields = {
   epoch: count.nullable(),
   inFlight: count,
   endpoints: z.array(endpoint),
+  timers: z.array(text),
 };
 const listenerStatus: z.ZodType<ListenerStatus> = z.strictObject(listenerFields);
 const detail: z.ZodType<Detailed> = z.strictObject({
