@@ -37,7 +37,7 @@ module.exports = {
       name: 'public-uses-the-language-of-actions',
       severity: 'error',
       from: { path: within(['public']) },
-      to: { path: '^src/', pathNot: within(['public', 'actions', 'event', 'matching', 'app.module']) },
+      to: { path: '^src/', pathNot: within(['public', 'actions', 'event', 'matching', 'lifecycle']) },
     },
     {
       name: 'admin-and-cli-ask-services',

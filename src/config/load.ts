@@ -14,6 +14,8 @@ export interface LoadInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** From `--config`; stronger than OBSERVERS_CONFIG. */
   readonly configFile?: string;
+  /** The observers file itself, in place of one on disk. */
+  readonly text?: string;
   /** Settings from the command line, by variable; stronger than the environment. */
   readonly flags?: Readonly<Record<string, string>>;
   /** The action types of the modules of `modulesOf`. */
@@ -80,9 +82,9 @@ export function loadForDryRun(input: LoadInput): LoadedConfiguration {
   return load(input, true);
 }
 
-function load({ env, configFile, flags = {}, custom = NO_TYPES }: LoadInput, loosely: boolean): LoadedConfiguration {
-  const { path, origin } = configPath({ env, configFile });
-  const source = ConfigSource.read(path, env);
+function load(input: LoadInput, loosely: boolean): LoadedConfiguration {
+  const { env, flags = {}, custom = NO_TYPES } = input;
+  const { path, origin, source } = sourceOf(input);
   const { settings, origins, problems } = resolveSettings({ flags, env, fromFile: settingsIn(source) });
   const { definition, warnings, columns } = linkWhole(source, settings, problems, custom, { loosely });
   const observersOf = ({ text, rules }: VersionText): readonly ObserverDefinition[] =>
@@ -157,9 +159,9 @@ function definitionIn(source: ConfigSource, settings: Settings, custom: CustomAc
 }
 
 /** The file as it stands, references unresolved. @throws ConfigurationError when there is none, or it is not YAML */
-export function readObserversText({ env, configFile }: LoadInput): { readonly path: string; readonly text: string } {
-  const { path } = configPath({ env, configFile });
-  return { path, text: ConfigSource.read(path, env).text };
+export function readObserversText(input: LoadInput): { readonly path: string; readonly text: string } {
+  const { path, source } = sourceOf(input);
+  return { path, text: source.text };
 }
 
 /**
@@ -173,6 +175,15 @@ export function modulesOf({ env, configFile, flags = {} }: LoadInput): readonly 
   const source = origin !== 'default' || existsSync(path) ? ConfigSource.read(path, env) : null;
   const { settings } = resolveSettings({ flags, env, fromFile: source === null ? new Map<string, never>() : settingsIn(source) });
   return settings.modules ?? [];
+}
+
+/** Shown in place of the path of a file. */
+const GIVEN = '(configuration)';
+
+function sourceOf({ env, configFile, text }: LoadInput): { readonly path: string; readonly origin: Origin; readonly source: ConfigSource } {
+  if (text !== undefined) return { path: GIVEN, origin: 'flag', source: ConfigSource.of(GIVEN, text, env) };
+  const { path, origin } = configPath({ env, configFile });
+  return { path, origin, source: ConfigSource.read(path, env) };
 }
 
 function configPath({ env, configFile }: { env: LoadInput['env']; configFile: string | undefined }): { path: string; origin: Origin } {

@@ -20,7 +20,7 @@ export async function loadCustomActions(files: readonly string[]): Promise<Custo
   try {
     const root: DynamicModule = { module: CustomActionsModule, imports };
     const context = await NestFactory.createApplicationContext(root, { logger: ['error', 'warn'], abortOnError: false });
-    return new CustomActions(handlersIn(context.get(DiscoveryService)), () => context.close());
+    return customActionsIn(context.get(DiscoveryService), () => context.close());
   } catch (error) {
     throw error instanceof OperatorError
       ? error
@@ -44,6 +44,11 @@ function modulesIn(file: string): (Type | DynamicModule)[] {
 function isModule(value: unknown): value is Type | DynamicModule {
   if (typeof value === 'object' && value !== null) return typeof (value as { module?: unknown }).module === 'function';
   return typeof value === 'function' && ['providers', 'imports'].some((key) => Reflect.hasMetadata(key, value));
+}
+
+/** The action types among the providers of a container. @throws OperatorError when two have the same name, or one is none */
+export function customActionsIn(discovery: DiscoveryService, close: () => Promise<void>): CustomActions {
+  return new CustomActions(handlersIn(discovery), close);
 }
 
 function handlersIn(discovery: DiscoveryService): Map<string, CustomActionHandler> {

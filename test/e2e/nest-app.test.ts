@@ -1,0 +1,68 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { BARE, launch, MAIN, run, type Running } from '../support/program';
+import { eventually } from '../support/until';
+
+const ROOT = join(__dirname, '../..');
+let folder: string;
+let database: TestDatabase;
+let application: Running | null = null;
+
+/** What `npm install` makes of the example, without the registry. */
+beforeAll(async () => {
+  if (!existsSync(MAIN) || !existsSync(join(ROOT, 'types'))) throw new Error('dist or types is missing: npm ci makes them');
+  folder = mkdtempSync(join(tmpdir(), 'observers-nest-app-'));
+  cpSync(join(ROOT, 'examples/nest-app'), folder, { recursive: true, filter: (path) => !/node_modules|\/dist(\/|$)/.test(path) });
+  mkdirSync(join(folder, 'node_modules'));
+  for (const entry of readdirSync(join(ROOT, 'node_modules')))
+    symlinkSync(join(ROOT, 'node_modules', entry), join(folder, 'node_modules', entry));
+  symlinkSync(ROOT, join(folder, 'node_modules/fraiseql-observers'));
+  database = await createTestDatabase();
+  await database.query('create table public.orders (id int primary key, status text)');
+  expect(await run('npm', ['run', 'build'], { cwd: folder, env: BARE })).toMatchObject({ code: 0 });
+}, 120_000);
+
+afterAll(async () => {
+  await application?.end('SIGKILL');
+  await database.drop();
+  rmSync(folder, { recursive: true });
+});
+
+const start = (env: Readonly<Record<string, string>>): Running =>
+  launch(process.execPath, ['dist/main.js'], {
+    cwd: folder,
+    env: { ...BARE, PORT: '0', OBSERVERS_PORT: '0', OBSERVERS_LOG_FORMAT: 'json', DATABASE_URL: database.url, ...env },
+  });
+
+test('a row becomes a call of a provider of the application, which ends clean', async () => {
+  application = start({});
+  const output = await application.waitFor(/the application listens at (\S+)/);
+  const address = /the application listens at (\S+)/.exec(output)?.[1];
+  const shipments = async (): Promise<{ shipped: string[]; observers: string }> =>
+    (await (await fetch(`${address}/shipments`)).json()) as { shipped: string[]; observers: string };
+  await database.query("insert into orders values (7, 'new'), (8, 'new'); update orders set status = 'paid' where id = 7");
+  const { observers } = await eventually(shipments, ({ shipped }) => shipped.length > 0);
+  expect((await shipments()).shipped).toEqual(['7']);
+  // The service's own routes are at its own port, and not among those of the application.
+  expect((await fetch(`http://${observers}/health/live`)).status).toBe(200);
+  expect((await fetch(`${address}/health/live`)).status).toBe(404);
+
+  const { output: all } = application;
+  // Nest ends the process by the signal that it was sent, once all its hooks are through.
+  expect((await application.end('SIGTERM')).code).toBeNull();
+  application = null;
+  expect(all()).not.toContain('"level":"error"');
+  expect(await database.query('select id from observers.listener')).toEqual([]);
+  expect(await database.query("select expires_at = '-infinity' as free from observers.lease")).toEqual([{ free: true }]);
+}, 60_000);
+
+test('what is wrong with the file ends the start of the application, and says where', async () => {
+  const { code, err } = await run(process.execPath, ['dist/main.js'], {
+    cwd: folder,
+    env: { ...BARE, PORT: '0', DATABASE_URL: database.url, OBSERVERS_LEASE_TTL: 'soon' },
+  });
+  expect(code).toBe(1);
+  expect(err).toContain('OBSERVERS_LEASE_TTL');
+}, 60_000);
