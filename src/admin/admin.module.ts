@@ -4,7 +4,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import type { Request } from 'express';
 import { ServiceConfiguration } from '../config/service-configuration';
-import { DeliveryModule } from '../delivery/delivery.module';
+import { ObserverPausesModule } from '../delivery/observer-pauses.module';
 import { ExplainModule } from '../explain/explain.module';
 import { HaModule } from '../ha/ha.module';
 import { RedriveModule } from '../redrive/redrive.module';
@@ -34,8 +34,8 @@ const THROTTLER = ThrottlerModule.forRootAsync({
   imports: [
     TerminusModule.forRoot({ logger: false }),
     THROTTLER,
-    DeliveryModule,
     ExplainModule,
+    ObserverPausesModule,
     RedriveModule,
     SearchModule,
     StatusModule,

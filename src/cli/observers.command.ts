@@ -21,13 +21,13 @@ interface ObserverServices {
 async function onObservers<T>(flags: GlobalOptions, work: (services: ObserverServices, settings: Settings) => Promise<T>): Promise<T> {
   const { ConfigModule } = await import('../config/config.module');
   const { ConfigVersions } = await import('../config/config-versions.service');
-  const { DeliveryModule } = await import('../delivery/delivery.module');
+  const { ObserverPausesModule } = await import('../delivery/observer-pauses.module');
   const { ObserverPauses } = await import('../delivery/observer-pauses.service');
   const { ExplainModule } = await import('../explain/explain.module');
   const { Explanations } = await import('../explain/explanations.service');
   const { StatusModule } = await import('../status/status.module');
   const { Status } = await import('../status/status.service');
-  return onServices(flags, [ConfigModule, DeliveryModule, ExplainModule, StatusModule], (get, settings) => {
+  return onServices(flags, [ConfigModule, ExplainModule, ObserverPausesModule, StatusModule], (get, settings) => {
     const services = { pauses: get(ObserverPauses), status: get(Status), explanations: get(Explanations), versions: get(ConfigVersions) };
     return work(services, settings);
   });

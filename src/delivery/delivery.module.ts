@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { Ledgers } from './ledgers';
-import { ObserverPauses } from './observer-pauses.service';
 
-@Module({ providers: [Ledgers, ObserverPauses], exports: [Ledgers, ObserverPauses] })
+@Module({ providers: [Ledgers], exports: [Ledgers] })
 export class DeliveryModule {}
