@@ -54,7 +54,7 @@ const problem = (kind: string, status: number): unknown =>
 /** What the service itself writes while it runs is none of a request's doing: its lease, its heartbeat, how far it has read. */
 const written = async (): Promise<Record<string, string>> => {
   const all = await fingerprint(database);
-  return Object.fromEntries(Object.entries(all).filter(([table]) => !/^observers\.(lease|listener|checkpoint)$/.test(table)));
+  return Object.fromEntries(Object.entries(all).filter(([table]) => !/^observers\.(lease|listener|checkpoint|audit)$/.test(table)));
 };
 
 const processed = async (change: number): Promise<ApiAnswer> =>

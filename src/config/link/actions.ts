@@ -1,6 +1,6 @@
 import type { ActionDefinition } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
-import type { Path } from '../complaints';
+import type { Path } from '../file-problems';
 import type { ActionShape } from '../schema/actions';
 import { durationOf } from '../units';
 import type { LinkContext } from './context';
@@ -41,7 +41,7 @@ export function linkAction(shape: ActionShape, observer: string, path: Path, con
       return linkSearch(shape, place, context);
     case 'log': {
       const { message = null, level = 'info' } = shape;
-      if (message !== null) context.says.template([...path, 'message'], () => compileTemplate(message, 'text'));
+      if (message !== null) context.problems.template([...path, 'message'], () => compileTemplate(message, 'text'));
       return { type: 'log', name, level, message };
     }
   }

@@ -1,19 +1,19 @@
 import type { BodyTemplate } from '../../event/definitions';
 import { compileTemplate, hasTags, type Template } from '../../matching/template/template';
-import type { Complaints, Path } from '../complaints';
+import type { FileProblems, Path } from '../file-problems';
 
 /** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
-export function checkBody(says: Complaints, body: BodyTemplate, compileWhole: () => Template, path: Path): void {
-  const before = says.problems.length;
+export function checkBody(problems: FileProblems, body: BodyTemplate, compileWhole: () => Template, path: Path): void {
+  const before = problems.found.length;
   const visit = (part: unknown, at: Path): void => {
-    if (typeof part === 'string') says.template(at, () => compileTemplate(part, 'text'));
+    if (typeof part === 'string') problems.template(at, () => compileTemplate(part, 'text'));
     else if (Array.isArray(part)) part.forEach((entry, i) => visit(entry, [...at, i]));
     else if (typeof part === 'object' && part !== null)
       for (const [key, entry] of Object.entries(part)) {
-        if (hasTags(key)) says.template(at, () => compileTemplate(key, 'text'));
+        if (hasTags(key)) problems.template(at, () => compileTemplate(key, 'text'));
         visit(entry, [...at, key]);
       }
   };
   visit(body, path);
-  if (says.problems.length === before) says.whole(path, compileWhole);
+  if (problems.found.length === before) problems.whole(path, compileWhole);
 }

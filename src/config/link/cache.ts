@@ -1,7 +1,7 @@
 import type { BodyTemplate, CacheActionDefinition, CacheValue } from '../../event/definitions';
 import { compileBody, compileTemplate } from '../../matching/template/template';
 import type { CacheShape } from '../schema/actions';
-import type { Path } from '../complaints';
+import type { Path } from '../file-problems';
 import { durationOf } from '../units';
 import { checkBody } from './body';
 import { checkRedis, type ActionPlace, type LinkContext } from './context';
@@ -9,25 +9,25 @@ import { checkRedis, type ActionPlace, type LinkContext } from './context';
 const DEFAULT_TIMEOUT = '10s';
 
 export function linkCache(shape: CacheShape, { name, path }: ActionPlace, context: LinkContext): CacheActionDefinition {
-  const { says } = context;
+  const { problems } = context;
   checkRedis(context, 'cache', path);
   const keys = [shape.delete ?? []].flat();
   const patterns = [shape.delete_matching ?? []].flat();
   const set = shape.set === undefined ? null : linkValue(shape.set, [...path, 'set'], context);
-  if (keys.length + patterns.length === 0 && set === null) says.complain(path, 'give delete, delete_matching or set');
+  if (keys.length + patterns.length === 0 && set === null) problems.add(path, 'give delete, delete_matching or set');
   const at = (key: 'delete' | 'delete_matching', i: number): Path => (Array.isArray(shape[key]) ? [...path, key, i] : [...path, key]);
-  keys.forEach((key, i) => says.template(at('delete', i), () => compileTemplate(key, 'text')));
+  keys.forEach((key, i) => problems.template(at('delete', i), () => compileTemplate(key, 'text')));
   patterns.forEach((pattern, i) => {
-    says.template(at('delete_matching', i), () => compileTemplate(pattern, 'pattern'));
+    problems.template(at('delete_matching', i), () => compileTemplate(pattern, 'pattern'));
     if (/^[*?]+$/.test(pattern))
-      says.complain(at('delete_matching', i), 'it would remove every key of the server; give a pattern with a prefix');
+      problems.add(at('delete_matching', i), 'it would remove every key of the server; give a pattern with a prefix');
   });
   return { type: 'cache', name, keys, patterns, set, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT) };
 }
 
-function linkValue({ key, ttl, ...shape }: NonNullable<CacheShape['set']>, path: Path, { says }: LinkContext): CacheValue {
-  says.template([...path, 'key'], () => compileTemplate(key, 'text'));
+function linkValue({ key, ttl, ...shape }: NonNullable<CacheShape['set']>, path: Path, { problems }: LinkContext): CacheValue {
+  problems.template([...path, 'key'], () => compileTemplate(key, 'text'));
   const value = shape.value as BodyTemplate;
-  checkBody(says, value, () => compileBody(value, false), [...path, 'value']);
+  checkBody(problems, value, () => compileBody(value, false), [...path, 'value']);
   return { key, value, ttl: ttl === undefined ? null : durationOf(ttl) };
 }

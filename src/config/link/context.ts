@@ -1,11 +1,11 @@
-import type { Complaints, Path } from '../complaints';
+import type { FileProblems, Path } from '../file-problems';
 import type { Settings } from '../settings';
 import type { CustomActionTypes } from '../custom-action-types';
 import type { EndpointLinker } from './endpoints';
 
 /** What the linking of an action works with. */
 export interface LinkContext {
-  readonly says: Complaints;
+  readonly problems: FileProblems;
   readonly settings: Settings;
   readonly endpoints: EndpointLinker;
   readonly custom: CustomActionTypes;
@@ -21,6 +21,6 @@ export interface ActionPlace {
 }
 
 /** @param what that needs it */
-export function checkRedis({ says, settings }: LinkContext, what: string, path: Path): void {
-  if (settings.redisUrl === null) says.complain([...path, 'type'], `${what} needs a server: set REDIS_URL, or redis_url under settings:`);
+export function checkRedis({ problems, settings }: LinkContext, what: string, path: Path): void {
+  if (settings.redisUrl === null) problems.add([...path, 'type'], `${what} needs a server: set REDIS_URL, or redis_url under settings:`);
 }

@@ -3,7 +3,7 @@ import { DEFAULT_BREAKER, type BreakerPolicy, type EndpointDefinition, type Endp
 import { compileTemplate } from '../../matching/template/template';
 import { AddressPolicy } from '../address-policy';
 import { addressProblem, headerProblem, proxyProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
-import type { Complaints, Path } from '../complaints';
+import type { FileProblems, Path } from '../file-problems';
 import { didYouMean } from '../problems';
 import type { EndpointShape } from '../schema/observers-file';
 import { endpointFields } from '../schema/parts';
@@ -13,7 +13,7 @@ import { linkTls } from './tls';
 const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_CONCURRENCY = 32;
 
-/** What an endpoint says, or an action that is its own. */
+/** What an endpoint problems, or an action that is its own. */
 type Destination = Omit<EndpointShape, 'url'> & { readonly url?: string | undefined };
 
 /** An action's way of saying where it sends to: a named endpoint, or one of its own. */
@@ -27,18 +27,18 @@ export class EndpointLinker {
   /** By the name of an endpoint: how many deliveries its first action sends as one request. */
   private readonly batches = new Map<string, number>();
 
-  constructor(private readonly says: Complaints) {}
+  constructor(private readonly problems: FileProblems) {}
 
   define(name: string, shape: Destination, path: Path): EndpointDefinition {
     const url = shape.url ?? '';
     this.warnAboutAddress(name, url, shape.allow_addresses ?? [], [...path, 'url']);
-    this.says.check([...path, 'url'], urlProblem(url));
-    this.says.template([...path, 'url'], () => compileTemplate(url, 'url'));
+    this.problems.check([...path, 'url'], urlProblem(url));
+    this.problems.template([...path, 'url'], () => compileTemplate(url, 'url'));
     this.headers(shape.headers ?? {}, [...path, 'headers']);
     const secrets = shape.signing?.secrets ?? [];
-    secrets.forEach((secret, i) => this.says.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
-    (shape.allow_addresses ?? []).forEach((entry, i) => this.says.check([...path, 'allow_addresses', i], addressProblem(entry)));
-    if (shape.proxy !== undefined) this.says.check([...path, 'proxy'], proxyProblem(shape.proxy));
+    secrets.forEach((secret, i) => this.problems.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
+    (shape.allow_addresses ?? []).forEach((entry, i) => this.problems.check([...path, 'allow_addresses', i], addressProblem(entry)));
+    if (shape.proxy !== undefined) this.problems.check([...path, 'proxy'], proxyProblem(shape.proxy));
     return {
       name,
       url,
@@ -47,7 +47,7 @@ export class EndpointLinker {
       timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT),
       ...linkLimits(shape),
       allowAddresses: shape.allow_addresses ?? [],
-      tls: linkTls(this.says, shape.tls, url, [...path, 'tls']),
+      tls: linkTls(this.problems, shape.tls, url, [...path, 'tls']),
       proxy: shape.proxy ?? null,
     };
   }
@@ -59,7 +59,7 @@ export class EndpointLinker {
    */
   of(shape: ActionDestination, ownName: string, path: Path, batch = 1): EndpointDefinition {
     if ((shape.endpoint === undefined) === (shape.url === undefined))
-      this.says.complain(path, 'give either endpoint (a name under endpoints:) or url');
+      this.problems.add(path, 'give either endpoint (a name under endpoints:) or url');
     return shape.endpoint === undefined ? this.define(ownName, shape, path) : this.find(shape.endpoint, shape, path, batch);
   }
 
@@ -67,19 +67,19 @@ export class EndpointLinker {
     const others = this.batches.get(name) ?? batch;
     this.batches.set(name, others);
     if (others !== batch)
-      this.says.complain(
+      this.problems.add(
         [...path, 'endpoint'],
         `all actions of the endpoint "${name}" need the same batch.max (or no batch): its places are shared; give this one an endpoint of its own`,
       );
     for (const key of ENDPOINT_KEYS) {
       if (shape[key] !== undefined)
-        this.says.complain([...path, key], `${key} belongs to the endpoint "${name}", for all actions that use it`);
+        this.problems.add([...path, key], `${key} belongs to the endpoint "${name}", for all actions that use it`);
     }
     const found = this.named.get(name);
-    this.says.mentions.uses(endpointOwner(name));
+    this.problems.mentions.uses(endpointOwner(name));
     if (found !== undefined) return found;
     const known = [...this.named.keys()];
-    this.says.complain([...path, 'endpoint'], `there is no endpoint "${name}"${didYouMean(name, known)}`);
+    this.problems.add([...path, 'endpoint'], `there is no endpoint "${name}"${didYouMean(name, known)}`);
     return NOWHERE;
   }
 
@@ -91,17 +91,17 @@ export class EndpointLinker {
     const address = isIP(host) ? host : LOOPBACK;
     if (policy.allows(address, host)) return;
     const { message } = policy.refusal(address, host);
-    this.says.warnings.push(this.says.source.problem(path, `every delivery will be refused: ${message}`));
+    this.problems.warnings.push(this.problems.source.problem(path, `every delivery will be refused: ${message}`));
   }
 
   headers(headers: Readonly<Record<string, string>>, path: Path): void {
     for (const [header, value] of Object.entries(headers)) {
       const problem = headerProblem(header, value);
-      if (problem === null) this.says.template([...path, header], () => compileTemplate(value, 'header'));
-      else this.says.complain([...path, header], problem);
+      if (problem === null) this.problems.template([...path, header], () => compileTemplate(value, 'header'));
+      else this.problems.add([...path, header], problem);
     }
     const repeated = repeatedHeader(Object.keys(headers));
-    if (repeated !== null) this.says.complain([...path, repeated], `the header ${repeated} is there already, in other letters`);
+    if (repeated !== null) this.problems.add([...path, repeated], `the header ${repeated} is there already, in other letters`);
   }
 }
 

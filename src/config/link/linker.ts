@@ -10,7 +10,7 @@ import type {
 import { CHANGE_KINDS, type ChangeKind } from '../../event/entity-event';
 import { parseTableName } from '../../event/table-name';
 import { observerOwner, type CapturedColumn, type ColumnMentions } from '../column-mentions';
-import { Complaints, type Path } from '../complaints';
+import { FileProblems, type Path } from '../file-problems';
 import { linkAction } from './actions';
 import type { LinkContext } from './context';
 import type { CustomActionTypes } from '../custom-action-types';
@@ -33,7 +33,7 @@ const LEASE_MARGIN = 30_000;
 
 /** Turns the file's shape into definitions: defaults, links between sections, and the checks that need more than one place. */
 export class Linker {
-  private readonly says: Complaints;
+  private readonly collected: FileProblems;
   private readonly context: LinkContext;
   private readonly lookups: LookupLinker;
   private readonly captured: CapturedColumn[] = [];
@@ -47,62 +47,62 @@ export class Linker {
     custom: CustomActionTypes,
     private readonly rules: Rules,
   ) {
-    this.says = new Complaints(source);
-    const endpoints = new EndpointLinker(this.says);
-    this.context = { says: this.says, settings, endpoints, custom };
-    this.lookups = new LookupLinker(this.says, endpoints);
+    this.collected = new FileProblems(source);
+    const endpoints = new EndpointLinker(this.collected);
+    this.context = { problems: this.collected, settings, endpoints, custom };
+    this.lookups = new LookupLinker(this.collected, endpoints);
   }
 
   get problems(): readonly Problem[] {
-    return this.says.problems;
+    return this.collected.found;
   }
 
   get warnings(): readonly Problem[] {
-    return this.says.warnings;
+    return this.collected.warnings;
   }
 
   /** What `link` has found. */
   get columns(): ColumnMentions {
-    return { mentions: this.says.mentions.mentions(this.linked), captured: this.captured, tables: this.tables };
+    return { mentions: this.collected.mentions.mentions(this.linked), captured: this.captured, tables: this.tables };
   }
 
   link(content: ObserversFileShape): ObserversDefinition {
     const { endpoints } = this.context;
     const captures = (content.capture ?? []).map((capture, i) => this.capture(capture, ['capture', i]));
     const tables = captures.map(({ table }) => JSON.stringify(parseTableName(table) ?? table));
-    this.says.unique(tables.map((table) => captures[tables.indexOf(table)]?.table ?? table), (i) => ['capture', i, 'table'], 'table'); // prettier-ignore
+    this.collected.unique(tables.map((table) => captures[tables.indexOf(table)]?.table ?? table), (i) => ['capture', i, 'table'], 'table'); // prettier-ignore
     for (const [name, endpoint] of Object.entries(content.endpoints ?? {})) {
       // A slash would make it the name that an action's own url gets.
-      if (!NAME.test(name)) this.says.problems.push(this.says.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
+      if (!NAME.test(name)) this.collected.found.push(this.collected.source.keyProblem(['endpoints'], name, NAME_EXPECTED));
       const define = (): EndpointDefinition => endpoints.define(name, endpoint, ['endpoints', name]);
-      endpoints.named.set(name, this.says.mentions.within(endpointOwner(name), define));
+      endpoints.named.set(name, this.collected.mentions.within(endpointOwner(name), define));
     }
     this.lookups.define(content.lookups ?? {});
     const strict = content.strict_templates ?? false;
     const observers = (content.observers ?? []).map((observer, i) =>
-      this.says.mentions.within(observerOwner(i), () =>
+      this.collected.mentions.within(observerOwner(i), () =>
         this.lookups.within(observer.lookups ?? [], ['observers', i, 'lookups'], () => this.observer(observer, strict, ['observers', i])),
       ),
     );
     this.linked = observers;
-    this.says.unique(observers.map(({ name }) => name), (i) => ['observers', i, 'name'], 'observer'); // prettier-ignore
+    this.collected.unique(observers.map(({ name }) => name), (i) => ['observers', i, 'name'], 'observer'); // prettier-ignore
     const alerts = content.alerts === undefined ? null : endpoints.of(content.alerts, 'alerts', ['alerts']);
     if (alerts !== null && [alerts.url, ...Object.values(alerts.headers)].some((text) => hasTags(text)))
-      this.says.complain(['alerts'], 'an alert is about many events: its endpoint may hold no template');
+      this.collected.add(['alerts'], 'an alert is about many events: its endpoint may hold no template');
     observers.forEach(({ onFailure }, i) => {
       if (onFailure === 'alert' && alerts === null)
-        this.says.complain(
+        this.collected.add(
           ['observers', i, 'on_failure'],
           'an alert needs somewhere to go: give alerts: { endpoint: NAME } or alerts: { url: … }',
         );
     });
     this.warnAboutEntities(observers, captures);
-    const { varying, redaction } = { varying: this.varying(observers), redaction: new Redaction(this.says.source.filled) };
+    const { varying, redaction } = { varying: this.varying(observers), redaction: new Redaction(this.collected.source.filled) };
     return { captures, endpoints: [...endpoints.named.values()], alerts, observers, varying, redaction };
   }
 
   private varying(observers: readonly ObserverDefinition[]): ReadonlySet<string> {
-    const { source } = this.says;
+    const { source } = this.collected;
     const varies = ({ actions }: ObserverDefinition, i: number): boolean =>
       ['name', 'entity', 'on', 'columns', 'ignore_unchanged', 'when'].some((key) => source.hasReferences(['observers', i, key])) ||
       actions.some((_action, j) => ['name', 'type'].some((key) => source.hasReferences(['observers', i, 'actions', j, key])));
@@ -114,11 +114,11 @@ export class Linker {
     this.mentionCaptured(shape, path);
     for (const key of shape.key ?? []) {
       if (exclude.includes(key) || Object.hasOwn(mask, key) || (include !== null && !include.includes(key))) {
-        this.says.complain([...path, 'key'], `the key column "${key}" must be visible: it is how the entity is told`);
+        this.collected.add([...path, 'key'], `the key column "${key}" must be visible: it is how the entity is told`);
       }
     }
     if (include !== null && exclude.length > 0)
-      this.says.complain([...path, 'columns'], 'include and exclude together contradict each other; give one of them');
+      this.collected.add([...path, 'columns'], 'include and exclude together contradict each other; give one of them');
     return {
       table: shape.table,
       entity: shape.entity ?? parseTableName(shape.table)?.table ?? shape.table,
@@ -134,7 +134,7 @@ export class Linker {
   }
 
   private mentionCaptured({ table, key = [], tenant, columns = {} }: CaptureShape, path: Path): void {
-    const { source } = this.says;
+    const { source } = this.collected;
     this.tables.push({ table, tell: (message) => source.problem([...path, 'table'], message) });
     const list = (names: readonly string[], at: Path): [string, Path][] => names.map((name, i) => [name, [...at, i]]);
     const { include = [], exclude = [], mask = {} } = columns;
@@ -150,15 +150,15 @@ export class Linker {
   }
 
   private columnsOf(columns: readonly string[], kinds: readonly ChangeKind[], path: Path): readonly string[] {
-    this.says.unique(columns, (i) => [...path, i], 'column');
+    this.collected.unique(columns, (i) => [...path, i], 'column');
     if (!kinds.includes('update'))
-      this.says.warnings.push(this.says.source.problem(path, 'columns narrows updates, and this observer is not for updates'));
+      this.collected.warnings.push(this.collected.source.problem(path, 'columns narrows updates, and this observer is not for updates'));
     columns.forEach((name, i) =>
-      this.says.mentions.note({
+      this.collected.mentions.note({
         name,
         use: 'change',
         template: false,
-        tell: (message) => this.says.source.problem([...path, i], message),
+        tell: (message) => this.collected.source.problem([...path, i], message),
       }),
     );
     return columns;
@@ -166,14 +166,14 @@ export class Linker {
 
   private observer(shape: ObserverShape, strictTemplates: boolean, path: Path): Omit<ObserverDefinition, 'lookups'> {
     const entities = typeof shape.entity === 'string' ? [shape.entity] : shape.entity;
-    if (entities.includes('*') && entities.length > 1) this.says.complain([...path, 'entity'], '"*" means all entities, and stands alone');
+    if (entities.includes('*') && entities.length > 1) this.collected.add([...path, 'entity'], '"*" means all entities, and stands alone');
     const { when = null } = shape;
-    if (when !== null) this.says.condition([...path, 'when'], when);
+    if (when !== null) this.collected.condition([...path, 'when'], when);
     const kinds = shape.on === undefined ? CHANGE_KINDS : [shape.on].flat();
-    this.says.unique(entities, (i) => [...path, 'entity', i], 'entity');
-    this.says.unique(kinds, (i) => [...path, 'on', i], 'kind');
+    this.collected.unique(entities, (i) => [...path, 'entity', i], 'entity');
+    this.collected.unique(kinds, (i) => [...path, 'on', i], 'kind');
     const actions = shape.actions.map((action, i) => linkAction(action, shape.name, [...path, 'actions', i], this.context));
-    this.says.unique(actions.map(({ name }) => name), (i) => [...path, 'actions', i], 'action'); // prettier-ignore
+    this.collected.unique(actions.map(({ name }) => name), (i) => [...path, 'actions', i], 'action'); // prettier-ignore
     return {
       name: shape.name,
       mode: shape.mode ?? 'live',
@@ -193,11 +193,11 @@ export class Linker {
 
   private dedup(shape: NonNullable<ObserverShape['dedup']>, actions: readonly ActionDefinition[], path: Path): DedupPolicy {
     const { key = null } = shape;
-    if (key !== null) this.says.template([...path, 'key'], () => compileTemplate(key, 'text'));
+    if (key !== null) this.collected.template([...path, 'key'], () => compileTemplate(key, 'text'));
     const longest = Math.max(...actions.map(longestRun));
     const lease = shape.lease === undefined ? longest + LEASE_MARGIN : durationOf(shape.lease);
     if (lease <= longest)
-      this.says.complain(
+      this.collected.add(
         [...path, 'lease'],
         `the lease must be longer than the longest action may take (${formatDuration(longest)}), or another one begins beside it`,
       );
@@ -208,14 +208,14 @@ export class Linker {
     const schedule = (shape.schedule ?? []).map(durationOf);
     const strategy = shape.strategy ?? (schedule.length > 0 ? 'schedule' : DEFAULT_RETRY.strategy);
     if (strategy === 'schedule' && schedule.length === 0)
-      this.says.complain(path, 'strategy: schedule needs a schedule, such as [5s, 5m, 30m, 2h]');
+      this.collected.add(path, 'strategy: schedule needs a schedule, such as [5s, 5m, 30m, 2h]');
     if (strategy !== 'schedule' && schedule.length > 0)
-      this.says.complain([...path, 'schedule'], `a schedule belongs to strategy: schedule, not to ${strategy}`);
+      this.collected.add([...path, 'schedule'], `a schedule belongs to strategy: schedule, not to ${strategy}`);
     if (strategy === 'schedule' && shape.max_attempts !== undefined)
-      this.says.complain([...path, 'max_attempts'], 'the schedule says how many attempts there are; leave max_attempts out');
+      this.collected.add([...path, 'max_attempts'], 'the schedule problems how many attempts there are; leave max_attempts out');
     const initialDelay = durationOf(shape.initial_delay ?? DEFAULT_RETRY.initialDelay);
     const maxDelay = durationOf(shape.max_delay ?? DEFAULT_RETRY.maxDelay);
-    if (initialDelay > maxDelay) this.says.complain([...path, 'initial_delay'], 'initial_delay is longer than max_delay');
+    if (initialDelay > maxDelay) this.collected.add([...path, 'initial_delay'], 'initial_delay is longer than max_delay');
     return {
       strategy,
       maxAttempts: strategy === 'schedule' ? schedule.length + 1 : (shape.max_attempts ?? DEFAULT_RETRY.maxAttempts),
@@ -233,7 +233,7 @@ export class Linker {
       for (const entity of entities === '*' ? [] : entities) {
         if (captured.includes(entity)) continue;
         const message = `entity "${entity}" is not captured by this file${didYouMean(entity, captured)}`;
-        this.says.warnings.push(this.says.source.problem(['observers', i, 'entity'], message));
+        this.collected.warnings.push(this.collected.source.problem(['observers', i, 'entity'], message));
       }
     });
   }

@@ -1,6 +1,6 @@
 import type { BodyTemplate, PublishActionDefinition, PublishTarget } from '../../event/definitions';
 import { compileBody, compileTemplate } from '../../matching/template/template';
-import type { Path } from '../complaints';
+import type { Path } from '../file-problems';
 import type { PublishShape } from '../schema/actions';
 import { durationOf } from '../units';
 import { checkBody } from './body';
@@ -10,26 +10,26 @@ const DEFAULT_TIMEOUT = '5s';
 
 export function linkPublish(shape: PublishShape, { name, path }: ActionPlace, context: LinkContext): PublishActionDefinition {
   const body = (shape.body ?? null) as BodyTemplate | null;
-  if (body !== null) checkBody(context.says, body, () => compileBody(body, false), [...path, 'body']);
+  if (body !== null) checkBody(context.problems, body, () => compileBody(body, false), [...path, 'body']);
   const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT);
   return { type: 'publish', name, to: linkTarget(shape, path, context), body, timeout };
 }
 
 function linkTarget({ subject, stream, headers, max_length }: PublishShape, path: Path, context: LinkContext): PublishTarget {
-  const { says } = context;
+  const { problems } = context;
   if ((subject === undefined) === (stream === undefined))
-    says.complain(path, 'give subject (NATS JetStream) or stream (Redis), one of them');
+    problems.add(path, 'give subject (NATS JetStream) or stream (Redis), one of them');
   if (subject === undefined) {
     if (stream !== undefined) checkRedis(context, 'a Redis stream', path);
-    if (headers !== undefined) says.complain([...path, 'headers'], 'an entry of a Redis stream has no headers');
-    says.template([...path, 'stream'], () => compileTemplate(stream ?? '', 'text'));
+    if (headers !== undefined) problems.add([...path, 'headers'], 'an entry of a Redis stream has no headers');
+    problems.template([...path, 'stream'], () => compileTemplate(stream ?? '', 'text'));
     return { broker: 'redis', stream: stream ?? '', maxLength: max_length ?? null };
   }
   if (context.settings.natsUrl === null)
-    says.complain([...path, 'type'], 'publish needs a server: set NATS_URL, or nats_url under settings:');
-  if (max_length !== undefined) says.complain([...path, 'max_length'], 'how much is kept is decided by the stream of NATS');
-  says.template([...path, 'subject'], () => compileTemplate(subject, 'subject'));
-  says.check([...path, 'subject'], subjectProblem(subject));
+    problems.add([...path, 'type'], 'publish needs a server: set NATS_URL, or nats_url under settings:');
+  if (max_length !== undefined) problems.add([...path, 'max_length'], 'how much is kept is decided by the stream of NATS');
+  problems.template([...path, 'subject'], () => compileTemplate(subject, 'subject'));
+  problems.check([...path, 'subject'], subjectProblem(subject));
   checkHeaders(headers ?? {}, [...path, 'headers'], context);
   return { broker: 'nats', subject, headers: headers ?? {} };
 }
@@ -42,8 +42,8 @@ function subjectProblem(subject: string): string | null {
   return literal.split('.').includes('') ? 'a subject has no empty part between its dots' : null;
 }
 
-function checkHeaders(headers: Readonly<Record<string, string>>, path: Path, { says, endpoints }: LinkContext): void {
+function checkHeaders(headers: Readonly<Record<string, string>>, path: Path, { problems, endpoints }: LinkContext): void {
   endpoints.headers(headers, path);
   for (const name of Object.keys(headers))
-    if (/^nats-/i.test(name)) says.complain([...path, name], 'headers that begin with Nats- are set by the service itself');
+    if (/^nats-/i.test(name)) problems.add([...path, name], 'headers that begin with Nats- are set by the service itself');
 }

@@ -10,17 +10,17 @@ const DEFAULT_TIMEOUT = '10s';
 const FCM_TARGETS = ['token', 'topic', 'condition'] as const;
 
 export function linkPush(shape: PushShape, { name, path }: ActionPlace, context: LinkContext): PushActionDefinition {
-  const { says } = context;
+  const { problems } = context;
   const targets = [...FCM_TARGETS, 'subscription' as const].filter((key) => shape[key] !== undefined);
   if (targets.length !== 1)
-    says.complain(path, 'a push goes to one of token, topic or condition (Firebase Cloud Messaging), or subscription (Web Push)');
+    problems.add(path, 'a push goes to one of token, topic or condition (Firebase Cloud Messaging), or subscription (Web Push)');
   const { data = {}, ttl } = shape;
   const notification = shape.notification === undefined ? null : given(shape.notification);
-  if (notification === null && Object.keys(data).length === 0) says.complain(path, 'give notification or data, or both');
+  if (notification === null && Object.keys(data).length === 0) problems.add(path, 'give notification or data, or both');
   for (const [section, texts] of Object.entries({ notification: notification ?? {}, data }))
-    for (const [key, source] of Object.entries(texts)) says.template([...path, section, key], () => compileTemplate(source, 'text'));
+    for (const [key, source] of Object.entries(texts)) problems.template([...path, section, key], () => compileTemplate(source, 'text'));
   const [kind = 'token'] = targets;
-  says.template([...path, kind], () => compileTemplate(shape[kind] ?? '', 'text'));
+  problems.template([...path, kind], () => compileTemplate(shape[kind] ?? '', 'text'));
   const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT);
   const content: PushContent = { notification, data, ttl: ttl === undefined ? null : durationOf(ttl), timeout };
   if (kind === 'subscription') return { type: 'push', name, timeout, to: webPush(shape, path, content, context) };
@@ -28,25 +28,25 @@ export function linkPush(shape: PushShape, { name, path }: ActionPlace, context:
   return { type: 'push', name, timeout, to: { provider: 'fcm', target: { kind, value: shape[kind] ?? '' }, ...content } };
 }
 
-function fcm(shape: PushShape, path: ActionPlace['path'], { says, settings }: LinkContext): void {
+function fcm(shape: PushShape, path: ActionPlace['path'], { problems, settings }: LinkContext): void {
   if (settings.fcmCredentials === null)
-    return says.complain([...path, 'type'], 'a push by Firebase needs a service account: set OBSERVERS_FCM_CREDENTIALS to its key file');
+    return problems.add([...path, 'type'], 'a push by Firebase needs a service account: set OBSERVERS_FCM_CREDENTIALS to its key file');
   const credentials = readFcmCredentials(settings.fcmCredentials);
-  if ('problem' in credentials) says.complain([...path, 'type'], `OBSERVERS_FCM_CREDENTIALS: ${credentials.problem}`);
+  if ('problem' in credentials) problems.add([...path, 'type'], `OBSERVERS_FCM_CREDENTIALS: ${credentials.problem}`);
   for (const key of ['urgency', 'allow_addresses'] as const)
-    if (shape[key] !== undefined) says.complain([...path, key], `${key} belongs to a subscription (Web Push)`);
+    if (shape[key] !== undefined) problems.add([...path, key], `${key} belongs to a subscription (Web Push)`);
 }
 
 function webPush(
   shape: PushShape,
   path: ActionPlace['path'],
   content: PushContent,
-  { says, settings }: LinkContext,
+  { problems, settings }: LinkContext,
 ): PushActionDefinition['to'] {
   if (settings.vapidPrivateKey === null || settings.vapidSubject === null)
-    says.complain([...path, 'type'], 'a Web Push needs OBSERVERS_VAPID_PRIVATE_KEY and OBSERVERS_VAPID_SUBJECT');
+    problems.add([...path, 'type'], 'a Web Push needs OBSERVERS_VAPID_PRIVATE_KEY and OBSERVERS_VAPID_SUBJECT');
   const allowAddresses = shape.allow_addresses ?? [];
-  allowAddresses.forEach((entry, i) => says.check([...path, 'allow_addresses', i], addressProblem(entry)));
+  allowAddresses.forEach((entry, i) => problems.check([...path, 'allow_addresses', i], addressProblem(entry)));
   return { provider: 'web push', subscription: shape.subscription ?? '', urgency: shape.urgency ?? null, allowAddresses, ...content };
 }
 

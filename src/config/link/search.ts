@@ -11,26 +11,26 @@ const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_ID = '{{ entity.key }}';
 
 export function linkSearch(shape: SearchShape, { name, path }: ActionPlace, context: LinkContext): SearchActionDefinition {
-  const { says } = context;
+  const { problems } = context;
   checkServer(path, context);
   const { index, id = DEFAULT_ID, operation = 'auto', document = null, routing = null } = shape;
-  says.check([...path, 'index'], indexProblem(index));
-  says.template([...path, 'id'], () => compileTemplate(id, 'text'));
-  says.template([...path, 'routing'], () => compileTemplate(routing ?? '', 'text'));
-  if (operation === 'delete' && document !== null) says.complain([...path, 'document'], 'a deletion has no document; leave it out');
-  if (document !== null) checkBody(says, document, () => compileBody(document, true), [...path, 'document']);
+  problems.check([...path, 'index'], indexProblem(index));
+  problems.template([...path, 'id'], () => compileTemplate(id, 'text'));
+  problems.template([...path, 'routing'], () => compileTemplate(routing ?? '', 'text'));
+  if (operation === 'delete' && document !== null) problems.add([...path, 'document'], 'a deletion has no document; leave it out');
+  if (document !== null) checkBody(problems, document, () => compileBody(document, true), [...path, 'document']);
   return { type: 'search', name, index, id, operation, document, routing, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT) };
 }
 
-function checkServer(path: ActionPlace['path'], { says, settings }: LinkContext): void {
+function checkServer(path: ActionPlace['path'], { problems, settings }: LinkContext): void {
   const { elasticsearchUrl: nodes, elasticsearchApiKey: apiKey, elasticsearchCaFile: caFile } = settings;
   const at = [...path, 'type'];
-  if (nodes === null) return says.complain(at, 'search needs a server: set ELASTICSEARCH_URL, or elasticsearch_url under settings:');
+  if (nodes === null) return problems.add(at, 'search needs a server: set ELASTICSEARCH_URL, or elasticsearch_url under settings:');
   if (apiKey !== null && nodes.some((node) => new URL(node).username !== ''))
-    says.complain(at, 'ELASTICSEARCH_URL names a user, and OBSERVERS_ELASTICSEARCH_API_KEY is set: give one of them');
+    problems.add(at, 'ELASTICSEARCH_URL names a user, and OBSERVERS_ELASTICSEARCH_API_KEY is set: give one of them');
   if (caFile === null) return;
   const authorities = readAuthorities(caFile);
-  if ('problem' in authorities) says.complain(at, `OBSERVERS_ELASTICSEARCH_CA_FILE: ${authorities.problem}`);
+  if ('problem' in authorities) problems.add(at, `OBSERVERS_ELASTICSEARCH_CA_FILE: ${authorities.problem}`);
   else if (nodes.some((node) => node.startsWith('http:')))
-    says.complain(at, 'OBSERVERS_ELASTICSEARCH_CA_FILE is for https:// in ELASTICSEARCH_URL');
+    problems.add(at, 'OBSERVERS_ELASTICSEARCH_CA_FILE is for https:// in ELASTICSEARCH_URL');
 }

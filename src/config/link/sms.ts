@@ -6,11 +6,11 @@ import type { ActionPlace, LinkContext } from './context';
 
 const DEFAULT_TIMEOUT = '10s';
 
-export function linkSms(shape: SmsShape, { name, path }: ActionPlace, { says, settings }: LinkContext): SmsActionDefinition {
-  if (settings.smsUrl === null) says.complain([...path, 'type'], 'sms needs a provider: set OBSERVERS_SMS_URL, or sms_url under settings:');
+export function linkSms(shape: SmsShape, { name, path }: ActionPlace, { problems, settings }: LinkContext): SmsActionDefinition {
+  if (settings.smsUrl === null) problems.add([...path, 'type'], 'sms needs a provider: set OBSERVERS_SMS_URL, or sms_url under settings:');
   const from = shape.from ?? settings.smsFrom ?? '';
-  if (from === '') says.complain(path, 'a text message needs a sender: give from, or set OBSERVERS_SMS_FROM');
+  if (from === '') problems.add(path, 'a text message needs a sender: give from, or set OBSERVERS_SMS_FROM');
   const { to, text } = shape;
-  for (const [key, source] of Object.entries({ to, from, text })) says.template([...path, key], () => compileTemplate(source, 'text'));
+  for (const [key, source] of Object.entries({ to, from, text })) problems.template([...path, key], () => compileTemplate(source, 'text'));
   return { type: 'sms', name, to, from, text, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT) };
 }

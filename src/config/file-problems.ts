@@ -8,8 +8,8 @@ import type { ConfigSource } from './source';
 export type Path = readonly (string | number)[];
 
 /** What is wrong with a file, gathered with its places. */
-export class Complaints {
-  readonly problems: Problem[] = [];
+export class FileProblems {
+  readonly found: Problem[] = [];
   readonly warnings: Problem[] = [];
   readonly mentions = new MentionCollector();
   /** Look-ups of the observer that is being linked; null elsewhere, where no look-up may stand. */
@@ -24,7 +24,7 @@ export class Complaints {
       this.mention(path, columns, false);
     } catch (error) {
       if (!(error instanceof ConditionSyntaxError)) throw error;
-      this.problems.push(this.source.problemWithin(path, error.message, error.line, error.column));
+      this.found.push(this.source.problemWithin(path, error.message, error.line, error.column));
     }
   }
 
@@ -35,7 +35,7 @@ export class Complaints {
       this.mention(path, columns, true);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      this.problems.push(this.source.problemWithin(path, error.message, error.line, error.column));
+      this.found.push(this.source.problemWithin(path, error.message, error.line, error.column));
     }
   }
 
@@ -56,24 +56,24 @@ export class Complaints {
 
   private checkLookups(path: Path, names: readonly string[]): void {
     for (const name of names) {
-      if (this.lookups === null) this.complain(path, 'look-ups belong to an observer: they stand in its condition and its actions');
+      if (this.lookups === null) this.add(path, 'look-ups belong to an observer: they stand in its condition and its actions');
       else if (this.lookups.listed.has(name)) this.lookups.used.add(name);
-      else if (this.lookups.known.includes(name)) this.complain(path, `the observer does not list the look-up: give lookups: [${name}]`);
-      else this.complain(path, `there is no look-up "${name}"${didYouMean(name, this.lookups.known)}`);
+      else if (this.lookups.known.includes(name)) this.add(path, `the observer does not list the look-up: give lookups: [${name}]`);
+      else this.add(path, `there is no look-up "${name}"${didYouMean(name, this.lookups.known)}`);
     }
   }
 
   unique(names: readonly string[], path: (position: number) => Path, what: string): void {
     names.forEach((name, i) => {
-      if (names.indexOf(name) !== i) this.complain(path(i), `there is another ${what} "${name}"`);
+      if (names.indexOf(name) !== i) this.add(path(i), `there is another ${what} "${name}"`);
     });
   }
 
   check(path: Path, message: string | null): void {
-    if (message !== null) this.complain(path, message);
+    if (message !== null) this.add(path, message);
   }
 
-  complain(path: Path, message: string): void {
-    this.problems.push(this.source.problem(path, message));
+  add(path: Path, message: string): void {
+    this.found.push(this.source.problem(path, message));
   }
 }
