@@ -1,3 +1,4 @@
+import { TEST_HEADER } from '../event/webhook-headers';
 import { batchId, type Delivery } from '../event/delivery';
 import { limitsOf, type EndpointLimits, type WebhookBatch } from '../event/definitions';
 import { envelopeText } from '../event/envelope';
@@ -9,7 +10,6 @@ import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { RequestTemplate } from './templated-request';
-import { TEST_HEADER } from './test-header';
 import type { Tracing } from '../tracing/tracing';
 
 /** Bytes of a body at most; a larger delivery goes alone. */

@@ -1,3 +1,4 @@
+import { TEST_HEADER } from '../event/webhook-headers';
 import { DEFAULT_BREAKER, type PublishActionDefinition, type PublishTarget } from '../event/definitions';
 import { causeOf } from '../event/cause';
 import { passedOn, type Delivery } from '../event/delivery';
@@ -10,7 +11,6 @@ import { FilledTemplates } from './fill';
 import { NATS_CONCURRENCY, type Message, type NatsServer } from '../connections/nats-server';
 import { REDIS_CONCURRENCY, type RedisServer } from '../connections/redis-server';
 import { renderingOf, type Header, type Rendering } from './rendering';
-import { TEST_HEADER } from './test-header';
 
 /** Sends a message to a broker: a subject of NATS JetStream, which drops repeats by the delivery id, or a stream of Redis. */
 export function publishAction(nats: NatsServer | null, redis: RedisServer | null): ActionHandler<PublishActionDefinition> {

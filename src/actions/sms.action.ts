@@ -1,3 +1,4 @@
+import { TEST_HEADER } from '../event/webhook-headers';
 import type { EndpointDefinition, SmsActionDefinition } from '../event/definitions';
 import { DEFAULT_BREAKER } from '../event/definitions';
 import { passedOn, type Delivery } from '../event/delivery';
@@ -8,7 +9,6 @@ import type { ActionHandler, PreparedAction } from './action-handler';
 import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender, type HttpSenders } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
-import { TEST_HEADER } from './test-header';
 
 /** Messages being handed over to the provider at once. */
 const CONCURRENCY = 10;

@@ -1,3 +1,4 @@
+import { TEST_HEADER } from '../event/webhook-headers';
 import type { EndpointDefinition, EndpointLimits, WebhookActionDefinition } from '../event/definitions';
 import { causeOf } from '../event/cause';
 import { passedOn, type Delivery } from '../event/delivery';
@@ -10,7 +11,6 @@ import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from './rendering';
 import type { signer } from '../connections/http/signature';
-import { TEST_HEADER } from './test-header';
 
 export interface RequestTemplate {
   readonly endpoint: EndpointDefinition;

@@ -18,7 +18,7 @@ import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
 import { HealthController } from './health.controller';
-import { isProbe } from './http/open-paths';
+import { isProbe } from './http/access';
 
 /** Requests of one address, to all routes together. */
 const THROTTLER = ThrottlerModule.forRootAsync({

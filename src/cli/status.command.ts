@@ -6,7 +6,7 @@ import { onServices } from './modules';
 import { colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
 import { describeDrift } from './status/capture-drift';
-import { describeEndpoint } from './status/endpoint';
+import { describeEndpoint } from './status/listener';
 
 interface StatusFlags extends GlobalOptions {
   readonly watch?: boolean;

@@ -14,3 +14,6 @@ export function webhookHeaders({ endpoint, headers }: Headed): ReadonlyMap<strin
 export function sendsJson(webhook: Headed): boolean {
   return /\bjson\b/i.test(webhookHeaders(webhook).get('content-type') ?? '');
 }
+
+/** Marks what a person sends as a test (`test-event --send`), wherever it can be marked. */
+export const TEST_HEADER = ['observers-test', 'true'] as const;

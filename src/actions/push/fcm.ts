@@ -1,3 +1,4 @@
+import { TEST_HEADER } from '../../event/webhook-headers';
 import type { FcmCredentials } from '../../config/fcm-credentials';
 import { DEFAULT_BREAKER, type EndpointDefinition, type FcmPushDefinition } from '../../event/definitions';
 import { passedOn, type Delivery } from '../../event/delivery';
@@ -8,7 +9,6 @@ import type { PreparedAction } from '../action-handler';
 import { FilledTemplates } from '../fill';
 import type { HttpRequest, HttpSender, HttpSenders } from '../../connections/http/http-sender';
 import { httpContent, renderingOf, type Rendering } from '../rendering';
-import { TEST_HEADER } from '../test-header';
 import { AccessTokens } from './access-token';
 
 const CONCURRENCY = 32;

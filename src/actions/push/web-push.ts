@@ -1,3 +1,4 @@
+import { TEST_HEADER } from '../../event/webhook-headers';
 import { createECDH } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { generateRequestDetails, type PushSubscription, type RequestDetails } from 'web-push';
@@ -11,7 +12,6 @@ import type { PreparedAction } from '../action-handler';
 import { FilledTemplates } from '../fill';
 import { HttpSender } from '../../connections/http/http-sender';
 import { renderingOf, type Header, type Rendering } from '../rendering';
-import { TEST_HEADER } from '../test-header';
 
 const CONCURRENCY = 32;
 /** Push services in use: each browser's maker has one or two. */

@@ -3,10 +3,23 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import { z } from 'zod';
 import { PROBLEMS, type ProblemKind } from '../http/problem';
 import { SCHEMAS } from '../schema/registry';
-import { HEALTH } from '../schema/probes';
-import { PROBLEM } from '../schema/problems';
+import { PROBLEM } from '../http/problem';
+import { named } from '../schema/registry';
 import { VERSION } from '../../config/version';
 import { OPERATIONS, type Operation } from './operations';
+
+const INDICATOR = z.record(z.string(), z.looseObject({ status: z.enum(['up', 'down']) }));
+
+/** What terminus answers with. */
+export const HEALTH = named(
+  'Health',
+  z.strictObject({
+    status: z.enum(['ok', 'error', 'shutting_down']),
+    info: INDICATOR.optional(),
+    error: INDICATOR.optional(),
+    details: INDICATOR,
+  }),
+);
 
 type Json = Record<string, unknown>;
 

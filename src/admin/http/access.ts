@@ -1,6 +1,5 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { Request, RequestHandler, Response } from 'express';
-import { isDocumentation, isProbe } from './open-paths';
 import { isForeign, isLocal } from './loopback';
 import { Problem } from './problem';
 import { bearerOf, type Holder, type Tokens } from './tokens';
@@ -84,4 +83,14 @@ function foreign(): Problem {
 function refused(error: unknown, response: Response): unknown {
   response.setHeader('connection', 'close');
   return error;
+}
+
+/** Probes and metrics: open to all, and their answers are their own. */
+export function isProbe(path: string): boolean {
+  return /^\/(health|metrics)(\/|$)/i.test(path);
+}
+
+/** The documentation holds nothing of this installation, and a browser could not send a token for it. */
+export function isDocumentation(path: string): boolean {
+  return /^\/docs(-json)?(\/|$)/i.test(path);
 }

@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { InvalidToken } from '../../redrive/set-token';
-import { isProbe } from './open-paths';
+import { isProbe } from './access';
 import { Problem, problemDocument } from './problem';
 import { requestIdOf } from './request-log';
 

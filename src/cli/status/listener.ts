@@ -1,8 +1,8 @@
+import type { EndpointState } from '../../resilience/endpoint-state';
 import type { ListenerStatus } from '../../status/status.service';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { toTheSecond } from '../../event/clock';
 import { colors, duration, print } from '../output';
-import { describeEndpoint } from './endpoint';
 import type { InstanceState } from './live';
 
 /** The one that is meant: by its whole id, or by a beginning that only one has. @throws OperatorError */
@@ -41,4 +41,14 @@ function inFlight(state: InstanceState | null): string {
   return state.source === 'live'
     ? `${state.inFlight}, as it says now`
     : `${state.inFlight}, as of its last heartbeat ${duration(state.age)} ago`;
+}
+
+/** An endpoint that is not simply working, in a line. */
+export function describeEndpoint({ name, waiting, breaker }: EndpointState): string {
+  const others = waiting === 0 ? '' : `, ${waiting} wait for a place`;
+  if (breaker === null) return `${name}: ${waiting} wait for a place`;
+  const failed = `${breaker.failures} of ${breaker.requests} requests failed`;
+  return breaker.state === 'open'
+    ? `${name}: ${colors.red('breaker open')} (${failed}), next try in ${duration(breaker.probeIn / 1_000)}${others}`
+    : `${name}: ${colors.yellow('breaker half-open')}, one delivery tries${others}`;
 }
