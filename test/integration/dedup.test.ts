@@ -1,40 +1,24 @@
 import type { DedupPolicy } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { status } from '../support/receiver';
+import { endpointOf, FAST_RETRY, observerOf } from '../support/stream';
 import { containing } from '../support/texts';
 import { atLeast, eventually, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream | null = null;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table public.orders (id bigint primary key, status text, customer text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  stream = null;
-  await receiver.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key, status text, customer text)');
 
 type Driver = 'postgres' | 'memory';
 async function start(dedupDriver: Driver, changed: Partial<DedupPolicy> = {}): Promise<void> {
   const dedup = { key: '{{ customer }}:{{ status }}', window: 60_000, lease: 60_000, ...changed };
-  const observer = observerOf('all', endpointOf(`${receiver.url}/hook`), { dedup, retry: { ...FAST_RETRY, initialDelay: 100 } });
-  stream = await startStream(database.url, [observer], { settings: { dedupDriver } });
+  const observer = observerOf('all', endpointOf(`${given.receiver.url}/hook`), { dedup, retry: { ...FAST_RETRY, initialDelay: 100 } });
+  await given.start([observer], { settings: { dedupDriver } });
 }
 
 const insert = (from: number, to: number, status = 'new', customer = 'eva'): Promise<unknown> =>
-  database.query('insert into orders select n, $3, $4 from generate_series($1::int, $2::int) n', [from, to, status, customer]);
+  given.database.query('insert into orders select n, $3, $4 from generate_series($1::int, $2::int) n', [from, to, status, customer]);
 const attempts = (count: number): Promise<{ change: number; outcome: string; message: string | null }[]> =>
   untilRows<{ change: number; outcome: string; message: string | null }>(
-    database,
+    given.database,
     'select change_number::int as change, outcome, message from observers.attempt order by finished_at',
     atLeast(count),
   );
@@ -47,60 +31,62 @@ describe.each<Driver>(['postgres', 'memory'])('%s', (driver) => {
     await insert(11, 11, 'paid');
     const all = await attempts(11);
     expect(all.length).toBe(11);
-    expect(receiver.requests).toHaveLength(2);
+    expect(given.receiver.requests).toHaveLength(2);
     const [first] = all.filter(({ outcome, change }) => outcome === 'succeeded' && change <= 10);
     const skipped = all.filter(({ outcome }) => outcome === 'skipped');
     expect(skipped).toHaveLength(9);
     for (const { message } of skipped) expect(message).toBe(`its dedup key was delivered for change ${first?.change}`);
-    expect(await database.query('select from observers.pending_delivery')).toEqual([]);
+    expect(await given.database.query('select from observers.pending_delivery')).toEqual([]);
   });
 
   test('after the window it is made again', async () => {
     await start(driver, { window: 100 });
     await insert(1, 1);
-    await receiver.waitFor(1);
+    await given.receiver.waitFor(1);
     await eventually(
       async () => {
-        const [row] = await database.query<{ id: string }>("insert into orders select max(id) + 1, 'new', 'eva' from orders returning id");
+        const [row] = await given.database.query<{ id: string }>(
+          "insert into orders select max(id) + 1, 'new', 'eva' from orders returning id",
+        );
         return row;
       },
-      () => receiver.requests.length === 2,
+      () => given.receiver.requests.length === 2,
     );
   });
 
   test('a failed delivery lets go of its key, and when another one was faster its own retry is skipped', async () => {
-    receiver.answer = (request, response) => void response.writeHead(request.body.includes('"key":"1"') ? 500 : 204).end();
+    given.receiver.answer = (request, response) => void response.writeHead(request.body.includes('"key":"1"') ? 500 : 204).end();
     await start(driver);
     await insert(1, 1);
-    await receiver.waitFor(1);
+    await given.receiver.waitFor(1);
     await insert(2, 2);
-    await receiver.waitFor((all) => all.some(({ body }) => body.includes('"key":"2"')));
-    receiver.answer = status(204);
-    await untilRows(database, "select from observers.attempt where outcome = 'skipped'", 1);
-    expect(receiver.requests.filter(({ body }) => body.includes('"key":"2"'))).toHaveLength(1);
-    expect(await database.query('select from observers.pending_delivery')).toEqual([]);
+    await given.receiver.waitFor((all) => all.some(({ body }) => body.includes('"key":"2"')));
+    given.receiver.answer = status(204);
+    await untilRows(given.database, "select from observers.attempt where outcome = 'skipped'", 1);
+    expect(given.receiver.requests.filter(({ body }) => body.includes('"key":"2"'))).toHaveLength(1);
+    expect(await given.database.query('select from observers.pending_delivery')).toEqual([]);
   });
 
   test('while one is under way the others wait, use up no attempt, and one of them goes when it fails', async () => {
     const answers: ((code: number) => void)[] = [];
-    receiver.answer = (_request, response) => void answers.push((code) => response.writeHead(code).end());
+    given.receiver.answer = (_request, response) => void answers.push((code) => response.writeHead(code).end());
     await start(driver);
     await insert(1, 3);
-    await receiver.waitFor(1);
-    await untilRows(database, "select from observers.pending_delivery where state = 'retrying' and attempt = 1", 2);
+    await given.receiver.waitFor(1);
+    await untilRows(given.database, "select from observers.pending_delivery where state = 'retrying' and attempt = 1", 2);
     answers[0]?.(422);
-    await receiver.waitFor(2);
+    await given.receiver.waitFor(2);
     answers[1]?.(204);
-    await untilRows(database, 'select from observers.pending_delivery', 0);
+    await untilRows(given.database, 'select from observers.pending_delivery', 0);
     expect(await outcomes(3)).toEqual(['dead', 'skipped', 'succeeded']);
-    expect(receiver.requests).toHaveLength(2);
+    expect(given.receiver.requests).toHaveLength(2);
   });
 });
 
 test('a key with a value that the event has not is an error, and no two deliveries are taken for one', async () => {
   await start('postgres', { key: '{{ customer }}:{{ nothing }}' });
   await insert(1, 2);
-  const letters = await untilRows(database, 'select error, message from observers.dead_letter', 2);
+  const letters = await untilRows(given.database, 'select error, message from observers.dead_letter', 2);
   expect(letters[0]).toMatchObject({ error: 'template', message: containing('a value that the event has not') });
 });
 
@@ -108,7 +94,7 @@ test('a restart forgets nothing that PostgreSQL keeps', async () => {
   await start('postgres');
   await insert(1, 1);
   await attempts(1);
-  await stream!.stop();
+  await given.stop();
   await start('postgres');
   await insert(2, 2);
   expect(await outcomes(2)).toEqual(['skipped', 'succeeded']);

@@ -1,28 +1,13 @@
 import type { DatabaseActionDefinition, ObserverDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { endpointOf, observerOf } from '../support/stream';
 import { untilRows } from '../support/until';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream | null = null;
-
+const given = givenOrders(
+  'create table public.orders (id bigint primary key, n int); create table public.invoices (id bigint primary key, n int)',
+);
 beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query(
-    'create table public.orders (id bigint primary key, n int); create table public.invoices (id bigint primary key, n int)',
-  );
-  await database.capture('public.orders');
-  await database.capture('public.invoices', { entity: 'Invoice' });
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  stream = null;
-  await receiver.close();
-  await database.drop();
+  await given.database.capture('public.invoices', { entity: 'Invoice' });
 });
 
 const calls = (name: string, entity: string, f: string): ObserverDefinition => {
@@ -30,18 +15,18 @@ const calls = (name: string, entity: string, f: string): ObserverDefinition => {
   return observerOf(name, endpointOf('http://127.0.0.1:9/unused'), { entities: [entity], actions: [action] });
 };
 const define = (name: string, sql: string): Promise<unknown> =>
-  database.query(`create function public.${name}(event jsonb) returns void language plpgsql as $$ begin ${sql}; end $$`);
+  given.database.query(`create function public.${name}(event jsonb) returns void language plpgsql as $$ begin ${sql}; end $$`);
 const dead = (count = 1): Promise<{ observer: string; error: string; message: string; attempts: number }[]> =>
   untilRows<{ observer: string; error: string; message: string; attempts: number }>(
-    database,
+    given.database,
     'select observer, error, message, attempts from observers.dead_letter',
     count,
   );
 
 test('an observer whose function triggers it again stops at the hop limit, with the cycle written out', async () => {
   await define('again', "update public.orders set n = n + 1 where id = (event #>> '{entity,key}')::bigint");
-  stream = await startStream(database.url, [calls('again', 'Order', 'again')]);
-  await database.query('insert into orders values (1, 0)');
+  await given.start([calls('again', 'Order', 'again')]);
+  await given.database.query('insert into orders values (1, 0)');
   expect(await dead()).toEqual([
     {
       observer: 'again',
@@ -50,7 +35,7 @@ test('an observer whose function triggers it again stops at the hop limit, with 
       message: `the change was brought about by 8 deliveries, one after the other (OBSERVERS_MAX_HOPS): ${Array(8).fill('again/call').join(' → ')}; the cycle: again/call → again/call`,
     },
   ]);
-  expect(await database.query('select n from orders')).toEqual([{ n: 8 }]);
+  expect(await given.database.query('select n from orders')).toEqual([{ n: 8 }]);
 });
 
 test('a cycle through two observers is found too, and other entities go on meanwhile', async () => {
@@ -60,33 +45,32 @@ test('a cycle through two observers is found too, and other entities go on meanw
   );
   await define('mark', "update public.orders set n = n + 1 where id = (event #>> '{entity,key}')::bigint");
   const orders = calls('bill', 'Order', 'bill');
-  stream = await startStream(
-    database.url,
+  await given.start(
     [
       { ...orders, when: 'id = 1' },
       calls('mark', 'Invoice', 'mark'),
-      observerOf('hook', endpointOf(`${receiver.url}/hook`), { when: 'id = 2' }),
+      observerOf('hook', endpointOf(`${given.receiver.url}/hook`), { when: 'id = 2' }),
     ],
     { settings: { maxHops: 5 } },
   );
-  await database.query('insert into orders values (1, 0), (2, 0)');
+  await given.database.query('insert into orders values (1, 0), (2, 0)');
   const [letter] = await dead();
   expect(letter?.message).toContain(
     'bill/call → mark/call → bill/call → mark/call → bill/call; the cycle: bill/call → mark/call → bill/call',
   );
-  await receiver.waitFor(1);
+  await given.receiver.waitFor(1);
 });
 
 test('a webhook says what led to it, and an application that passes it on is stopped as well', async () => {
-  receiver.answer = (request, response) => {
+  given.receiver.answer = (request, response) => {
     const write = `begin; set local observers.cause = '${request.headers['observers-cause']}'; update orders set n = n + 1; commit`;
-    void database.query(write).then(() => response.writeHead(204).end());
+    void given.database.query(write).then(() => response.writeHead(204).end());
   };
-  stream = await startStream(database.url, [observerOf('echo', endpointOf(`${receiver.url}/hook`))], { settings: { maxHops: 3 } });
-  await database.query('insert into orders values (1, 0)');
+  await given.start([observerOf('echo', endpointOf(`${given.receiver.url}/hook`))], { settings: { maxHops: 3 } });
+  await given.database.query('insert into orders values (1, 0)');
   const [letter] = await dead();
   expect(letter?.message).toContain('echo/hook → echo/hook → echo/hook');
-  expect(receiver.requests.map(({ headers }) => headers['observers-cause'])).toEqual([
+  expect(given.receiver.requests.map(({ headers }) => headers['observers-cause'])).toEqual([
     'echo/hook',
     'echo/hook,echo/hook',
     'echo/hook,echo/hook,echo/hook',
@@ -94,22 +78,23 @@ test('a webhook says what led to it, and an application that passes it on is sto
 });
 
 test('what an application writes into the setting and is no cause, counts for nothing', async () => {
-  stream = await startStream(database.url, [observerOf('echo', endpointOf(`${receiver.url}/hook`))], { settings: { maxHops: 1 } });
+  await given.start([observerOf('echo', endpointOf(`${given.receiver.url}/hook`))], { settings: { maxHops: 1 } });
   for (const cause of ['', 'nonsense', '{"hops":99}', 'a/b, c/d', 'a/b\r\nx: y'])
-    await database.query(
+    await given.database.query(
       `begin; set local observers.cause = '${cause}'; insert into orders select coalesce(max(id), 0) + 1 from orders; commit`,
     );
-  await receiver.waitFor(5);
-  expect(receiver.requests.map(({ headers }) => headers['observers-cause'])).toEqual(Array(5).fill('echo/hook'));
+  await given.receiver.waitFor(5);
+  expect(given.receiver.requests.map(({ headers }) => headers['observers-cause'])).toEqual(Array(5).fill('echo/hook'));
 });
 
 test('a redrive of what was stopped makes one more step, and no more', async () => {
   await define('again', "update public.orders set n = n + 1 where id = (event #>> '{entity,key}')::bigint");
-  stream = await startStream(database.url, [calls('again', 'Order', 'again')]);
-  await database.query('insert into orders values (1, 0)');
+  await given.start([calls('again', 'Order', 'again')]);
+  await given.database.query('insert into orders values (1, 0)');
   await dead();
-  await database.query(`insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive)
+  await given.database
+    .query(`insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive)
     select change_number, observer, action, stream, endpoint, 'x', 'retrying', 1, now(), true from observers.dead_letter`);
   expect((await dead(2)).every(({ error }) => error === 'loop')).toBe(true);
-  expect(await database.query('select n from orders')).toEqual([{ n: 9 }]);
+  expect(await given.database.query('select n from orders')).toEqual([{ n: 9 }]);
 });

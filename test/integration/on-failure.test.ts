@@ -2,47 +2,35 @@ import { Writable } from 'node:stream';
 import pino from 'pino';
 import { Webhook } from 'standardwebhooks';
 import type { ObserverDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { givenOrders } from '../support/fixture';
 import { startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { endpointOf, FAST_RETRY, observerOf, SECRET, type StreamOptions } from '../support/stream';
 import { eventually, untilRows } from '../support/until';
-
-let database: TestDatabase;
-let receiver: Receiver;
 let people: Receiver;
-let stream: TestStream | null = null;
 
+const given = givenOrders('create table public.orders (id bigint primary key)', () => startReceiver(status(422, {}, 'no')));
 beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver(status(422, {}, 'no'));
   people = await startReceiver();
-  await database.query('create table public.orders (id bigint primary key)');
-  await database.capture('public.orders');
 });
-
 afterEach(async () => {
-  await stream?.stop();
-  stream = null;
-  await receiver.close();
   await people.close();
-  await database.drop();
 });
 
 async function start(changed: Partial<ObserverDefinition>, options: StreamOptions = {}): Promise<void> {
-  const endpoint = endpointOf(`${receiver.url}/hook`);
+  const endpoint = endpointOf(`${given.receiver.url}/hook`);
   const observer = observerOf('ship', endpoint, { kinds: ['insert'], retry: FAST_RETRY, ...changed });
   const later = observerOf('later', endpoint, { kinds: ['delete'], onFailure: 'alert' });
-  stream = await startStream(database.url, [observer, later], { alerts: endpointOf(`${people.url}/alerts`), ...options });
+  await given.start([observer, later], { alerts: endpointOf(`${people.url}/alerts`), ...options });
 }
 
 const insert = (from: number, to: number): Promise<unknown> =>
-  database.query('insert into orders select generate_series($1::int, $2::int)', [from, to]);
+  given.database.query('insert into orders select generate_series($1::int, $2::int)', [from, to]);
 /** Another observer's failure is told: whatever there was to tell before has been told, or will not be. */
 async function untilLater(): Promise<void> {
-  await database.query('delete from orders where id = 1');
+  await given.database.query('delete from orders where id = 1');
   await people.waitFor(() => alerts().some(({ observer }) => observer === 'later'));
 }
-const dead = (): Promise<unknown[]> => database.query('select from observers.dead_letter');
+const dead = (): Promise<unknown[]> => given.database.query('select from observers.dead_letter');
 const alerts = (): { text: string; failures: number; observer: string }[] => people.requests.map(({ body }) => JSON.parse(body) as never);
 
 test('log: what has failed for good is in the log and in the attempts, and nowhere else', async () => {
@@ -50,7 +38,7 @@ test('log: what has failed for good is in the log and in the attempts, and nowhe
   const logger = pino({ level: 'error' }, new Writable({ write: (line: Buffer, _encoding, done) => (lines.push(String(line)), done()) }));
   await start({ onFailure: 'log' }, { logger });
   await insert(1, 3);
-  await untilRows(database, "select from observers.attempt where outcome = 'dead'", 3);
+  await untilRows(given.database, "select from observers.attempt where outcome = 'dead'", 3);
   expect(await dead()).toEqual([]);
   expect(lines).toHaveLength(3);
   expect(JSON.parse(lines[0]!)).toMatchObject({
@@ -64,11 +52,11 @@ test('log: what has failed for good is in the log and in the attempts, and nowhe
     msg: 'a delivery has failed for good (on_failure: log): the receiver answered 422; trying again would give the same answer',
   });
   // It stays done over a restart: the attempt is the record.
-  await stream!.stop();
+  await given.stop();
   await start({ onFailure: 'log' });
   await insert(4, 4);
-  await receiver.waitFor(4);
-  expect(receiver.requests).toHaveLength(4);
+  await given.receiver.waitFor(4);
+  expect(given.receiver.requests).toHaveLength(4);
 });
 
 test('alert: people are told once, signed, of all that has failed, and the dead letters are there', async () => {
@@ -95,7 +83,11 @@ test('an alert that cannot be sent is sent later, with what has come meanwhile',
   await people.waitFor(1);
   broken = false;
   // As if the ten seconds until the next try were over.
-  await untilRows(database, "update observers.alert set sent_at = '-infinity' where sent_at < now() - interval '40 s' returning 1", 1);
+  await untilRows(
+    given.database,
+    "update observers.alert set sent_at = '-infinity' where sent_at < now() - interval '40 s' returning 1",
+    1,
+  );
   await people.waitFor(2);
   expect(alerts()[1]?.failures).toBe(5);
 });
@@ -106,14 +98,14 @@ test('what failed before a crash is told after it, and nothing is told twice', a
   await insert(1, 3);
   await people.waitFor(1);
   await eventually(dead, (rows) => rows.length === 3);
-  await stream!.stop();
-  await database.query("update observers.alert set sent_at = '-infinity'");
+  await given.stop();
+  await given.database.query("update observers.alert set sent_at = '-infinity'");
   people.answer = status(204);
   await start({ onFailure: 'alert' });
   await people.waitFor(2);
   expect(alerts()[1]?.failures).toBe(3);
-  await stream!.stop();
-  await database.query("update observers.alert set sent_at = '-infinity'");
+  await given.stop();
+  await given.database.query("update observers.alert set sent_at = '-infinity'");
   await start({ onFailure: 'alert' });
   await untilLater();
   expect(alerts().map(({ observer }) => observer)).toEqual(['ship', 'ship', 'later']);
@@ -124,5 +116,5 @@ test('a parked lane is told too', async () => {
   await insert(1, 1);
   await people.waitFor(1);
   expect(alerts()[0]?.failures).toBe(1);
-  expect(await database.query("select from observers.pending_delivery where state = 'parked'")).toHaveLength(1);
+  expect(await given.database.query("select from observers.pending_delivery where state = 'parked'")).toHaveLength(1);
 });

@@ -1,46 +1,30 @@
 import { pauseObserver, readPaused, resumeObserver } from '../../src/delivery/pauses.sql';
 import type { ObserverDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
-import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { status, type Received } from '../support/receiver';
+import { endpointOf, observerOf } from '../support/stream';
 import { atLeast, eventually, until, untilLeading, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream | null = null;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table orders (id int, n int, primary key (id))');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  stream = null;
-  await receiver.close();
-  await database.drop();
-});
+const given = givenOrders('create table orders (id int, n int, primary key (id))');
 
 const observers = (changed: Partial<ObserverDefinition> = {}): ObserverDefinition[] => {
-  const shared = endpointOf(`${receiver.url}/shared`);
+  const shared = endpointOf(`${given.receiver.url}/shared`);
   return [observerOf('held', shared, changed), observerOf('free', shared)];
 };
 const start = async (definitions = observers()): Promise<void> => {
-  stream = await startStream(database.url, definitions);
-  const { service } = stream;
+  await given.start(definitions);
+  const { service } = given.stream;
   await untilLeading(service);
 };
-const pause = (): Promise<boolean> => pauseObserver(database.client, 'main', 'held', 'ann', null);
-const resume = (): Promise<boolean> => resumeObserver(database.client, 'main', 'held');
+const pause = (): Promise<boolean> => pauseObserver(given.database.client, 'main', 'held', 'ann', null);
+const resume = (): Promise<boolean> => resumeObserver(given.database.client, 'main', 'held');
 /** Changes of ten entities, each with versions from `from` to `to`. */
 const write = async (from: number, to: number): Promise<void> => {
   for (let n = from; n <= to; n++)
-    await database.query('insert into orders select i, $1 from generate_series(1, 10) i on conflict (id) do update set n = $1', [n]);
+    await given.database.query('insert into orders select i, $1 from generate_series(1, 10) i on conflict (id) do update set n = $1', [n]);
 };
 const by = (observer: string): Received[] =>
-  receiver.requests.filter(({ headers }) => String(headers['observers-cause']).startsWith(`${observer}/`));
+  given.receiver.requests.filter(({ headers }) => String(headers['observers-cause']).startsWith(`${observer}/`));
 const versions = (requests: readonly Received[]): Map<string, number[]> => {
   const found = new Map<string, number[]>();
   for (const { body } of requests) {
@@ -52,7 +36,9 @@ const versions = (requests: readonly Received[]): Map<string, number[]> => {
 const eachOf = (observer: string): number[][] => [...versions(by(observer)).values()];
 const held = (): number[][] => eachOf('held');
 const aside = async (): Promise<number> => {
-  const [row] = await database.query<{ n: number }>("select count(*)::int as n from observers.pending_delivery where state = 'paused'");
+  const [row] = await given.database.query<{ n: number }>(
+    "select count(*)::int as n from observers.pending_delivery where state = 'paused'",
+  );
   return row!.n;
 };
 /** The leader looks five times a second. Each probe changes every row: an update that changes nothing is not sent to anybody. */
@@ -83,7 +69,7 @@ test('a paused observer sends nothing, another one at the same endpoint goes on,
   await eventually(aside, (left) => left === 0);
   for (const all of held()) expect(withoutProbes(all)).toEqual(upTo(30));
   for (const all of eachOf('free')) expect(withoutProbes(all)).toEqual(upTo(30));
-  const ids = receiver.requests.map(({ headers }) => headers['webhook-id']);
+  const ids = given.receiver.requests.map(({ headers }) => headers['webhook-id']);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
@@ -93,13 +79,13 @@ test('it outlives restarts, also one in which it was resumed', async () => {
   await inEffect();
   await write(1, 3);
   await eventually(aside, (n) => n >= 30);
-  await stream!.stop();
+  await given.stop();
   const sent = by('held').length;
   await start();
   await write(4, 5);
   await eventually(aside, (n) => n >= 50);
   expect(by('held')).toHaveLength(sent);
-  await stream!.stop();
+  await given.stop();
   expect(await resume()).toBe(true);
   expect(await resume()).toBe(false);
   await start();
@@ -109,7 +95,7 @@ test('it outlives restarts, also one in which it was resumed', async () => {
 });
 
 test('a retry waits too, and keeps its time; a redrive that a person asks for is made all the same', async () => {
-  receiver.answer = status(500);
+  given.receiver.answer = status(500);
   await start(
     observers({ retry: { strategy: 'fixed', maxAttempts: 1_000, initialDelay: 50, maxDelay: 50, maxElapsed: null, schedule: [] } }).slice(
       0,
@@ -117,19 +103,19 @@ test('a retry waits too, and keeps its time; a redrive that a person asks for is
     ),
   );
   await write(1, 1);
-  await untilRows(database, 'select from observers.attempt where attempt > 1', atLeast(11));
+  await untilRows(given.database, 'select from observers.attempt where attempt > 1', atLeast(11));
   await pause();
   await eventually(aside, (n) => n === 10);
-  const tries = receiver.requests.length;
-  await database.query(
+  const tries = given.receiver.requests.length;
+  await given.database.query(
     "update observers.pending_delivery set redrive = true, state = 'queued', next_attempt_at = '-infinity' where change_number = (select min(change_number) from observers.pending_delivery)",
   );
-  receiver.answer = status(204);
-  await receiver.waitFor(tries + 1);
+  given.receiver.answer = status(204);
+  await given.receiver.waitFor(tries + 1);
   await eventually(aside, (n) => n === 9);
   await resume();
-  await untilRows(database, 'select from observers.pending_delivery', 0);
-  expect(await database.query("select from observers.attempt where outcome = 'succeeded'")).toHaveLength(10);
+  await untilRows(given.database, 'select from observers.pending_delivery', 0);
+  expect(await given.database.query("select from observers.attempt where outcome = 'succeeded'")).toHaveLength(10);
 });
 
 test('a strict lane keeps its head and its order', async () => {
@@ -139,12 +125,12 @@ test('a strict lane keeps its head and its order', async () => {
   await pause();
   await inEffect();
   await write(3, 6);
-  await untilRows(database, "select from observers.pending_delivery where state = 'waiting'", atLeast(40));
+  await untilRows(given.database, "select from observers.pending_delivery where state = 'waiting'", atLeast(40));
   expect(
-    await database.query("select lane from observers.pending_delivery where state = 'paused' group by lane having count(*) > 1"),
+    await given.database.query("select lane from observers.pending_delivery where state = 'paused' group by lane having count(*) > 1"),
   ).toEqual([]);
   await resume();
-  await untilRows(database, 'select from observers.pending_delivery', 0);
+  await untilRows(given.database, 'select from observers.pending_delivery', 0);
   for (const all of held()) expect(withoutProbes(all)).toEqual(upTo(6));
 });
 
@@ -153,12 +139,12 @@ test('paused and resumed again and again under load, each change is sent once an
   const writing = write(1, 120);
   for (let i = 0; i < 12; i++) {
     await pause();
-    await receiver.waitFor(receiver.requests.length + 40);
+    await given.receiver.waitFor(given.receiver.requests.length + 40);
     await resume();
-    await receiver.waitFor(receiver.requests.length + 40);
+    await given.receiver.waitFor(given.receiver.requests.length + 40);
   }
   await writing;
   await eventually(held, (all) => all.length === 10 && all.every((one) => one.length >= 120), 30_000);
   for (const all of held()) expect(all).toEqual(upTo(120));
-  expect(await readPaused(database.client, 'main')).toEqual([]);
+  expect(await readPaused(given.database.client, 'main')).toEqual([]);
 }, 60_000);

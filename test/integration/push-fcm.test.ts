@@ -1,27 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { FcmPushDefinition, PushActionDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startFcmServer, type FcmServer } from '../support/fcm-server';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { startFcmServer } from '../support/fcm-server';
+import { givenOrders } from '../support/fixture';
+import { endpointOf, FAST_RETRY, observerOf } from '../support/stream';
 import { containing } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let fcm: FcmServer;
-let stream: TestStream;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  fcm = await startFcmServer();
-  await database.query('create table public.orders (id bigint primary key, device text, note text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream.stop();
-  await fcm.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key, device text, note text)', startFcmServer);
 
 async function start(changed: Partial<FcmPushDefinition> = {}): Promise<void> {
   const to: FcmPushDefinition = {
@@ -35,21 +20,21 @@ async function start(changed: Partial<FcmPushDefinition> = {}): Promise<void> {
   };
   const action: PushActionDefinition = { type: 'push', name: 'push', timeout: 5_000, to };
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
-  stream = await startStream(database.url, [observer], { settings: { fcmCredentials: fcm.credentials, fcmUrl: fcm.url } });
+  await given.start([observer], { settings: { fcmCredentials: given.receiver.credentials, fcmUrl: given.receiver.url } });
 }
 
 const insert = (device: string, note = '', id = 7): Promise<unknown> =>
-  database.query('insert into orders values ($3, $1, $2)', [device, note, id]);
+  given.database.query('insert into orders values ($3, $1, $2)', [device, note, id]);
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, status, message, response, attempts from observers.dead_letter', 1))[0]!;
+  (await untilRows(given.database, 'select error, status, message, response, attempts from observers.dead_letter', 1))[0]!;
 const succeeded = (count: number): Promise<unknown> =>
-  untilRows(database, "select from observers.attempt where outcome = 'succeeded'", count);
+  untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", count);
 
 test('a message arrives with its values, under a token that was got with a signed assertion', async () => {
   await start({ ttl: 3_600_000 });
   await insert('device-1', '"},"admin":true,"x":"');
   await succeeded(1);
-  expect(JSON.parse(fcm.messages[0]!.body)).toEqual({
+  expect(JSON.parse(given.receiver.messages[0]!.body)).toEqual({
     message: {
       token: 'device-1',
       notification: { title: 'Order 7', body: '"},"admin":true,"x":"' },
@@ -58,25 +43,25 @@ test('a message arrives with its values, under a token that was got with a signe
       webpush: { headers: { TTL: '3600' } },
     },
   });
-  expect(fcm.grants).toHaveLength(1);
+  expect(given.receiver.grants).toHaveLength(1);
 });
 
 test('fifty messages at once make do with one token', async () => {
   await start({ target: { kind: 'topic', value: 'orders' } });
-  await database.query("insert into orders select n, 'x', '' from generate_series(1, 50) n");
+  await given.database.query("insert into orders select n, 'x', '' from generate_series(1, 50) n");
   await succeeded(50);
-  expect(fcm.grants).toHaveLength(1);
+  expect(given.receiver.grants).toHaveLength(1);
 });
 
 test('a token that was revoked before its time is replaced within the same try', async () => {
   await start();
   await insert('device-1', '', 1);
   await succeeded(1);
-  fcm.token = 'ya29.second';
+  given.receiver.token = 'ya29.second';
   await insert('device-1', '', 2);
   await succeeded(2);
-  expect(fcm.grants).toHaveLength(2);
-  expect(await database.query("select from observers.attempt where outcome <> 'succeeded'")).toEqual([]);
+  expect(given.receiver.grants).toHaveLength(2);
+  expect(await given.database.query("select from observers.attempt where outcome <> 'succeeded'")).toEqual([]);
 });
 
 test.each([
@@ -90,15 +75,15 @@ test.each([
   const letter = await dead();
   expect(letter).toMatchObject({ error: 'http_status', status, attempts: 1, message: containing(meaning) });
   expect(JSON.stringify(letter)).not.toContain('CANARY');
-  expect(fcm.messages).toHaveLength(1);
+  expect(given.receiver.messages).toHaveLength(1);
 });
 
 test('a quota and a breakdown are waited for', async () => {
   await start();
   const answers = [429, 503];
-  fcm.answer = (request, response, raw) => {
+  given.receiver.answer = (request, response, raw) => {
     const status = request.path === '/token' ? undefined : answers.shift();
-    if (status === undefined) return fcm.check(request, response, raw);
+    if (status === undefined) return given.receiver.check(request, response, raw);
     response.writeHead(status, { 'retry-after': '0' }).end(`{"error":{"code":${status},"status":"UNAVAILABLE"}}`);
   };
   await insert('device-1');
@@ -107,18 +92,18 @@ test('a quota and a breakdown are waited for', async () => {
 
 test('an account whose key was revoked is a dead letter that names the setting; a token server that is down is tried again', async () => {
   let down = true;
-  fcm.answer = (request, response, raw) => {
+  given.receiver.answer = (request, response, raw) => {
     if (down && request.path === '/token') response.writeHead(503).end();
-    else fcm.check(request, response, raw);
+    else given.receiver.check(request, response, raw);
   };
   await start();
   await insert('device-1', '', 1);
-  await untilRows(database, "select from observers.attempt where outcome = 'retry' and error = 'connection'", atLeast(1));
+  await untilRows(given.database, "select from observers.attempt where outcome = 'retry' and error = 'connection'", atLeast(1));
   down = false;
   await succeeded(1);
-  await stream.stop();
-  const key = JSON.parse(readFileSync(fcm.credentials, 'utf8')) as object;
-  writeFileSync(fcm.credentials, JSON.stringify({ ...key, client_email: 'somebody@else' }));
+  await given.stop();
+  const key = JSON.parse(readFileSync(given.receiver.credentials, 'utf8')) as object;
+  writeFileSync(given.receiver.credentials, JSON.stringify({ ...key, client_email: 'somebody@else' }));
   await start();
   await insert('device-1', '', 2);
   expect(await dead()).toMatchObject({
@@ -131,5 +116,5 @@ test('an empty token is a dead letter, and nothing is sent', async () => {
   await start();
   await insert('');
   expect(await dead()).toMatchObject({ error: 'template' });
-  expect(fcm.messages).toEqual([]);
+  expect(given.receiver.messages).toEqual([]);
 });

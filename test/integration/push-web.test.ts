@@ -1,8 +1,8 @@
 import { createECDH } from 'node:crypto';
 import type { PushActionDefinition, WebPushDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startPushService, type PushService } from '../support/push-service';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { startPushService } from '../support/push-service';
+import { endpointOf, FAST_RETRY, observerOf } from '../support/stream';
 import { containing } from '../support/texts';
 import { untilRows } from '../support/until';
 
@@ -10,22 +10,7 @@ const VAPID = createECDH('prime256v1');
 VAPID.generateKeys();
 const SETTINGS = { vapidPrivateKey: VAPID.getPrivateKey('base64url'), vapidSubject: 'mailto:push@shop.example' };
 
-let database: TestDatabase;
-let service: PushService;
-let stream: TestStream;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  service = await startPushService();
-  await database.query('create table public.orders (id bigint primary key, browser jsonb, note text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream.stop();
-  await service.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key, browser jsonb, note text)', startPushService);
 
 async function start(changed: Partial<WebPushDefinition> = {}): Promise<void> {
   const to: WebPushDefinition = {
@@ -41,19 +26,19 @@ async function start(changed: Partial<WebPushDefinition> = {}): Promise<void> {
   };
   const action: PushActionDefinition = { type: 'push', name: 'push', timeout: 5_000, to };
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
-  stream = await startStream(database.url, [observer], { settings: SETTINGS });
+  await given.start([observer], { settings: SETTINGS });
 }
 
 const insert = (browser: unknown, note = ''): Promise<unknown> =>
-  database.query('insert into orders values (7, $1, $2)', [JSON.stringify(browser), note]);
+  given.database.query('insert into orders values (7, $1, $2)', [JSON.stringify(browser), note]);
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, status, message, response from observers.dead_letter', 1))[0]!;
+  (await untilRows(given.database, 'select error, status, message, response from observers.dead_letter', 1))[0]!;
 
 test('the browser decrypts what was sent, and the push service knows who sent it', async () => {
   await start();
-  await insert(service.subscription, 'Grüße "quoted"');
-  await service.waitFor(1);
-  expect(service.messages).toEqual([
+  await insert(given.receiver.subscription, 'Grüße "quoted"');
+  await given.receiver.waitFor(1);
+  expect(given.receiver.messages).toEqual([
     {
       text: JSON.stringify({ notification: { title: 'Order 7', body: 'Grüße "quoted"' } }),
       ttl: '60',
@@ -65,7 +50,7 @@ test('the browser decrypts what was sent, and the push service knows who sent it
 
 test('a subscription that has ended is dead at once, and says what to do', async () => {
   await start();
-  await insert({ ...service.subscription, endpoint: `${service.url}/push/gone` });
+  await insert({ ...given.receiver.subscription, endpoint: `${given.receiver.url}/push/gone` });
   expect(await dead()).toMatchObject({
     error: 'http_status',
     status: 410,
@@ -76,14 +61,14 @@ test('a subscription that has ended is dead at once, and says what to do', async
 test('a push service that is busy is tried again', async () => {
   await start();
   const answers = [429, 503];
-  service.answer = (request, response, raw) => {
+  given.receiver.answer = (request, response, raw) => {
     const status = answers.shift();
-    if (status === undefined) service.check(request, response, raw);
+    if (status === undefined) given.receiver.check(request, response, raw);
     else response.writeHead(status, { 'retry-after': '0' }).end();
   };
-  await insert(service.subscription);
-  await service.waitFor(3);
-  await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 1);
+  await insert(given.receiver.subscription);
+  await given.receiver.waitFor(3);
+  await untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", 1);
 });
 
 test.each([
@@ -99,21 +84,21 @@ test.each([
   ],
 ])('a subscription with %s is a dead letter, and nothing is dialled', async (_what, changed, error, message) => {
   await start({ allowAddresses: [] });
-  await insert({ ...service.subscription, ...changed });
+  await insert({ ...given.receiver.subscription, ...changed });
   const letter = await dead();
   expect(letter).toMatchObject({ error, message: containing(message) });
-  expect(service.requests).toEqual([]);
+  expect(given.receiver.requests).toEqual([]);
 });
 
 test('without leave for loopback the very same subscription is refused', async () => {
   await start({ allowAddresses: ['10.0.0.0/8'] });
-  await insert(service.subscription);
+  await insert(given.receiver.subscription);
   expect(await dead()).toMatchObject({ error: 'blocked_address' });
-  expect(service.requests).toEqual([]);
+  expect(given.receiver.requests).toEqual([]);
 });
 
 test('a message that no push service would take is not sent', async () => {
   await start();
-  await insert(service.subscription, 'x'.repeat(4_000));
+  await insert(given.receiver.subscription, 'x'.repeat(4_000));
   expect(await dead()).toMatchObject({ error: 'template', message: containing('push services take 3993') });
 });

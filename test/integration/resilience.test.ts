@@ -2,47 +2,32 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { EndpointDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { readStatus, type StreamStatus } from '../../src/status/status.sql';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, status, type Receiver } from '../support/receiver';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { startReceiver, status } from '../support/receiver';
+import { endpointOf, FAST_RETRY, observerOf } from '../support/stream';
 import { eventually, until, untilRows } from '../support/until';
 
 const BREAKER = { failureRate: 0.5, minimum: 5, window: 10_000, openFor: 300 };
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream;
+const given = givenOrders('create table public.orders (id bigint primary key, note text)');
 
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table public.orders (id bigint primary key, note text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream.stop();
-  await receiver.close();
-  await database.drop();
-});
-
-const hook = (changed: Partial<EndpointDefinition> = {}): EndpointDefinition => endpointOf(`${receiver.url}/hook`, changed);
+const hook = (changed: Partial<EndpointDefinition> = {}): EndpointDefinition => endpointOf(`${given.receiver.url}/hook`, changed);
 
 async function start(endpoint: EndpointDefinition, changed: Partial<ObserverDefinition> = {}): Promise<void> {
-  stream = await startStream(database.url, [observerOf('all', endpoint, changed)]);
+  await given.start([observerOf('all', endpoint, changed)]);
 }
 
 const insert = (from: number, to: number): Promise<unknown> =>
-  database.query('insert into orders (id) select generate_series($1::int, $2::int)', [from, to]);
+  given.database.query('insert into orders (id) select generate_series($1::int, $2::int)', [from, to]);
 const pending = (): Promise<{ state: string; attempt: number }[]> =>
-  database.query('select state, attempt from observers.pending_delivery order by change_number');
+  given.database.query('select state, attempt from observers.pending_delivery order by change_number');
 const attempts = async (outcome: string): Promise<number> =>
-  Number((await database.query<{ n: string }>('select count(*) as n from observers.attempt where outcome = $1', [outcome]))[0]?.n);
+  Number((await given.database.query<{ n: string }>('select count(*) as n from observers.attempt where outcome = $1', [outcome]))[0]?.n);
 const endpoints = async (): Promise<StreamStatus['listeners'][number]['endpoints']> =>
-  (await readStatus(database.client, 'main')).listeners.flatMap((listener) => listener.endpoints);
+  (await readStatus(given.database.client, 'main')).listeners.flatMap((listener) => listener.endpoints);
 
 test('a failing receiver is left alone: deliveries wait in PostgreSQL, use up no attempt, and all arrive once it works', async () => {
-  receiver.answer = status(500);
+  given.receiver.answer = status(500);
   // No back-off: without the breaker all attempts would be used up at once.
   await start(hook({ circuitBreaker: BREAKER }), { retry: { ...FAST_RETRY, initialDelay: 0, maxAttempts: 20 } });
   await insert(1, 20);
@@ -51,28 +36,28 @@ test('a failing receiver is left alone: deliveries wait in PostgreSQL, use up no
   await eventually(endpoints, ([one]) => (one?.breaker?.requests ?? 0) > 0);
   // Those that were under way when it opened have come back.
   await eventually(pending, (rows) => rows.length === 20 && rows.filter(({ state }) => state === 'running').length <= 1);
-  const [before, since] = [receiver.requests.length, performance.now()];
+  const [before, since] = [given.receiver.requests.length, performance.now()];
   await insert(21, 40);
   await eventually(pending, (rows) => rows.length === 40);
   expect((await pending()).slice(20).every(({ state, attempt }) => state === 'queued' && attempt === 1)).toBe(true);
   // A dead receiver gets a probe each 300 ms, or two that began together, and not forty each time.
   const periods = 1 + (performance.now() - since) / BREAKER.openFor;
-  expect(receiver.requests.length - before).toBeLessThanOrEqual(2 * Math.ceil(periods));
-  receiver.answer = status(204);
+  expect(given.receiver.requests.length - before).toBeLessThanOrEqual(2 * Math.ceil(periods));
+  given.receiver.answer = status(204);
   await until(async () => (await attempts('succeeded')) === 40);
   await eventually(endpoints, (all) => all.length === 0);
-  expect(await database.query('select from observers.dead_letter')).toEqual([]);
+  expect(await given.database.query('select from observers.dead_letter')).toEqual([]);
   expect(await pending()).toEqual([]);
 });
 
 test('what was retried when the breaker opened goes on with the attempts that it had', async () => {
-  receiver.answer = status(503);
+  given.receiver.answer = status(503);
   await start(hook({ circuitBreaker: { ...BREAKER, openFor: 60_000 } }), { retry: { ...FAST_RETRY, initialDelay: 0, maxAttempts: 3 } });
   await insert(1, 30);
   const state = await eventually(endpoints, ([one]) => one?.breaker?.state === 'open');
   expect(state[0]).toMatchObject({ name: '/hook', breaker: { state: 'open' } });
   expect(state[0]?.breaker?.probeIn).toBeGreaterThan(50_000);
-  const dead = await database.query('select from observers.dead_letter');
+  const dead = await given.database.query('select from observers.dead_letter');
   // Each is on record exactly once: dead, or waiting for the breaker.
   await eventually(pending, (rows) => rows.length === 30 - dead.length && rows.every((row) => row.state !== 'running'));
 });
@@ -81,11 +66,11 @@ test.each([
   ['answers 404', 404, { error: 'http_status', status: 404 }],
   ['says that it is not there yet', 429, null],
 ] as const)('a receiver that %s works: its breaker stays closed', async (_what, code, dead) => {
-  receiver.answer = status(code, { 'retry-after': '3600' });
+  given.receiver.answer = status(code, { 'retry-after': '3600' });
   await start(hook({ circuitBreaker: BREAKER }));
   await insert(1, 30);
-  await receiver.waitFor(30);
-  if (dead !== null) await untilRows(database, 'select error, status from observers.dead_letter', 30);
+  await given.receiver.waitFor(30);
+  if (dead !== null) await untilRows(given.database, 'select error, status from observers.dead_letter', 30);
   expect(await endpoints()).toEqual([]);
 });
 
@@ -96,8 +81,8 @@ test.each([
   ['a name that does not resolve', { url: 'http://receiver.invalid/hook', timeout: 30_000 }, 'dns'],
 ])('%s fails eight times and opens no breaker', async (_what, changed, error) => {
   await start(hook({ circuitBreaker: BREAKER, ...changed }), { retry: { ...FAST_RETRY, maxAttempts: 1 } });
-  await database.query(`insert into orders select n, E'line\\nbreak' from generate_series(1, 8) n`);
-  await until(async () => (await database.query('select from observers.dead_letter where error = $1', [error])).length === 8, 50_000);
+  await given.database.query(`insert into orders select n, E'line\\nbreak' from generate_series(1, 8) n`);
+  await until(async () => (await given.database.query('select from observers.dead_letter where error = $1', [error])).length === 8, 50_000);
   expect(await endpoints()).toEqual([]);
 });
 
@@ -115,7 +100,7 @@ test('a rate limit spreads the requests, and what waits stands in PostgreSQL', a
   await start(hook({ rateLimit: { count: 50, per: 1_000 } }));
   const begin = performance.now();
   await insert(1, 120);
-  const requests = await receiver.waitFor(120);
+  const requests = await given.receiver.waitFor(120);
   const times = requests.map(({ at }) => at);
   // At each moment no more than fifty a second since the commit, and the burst of a tenth of a second. A busy machine
   // only delays arrivals, so this holds on each; requests within one second of arrivals would depend on it.
@@ -131,13 +116,13 @@ test('a rate limit spreads the requests, and what waits stands in PostgreSQL', a
 
 test('a limited endpoint holds up nobody else', async () => {
   const other = await startReceiver();
-  stream = await startStream(database.url, [
+  await given.start([
     observerOf('slow', hook({ rateLimit: { count: 1, per: 3_600_000 } })),
     observerOf('fast', endpointOf(`${other.url}/fast`)),
   ]);
   await insert(1, 600);
   await other.waitFor(600);
-  expect(receiver.requests).toHaveLength(1);
+  expect(given.receiver.requests).toHaveLength(1);
   await eventually(pending, (rows) => rows.length === 599 && rows.every(({ state }) => state === 'queued'));
   await other.close();
 });

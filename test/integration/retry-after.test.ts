@@ -1,41 +1,25 @@
 import type { RetryPolicy } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, type Receiver } from '../support/receiver';
-import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { endpointOf, observerOf } from '../support/stream';
 import { eventually } from '../support/until';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table public.orders (id bigint primary key)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream.stop();
-  await receiver.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key)');
 
 /** Two tries that count, 50 ms apart; no wait is longer than 2 s. */
 const RETRY: RetryPolicy = { strategy: 'fixed', maxAttempts: 2, initialDelay: 50, maxDelay: 2_000, maxElapsed: null, schedule: [] };
 
 /** Refuses so many times, then works. @returns the waits between the requests, and the tries on record */
 async function refuse(times: number, code: number, retryAfter: () => string): Promise<{ waits: number[]; tries: object[] }> {
-  receiver.answer = (_request, response) => {
-    if (receiver.requests.length > times) response.writeHead(204).end();
+  given.receiver.answer = (_request, response) => {
+    if (given.receiver.requests.length > times) response.writeHead(204).end();
     else response.writeHead(code, { 'retry-after': retryAfter() }).end();
   };
-  stream = await startStream(database.url, [observerOf('all', endpointOf(`${receiver.url}/hook`), { retry: RETRY })]);
-  await database.query('insert into orders (id) values (1)');
-  const ask = () => database.query('select attempt, outcome, status from observers.attempt order by finished_at');
+  await given.start([observerOf('all', endpointOf(`${given.receiver.url}/hook`), { retry: RETRY })]);
+  await given.database.query('insert into orders (id) values (1)');
+  const ask = () => given.database.query('select attempt, outcome, status from observers.attempt order by finished_at');
   const tries = await eventually(ask, (all) => ['succeeded', 'dead'].includes(String(all.at(-1)?.['outcome'])));
-  expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
-  const at = receiver.requests.map((request) => request.at);
+  expect(new Set(given.receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  const at = given.receiver.requests.map((request) => request.at);
   return { waits: at.slice(1).map((time, i) => time - (at[i] ?? 0)), tries };
 }
 

@@ -1,45 +1,26 @@
 import { createHash } from 'node:crypto';
 import { requestRetries } from '../../src/redrive/redrive.sql';
 import type { LookupDefinition, ObserverDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, status, type Receiver } from '../support/receiver';
+import { givenOrders } from '../support/fixture';
+import { status } from '../support/receiver';
 import { startTestService } from '../support/service';
-import { endpointOf, observerOf, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { endpointOf, observerOf, type StreamOptions } from '../support/stream';
 import { containing, matching } from '../support/texts';
 import { atLeast, eventually, untilLeading, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream | null = null;
+const given = givenOrders('create table public.orders (id int primary key, note text)');
 
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table public.orders (id int primary key, note text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stop();
-  await receiver.close();
-  await database.drop();
-});
-
-const stop = async (): Promise<void> => {
-  await stream?.stop();
-  stream = null;
-};
 const start = async (observers: readonly ObserverDefinition[], options: StreamOptions = {}): Promise<void> => {
-  stream = await startStream(database.url, observers, options);
-  await untilLeading(stream.service);
+  await given.start(observers, options);
+  await untilLeading(given.stream.service);
 };
-const hook = (path = '/hook', more = {}) => endpointOf(`${receiver.url}${path}`, more);
+const hook = (path = '/hook', more = {}) => endpointOf(`${given.receiver.url}${path}`, more);
 const shadow = (changed: Partial<ObserverDefinition> = {}, endpoint = hook()): ObserverDefinition =>
   observerOf('shadow', endpoint, { mode: 'shadow', ...changed });
-const insert = (id: number, note = 'a'): Promise<unknown> => database.query('insert into orders values ($1, $2)', [id, note]);
+const insert = (id: number, note = 'a'): Promise<unknown> => given.database.query('insert into orders values ($1, $2)', [id, note]);
 
 const redrive = async (id: string): Promise<void> => {
-  const { queued } = await requestRetries(database.client, { ids: [id], who: 'me', detail: null, config: 'current', snapshot: null });
+  const { queued } = await requestRetries(given.database.client, { ids: [id], who: 'me', detail: null, config: 'current', snapshot: null });
   expect(queued).toEqual([id]);
 };
 
@@ -52,30 +33,30 @@ interface Attempt {
 }
 const attempts = (count: number): Promise<Attempt[]> =>
   untilRows<Attempt>(
-    database,
+    given.database,
     'select observer, attempt, outcome, error, message from observers.attempt order by change_number, observer',
     atLeast(count),
   );
 /** Everything else that a delivery may leave behind. */
 const LEFT =
   'select 1 from observers.pending_delivery union all select 1 from observers.dead_letter union all select 1 from observers.dedup';
-const traces = async (): Promise<number> => (await database.query(LEFT)).length;
+const traces = async (): Promise<number> => (await given.database.query(LEFT)).length;
 
 test('it sends nothing, and records where to, how much and the hash of exactly what a live one sends', async () => {
   await start([observerOf('live', hook()), shadow()]);
   await insert(1, 'grün');
   const [live, made] = (await attempts(2)) as [Attempt, Attempt];
   expect(live).toMatchObject({ observer: 'live', outcome: 'succeeded' });
-  const [request] = receiver.requests;
+  const [request] = given.receiver.requests;
   const sha256 = createHash('sha256').update(request!.bytes).digest('hex');
   expect(made).toEqual({
     observer: 'shadow',
     attempt: 1,
     outcome: 'skipped',
     error: null,
-    message: `shadow: it would have sent POST to 127.0.0.1:${receiver.port}, ${request!.bytes.length} bytes, sha256 ${sha256}`,
+    message: `shadow: it would have sent POST to 127.0.0.1:${given.receiver.port}, ${request!.bytes.length} bytes, sha256 ${sha256}`,
   });
-  expect(receiver.requests).toHaveLength(1);
+  expect(given.receiver.requests).toHaveLength(1);
   expect(await traces()).toBe(0);
 });
 
@@ -99,17 +80,17 @@ test('a rendering that fails is what it would have been, and is neither tried ag
     { outcome: 'skipped', error: null },
   ]);
   // The live twin's alert has come, and told of itself alone.
-  const requests = await receiver.waitFor((all) => all.some(({ path }) => path === '/alerts'));
+  const requests = await given.receiver.waitFor((all) => all.some(({ path }) => path === '/alerts'));
   expect(requests.filter(({ path }) => path === '/alerts').map(({ body }) => (JSON.parse(body) as { observer: string }).observer)).toEqual([
     'live',
   ]);
-  expect(await database.query('select observer from observers.dead_letter')).toEqual([{ observer: 'live' }]);
+  expect(await given.database.query('select observer from observers.dead_letter')).toEqual([{ observer: 'live' }]);
 });
 
 test('a condition without an answer and a loop are recorded as what they would have been', async () => {
   await start([shadow({ when: 'note / 2 > 1' }), shadow({ name: 'other' })], { settings: { maxHops: 1 } });
   await insert(1);
-  await database.query("begin; set local observers.cause = 'a/b'; insert into orders values (2, '4'); commit");
+  await given.database.query("begin; set local observers.cause = 'a/b'; insert into orders values (2, '4'); commit");
   expect(await attempts(4)).toMatchObject([
     { observer: 'other', outcome: 'skipped' },
     { observer: 'shadow', outcome: 'dead', error: 'condition' },
@@ -123,11 +104,11 @@ test('it takes nothing of the rate limit of its endpoint, claims no dedup key, a
   const endpoint = hook('/hook', { rateLimit: { count: 1, per: 3_600_000 }, concurrency: 1 });
   const dedup = { key: '{{ note }}', window: 60_000, lease: 30_000 };
   await start([shadow({ dedup, ordering: 'strict' }, endpoint), observerOf('live', endpoint, { when: "note = 'go'" })]);
-  await database.query("insert into orders select i, 'a' from generate_series(1, 50) i");
+  await given.database.query("insert into orders select i, 'a' from generate_series(1, 50) i");
   expect((await attempts(50)).every(({ outcome, message }) => outcome === 'skipped' && message?.startsWith('shadow: it would'))).toBe(true);
   expect(await traces()).toBe(0);
   await insert(51, 'go');
-  await receiver.waitFor(1);
+  await given.receiver.waitFor(1);
 });
 
 describe('look-ups', () => {
@@ -136,7 +117,7 @@ describe('look-ups', () => {
   const looking = (path: string, when: string | null): ObserverDefinition => shadow({ lookups: [customer(path)], when, actions: [log] });
 
   test('are asked, and decide its condition and what it renders', async () => {
-    receiver.answer = (_request, response) => void response.writeHead(200).end('{"name":"Ann","plan":"gold"}');
+    given.receiver.answer = (_request, response) => void response.writeHead(200).end('{"name":"Ann","plan":"gold"}');
     await start([looking('/customers/{{ data.id }}', "lookups.customer.plan = 'gold' AND data.id < 2")]);
     await insert(1);
     await insert(2);
@@ -149,11 +130,11 @@ describe('look-ups', () => {
       },
       { outcome: 'skipped', error: null, message: 'shadow: with what was looked up, the condition is not met' },
     ]);
-    expect(receiver.requests.map(({ path }) => path)).toEqual(['/customers/1', '/customers/2']);
+    expect(given.receiver.requests.map(({ path }) => path)).toEqual(['/customers/1', '/customers/2']);
   });
 
   test('that fail are told, and nobody tries again', async () => {
-    receiver.answer = status(503);
+    given.receiver.answer = status(503);
     await start([looking('/customers', null)]);
     await insert(1);
     expect(await attempts(1)).toMatchObject([{ outcome: 'skipped', error: 'lookup', message: containing('503') }]);
@@ -161,7 +142,7 @@ describe('look-ups', () => {
   });
 
   test('that take long do not hold the stream', async () => {
-    receiver.answer = () => undefined;
+    given.receiver.answer = () => undefined;
     await start([looking('/customers', null), observerOf('live', endpointOf('http://127.0.0.1:9/unused'), { actions: [log] })], {
       settings: { inlineBudget: 200 },
     });
@@ -169,7 +150,7 @@ describe('look-ups', () => {
     const made = (await attempts(2)).find(({ observer }) => observer === 'shadow');
     expect(made).toMatchObject({ outcome: 'skipped', error: 'lookup', message: containing('200 ms') });
     await untilRows(
-      database,
+      given.database,
       'select from observers.checkpoint where pg_visible_in_snapshot((select change_xid from core.tb_entity_change_log order by change_xid desc limit 1), previous)',
       1,
     );
@@ -178,48 +159,48 @@ describe('look-ups', () => {
 
 test('made live by a restart it sends what comes, and not what was', async () => {
   await start([shadow()]);
-  await database.query("insert into orders select i, 'a' from generate_series(1, 20) i");
+  await given.database.query("insert into orders select i, 'a' from generate_series(1, 20) i");
   await attempts(20);
-  await stop();
+  await given.stop();
   await start([observerOf('shadow', hook())]);
   await insert(21);
-  const requests = await receiver.waitFor(1);
+  const requests = await given.receiver.waitFor(1);
   await attempts(21);
-  await stop();
+  await given.stop();
   expect(requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key)).toEqual(['21']);
 });
 
 test('what waited when it went into shadow is a dead letter, and no redrive sends it before it is live again', async () => {
-  receiver.answer = status(500);
+  given.receiver.answer = status(500);
   const retry = { strategy: 'fixed', maxAttempts: 9, initialDelay: 1_000, maxDelay: 60_000, maxElapsed: null, schedule: [] } as const;
   await start([observerOf('shadow', hook(), { retry })]);
   await insert(1);
   await attempts(1);
-  await stop();
-  const sent = receiver.requests.length;
+  await given.stop();
+  const sent = given.receiver.requests.length;
   await start([shadow({ retry })]);
   const letters = (): Promise<{ id: string; message: string; open: boolean }[]> =>
-    database.query('select id::text, message, resolved_at is null as open from observers.dead_letter');
+    given.database.query('select id::text, message, resolved_at is null as open from observers.dead_letter');
   const [letter] = await eventually(letters, (rows) => rows.length === 1);
   expect(letter).toMatchObject({ open: true, message: containing('in shadow') });
   await redrive(letter!.id);
-  await untilRows(database, 'select from observers.pending_delivery', 0);
+  await untilRows(given.database, 'select from observers.pending_delivery', 0);
   expect(await letters()).toMatchObject([{ open: true }]);
-  expect(receiver.requests).toHaveLength(sent);
-  receiver.answer = status(204);
-  await stop();
+  expect(given.receiver.requests).toHaveLength(sent);
+  given.receiver.answer = status(204);
+  await given.stop();
   await start([observerOf('shadow', hook())]);
   await redrive(letter!.id);
   await eventually(letters, ([row]) => row?.open === false);
-  expect(receiver.requests).toHaveLength(sent + 1);
+  expect(given.receiver.requests).toHaveLength(sent + 1);
 });
 
 test('a reload makes it live for what comes and not for what was, and a shadow of what is to be sent from then on', async () => {
   const fileFor = (mode: string): string => `version: 1
 capture: [{ table: public.orders, entity: Order }]
-endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback], circuit_breaker: off } }
+endpoints: { hook: { url: "${given.receiver.url}/hook", allow_addresses: [loopback], circuit_breaker: off } }
 observers: [{ name: all, mode: ${mode}, entity: Order, on: insert, retry: { initial_delay: 1s, strategy: fixed }, actions: [{ type: webhook, endpoint: hook }] }]`;
-  const service = await startTestService(database.url, { file: fileFor('shadow') });
+  const service = await startTestService(given.database.url, { file: fileFor('shadow') });
   const reload = async (mode: string): Promise<void> => {
     service.rewrite(fileFor(mode));
     expect(await service.reloader.reload('test')).toMatchObject({ effective: 'now', changed: ['all'] });
@@ -230,27 +211,27 @@ observers: [{ name: all, mode: ${mode}, entity: Order, on: insert, retry: { init
     await attempts(1);
     await reload('live');
     await insert(2);
-    await receiver.waitFor(1);
+    await given.receiver.waitFor(1);
     await attempts(2);
-    receiver.answer = status(500);
+    given.receiver.answer = status(500);
     await insert(3);
     await attempts(3);
     await reload('shadow');
     await insert(4);
-    await untilRows(database, "select from observers.dead_letter where message like '%in shadow%'", 1);
+    await untilRows(given.database, "select from observers.dead_letter where message like '%in shadow%'", 1);
     expect((await attempts(4)).map(({ outcome }) => outcome)).toEqual(['skipped', 'succeeded', 'retry', 'skipped']);
   } finally {
     await service.stop();
   }
-  const keys = receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key);
+  const keys = given.receiver.requests.map(({ body }) => (JSON.parse(body) as { entity: { key: string } }).entity.key);
   expect(keys).toEqual(['2', '3']);
 });
 
 test('a service that is started with a file records no secret of it', async () => {
-  await stop();
+  await given.stop();
   const file = `version: 1
 capture: [{ table: public.orders, entity: Order }]
-endpoints: { hook: { url: "${receiver.url}/\${TOKEN}?key=\${TOKEN}", headers: { authorization: "Bearer \${TOKEN}" }, allow_addresses: [loopback] } }
+endpoints: { hook: { url: "${given.receiver.url}/\${TOKEN}?key=\${TOKEN}", headers: { authorization: "Bearer \${TOKEN}" }, allow_addresses: [loopback] } }
 observers:
   - name: all
     mode: shadow
@@ -260,7 +241,7 @@ observers:
       - { name: bad, type: webhook, endpoint: hook, headers: { x-note: "\${TOKEN} {{ note }}" } }
       - { name: say, type: log, message: "\${TOKEN} {{ note }}" }`;
   // Dropping the database looks for secrets in all of our tables.
-  const service = await startTestService(database.url, { file, env: { TOKEN: 'CANARY-token' } });
+  const service = await startTestService(given.database.url, { file, env: { TOKEN: 'CANARY-token' } });
   try {
     await untilLeading(service.streams.main);
     await insert(1, 'a\nb');
@@ -268,5 +249,5 @@ observers:
   } finally {
     await service.stop();
   }
-  expect(receiver.requests).toEqual([]);
+  expect(given.receiver.requests).toEqual([]);
 });

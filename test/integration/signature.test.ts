@@ -2,40 +2,24 @@ import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { secretProblem } from '../../src/config/checks';
 import type { EndpointDefinition, ObserverDefinition, WebhookActionDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { failing, startReceiver, type Received, type Receiver } from '../support/receiver';
-import { endpointOf, FAST_RETRY, observerOf, SECRET, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { failing, type Received } from '../support/receiver';
+import { endpointOf, FAST_RETRY, observerOf, SECRET } from '../support/stream';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream | null = null;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table public.orders (id bigint primary key, note text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  stream = null;
-  await receiver.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key, note text)');
 
 const secretOf = (bytes: number, fill: number): string => `whsec_${Buffer.alloc(bytes, fill).toString('base64')}`;
 const SECOND = secretOf(32, 7);
 
 const start = async (secrets: string[], observer: Partial<ObserverDefinition> = {}, endpoint: Partial<EndpointDefinition> = {}) => {
-  const to = endpointOf(`${receiver.url}/hook`, { signingSecrets: secrets, ...endpoint });
-  stream = await startStream(database.url, [observerOf('all', to, observer)]);
+  const to = endpointOf(`${given.receiver.url}/hook`, { signingSecrets: secrets, ...endpoint });
+  await given.start([observerOf('all', to, observer)]);
 };
 
 /** The request for one row that holds this text. */
 async function deliver(note: string): Promise<Received> {
-  await database.query('insert into orders values (1, $1)', [note]);
-  const [request] = await receiver.waitFor(1);
+  await given.database.query('insert into orders values (1, $1)', [note]);
+  const [request] = await given.receiver.waitFor(1);
   return request as Received;
 }
 
@@ -94,9 +78,9 @@ test('what is changed on the way does not verify: a byte of the body, the id, th
 test('each try has a time and a signature of its own, and the same id and body', async () => {
   // More than a second apart, or two tries may fall into the same one.
   await start([SECRET], { retry: { ...FAST_RETRY, initialDelay: 1_050, maxDelay: 1_050, maxAttempts: 3 } });
-  receiver.answer = failing(2, 500);
-  await database.query("insert into orders values (1, 'again')");
-  const tries = await receiver.waitFor(3);
+  given.receiver.answer = failing(2, 500);
+  await given.database.query("insert into orders values (1, 'again')");
+  const tries = await given.receiver.waitFor(3);
   for (const request of tries) {
     expect(verify(SECRET, request)).toMatchObject({ data: { note: 'again' } });
     expect(request.headers['webhook-signature']).toBe(expectedSignature(SECRET, request));
@@ -109,7 +93,7 @@ test('each try has a time and a signature of its own, and the same id and body',
 });
 
 test.each(['PUT', 'PATCH', 'DELETE', 'GET'] as const)('a %s is signed over the body that it carries, be it empty', async (method) => {
-  const endpoint = endpointOf(`${receiver.url}/hook`);
+  const endpoint = endpointOf(`${given.receiver.url}/hook`);
   const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method, headers: {}, body: null, batch: null };
   await start([SECRET], { actions: [action] });
   const request = await deliver('x');
@@ -118,7 +102,7 @@ test.each(['PUT', 'PATCH', 'DELETE', 'GET'] as const)('a %s is signed over the b
 });
 
 test('a body of the observer’s own is signed as it is sent', async () => {
-  const endpoint = endpointOf(`${receiver.url}/hook`);
+  const endpoint = endpointOf(`${given.receiver.url}/hook`);
   const body = { text: 'für {{ data.note }} 🦄' };
   const action: WebhookActionDefinition = { type: 'webhook', name: 'hook', endpoint, method: 'POST', headers: {}, body, batch: null };
   await start([SECRET], { actions: [action] });

@@ -1,26 +1,11 @@
 import type { SmsActionDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { endpointOf, FAST_RETRY, observerOf } from '../support/stream';
 import { containing } from '../support/texts';
 import { untilRows } from '../support/until';
 import { formOf, startTwilioServer, TWILIO_CREDENTIALS } from '../support/twilio-server';
 
-let database: TestDatabase;
-let twilio: Awaited<ReturnType<typeof startTwilioServer>>;
-let stream: TestStream;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  twilio = await startTwilioServer();
-  await database.query('create table public.orders (id bigint primary key, phone text, note text)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream.stop();
-  await twilio.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key, phone text, note text)', startTwilioServer);
 
 async function start(changed: Partial<SmsActionDefinition> = {}, credentials = TWILIO_CREDENTIALS, path = ''): Promise<void> {
   const action: SmsActionDefinition = {
@@ -33,31 +18,33 @@ async function start(changed: Partial<SmsActionDefinition> = {}, credentials = T
     ...changed,
   };
   const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry: FAST_RETRY });
-  stream = await startStream(database.url, [observer], { settings: { smsUrl: `http://${credentials}@127.0.0.1:${twilio.port}${path}` } });
+  await given.start([observer], { settings: { smsUrl: `http://${credentials}@127.0.0.1:${given.receiver.port}${path}` } });
 }
 
-const insert = (phone: string, note = ''): Promise<unknown> => database.query('insert into orders values (7, $1, $2)', [phone, note]);
+const insert = (phone: string, note = ''): Promise<unknown> => given.database.query('insert into orders values (7, $1, $2)', [phone, note]);
 const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, status, message, response, attempts from observers.dead_letter', 1))[0]!;
+  (await untilRows(given.database, 'select error, status, message, response, attempts from observers.dead_letter', 1))[0]!;
 
 test('the message arrives with its values, whatever characters they have', async () => {
   await start();
   await insert(' +4915112345678 ', 'Grüße & 50 % ✓\n{{ entity.key }}');
-  const [request] = await twilio.waitFor(1);
+  const [request] = await given.receiver.waitFor(1);
   expect(formOf(request!)).toEqual({
     to: '+4915112345678',
     from: '+15551234567',
     service: null,
     body: 'Order 7: Grüße & 50 % ✓\n{{ entity.key }}',
   });
-  expect(await untilRows(database, 'select outcome, status from observers.attempt', 1)).toEqual([{ outcome: 'succeeded', status: 201 }]);
+  expect(await untilRows(given.database, 'select outcome, status from observers.attempt', 1)).toEqual([
+    { outcome: 'succeeded', status: 201 },
+  ]);
 });
 
 test('a messaging service is named as one, and an API key acts for its account', async () => {
   await start({ from: `MG${'a'.repeat(32)}` }, 'SK1:key-secret', `/${TWILIO_CREDENTIALS.split(':')[0]}`);
-  twilio.answer = (_request, response) => void response.writeHead(201).end('{}');
+  given.receiver.answer = (_request, response) => void response.writeHead(201).end('{}');
   await insert('+4915112345678');
-  const [request] = await twilio.waitFor(1);
+  const [request] = await given.receiver.waitFor(1);
   expect(request?.path).toBe(`/2010-04-01/Accounts/${TWILIO_CREDENTIALS.split(':')[0]}/Messages.json`);
   expect(request?.headers['authorization']).toBe(`Basic ${Buffer.from('SK1:key-secret').toString('base64')}`);
   expect(formOf(request!)).toMatchObject({ from: null, service: `MG${'a'.repeat(32)}` });
@@ -70,7 +57,7 @@ test.each([
   await start();
   await insert(phone);
   expect(await dead()).toMatchObject({ error: 'http_status', status, response, message: containing(meaning) });
-  const kept = JSON.stringify(await database.query('select a.*, d.* from observers.attempt a, observers.dead_letter d'));
+  const kept = JSON.stringify(await given.database.query('select a.*, d.* from observers.attempt a, observers.dead_letter d'));
   expect(kept).not.toContain(phone);
 });
 
@@ -88,14 +75,14 @@ test('refused credentials say which setting holds them, and show none', async ()
 test('a rate limit and a breakdown are tried again', async () => {
   await start();
   const answers = [429, 503, 500];
-  twilio.answer = (request, response, raw) => {
+  given.receiver.answer = (request, response, raw) => {
     const status = answers.shift();
-    if (status === undefined) twilio.check(request, response, raw);
+    if (status === undefined) given.receiver.check(request, response, raw);
     else response.writeHead(status, { 'retry-after': '0' }).end(`{"code":20429,"message":"Too Many Requests","status":${status}}`);
   };
   await insert('+4915112345678');
-  await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 1);
-  expect(twilio.requests).toHaveLength(4);
+  await untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", 1);
+  expect(given.receiver.requests).toHaveLength(4);
 });
 
 test.each([
@@ -108,5 +95,5 @@ test.each([
   const letter = await dead();
   expect(letter).toMatchObject({ error: 'template', message: containing(message) });
   expect(JSON.stringify(letter)).not.toContain('49151');
-  expect(twilio.requests).toEqual([]);
+  expect(given.receiver.requests).toEqual([]);
 });

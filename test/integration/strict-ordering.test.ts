@@ -1,43 +1,18 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { EndpointDefinition, ObserverDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { startReceiver, status, type Received, type Receiver } from '../support/receiver';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type StreamOptions, type TestStream } from '../support/stream';
+import { givenOrders } from '../support/fixture';
+import { status, type Received } from '../support/receiver';
+import { endpointOf, FAST_RETRY, observerOf, type StreamOptions } from '../support/stream';
 import { eventually, reaches, until, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let receiver: Receiver;
-let stream: TestStream | null = null;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  await database.query('create table public.orders (id bigint primary key, step int)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  stream = null;
-  await receiver.close();
-  await database.drop();
-});
+const given = givenOrders('create table public.orders (id bigint primary key, step int)');
 
 const NEVER_GIVE_UP = { ...FAST_RETRY, initialDelay: 5, maxAttempts: 1_000 };
-const hook = (changed: Partial<EndpointDefinition> = {}): EndpointDefinition => endpointOf(`${receiver.url}/hook`, changed);
+const hook = (changed: Partial<EndpointDefinition> = {}): EndpointDefinition => endpointOf(`${given.receiver.url}/hook`, changed);
 
 async function start(changed: Partial<ObserverDefinition> = {}, options: StreamOptions = {}, endpoint = hook()): Promise<void> {
-  stream = await startStream(
-    database.url,
-    [observerOf('all', endpoint, { ordering: 'strict', retry: NEVER_GIVE_UP, ...changed })],
-    options,
-  );
-}
-
-async function stop(): Promise<void> {
-  await stream?.stop();
-  stream = null;
+  await given.start([observerOf('all', endpoint, { ordering: 'strict', retry: NEVER_GIVE_UP, ...changed })], options);
 }
 
 /** Bytes, without garbage. */
@@ -55,7 +30,7 @@ const said = ({ body }: Received): string => {
 };
 function answer(fails: (what: string) => boolean): void {
   accepted.length = 0;
-  receiver.answer = (request, response) => {
+  given.receiver.answer = (request, response) => {
     const what = said(request);
     const failed = fails(what);
     if (!failed) accepted.push(what);
@@ -66,10 +41,10 @@ const stepsOf = (key: number): number[] => accepted.filter((what) => what.starts
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 
 const begin = (keys: number): Promise<unknown> =>
-  database.query('insert into orders select n, 1 from generate_series(1, $1::int) n', [keys]);
-const advance = (): Promise<unknown> => database.query('update orders set step = step + 1');
+  given.database.query('insert into orders select n, 1 from generate_series(1, $1::int) n', [keys]);
+const advance = (): Promise<unknown> => given.database.query('update orders set step = step + 1');
 const rows = (): Promise<{ key: string; state: string }[]> =>
-  database.query("select split_part(lane, E'\\n', 2) as key, state from observers.pending_delivery order by lane, change_number");
+  given.database.query("select split_part(lane, E'\\n', 2) as key, state from observers.pending_delivery order by lane, change_number");
 const settled = (): Promise<unknown> => eventually(rows, (all) => all.length === 0);
 
 test('what fails holds up what comes after it of the same entity, and nobody else', async () => {
@@ -100,8 +75,10 @@ test('a head that has failed for good parks its lane, and is in no queue that wo
     { key: '1', state: 'parked' },
     { key: '1', state: 'waiting' },
   ]);
-  expect(await database.query('select from observers.dead_letter')).toEqual([]);
-  expect(await database.query("select attempt, outcome from observers.attempt where outcome <> 'succeeded' order by attempt")).toEqual([
+  expect(await given.database.query('select from observers.dead_letter')).toEqual([]);
+  expect(
+    await given.database.query("select attempt, outcome from observers.attempt where outcome <> 'succeeded' order by attempt"),
+  ).toEqual([
     { attempt: 1, outcome: 'retry' },
     { attempt: 2, outcome: 'retry' },
     { attempt: 3, outcome: 'dead' },
@@ -114,7 +91,7 @@ test('a parked lane stays parked over a restart', async () => {
   await start({ retry: { ...FAST_RETRY, maxAttempts: 1 } });
   await begin(1);
   await eventually(rows, ([row]) => row?.state === 'parked');
-  await stop();
+  await given.stop();
   await advance();
   await start();
   await eventually(rows, (all) => all.length === 2);
@@ -129,10 +106,10 @@ test('an observer that is no longer strict lets go of its lanes, and one that ha
   await begin(1);
   await advance();
   await eventually(rows, (all) => all.length === 2);
-  await stop();
+  await given.stop();
   await start({ ordering: 'none', retry: { ...FAST_RETRY, initialDelay: 60_000, maxAttempts: 9 } });
   await until(() => stepsOf(1).length === 1);
-  await stop();
+  await given.stop();
   await start({ retry: { ...FAST_RETRY, initialDelay: 60_000, maxAttempts: 9 } });
   await advance();
   expect(await eventually(rows, (all) => all.length === 2)).toEqual([
@@ -152,14 +129,14 @@ test.each([
   const KEYS = 12;
   const STEPS = 12;
   answer(() => Math.random() < 0.3);
-  const answering = receiver.answer;
-  receiver.answer = (...exchange) => void setTimeout(() => answering(...exchange), Math.random() * 15);
+  const answering = given.receiver.answer;
+  given.receiver.answer = (...exchange) => void setTimeout(() => answering(...exchange), Math.random() * 15);
   await start({}, { settings }, hook(endpoint));
   await begin(KEYS);
   for (let step = 2; step <= STEPS / 2; step++) await advance();
   // In the middle of everything: a stop, and a new term.
   await until(() => accepted.length > KEYS);
-  await stop();
+  await given.stop();
   await start({}, { settings }, hook(endpoint));
   for (let step = STEPS / 2 + 1; step <= STEPS; step++) await advance();
   await until(() => accepted.length >= KEYS * STEPS, 40_000);
@@ -177,21 +154,21 @@ test('a hundred thousand deliveries parked in ten thousand lanes take little mem
   await begin(LANES);
   for (let step = 2; step <= STEPS; step++) await advance();
   await eventually(
-    () => database.query<{ n: string }>('select count(*) as n from observers.pending_delivery'),
+    () => given.database.query<{ n: string }>('select count(*) as n from observers.pending_delivery'),
     ([row]) => row?.n === String(LANES * STEPS),
     60_000,
   );
-  receiver.requests.length = 0;
+  given.receiver.requests.length = 0;
   expect((heapUsed() - before) / 1_048_576).toBeLessThan(40);
   const last = new Map<string, number>();
   let outOfOrder = 0;
   let done = 0;
-  receiver.answer = (request, response) => {
+  given.receiver.answer = (request, response) => {
     const [key = '', step] = said(request).split(':');
     if (Number(step) !== (last.get(key) ?? 0) + 1) outOfOrder++;
     last.set(key, Number(step));
     done++;
-    receiver.requests.length = 0;
+    given.receiver.requests.length = 0;
     response.writeHead(204).end();
   };
   await reaches(() => done, LANES * STEPS);
@@ -199,10 +176,10 @@ test('a hundred thousand deliveries parked in ten thousand lanes take little mem
 }, 400_000);
 
 test('other failures of an observer that is not strict park nothing', async () => {
-  receiver.answer = status(400);
+  given.receiver.answer = status(400);
   await start({ ordering: 'none' });
   await begin(1);
-  await untilRows(database, 'select from observers.dead_letter', 1);
+  await untilRows(given.database, 'select from observers.dead_letter', 1);
   expect(await rows()).toEqual([]);
 });
 
@@ -210,8 +187,8 @@ test('without failures nothing passes anything, strict or not, whatever the deto
   const KEYS = 40;
   const STEPS = 15;
   answer(() => false);
-  const answering = receiver.answer;
-  receiver.answer = (...exchange) => void setTimeout(() => answering(...exchange), Math.random() * 40);
+  const answering = given.receiver.answer;
+  given.receiver.answer = (...exchange) => void setTimeout(() => answering(...exchange), Math.random() * 40);
   // Everything waits longer than it may hold the stream: in memory, in PostgreSQL, and back again.
   await start({ ordering: 'none' }, { settings: { inlineBudget: 10, maxInFlight: 50 } }, hook({ concurrency: 4 }));
   await begin(KEYS);

@@ -5,6 +5,8 @@ import type { TestDatabase } from './database';
 // The database, and most of what a test looks at, has no events to wait for: these ask until it holds.
 
 const PATIENCE = 15_000;
+/** Of the last answer, in an error: a scrape of the metrics has 100,000 characters. */
+const LONGEST = 2_000;
 
 /** Until this is so. When it is not in time, the error holds the condition as it is written. */
 export async function until(condition: () => boolean | Promise<boolean>, timeout = PATIENCE): Promise<void> {
@@ -63,7 +65,7 @@ async function ask<T>(
   for (const end = Date.now() + timeout; ;) {
     const answer = await question();
     if (holds(answer)) return answer;
-    if (Date.now() > end) throw new Error(`not within ${timeout} ms: ${what}; last: ${JSON.stringify(answer)}`);
+    if (Date.now() > end) throw new Error(`not within ${timeout} ms: ${what}; last: ${JSON.stringify(answer)?.slice(0, LONGEST)}`);
     await new Promise((again) => setTimeout(again, 20));
   }
 }

@@ -2,7 +2,7 @@ import { Test } from '@nestjs/testing';
 import { Pool } from 'pg';
 import pino from 'pino';
 import { NO_CUSTOM_ACTIONS } from '../../../src/actions/custom/custom-actions';
-import { AppModule } from '../../../src/app.module';
+import { type AppModule } from '../../../src/app.module';
 import { DEDUP_DRIVERS } from '../../../src/dedup/dedup.module';
 import { DedupStore } from '../../../src/dedup/dedup-store';
 import { SystemClock } from '../../../src/event/clock';
@@ -25,10 +25,13 @@ function input(dedupDriver: keyof typeof DEDUP_DRIVERS): Parameters<typeof AppMo
   };
 }
 
-test.each(Object.keys(DEDUP_DRIVERS) as (keyof typeof DEDUP_DRIVERS)[])('every provider is resolved, with the dedup driver %s', async (driver) => {
-  const container = await Test.createTestingModule({ imports: [ServiceModule.of(input(driver))] }).compile();
-  expect(container.get(EventPipelineService, { strict: false })).toBeInstanceOf(EventPipelineService);
-  expect(container.get(LifecycleService, { strict: false })).toBeInstanceOf(LifecycleService);
-  expect(container.get(DedupStore, { strict: false })).toBeInstanceOf(DEDUP_DRIVERS[driver](new Pool(), new SystemClock()).constructor);
-  await container.close();
-});
+test.each(Object.keys(DEDUP_DRIVERS) as (keyof typeof DEDUP_DRIVERS)[])(
+  'every provider is resolved, with the dedup driver %s',
+  async (driver) => {
+    const container = await Test.createTestingModule({ imports: [ServiceModule.of(input(driver))] }).compile();
+    expect(container.get(EventPipelineService, { strict: false })).toBeInstanceOf(EventPipelineService);
+    expect(container.get(LifecycleService, { strict: false })).toBeInstanceOf(LifecycleService);
+    expect(container.get(DedupStore, { strict: false })).toBeInstanceOf(DEDUP_DRIVERS[driver](new Pool(), new SystemClock()).constructor);
+    await container.close();
+  },
+);
