@@ -21,6 +21,15 @@ const LOOK_EVERY = 200;
 /** Wait after a chunk that found another transaction in its way, doubled each time (ms). */
 const WAIT = { first: 20, longest: 1_000 };
 
+/** What whoever runs a backfill is told. */
+export interface BackfillEvents {
+  readonly onProgress: (done: number) => void;
+  /** Told what it waits for, once each time; null: it goes on. */
+  readonly onWait: (why: string | null) => void;
+  /** The version of the configuration by which the service decides is another. @throws OperatorError when the observers are not in it */
+  readonly onVersion: (version: number) => Promise<void>;
+}
+
 export interface BackfillOptions {
   readonly stream: string;
   readonly who: string;
@@ -30,11 +39,7 @@ export interface BackfillOptions {
   /** May return early. */
   readonly sleep: (milliseconds: number) => Promise<void>;
   readonly interrupted: () => boolean;
-  readonly onProgress: (done: number) => void;
-  /** Told what it waits for, once each time; null: it goes on. */
-  readonly onWait: (why: string | null) => void;
-  /** The version of the configuration by which the service decides is another. @throws OperatorError when the observers are not in it */
-  readonly onVersion: (version: number) => Promise<void>;
+  readonly events: BackfillEvents;
 }
 
 export interface BackfillResult {
@@ -119,14 +124,14 @@ export class BackfillRun {
   }
 
   private async passed({ rows, failed, passed }: Extract<Chunk, { is: 'done' }>): Promise<void> {
-    const { rate, clock, onProgress } = this.options;
+    const { rate, clock, events } = this.options;
     this.behind = passed;
     this.done += rows;
     this.unseen += rows;
     this.failed += failed;
     this.size = Math.min(this.most, this.size * 2);
     this.tellWait(null);
-    onProgress(this.done);
+    events.onProgress(this.done);
     if (rate === null || rows === 0) return;
     // What was not used of the rate is lost after a second: no burst follows a long wait.
     this.due = Math.max(this.due, clock.monotonic() - 1_000) + (rows / rate) * 1_000;
@@ -154,7 +159,8 @@ export class BackfillRun {
   private tellWait(why: string | null): void {
     if ((why === null) === (this.waitsFor === null)) return;
     this.waitsFor = why;
-    this.options.onWait(why);
+    const { events } = this.options;
+    events.onWait(why);
   }
 
   /** Does not hurry away from the service: what is live would wait behind it. With a rate a person has decided. */
@@ -178,13 +184,13 @@ export class BackfillRun {
   }
 
   private async look(): Promise<void> {
-    const { clock, stream, onVersion } = this.options;
+    const { clock, stream, events } = this.options;
     if (clock.monotonic() - this.lookedAt < LOOK_EVERY && !this.mayBeAhead()) return;
     const before = this.seen.version;
     this.seen = await lookRound(this.client, this.owner, { stream, observers: this.target.subject.observers, limit: BACKLOG });
     [this.lookedAt, this.unseen] = [clock.monotonic(), 0];
     if (!this.seen.mine) throw await this.notOurs(null);
-    if (this.seen.version !== null && this.seen.version !== before) await onVersion(this.seen.version);
+    if (this.seen.version !== null && this.seen.version !== before) await events.onVersion(this.seen.version);
   }
 
   /** Whether what was written since the last look may have made the backlog: how fast that goes depends on the machine. */

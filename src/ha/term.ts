@@ -106,7 +106,8 @@ export class Term {
   /** Outcomes that have happened wait for the database as long as this process may; a stop does not wait for ever. */
   private async drain(stopping: () => boolean): Promise<void> {
     let drained = false;
-    const draining = this.parts.pipeline.ledger.drain().then(() => (drained = true));
+    const { ledger } = this.pipeline;
+    const draining = ledger.drain().then(() => (drained = true));
     do await within(draining, this.settings.shutdownTimeout, () => undefined);
     while (!drained && !stopping() && !this.lease.lost);
   }

@@ -30,10 +30,8 @@ export interface ObserversOptions {
   readonly roles?: readonly (typeof ROLES)[number][];
   /** Other settings by their variable, such as `{ OBSERVERS_PORT: '0' }`; stronger than the environment. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Bring the capture triggers to what the file says, as `start --apply` does. */
-  readonly applyCapture?: boolean;
-  /** Refuse to start when they differ, as `start --strict` does. */
-  readonly strict?: boolean;
+  /** Where the capture triggers differ from the file: say so (default), bring them to what it says, or refuse to start. */
+  readonly capture?: 'warn' | 'apply' | 'strict';
   /** A pino logger; without it lines go to stdout as the settings say. */
   readonly logger?: Logger;
   /** Called when the service cannot go on without a person. Without it that is logged, and the service is stopped. */
@@ -73,15 +71,23 @@ export class Observers implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Once every provider stands: custom actions are found among them. @throws OperatorError for everything that a person can mend */
   async onApplicationBootstrap(): Promise<void> {
-    const { applyCapture = false, strict = false } = this.options;
-    requireAllRoles(this.options.roles);
+    const { roles, capture = 'warn' } = this.options;
+    requireAllRoles(roles);
     const custom = customActionsIn(this.discovery, () => Promise.resolve());
     const source = observersSource({ ...inputOf(this.options), custom });
     const configuration = source.load();
     const { settings } = configuration;
     const logger = this.options.logger ?? createLogger(settings.logLevel, settings.logFormat);
     const onFatal = this.options.onFatal ?? ((error: unknown) => this.end(logger, error));
-    this.service = await startService({ configuration, source, custom, logger, applyCapture, strict, onFatal });
+    this.service = await startService({
+      configuration,
+      source,
+      custom,
+      logger,
+      applyCapture: capture === 'apply',
+      strict: capture === 'strict',
+      onFatal,
+    });
   }
 
   /** First of all hooks of an application's end: what actions use still stands. Close that in onApplicationShutdown. */

@@ -6,9 +6,10 @@ import type { EndpointGate } from '../resilience/endpoint-gate';
 import { Lanes } from './lanes';
 import { StrictLanes } from './strict-lanes';
 import type { Ledger } from '../delivery/ledger';
+import type { GoneEndpoints } from '../delivery/gone-endpoints';
 import type { Pauses } from '../delivery/pauses';
 import { movesBy, type Arrangement } from '../jobs/arrangement';
-import type { ClaimedDelivery, Inherited } from '../jobs/job-queue';
+import type { ClaimedDelivery } from '../jobs/job-queue';
 import type { DeliveryKey } from '../delivery/records';
 import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
@@ -21,7 +22,7 @@ import { keyOf, pendingRecord, Recorder, summary } from './recorder';
 import type { DispatcherOptions } from './dispatcher-options';
 import type { EventRun } from './event-run';
 
-/** Added to an action's timeout for the claim of a running delivery: a commit of its outcome may have to wait for PostgreSQL. */
+/** Added to an action's timeout for a claim: the commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
 const LEASE_CHECK = 50;
 
@@ -36,6 +37,7 @@ export class Dispatcher {
   private readonly runner: ActionRunner;
   private readonly ledger: Ledger;
   private readonly pauses: Pauses;
+  private readonly gone: GoneEndpoints;
   private readonly recorder: Recorder;
   private readonly lanes = new Lanes<Flight>();
   /** Deliveries in memory, in the order in which they came. */
@@ -49,6 +51,7 @@ export class Dispatcher {
     this.runner = runner;
     this.ledger = record.ledger;
     this.pauses = record.pauses;
+    this.gone = record.gone;
     this.recorder = new Recorder(record.ledger, term.logger, runs.events, record.pauses);
     this.gates = gates;
   }
@@ -59,15 +62,14 @@ export class Dispatcher {
     this.gates.configure(this.runner.actionsOf(observers), backlogged);
   }
 
-  /** What a term begins with. */
-  inherit(observers: readonly ObserverDefinition[], { backlogged, blocked }: Pick<Inherited, 'backlogged' | 'blocked'>): void {
-    this.configure(observers, backlogged);
-    this.strictLanes.inherit(blocked);
-  }
-
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
-    const flight = new Flight(delivery, this.gateOf(delivery), laneOf(delivery), run, run.readAt, false, this.advance);
+    const flight = new Flight(
+      delivery,
+      this.gateOf(delivery),
+      { lane: laneOf(delivery), run, since: run.readAt, redrive: false },
+      this.advance,
+    );
     this.options.runs.enter(run);
     this.flights.add(flight);
     const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
@@ -75,10 +77,15 @@ export class Dispatcher {
     else this.lanes.enter(flight.lane, flight);
   }
 
-  /** A delivery claimed from PostgreSQL. @param committed the ledger's last committed group when the claim began: what it could see */
+  /** A claimed delivery. @param committed the ledger's last committed group when the claim began: what it could see */
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
     const since = this.term.clock.monotonic() - (claimed.elapsed ?? 0);
-    const flight = new Flight(delivery, this.gateOf(delivery), claimed.lane, null, since, claimed.redrive, this.advance);
+    const flight = new Flight(
+      delivery,
+      this.gateOf(delivery),
+      { lane: claimed.lane, run: null, since, redrive: claimed.redrive },
+      this.advance,
+    );
     this.flights.add(flight);
     const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
     if (overtakes) this.handOver(flight);
@@ -126,10 +133,6 @@ export class Dispatcher {
     return this.lanes.headOf(lane) !== undefined;
   }
 
-  get active(): number {
-    return this.flights.size;
-  }
-
   /** Resolves when no delivery is in memory. */
   whenIdle(): Promise<void> {
     return this.flights.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.idle = resolve));
@@ -168,7 +171,7 @@ export class Dispatcher {
   /** Its turn has come. Its look-ups come first: they hold no place at the endpoint. */
   private prepare(flight: Flight): void {
     const { gate } = flight;
-    const refused = flight.redrive ? null : this.options.record.gone.refuse(flight.delivery.action);
+    const refused = flight.redrive ? null : this.gone.refuse(flight.delivery.action);
     const prepared = refused ?? this.options.enrichment.prepare(flight.delivery);
     if (!(prepared instanceof Promise) && !('ok' in prepared)) return this.prepared(flight, prepared);
     flight.state = 'looking up';
@@ -259,7 +262,7 @@ export class Dispatcher {
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
     const decided = this.decide(flight, outcome, now);
-    if (wasRunning) this.options.record.gone.learn(flight.delivery.action, outcome, flight.redrive);
+    if (wasRunning) this.gone.learn(flight.delivery.action, outcome, flight.redrive);
     this.recorder.ended(flight, outcome, decided, now);
     if (flight.strict) this.settleStrict(flight, decided);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));
@@ -287,8 +290,8 @@ export class Dispatcher {
   private left(flight: Flight): void {
     this.flights.delete(flight);
     if (!this.isInMemory(flight.lane)) this.strictLanes.vacated(flight.lane, this.ledger.gathering);
-    if (this.flights.size > 0 || this.idle === null) return;
-    this.idle();
+    if (this.flights.size > 0) return;
+    this.idle?.();
     this.idle = null;
   }
 }

@@ -46,8 +46,7 @@ export class EventPipelineService {
     const { inlineBudget, maxHops, commitWindow } = settings;
     const cursor = await this.checkpoints.open(term, version);
     const gone = await this.ledgers.goneEndpoints(term);
-    const inherited = await this.jobs.takeOver(term, cursor, arrangementOf(observers));
-    const { pauses } = inherited;
+    const { backlogged, blocked, pauses } = await this.jobs.takeOver(term, cursor, arrangementOf(observers));
     const events = this.events.open();
     const progress = new Progress();
     const ledger = this.ledgers.open(term, progress, events, commitWindow);
@@ -58,7 +57,8 @@ export class EventPipelineService {
     const gates = this.gates.open(term.clock, events);
     const record = { ledger, pauses, gone };
     const dispatcher = new Dispatcher({ term, runner, enrichment, dedup, record, gates, runs, inlineBudget });
-    dispatcher.inherit(observers, inherited);
+    dispatcher.configure(observers, backlogged);
+    dispatcher.strictLanes.inherit(blocked);
     const shadow = new Shadow(term, { runner, enrichment, ledger, runs, inlineBudget });
     const current = new CurrentConfiguration(new Matcher(observers), version);
     return new EventPipeline(term, { cursor, current, runner, enrichment, runs, record, dispatcher, shadow }, maxHops);

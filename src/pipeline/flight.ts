@@ -2,6 +2,17 @@ import type { Delivery } from '../event/delivery';
 import type { EndpointGate, GateTask } from '../resilience/endpoint-gate';
 import type { EventRun } from './event-run';
 
+/** Where a delivery comes from: the stream, or the queue. */
+export interface FlightOrigin {
+  readonly lane: string;
+  /** The event whose end waits for this delivery; null for a claimed one. */
+  readonly run: EventRun | null;
+  /** Monotonic time at which its first try began, or would have. */
+  readonly since: number;
+  /** A person asked for it: one try. */
+  readonly redrive: boolean;
+}
+
 /**
  * One delivery in memory. Written by the dispatcher only.
  *
@@ -17,19 +28,22 @@ export class Flight implements GateTask {
   /** Set by a reload. */
   most = Infinity;
 
+  readonly lane: string;
+  readonly run: EventRun | null;
+  readonly since: number;
+  readonly redrive: boolean;
+
   constructor(
     /** From its look-ups on, with what they found. */
     public delivery: Delivery,
     readonly gate: EndpointGate,
-    readonly lane: string,
-    /** The event whose end waits for this delivery; null for a claimed one. */
-    readonly run: EventRun | null,
-    /** Monotonic time at which its first try began, or would have. */
-    readonly since: number,
-    /** A person asked for it: one try. */
-    readonly redrive: boolean,
+    { lane, run, since, redrive }: FlightOrigin,
     private readonly advance: (flight: Flight) => void,
   ) {
+    this.lane = lane;
+    this.run = run;
+    this.since = since;
+    this.redrive = redrive;
     this.pending = run === null;
   }
 

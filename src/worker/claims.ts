@@ -90,7 +90,8 @@ export class Claims {
     const freed = await this.jobs.sweep(this.term.stream, held);
     if (freed === 0) return;
     // Which endpoints they belong to is not worth asking: those that have none are found drained at once.
-    for (const gate of this.dispatcher.gates.all.values()) gate.queued();
+    const { gates } = this.dispatcher;
+    for (const gate of gates.all.values()) gate.queued();
     this.term.logger.warn({ freed }, 'claims ran out; their deliveries are tried again');
   }
 }

@@ -58,7 +58,8 @@ export class Pauser {
    * its way to the table as paused has to arrive there before it is released.
    */
   private async resume(paused: readonly string[], resumed: readonly string[]): Promise<void> {
-    const endpoints = new Set(this.pipeline.current.matcher.actionsOf(resumed).map(endpointNameOf));
+    const { matcher } = this.pipeline.current;
+    const endpoints = new Set(matcher.actionsOf(resumed).map(endpointNameOf));
     this.queued(endpoints);
     try {
       this.pauses.set(paused);
@@ -72,11 +73,13 @@ export class Pauser {
   }
 
   private now(): number {
-    return this.pipeline.term.clock.monotonic();
+    const { clock } = this.pipeline.term;
+    return clock.monotonic();
   }
 
   /** No claim finds them drained meanwhile: none is made beside this. */
   private queued(endpoints: Iterable<string>): void {
-    for (const endpoint of endpoints) this.dispatcher.gates.all.get(endpoint)?.queued();
+    const { gates } = this.dispatcher;
+    for (const endpoint of endpoints) gates.all.get(endpoint)?.queued();
   }
 }

@@ -3,12 +3,12 @@ import { connect, disconnect } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { CaptureDefinition, ObserverDefinition } from '../../src/event/definitions';
 import { openBackfill } from '../../src/backfill/open';
-import { BackfillRun, type BackfillOptions, type BackfillResult } from '../../src/backfill/run';
+import { BackfillRun, type BackfillEvents, type BackfillOptions, type BackfillResult } from '../../src/backfill/run';
 import { countRows, findTarget, type BackfillTarget } from '../../src/backfill/target';
 import { captureOf, type TestDatabase } from './database';
 import { endpointOf, observerOf } from './stream';
 
-export interface TestBackfill extends Partial<BackfillOptions> {
+export interface TestBackfill extends Partial<Omit<BackfillOptions, 'events'>>, Partial<BackfillEvents> {
   readonly table: string;
   readonly observers?: readonly string[];
   readonly where?: string | null;
@@ -52,10 +52,8 @@ export async function runBackfill(database: TestDatabase, backfill: TestBackfill
       rate: null,
       clock: new SystemClock(),
       interrupted: () => false,
-      onProgress: () => undefined,
-      onWait: () => undefined,
-      onVersion: () => Promise.resolve(),
       ...backfill,
+      events: { onProgress: () => undefined, onWait: () => undefined, onVersion: () => Promise.resolve(), ...backfill },
       sleep: pause,
     }).run();
   } finally {

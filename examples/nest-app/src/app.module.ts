@@ -5,7 +5,7 @@ import { Shipments } from './shipments';
 import { ShipmentsController } from './shipments.controller';
 
 @Module({
-  imports: [ObserversModule.forRoot({ configFile: 'observers.yaml', applyCapture: true })],
+  imports: [ObserversModule.forRoot({ configFile: 'observers.yaml', capture: 'apply' })],
   controllers: [ShipmentsController],
   providers: [Shipments, ShipAction],
 })

@@ -54,9 +54,11 @@ export async function performBackfill(request: BackfillRequest, flags: BackfillF
             clock: new SystemClock(),
             sleep,
             interrupted: () => interruption.interrupted,
-            onProgress: (done) => display.show(done),
-            onWait: (why) => void process.stderr.write(why === null ? 'goes on\n' : `waits: ${why}\n`),
-            onVersion: (version) => requireInVersion(get(ConfigVersions), settings, flags, version, observers, entity),
+            events: {
+              onProgress: (done) => display.show(done),
+              onWait: (why) => void process.stderr.write(why === null ? 'goes on\n' : `waits: ${why}\n`),
+              onVersion: (version) => requireInVersion(get(ConfigVersions), settings, flags, version, observers, entity),
+            },
           });
           return { ...result, table, observers, unplaced };
         } finally {
