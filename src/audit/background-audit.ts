@@ -15,7 +15,7 @@ import {
   beginAudit, countOpen, readBeginning, readFinished, readLateDecisions, readOpen, saveStep,
   type AuditFence, type AuditProgress, type AuditStep, type UnaccountedKey,
 } from './background.sql'; // prettier-ignore
-import { examine } from './examination';
+import { examineChanges } from './examination';
 
 /** A step takes a page, which is 20 ms of one connection and 5 ms of this process. */
 const PAGE = { rows: 1_000, bytes: 8 * 1024 * 1024 };
@@ -202,8 +202,8 @@ export class BackgroundAudit implements SideJob {
     return readChangesWithin(client, numbers, { bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize });
   }
 
-  private examine(client: PoolClient, rows: readonly ChangeRow[]): ReturnType<typeof examine> {
-    return examine(client, this.options.settings, this.versions, rows);
+  private examine(client: PoolClient, rows: readonly ChangeRow[]): ReturnType<typeof examineChanges> {
+    return examineChanges(client, this.options.settings, this.versions, rows);
   }
 
   private tell(found: AuditStep['found']): void {

@@ -14,7 +14,7 @@ const SLICE = 4;
  * What of these changes nothing accounts for. What cannot be proved (a version that is not known, or can no longer be read, a condition
  * that reads the clock) is never called missing.
  */
-export async function examine(
+export async function examineChanges(
   client: ClientBase,
   range: Pick<AuditRange, 'stream' | 'retention'> & { readonly maxEventSize: number },
   versions: Versions,

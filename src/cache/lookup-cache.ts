@@ -1,6 +1,6 @@
 import type { JsonValue } from '../event/json-document';
 
-export interface Answer {
+export interface CachedAnswer {
   /** Undefined: there is nothing (404). */
   readonly value: JsonValue | undefined;
   /** Monotonic time at which it came. */
@@ -9,8 +9,8 @@ export interface Answer {
 
 /** Answers of look-ups. How old is too old is not decided here. Lives with the process, over all terms of leadership. */
 export abstract class LookupCache {
-  abstract get(key: string): Answer | undefined;
+  abstract get(key: string): CachedAnswer | undefined;
   /** @param size bytes of the answer's text */
-  abstract set(key: string, answer: Answer, size: number): void;
+  abstract set(key: string, answer: CachedAnswer, size: number): void;
   abstract get count(): number;
 }

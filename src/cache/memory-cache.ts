@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { LookupCache, type Answer } from './lookup-cache';
+import { LookupCache, type CachedAnswer } from './lookup-cache';
 
 /** Bounds over all look-ups together. */
 const MOST_ENTRIES = 10_000;
@@ -10,13 +10,13 @@ const PARSED = 3;
 
 /** Answers of look-ups in memory; what was not used for longest goes first. How old is too old is not decided here. */
 export class MemoryCache extends LookupCache {
-  private readonly entries = new LRUCache<string, Answer>({ max: MOST_ENTRIES, maxSize: MOST_BYTES });
+  private readonly entries = new LRUCache<string, CachedAnswer>({ max: MOST_ENTRIES, maxSize: MOST_BYTES });
 
-  get(key: string): Answer | undefined {
+  get(key: string): CachedAnswer | undefined {
     return this.entries.get(key);
   }
 
-  set(key: string, answer: Answer, size: number): void {
+  set(key: string, answer: CachedAnswer, size: number): void {
     this.entries.set(key, answer, { size: OVERHEAD + 2 * key.length + PARSED * size });
   }
 

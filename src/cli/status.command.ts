@@ -77,9 +77,9 @@ export class StatusCommand extends ObserversCommand {
 
   private async showListener(service: Status, id: string, json: boolean, clear: () => void): Promise<void> {
     const { oneListener, printListener } = await import('./status/listener');
-    const { stateOf } = await import('./status/live');
+    const { instanceStateOf } = await import('./status/live');
     const listener = oneListener(await service.listenersCalled(id), id);
-    const state = await stateOf(listener);
+    const state = await instanceStateOf(listener);
     clear();
     if (json) printJson({ ...listener, state });
     else printListener(listener, state);

@@ -6,15 +6,15 @@ import type { EntityEvent } from '../event/entity-event';
 import { JsonDocument, type JsonValue } from '../event/json-document';
 import { failed, type Failed, type Outcome } from '../event/outcome';
 import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
-import type { Answer, LookupCache } from '../cache/lookup-cache';
+import type { CachedAnswer, LookupCache } from '../cache/lookup-cache';
 
 /** A refresh that fails is told no more often than this, in milliseconds. */
 const TELL_EVERY = 60_000;
 
 /** Undefined: there is nothing to be found. */
-export type Found = { readonly value: JsonValue | undefined } | Failed;
+export type LookedUp = { readonly value: JsonValue | undefined } | Failed;
 
-const NOTHING: Found = { value: undefined };
+const NOTHING: LookedUp = { value: undefined };
 
 /** A GET that a look-up would make. */
 export interface AskedLookup {
@@ -33,7 +33,7 @@ interface Question {
 export class Lookup {
   private readonly path: Template;
   private readonly headers: readonly (readonly [string, Template])[];
-  private readonly asked = new Map<string, Promise<Found>>();
+  private readonly asked = new Map<string, Promise<LookedUp>>();
   private toldAt = -TELL_EVERY;
 
   constructor(
@@ -49,7 +49,7 @@ export class Lookup {
   }
 
   /** At once when the cache has it. Never throws or rejects. */
-  find(event: EntityEvent): Found | Promise<Found> {
+  find(event: EntityEvent): LookedUp | Promise<LookedUp> {
     let question: Question | null;
     try {
       question = this.questionOf(event);
@@ -87,18 +87,18 @@ export class Lookup {
     return { path: path.text, headers, key: [name, endpoint.url, path.text, ...headers].join('\n') };
   }
 
-  private ask(question: Question): Promise<Found> {
+  private ask(question: Question): Promise<LookedUp> {
     const asked = this.asked.get(question.key) ?? this.answer(question).finally(() => this.asked.delete(question.key));
     this.asked.set(question.key, asked);
     return asked;
   }
 
-  private async answer({ path, headers, key }: Question): Promise<Found> {
+  private async answer({ path, headers, key }: Question): Promise<LookedUp> {
     await this.place();
     try {
       const [outcome, body] = await this.sender.fetch({ path, method: 'GET', headers, body: null });
       const found = this.foundIn(outcome, body);
-      if (!('error' in found)) this.cache.set(key, { value: found.value, at: this.clock.monotonic() } satisfies Answer, body.length);
+      if (!('error' in found)) this.cache.set(key, { value: found.value, at: this.clock.monotonic() } satisfies CachedAnswer, body.length);
       return found;
     } finally {
       this.sender.places.leave();
@@ -112,7 +112,7 @@ export class Lookup {
     });
   }
 
-  private foundIn(outcome: Outcome, body: Buffer): Found {
+  private foundIn(outcome: Outcome, body: Buffer): LookedUp {
     if (!outcome.ok && (outcome.status === 404 || outcome.status === 410)) return NOTHING;
     if (!outcome.ok) return this.failure(outcome.message, outcome);
     if (outcome.status === 204) return NOTHING;
@@ -130,7 +130,7 @@ export class Lookup {
   }
 
   /** The old answer goes on for as long as it may. */
-  private async refreshed(next: Promise<Found>): Promise<void> {
+  private async refreshed(next: Promise<LookedUp>): Promise<void> {
     const found = await next;
     const now = this.clock.monotonic();
     if (!('error' in found) || now - this.toldAt < TELL_EVERY) return;

@@ -5,7 +5,7 @@ import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
-import { Lookup, type AskedLookup, type Found } from './lookup';
+import { Lookup, type AskedLookup, type LookedUp } from './lookup';
 import type { LookupCache } from '../cache/lookup-cache';
 
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
@@ -37,7 +37,7 @@ export class Lookups {
       return one;
     });
     const waited = found.some((one) => one instanceof Promise);
-    if (!waited) return combined(event, definitions, found as readonly Found[]);
+    if (!waited) return combined(event, definitions, found as readonly LookedUp[]);
     return Promise.all(found.map((one) => Promise.resolve(one))).then((all) => combined(event, definitions, all));
   }
 
@@ -61,7 +61,7 @@ export class Lookups {
   }
 }
 
-function combined(event: EntityEvent, definitions: readonly LookupDefinition[], found: readonly Found[]): Enriched {
+function combined(event: EntityEvent, definitions: readonly LookupDefinition[], found: readonly LookedUp[]): Enriched {
   const lookups: Record<string, JsonValue> = {};
   for (const [i, one] of found.entries()) {
     if ('error' in one) return one;

@@ -5,7 +5,7 @@ import type { JsonDocument, JsonValue } from '../event/json-document';
 
 /** What a path yields when nothing stands there: not null, which is a value. */
 export const MISSING = Symbol('missing');
-export type Found = JsonValue | typeof MISSING;
+export type FoundValue = JsonValue | typeof MISSING;
 
 /** What a path starts from. A first step that is none of these is a column of the row: `total` is `data.total`. */
 export const PATH_ROOTS = ['data', 'before', 'event', 'entity', 'lookups'] as const;
@@ -49,7 +49,7 @@ export function columnOf([first, second]: readonly unknown[]): string | null {
   return typeof name === 'string' ? name : null;
 }
 
-export type PathReader = (event: EntityEvent) => Found;
+export type PathReader = (event: EntityEvent) => FoundValue;
 
 /**
  * Compiles `items[0].sku` (steps `items`, 0, `sku`) to a reader.
@@ -89,12 +89,12 @@ export function rowSteps(steps: readonly (string | number)[]): readonly (string 
   return first === 'before' || first === 'event' || first === 'entity' || first === 'lookups' ? null : steps;
 }
 
-export function documentValue(document: JsonDocument | null): Found {
+export function documentValue(document: JsonDocument | null): FoundValue {
   return document === null ? MISSING : document.value;
 }
 
 /** Follows own members only: `__proto__` and `constructor` are missing unless the row has such a column. */
-export function descend(from: Found, steps: readonly (string | number)[]): Found {
+export function descend(from: FoundValue, steps: readonly (string | number)[]): FoundValue {
   let value = from;
   for (const step of steps) {
     if (value === MISSING || value === null || typeof value !== 'object' || value instanceof Big || !Object.hasOwn(value, step))

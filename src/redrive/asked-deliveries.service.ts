@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
-import { isLed, readProgress, type AskedDelivery, type Progress } from './asked.sql';
+import { isLed, readProgress, type AskedDelivery, type AskedProgress } from './asked.sql';
 
-export type { AskedDelivery, Progress } from './asked.sql';
+export type { AskedDelivery, AskedProgress } from './asked.sql';
 
 /** Deliveries that a person has asked for: the service makes the tries, and whoever asked looks what came of them. */
 @Injectable()
@@ -10,7 +10,7 @@ export class AskedDeliveries {
   constructor(private readonly database: Database) {}
 
   /** What has become of each, in the order given. */
-  progressOf(asked: readonly AskedDelivery[]): Promise<Progress[]> {
+  progressOf(asked: readonly AskedDelivery[]): Promise<AskedProgress[]> {
     return this.database.use((client) => readProgress(client, asked));
   }
 

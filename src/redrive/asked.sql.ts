@@ -10,7 +10,7 @@ export interface AskedDelivery {
 /** `later`: it failed, and is tried again by the ordinary policy. */
 export type Progressed = 'delivered' | 'failed' | 'under way' | 'later';
 
-export interface Progress {
+export interface AskedProgress {
   readonly is: Progressed;
   readonly message: string | null;
 }
@@ -25,9 +25,9 @@ const PROGRESS = `
   left join observers.quarantine q on q.change_number = u.change_number and q.resolved_at is null`;
 
 /** What has become of each, in the order given. */
-export async function readProgress(client: ClientBase | Pool, asked: readonly AskedDelivery[]): Promise<Progress[]> {
+export async function readProgress(client: ClientBase | Pool, asked: readonly AskedDelivery[]): Promise<AskedProgress[]> {
   const columns = [asked.map((one) => one.changeNumber), asked.map((one) => one.observer), asked.map((one) => one.action)];
-  const { rows } = await client.query<Progress & { number: number }>(PROGRESS, columns);
+  const { rows } = await client.query<AskedProgress & { number: number }>(PROGRESS, columns);
   return rows.sort((a, b) => a.number - b.number);
 }
 

@@ -5,7 +5,7 @@ import type { BreakerPolicy } from '../event/definitions';
 const BUCKETS = 10;
 
 /** What a request says about its receiver; the other half of the requests (our own faults) says nothing. */
-export type Verdict = 'works' | 'fails';
+export type ReceiverVerdict = 'works' | 'fails';
 
 /**
  * Whether an endpoint is left alone. Fed with verdicts and asked; it runs nothing itself, for who may run is decided together with
@@ -16,7 +16,7 @@ export type Verdict = 'works' | 'fails';
 export class CircuitBreaker {
   /** Monotonic time at which it becomes half-open; null unless it is open. */
   probeAt: number | null = null;
-  private readonly breaker: Opossum<[Verdict], void>;
+  private readonly breaker: Opossum<[ReceiverVerdict], void>;
 
   /** @param onChange called after every change of state */
   constructor(
@@ -25,7 +25,7 @@ export class CircuitBreaker {
     private readonly onChange: () => void,
   ) {
     // Its timers are monotonic; those of the requests are ours.
-    this.breaker = new Opossum((verdict: Verdict) => (verdict === 'works' ? WORKS : Promise.reject(FAILS)), {
+    this.breaker = new Opossum((verdict: ReceiverVerdict) => (verdict === 'works' ? WORKS : Promise.reject(FAILS)), {
       timeout: false,
       errorThresholdPercentage: policy.failureRate * 100,
       volumeThreshold: policy.minimum,
@@ -55,7 +55,7 @@ export class CircuitBreaker {
     return { requests: fires, failures };
   }
 
-  record(verdict: Verdict): void {
+  record(verdict: ReceiverVerdict): void {
     // Rejected: it fails, or came so late that the breaker is open already. Both are no news here.
     this.breaker.fire(verdict).catch(() => undefined);
   }

@@ -1,5 +1,5 @@
 import type { ErrorKind, Outcome } from '../event/outcome';
-import type { Verdict } from './circuit-breaker';
+import type { ReceiverVerdict } from './circuit-breaker';
 import { ERROR_KINDS, type Fault } from './error-kinds';
 
 export function faultOf(error: ErrorKind, status: number | null): Fault {
@@ -10,7 +10,7 @@ export function faultOf(error: ErrorKind, status: number | null): Fault {
 }
 
 /** What an outcome says about the receiver; null when it never came to the receiver. */
-export function verdictOn(outcome: Outcome): Verdict | null {
+export function verdictOn(outcome: Outcome): ReceiverVerdict | null {
   if (outcome.ok) return outcome.skipped === undefined ? 'works' : null;
   const fault = faultOf(outcome.error, outcome.status);
   return fault === 'receiver' ? 'fails' : fault === 'nobody' ? 'works' : null;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 
 /** Where a page ends, as its reader carries it to the next one. */
 export function cursorOf(place: unknown): string {
@@ -12,7 +12,7 @@ export function placeOf<S extends z.ZodType>(cursor: string | undefined, schema:
   const place = schema.safeParse(parsed(cursor));
   if (place.success) return place.data;
   const violations = [{ at: 'query.cursor', message: 'it is not one that a page of this list gave' }];
-  throw new Problem('invalid-request', 'the query is not as the documentation (/docs) says', { violations });
+  throw new ApiProblem('invalid-request', 'the query is not as the documentation (/docs) says', { violations });
 }
 
 function parsed(cursor: string): unknown {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DeadLetterSets } from '../../redrive/dead-letter-sets.service';
 import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
 import { askedBy } from '../http/access';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { DISCARD_RESULT, DLQ, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS } from '../schema/dead-letters';
 import { page, placeOf } from './cursor';
@@ -98,7 +98,7 @@ export class DeadLettersController {
     const result = await this.letters.discard(id, reason ?? null, askedBy(request));
     if (result === 'unknown') throw unknownItem(id);
     if (result === 'under way')
-      throw new Problem('conflict', `${id} is being tried at the moment`, { remedy: 'Try again when that is over.' });
+      throw new ApiProblem('conflict', `${id} is being tried at the moment`, { remedy: 'Try again when that is over.' });
     return { id, result };
   }
 }
@@ -132,6 +132,6 @@ function momentOf(text: string | undefined): string | null {
   return text === undefined ? null : new Date(text).toISOString();
 }
 
-function unknownItem(id: string): Problem {
-  return new Problem('not-found', `there is no item ${id} in the dead letter queue`, { remedy: 'What there is: GET /dlq' });
+function unknownItem(id: string): ApiProblem {
+  return new ApiProblem('not-found', `there is no item ${id} in the dead letter queue`, { remedy: 'What there is: GET /dlq' });
 }

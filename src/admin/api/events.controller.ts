@@ -9,7 +9,7 @@ import { Explanations } from '../../explain/explanations.service';
 import { StoredEvents } from '../../explain/stored-events.service';
 import { Replays, type QueuedReplay, type ReplayPreview } from '../../redrive/replays.service';
 import { askedBy } from '../http/access';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
 import { page, placeOf } from './cursor';
@@ -88,7 +88,7 @@ export class EventsController {
     const running = await this.running.of(stream);
     const shown = await this.replays.shown(token, { stream, config: running.hash });
     if (shown.range.fromChange !== change || shown.range.toChange !== change)
-      throw new Problem('invalid-token', 'this token is for another event', { remedy: 'Make the dry run of this event.' });
+      throw new ApiProblem('invalid-token', 'this token is for another event', { remedy: 'Make the dry run of this event.' });
     return this.replays.sendAll(shown, { known: running.observers(), maxEventSize }, who);
   }
 
@@ -99,8 +99,8 @@ export class EventsController {
   }
 }
 
-function unknownEvent(id: string): Problem {
-  return new Problem('not-found', `there is no event ${id} in the change log: it was never captured, or is older than what is kept`, {
+function unknownEvent(id: string): ApiProblem {
+  return new ApiProblem('not-found', `there is no event ${id} in the change log: it was never captured, or is older than what is kept`, {
     remedy: 'The last events: GET /events',
   });
 }

@@ -10,7 +10,7 @@ import { ObserverPauses } from '../../delivery/observer-pauses.service';
 import { PersonalActions } from '../../logging/personal-actions';
 import { Status } from '../../status/status.service';
 import { askedBy } from '../http/access';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { OBSERVERS, PAUSE_RESULT, RESUME_RESULT } from '../schema/observers';
 import { OPERATIONS } from './operations';
@@ -93,7 +93,7 @@ export class ObserversController {
   private async require(name: string): Promise<void> {
     const names = (await this.running.of(this.stream)).definition.observers.map((observer) => observer.name);
     if (!names.includes(name))
-      throw new Problem('not-found', `there is no observer "${name}"${didYouMean(name, names)}`, {
+      throw new ApiProblem('not-found', `there is no observer "${name}"${didYouMean(name, names)}`, {
         remedy: 'What there is: GET /observers',
       });
   }

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { ConfigurationError } from '../../config/problems';
 import { Reloader } from '../../reload/reloader';
 import { askedBy } from '../http/access';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 import type { RELOADED } from '../schema/observers';
 
 /** Another observers file for the instance that answers. */
@@ -20,7 +20,7 @@ export class ReloadController {
       return { ...reloaded, added: [...added], removed: [...removed], changed: [...changed], notes: [...notes] };
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      throw new Problem('invalid-configuration', 'the observers file has problems; the configuration that runs goes on', {
+      throw new ApiProblem('invalid-configuration', 'the observers file has problems; the configuration that runs goes on', {
         violations: error.problems.map(({ file, line, column, path, message }) => ({
           at: line === 0 ? file : `${file}:${line}:${column}`,
           message: path === '' ? message : `${path}: ${message}`,

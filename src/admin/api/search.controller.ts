@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { AuditTrail } from '../../search/audit-trail';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { FOUND } from '../schema/events';
 import { OPERATIONS } from './operations';
@@ -21,7 +21,9 @@ export class SearchController {
     const { q, entity_type: entityType = null, entity_key: entityKey = null, kind = null, since = null, limit } = query;
     const words = q.split(/\s+/).filter((word) => word !== '');
     if (words.length === 0)
-      throw new Problem('invalid-request', 'there is no word to search for', { violations: [{ at: 'query.q', message: 'it is blank' }] });
+      throw new ApiProblem('invalid-request', 'there is no word to search for', {
+        violations: [{ at: 'query.q', message: 'it is blank' }],
+      });
     const filter = { entityType, entityKey, kind, since };
     const { found, ...ended } = await this.trail.search({ words, filter, limit, timeout: TIMEOUT });
     return { ...ended, found: found.map((one) => ({ ...one, foundIn: [...one.foundIn] })) };

@@ -6,7 +6,7 @@ import type { Leadership } from '../../ha/leadership';
 import { Streams } from '../../ha/streams.service';
 import { PersonalActions } from '../../logging/personal-actions';
 import { askedBy } from '../http/access';
-import { Problem } from '../http/problem';
+import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { BREAKERS, LISTENERS, RESET } from '../schema/status';
 import { OPERATIONS } from './operations';
@@ -59,7 +59,7 @@ export class StreamController {
   ): Promise<z.output<typeof RESET>> {
     const before = this.main.resetBreaker(name);
     if (before === 'not leading') throw await this.notLeading();
-    if (before === 'no breaker') throw new Problem('not-found', `the endpoint "${name}" has no circuit breaker, or there is no such endpoint`, { remedy: 'What there is: GET /circuit-breakers' }); // prettier-ignore
+    if (before === 'no breaker') throw new ApiProblem('not-found', `the endpoint "${name}" has no circuit breaker, or there is no such endpoint`, { remedy: 'What there is: GET /circuit-breakers' }); // prettier-ignore
     if (before !== 'closed') this.log.note('a circuit breaker was reset', askedBy(request), { endpoint: name, reason: reason ?? null });
     return { name, state: 'closed', changed: before !== 'closed' };
   }
@@ -73,11 +73,12 @@ export class StreamController {
     return this.streamStatus.listeners(this.main.stream);
   }
 
-  private async notLeading(): Promise<Problem> {
+  private async notLeading(): Promise<ApiProblem> {
     const leader = leading(await this.found());
-    if (leader === undefined) return new Problem('not-leading', 'no service leads the stream: nobody has circuit breakers at the moment');
+    if (leader === undefined)
+      return new ApiProblem('not-leading', 'no service leads the stream: nobody has circuit breakers at the moment');
     const where = leader.address === null ? leader.id : `${leader.id} at ${leader.address}`;
-    return new Problem('not-leading', `circuit breakers live in the instance that leads, and that is ${where}`, {
+    return new ApiProblem('not-leading', `circuit breakers live in the instance that leads, and that is ${where}`, {
       remedy: `Send the request to ${leader.address ?? leader.id}.`,
     });
   }

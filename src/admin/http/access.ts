@@ -1,7 +1,7 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { Request, RequestHandler, Response } from 'express';
 import { isForeign, isLocal } from './loopback';
-import { Problem } from './problem';
+import { ApiProblem } from './problem';
 import { bearerOf, type Holder, type Tokens } from './tokens';
 
 /** Wrong tokens of one address within a minute, after which they are not even answered with 401. */
@@ -30,7 +30,7 @@ export function accessControl(tokens: Tokens, tries: ThrottlerStorage): RequestH
 async function requireLocal(request: Request): Promise<void> {
   await Promise.resolve();
   if (!isLocal(request))
-    throw new Problem('forbidden', 'without a token the API answers only requests that come from this machine, over loopback', {
+    throw new ApiProblem('forbidden', 'without a token the API answers only requests that come from this machine, over loopback', {
       remedy: 'Give the service tokens (OBSERVERS_API_TOKENS or OBSERVERS_API_TOKENS_FILE) and send one: Authorization: Bearer TOKEN.',
     });
   if (isForeign(request)) throw foreign();
@@ -43,7 +43,7 @@ async function requireToken(request: Request, tokens: Tokens, tries: ThrottlerSt
   const holder = token === null ? null : tokens.find(token);
   if (holder === null) return refuse(request, headers.length, token, tries);
   if (!isReading(request) && holder.scope !== 'write')
-    throw new Problem('forbidden', `${request.method} needs a token with the scope write; this one may only read`, {
+    throw new ApiProblem('forbidden', `${request.method} needs a token with the scope write; this one may only read`, {
       headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
     });
   // A browser would not send the token for a page of another origin; one that does was made to.
@@ -62,21 +62,21 @@ async function refuse(request: Request, given: number, token: string | null, tri
     'wrong tokens',
   );
   if (isBlocked)
-    throw new Problem('too-many-requests', 'too many requests without a token that is known', {
+    throw new ApiProblem('too-many-requests', 'too many requests without a token that is known', {
       headers: { 'retry-after': String(Math.max(1, timeToBlockExpire)) },
     });
   const detail =
     given === 0 ? 'this needs a token: Authorization: Bearer TOKEN' : token === null ? 'the header Authorization is not one Bearer token' : 'this token is not known'; // prettier-ignore
   const challenge = given === 0 ? 'Bearer' : 'Bearer error="invalid_token"';
-  throw new Problem('unauthenticated', detail, { headers: { 'www-authenticate': challenge } });
+  throw new ApiProblem('unauthenticated', detail, { headers: { 'www-authenticate': challenge } });
 }
 
 function isReading({ method }: Request): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function foreign(): Problem {
-  return new Problem('forbidden', 'requests of pages of another origin are refused');
+function foreign(): ApiProblem {
+  return new ApiProblem('forbidden', 'requests of pages of another origin are refused');
 }
 
 /** Nothing that follows is read: the body of somebody who may not ask is none of our business. */

@@ -1,6 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { Problem } from './problem';
+import { ApiProblem } from './problem';
 
 /** The largest body, in bytes: tokens of a few hundred are the largest thing that is ever sent. */
 const LARGEST = 100 * 1024;
@@ -20,17 +20,19 @@ const requireJson: RequestHandler = (request, _response, next) => {
   if (method === 'GET' || method === 'HEAD') return next();
   if (headers['idempotency-key'] !== undefined)
     return next(
-      new Problem('refused', 'Idempotency-Key is not supported', {
+      new ApiProblem('refused', 'Idempotency-Key is not supported', {
         remedy: 'Leave it out: to repeat one of these requests is harmless, and the answer says that it was one.',
       }),
     );
   const empty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
   if (empty || request.is('application/json') !== false) return next();
-  next(new Problem('unsupported-media-type', 'a body is sent as application/json'));
+  next(new ApiProblem('unsupported-media-type', 'a body is sent as application/json'));
 };
 
 function boundDepth(request: Request, _response: Response, next: NextFunction): void {
-  next(isDeeper(request.body, DEEPEST) ? new Problem('invalid-request', `the body is nested more than ${DEEPEST} levels deep`) : undefined);
+  next(
+    isDeeper(request.body, DEEPEST) ? new ApiProblem('invalid-request', `the body is nested more than ${DEEPEST} levels deep`) : undefined,
+  );
 }
 
 /** Level by level, for a walk that calls itself would run out of stack. */

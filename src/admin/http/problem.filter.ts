@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { InvalidToken } from '../../redrive/set-token';
 import { isProbe } from './access';
-import { Problem, problemDocument } from './problem';
+import { ApiProblem, problemDocument } from './problem';
 import { requestIdOf } from './request-log';
 
 /** Whatever went wrong, as a problem document. What nobody foresaw is in the log, under the request's id, and nothing of it in the answer. */
@@ -34,41 +34,44 @@ export class ProblemFilter extends BaseExceptionFilter {
   }
 }
 
-function problemOf(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof InvalidToken) return new Problem('invalid-token', error.message, { remedy: error.remedy });
+function problemOf(error: unknown): ApiProblem {
+  if (error instanceof ApiProblem) return error;
+  if (error instanceof InvalidToken) return new ApiProblem('invalid-token', error.message, { remedy: error.remedy });
   if (error instanceof OperatorError) return ofOperator(error);
   if (error instanceof HttpException) return ofStatus(error.getStatus());
   const { code, status, type } = (error ?? {}) as { code?: unknown; status?: unknown; type?: unknown };
   // Errors of the body parser and of express quote what was sent.
-  if (type === 'entity.parse.failed') return new Problem('invalid-request', 'the body is not JSON');
+  if (type === 'entity.parse.failed') return new ApiProblem('invalid-request', 'the body is not JSON');
   if (typeof status === 'number' && status >= 400 && status < 500) return ofStatus(status);
   if (code === '57014')
-    return new Problem('unavailable', 'the database took too long over it', { remedy: 'Narrow the question down, or ask again later.' });
+    return new ApiProblem('unavailable', 'the database took too long over it', { remedy: 'Narrow the question down, or ask again later.' });
   if (typeof code === 'string' && /^22\w{3}$/.test(code))
-    return new Problem('invalid-request', 'PostgreSQL does not take one of these values');
+    return new ApiProblem('invalid-request', 'PostgreSQL does not take one of these values');
   return isUnreachable(error, code)
-    ? new Problem('unavailable', 'the database does not answer at the moment', { headers: { 'retry-after': '5' } })
-    : new Problem('internal', 'an unexpected error; the log of the service has it under this request id');
+    ? new ApiProblem('unavailable', 'the database does not answer at the moment', { headers: { 'retry-after': '5' } })
+    : new ApiProblem('internal', 'an unexpected error; the log of the service has it under this request id');
 }
 
-function ofOperator({ message, remedy, exitCode }: OperatorError): Problem {
+function ofOperator({ message, remedy, exitCode }: OperatorError): ApiProblem {
   const kind = exitCode === ExitCode.notFound ? 'not-found' : exitCode === ExitCode.connection ? 'unavailable' : 'conflict';
-  return new Problem(kind, message, { remedy });
+  return new ApiProblem(kind, message, { remedy });
 }
 
-function ofStatus(status: number): Problem {
+function ofStatus(status: number): ApiProblem {
   switch (status) {
     case 404:
-      return new Problem('not-found', 'there is no such route; what there is: /docs');
+      return new ApiProblem('not-found', 'there is no such route; what there is: /docs');
     case 413:
-      return new Problem('too-large', 'a body may have 100 kB');
+      return new ApiProblem('too-large', 'a body may have 100 kB');
     case 415:
-      return new Problem('unsupported-media-type', 'a body is JSON in UTF-8, not compressed');
+      return new ApiProblem('unsupported-media-type', 'a body is JSON in UTF-8, not compressed');
     case 429:
-      return new Problem('too-many-requests', 'more requests than OBSERVERS_API_RATE allows', {});
+      return new ApiProblem('too-many-requests', 'more requests than OBSERVERS_API_RATE allows', {});
     default:
-      return new Problem(status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'refused', 'the request is not well-formed');
+      return new ApiProblem(
+        status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'refused',
+        'the request is not well-formed',
+      );
   }
 }
 

@@ -50,7 +50,7 @@ export interface ProblemExtras {
 }
 
 /** An answer that is a problem. */
-export class Problem extends HttpException {
+export class ApiProblem extends HttpException {
   constructor(
     readonly kind: ProblemKind,
     readonly detail: string,

@@ -1,6 +1,6 @@
 import type { PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
-import { Problem, type Violation } from './problem';
+import { ApiProblem, type Violation } from './problem';
 
 /** Takes a part of a request by its schema, the one that is documented. */
 export class Take<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {
@@ -15,7 +15,7 @@ export class Take<S extends z.ZodType> implements PipeTransform<unknown, z.outpu
     const result = this.schema.safeParse(value ?? {});
     if (result.success) return result.data;
     const violations = result.error.issues.slice(0, MOST).flatMap((issue) => violationsOf(this.part, issue));
-    throw new Problem('invalid-request', `the ${this.part} is not as the documentation (/docs) says`, { violations });
+    throw new ApiProblem('invalid-request', `the ${this.part} is not as the documentation (/docs) says`, { violations });
   }
 }
 

@@ -1,5 +1,16 @@
 import { quoteLiteral } from '../../database/names';
-import { fieldsOf, head, insertInto, kept, many, OPERATIONS, single, type FunctionParts, type Operation, type Rows } from './records-sql';
+import {
+  fieldsOf,
+  head,
+  insertInto,
+  kept,
+  many,
+  OPERATIONS,
+  single,
+  type FunctionParts,
+  type RowOperation,
+  type Rows,
+} from './records-sql';
 import { triggerRow } from './row-sql';
 
 /** Stands for the dollar quotes until it is known what they must not be. */
@@ -77,7 +88,7 @@ const RESHAPED = `(select pg_catalog.array_agg(a.attname order by a.attnum)::pg_
     where a.attrelid operator(pg_catalog.=) tg_relid and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped) operator(pg_catalog.<>) tg_argv[3]`;
 
 /** The body of a statement trigger: the short path of one row, one statement for many, and row by row where these fail. */
-export function statementFunction(name: string, parts: FunctionParts, operation: Operation): string {
+export function statementFunction(name: string, parts: FunctionParts, operation: RowOperation): string {
   const { fields, from } = single(parts, operation);
   const { capture, row, when, table } = parts;
   const chain = table.hasTriggers ? chained(parts, operation) : { variables: '', last: '' };
@@ -127,7 +138,7 @@ end ${BODY}`);
 }
 
 /** Variables and last statement for tables with triggers of others (see observers.capture_mark). Whatever becomes of its rows, the statement is over. */
-function chained({ tag, sequence }: FunctionParts, operation: Operation): { variables: string; last: string } {
+function chained({ tag, sequence }: FunctionParts, operation: RowOperation): { variables: string; last: string } {
   return {
     variables: `
   "$mark" pg_catalog.int8 := observers.capture_close('${tag}${operation.toUpperCase()}');
@@ -138,7 +149,7 @@ function chained({ tag, sequence }: FunctionParts, operation: Operation): { vari
 
 /** The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
 export function rowFunction(name: string, parts: FunctionParts): string {
-  const branch = (operation: Operation): string => {
+  const branch = (operation: RowOperation): string => {
     const rows: Rows = {
       before: operation === 'insert' ? null : triggerRow('old'),
       after: operation === 'delete' ? null : triggerRow('new'),

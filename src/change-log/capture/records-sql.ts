@@ -3,8 +3,8 @@ import type { CaptureDefinition } from '../../event/definitions';
 import type { TableInfo } from './catalog';
 import { fromRow, valueRow, type RowName, type RowSql } from './row-sql';
 
-export type Operation = 'insert' | 'update' | 'delete';
-export const OPERATIONS: readonly Operation[] = ['insert', 'update', 'delete'];
+export type RowOperation = 'insert' | 'update' | 'delete';
+export const OPERATIONS: readonly RowOperation[] = ['insert', 'update', 'delete'];
 
 /** What the functions of one table are made of. */
 export interface FunctionParts {
@@ -35,7 +35,7 @@ export interface Rows {
   readonly after: RowName | null;
 }
 
-export function fieldsOf(parts: FunctionParts, operation: Operation, { before, after }: Rows, key?: string): Field[] {
+export function fieldsOf(parts: FunctionParts, operation: RowOperation, { before, after }: Rows, key?: string): Field[] {
   const { row, capture, document } = parts;
   const subject = (after ?? before)!;
   const field = (column: string, type: string, expression: string | null): Field[] =>
@@ -54,7 +54,7 @@ export function insertInto(fields: readonly Field[]): string {
   return `insert into core.tb_entity_change_log (object_type, modification_type, ${fields.map(({ column }) => column).join(', ')}, trace_context)`;
 }
 
-export function head(parts: FunctionParts, operation: Operation): string {
+export function head(parts: FunctionParts, operation: RowOperation): string {
   return `${quoteLiteral(parts.capture.entity)}, '${operation.toUpperCase()}'`;
 }
 
@@ -69,7 +69,7 @@ export function kept(parts: FunctionParts, row: RowName): string {
 }
 
 /** Where the values of a statement come from that changed one row, as most do. It has no answer, or too many, otherwise. */
-export function single(parts: FunctionParts, operation: Operation): { fields: Field[]; from: string } {
+export function single(parts: FunctionParts, operation: RowOperation): { fields: Field[]; from: string } {
   const [before, after] = [fromRow('$o'), fromRow('$n')];
   switch (operation) {
     case 'insert':
@@ -85,8 +85,8 @@ export function single(parts: FunctionParts, operation: Operation): { fields: Fi
 }
 
 /** The statement that records any number of rows: one INSERT ... SELECT. */
-export function many(parts: FunctionParts, operation: Operation): string {
-  const select = (verb: Operation, rows: Rows, columns: readonly Field[], from: string): string => {
+export function many(parts: FunctionParts, operation: RowOperation): string {
+  const select = (verb: RowOperation, rows: Rows, columns: readonly Field[], from: string): string => {
     const own = new Map(fieldsOf(parts, verb, rows).map(({ column, expression }) => [column, expression]));
     const values = columns.map(({ column, type }) => own.get(column) ?? `null::pg_catalog.${type}`);
     return `select ${head(parts, verb)}, ${values.join(', ')}, "$trace"\n  ${from}`;

@@ -1,6 +1,6 @@
 import { Option, SubCommand } from 'nest-commander';
 import { ExitCode, OperatorError } from '../../event/errors';
-import { parseRate, type Rate } from '../bulk/rate';
+import { rateOf, type Rate } from '../bulk/rate';
 import { ObserversCommand } from '../command';
 import { colors, counted, print, printJson } from '../output';
 import type { BackfillFlags } from './flags';
@@ -34,7 +34,7 @@ export class BackfillRunCommand extends ObserversCommand {
 
   @Option({ flags: '--rate <rate>', description: 'at most so many rows, such as 500/s; without it as many as the service keeps up with' })
   parseRate(value: string): Rate {
-    return parseRate(/^\d+$/.test(value) ? `${value}/s` : value);
+    return rateOf(/^\d+$/.test(value) ? `${value}/s` : value);
   }
 
   @Option({ flags: '--dry-run', description: 'change nothing; print the count, the first rows, and what would be sent' })

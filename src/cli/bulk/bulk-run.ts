@@ -2,7 +2,7 @@ import type { AskedDeliveries, AskedDelivery } from '../../redrive/asked-deliver
 import type { SetStep } from '../../redrive/set-worker';
 import { colors } from '../output';
 import { Interruption } from './interruption';
-import { progressDisplay, type ProgressDisplay, type Tally } from './progress';
+import { progressDisplay, type ProgressDisplay, type BulkTally } from './progress';
 import type { Rate } from './rate';
 
 /** Items of one transaction where no rate is asked for. */
@@ -15,7 +15,7 @@ const LOOK_EVERY = 100;
 /** Nothing finished for so long (ms): the rest is asked for without waiting, or left to the service. */
 const PATIENCE = 30_000;
 
-export interface BulkResult extends Tally {
+export interface BulkResult extends BulkTally {
   readonly total: number;
   readonly remaining: number;
   readonly interrupted: boolean;
@@ -54,7 +54,7 @@ export function describeResult({ asked, delivered, failed, underWay, led }: Bulk
 }
 
 class BulkRun {
-  private readonly tally: Tally = { passed: 0, asked: 0, delivered: 0, failed: 0, underWay: 0 };
+  private readonly tally: BulkTally = { passed: 0, asked: 0, delivered: 0, failed: 0, underWay: 0 };
   private waiting: AskedDelivery[] = [];
   private later = 0;
   private led = false;

@@ -1,7 +1,7 @@
 import type { SingleBar } from 'cli-progress';
 
 /** How far many items have come. */
-export interface Tally {
+export interface BulkTally {
   /** Items of the total that are done. */
   passed: number;
   asked: number;
@@ -12,7 +12,7 @@ export interface Tally {
 }
 
 export interface ProgressDisplay {
-  show(tally: Tally): void;
+  show(tally: BulkTally): void;
   end(): void;
 }
 
@@ -27,7 +27,7 @@ export async function progressDisplay(total: number): Promise<ProgressDisplay> {
   );
 }
 
-function figures({ delivered, failed, underWay }: Tally): { delivered: number; failed: number; underWay: number } {
+function figures({ delivered, failed, underWay }: BulkTally): { delivered: number; failed: number; underWay: number } {
   return { delivered, failed, underWay };
 }
 
@@ -39,7 +39,7 @@ class BarDisplay implements ProgressDisplay {
     bar.start(total, 0, { delivered: 0, failed: 0, underWay: 0 });
   }
 
-  show(tally: Tally): void {
+  show(tally: BulkTally): void {
     this.bar.update(tally.passed, figures(tally));
   }
 
@@ -53,7 +53,7 @@ class Lines implements ProgressDisplay {
 
   constructor(private readonly total: number) {}
 
-  show(tally: Tally): void {
+  show(tally: BulkTally): void {
     const tenth = Math.floor((tally.passed * 10) / Math.max(1, this.total));
     if (tenth === this.shown) return;
     this.shown = tenth;

@@ -9,7 +9,7 @@ export interface Rate {
 const SECONDS = { s: 1, m: 60, h: 3_600 } as const;
 
 /** `50/s`, `1000/m`, `100/h`. @throws OperatorError for anything else, and for nothing an hour */
-export function parseRate(text: string): Rate {
+export function rateOf(text: string): Rate {
   const [, count = '0', unit = 's'] = /^(\d{1,7})\/(s|m|h)$/.exec(text) ?? [];
   const perSecond = Number(count) / SECONDS[unit as keyof typeof SECONDS];
   if (perSecond > 0) return { perSecond, text };

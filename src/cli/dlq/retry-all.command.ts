@@ -3,7 +3,7 @@ import type { ConfigChoice } from '../../redrive/dead-letters.service';
 import type { SetStep, SetTotals } from '../../redrive/set-worker';
 import { ExitCode } from '../../event/errors';
 import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
-import { parseRate, type Rate } from '../bulk/rate';
+import { rateOf, type Rate } from '../bulk/rate';
 import { confirm } from '../confirm';
 import { onServices } from '../modules';
 import { print, printJson } from '../output';
@@ -25,7 +25,7 @@ export class DlqRetryAllCommand extends SetCommand {
 
   @Option({ flags: '--rate <rate>', description: 'at most so many, such as 50/s' })
   parseRate(value: string): Rate {
-    return parseRate(value);
+    return rateOf(value);
   }
 
   @Option(CONFIG_CHOICE)

@@ -1,19 +1,19 @@
 /** One series of a scrape. */
-export interface Sample {
+export interface MetricSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
 export interface Scrape {
-  readonly samples: readonly Sample[];
+  readonly samples: readonly MetricSample[];
   /** By metric. */
   readonly help: ReadonlyMap<string, string>;
 }
 
 /** Reads what our own registry writes: Prometheus' text format without timestamps and exemplars. */
 export function parseScrape(text: string): Scrape {
-  const samples: Sample[] = [];
+  const samples: MetricSample[] = [];
   const help = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, described, words] = /^# HELP (\S+) (.*)$/.exec(line) ?? [];
@@ -32,7 +32,7 @@ function unescape(text: string): string {
 
 type Labels = Readonly<Record<string, string>>;
 
-function samplesOf({ samples }: Scrape, name: string, labels: Labels): Sample[] {
+function samplesOf({ samples }: Scrape, name: string, labels: Labels): MetricSample[] {
   return samples.filter((sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value));
 }
 

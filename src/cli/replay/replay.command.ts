@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from '../../event/errors';
 import type { ChangeRange, ReplayPreview } from '../../redrive/replays.service';
 import type { SetStep } from '../../redrive/set-worker';
 import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
-import { parseRate, type Rate } from '../bulk/rate';
+import { rateOf, type Rate } from '../bulk/rate';
 import { configurationOf, ObserversCommand } from '../command';
 import { confirm } from '../confirm';
 import { operator } from '../dlq/item';
@@ -93,7 +93,7 @@ export class ReplayCommand extends ObserversCommand {
 
   @Option({ flags: '--rate <rate>', description: 'at most so many deliveries, such as 50/s' })
   parseRate(value: string): Rate {
-    return parseRate(value);
+    return rateOf(value);
   }
 
   async run(_args: string[], flags: ReplayFlags): Promise<void> {

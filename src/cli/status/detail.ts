@@ -14,9 +14,9 @@ export const leaderOf = ({ listeners }: StatusDetail): ListenerStatus | null =>
   listeners.find(({ leads, alive }) => leads && alive) ?? null;
 
 export async function detailOf(detail: StatusDetail): Promise<Detailed> {
-  const { stateOf } = await import('./live');
+  const { instanceStateOf } = await import('./live');
   const leader = leaderOf(detail);
-  return { ...detail, leading: leader === null ? null : await stateOf(leader) };
+  return { ...detail, leading: leader === null ? null : await instanceStateOf(leader) };
 }
 
 export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStatus): void {

@@ -16,7 +16,7 @@ const TIMEOUT = 1_000;
 const STATES = { 1: 'half-open', 2: 'open' } as const;
 
 /** Asks an instance that runs on this machine; of all others, and when it does not answer, its last heartbeat counts. */
-export async function stateOf(listener: ListenerStatus): Promise<InstanceState | null> {
+export async function instanceStateOf(listener: ListenerStatus): Promise<InstanceState | null> {
   const live = listener.alive && listener.host === hostname() && listener.address !== null ? await ask(listener.address) : null;
   if (live !== null) return live;
   // The last words of a silent instance are history.

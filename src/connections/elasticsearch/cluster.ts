@@ -23,7 +23,7 @@ export interface ClusterSettings {
 }
 
 /** What was asked for, or why there is no answer. */
-export type Answer<T> = { readonly items: readonly T[] } | { readonly failure: Failed };
+export type ClusterAnswer<T> = { readonly items: readonly T[] } | { readonly failure: Failed };
 
 /** What went wrong below HTTP: the client keeps only the message of it. */
 type Exchange = { failure: Error | null };
@@ -51,7 +51,7 @@ export class Cluster {
    * @param timeout milliseconds
    * @returns one answer for each change, in their order
    */
-  async write(changes: readonly DocumentChange[], timeout: number): Promise<Answer<WriteAnswer>> {
+  async write(changes: readonly DocumentChange[], timeout: number): Promise<ClusterAnswer<WriteAnswer>> {
     const operations = changes.flatMap((change) => {
       const { index, id, routing, operation, version, document } = change;
       // "gte": the same change may be written again, by another try or by another action.
@@ -72,7 +72,7 @@ export class Cluster {
    *
    * @returns one answer for each change, in their order
    */
-  async read(changes: readonly DocumentChange[], timeout: number): Promise<Answer<StoredDocument>> {
+  async read(changes: readonly DocumentChange[], timeout: number): Promise<ClusterAnswer<StoredDocument>> {
     const docs = changes.map(({ index, id, routing }) => ({ _index: index, _id: id, ...(routing === null ? {} : { routing }) }));
     const answer = await this.request(timeout, (options) => this.client.mget({ docs }, options));
     if ('failure' in answer) return answer;

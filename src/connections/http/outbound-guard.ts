@@ -7,7 +7,7 @@ import type { AddressPolicy } from '../../config/address-policy';
 export { AddressPolicy, BlockedAddressError } from '../../config/address-policy';
 
 /** What `dns.lookup` does when all addresses are asked for. */
-export type Lookup = (
+export type NameLookup = (
   host: string,
   options: LookupAllOptions,
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
@@ -27,7 +27,7 @@ export interface ConnectorOptions {
 export function guardedConnector(
   policy: AddressPolicy,
   { timeout, tls = {} }: ConnectorOptions,
-  resolve: Lookup = dnsLookup,
+  resolve: NameLookup = dnsLookup,
 ): buildConnector.connector {
   const lookup = (host: string, options: object, callback: (error: Error | null, addresses: LookupAddress[]) => void): void => {
     resolve(host, { ...options, all: true }, (error, addresses) => {

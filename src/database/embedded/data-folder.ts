@@ -4,14 +4,14 @@ import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { requireWritable } from './unprivileged';
 
 /** What stands where in a data folder. */
-export interface Places {
+export interface DataPlaces {
   readonly folder: string;
   readonly pgdata: string;
   readonly password: string;
   readonly log: string;
 }
 
-export function placesIn(dataDir: string): Places {
+export function placesIn(dataDir: string): DataPlaces {
   const folder = resolve(dataDir);
   return { folder, pgdata: join(folder, 'pgdata'), password: join(folder, 'password'), log: join(folder, 'postgres.log') };
 }
@@ -27,7 +27,7 @@ const TOLERATED = /^(\..*|lost\+found)$/;
  *
  * @throws OperatorError when it cannot be made or written, or is not ours
  */
-export function prepareFolder({ folder, pgdata, password }: Places): void {
+export function prepareFolder({ folder, pgdata, password }: DataPlaces): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
   } catch (error) {

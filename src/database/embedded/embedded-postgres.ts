@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { embeddedBinaries } from './binaries';
 import { connect } from '../postgres';
-import { placesIn, prepareFolder, type Places } from './data-folder';
+import { placesIn, prepareFolder, type DataPlaces } from './data-folder';
 import { ownServer } from './owner';
 import { clearStale, isAlive, isPostmaster } from './postmaster';
 import { unprivilegedRunner, type Runner } from './unprivileged';
@@ -61,7 +61,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   return owned(started, places);
 }
 
-async function owned(server: EmbeddedPostgres, { folder }: Places): Promise<EmbeddedPostgres> {
+async function owned(server: EmbeddedPostgres, { folder }: DataPlaces): Promise<EmbeddedPostgres> {
   const release = await ownServer(server.url, folder);
   const stop = async (): Promise<void> => {
     await release();
@@ -76,7 +76,7 @@ export async function runningEmbeddedUrl(dataDir: string): Promise<string | null
 }
 
 /** Into a folder beside, then renamed: an initialisation that was interrupted leaves nothing that looks finished. */
-function initialise(runner: Runner, { folder, pgdata, password, log }: Places): void {
+function initialise(runner: Runner, { folder, pgdata, password, log }: DataPlaces): void {
   const unfinished = `${pgdata}.new`;
   rmSync(unfinished, { recursive: true, force: true });
   rmSync(password, { force: true });
@@ -116,7 +116,7 @@ function initialise(runner: Runner, { folder, pgdata, password, log }: Places): 
   renameSync(unfinished, pgdata);
 }
 
-function checkVersion(runner: Runner, { pgdata }: Places): void {
+function checkVersion(runner: Runner, { pgdata }: DataPlaces): void {
   const { stdout } = spawnSync(join(runner.native, 'bin', 'postgres'), ['--version'], { encoding: 'utf8', env: environment() });
   const program = /(\d+)/.exec(stdout)?.[1];
   const data = readFileSync(join(pgdata, 'PG_VERSION'), 'utf8').trim();
@@ -125,7 +125,7 @@ function checkVersion(runner: Runner, { pgdata }: Places): void {
   throw new OperatorError(`the data in ${pgdata} is of PostgreSQL ${data}, and the program is ${program}`, remedy, ExitCode.configuration);
 }
 
-async function choosePort(wanted: number, { folder }: Places): Promise<number> {
+async function choosePort(wanted: number, { folder }: DataPlaces): Promise<number> {
   const remembered = join(folder, 'port');
   const last = existsSync(remembered) ? Number(readFileSync(remembered, 'utf8')) : 0;
   const port = (wanted > 0 ? await freePort(wanted) : last > 0 ? await freePort(last) : null) ?? (wanted > 0 ? null : await freePort(0));
@@ -146,7 +146,7 @@ function freePort(port: number): Promise<number | null> {
   });
 }
 
-async function launch(runner: Runner, places: Places, port: number, settings: Readonly<Record<string, string>>): Promise<void> {
+async function launch(runner: Runner, places: DataPlaces, port: number, settings: Readonly<Record<string, string>>): Promise<void> {
   const values = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -174,7 +174,7 @@ async function launch(runner: Runner, places: Places, port: number, settings: Re
   throw startFailure(places);
 }
 
-async function ensureDatabase(places: Places, port: number): Promise<void> {
+async function ensureDatabase(places: DataPlaces, port: number): Promise<void> {
   const client = await connect(urlOf(places, port, 'postgres'), 'embedded');
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
@@ -184,13 +184,13 @@ async function ensureDatabase(places: Places, port: number): Promise<void> {
   }
 }
 
-function startFailure({ log }: Places): OperatorError {
+function startFailure({ log }: DataPlaces): OperatorError {
   const text = existsSync(log) ? lastLines(readFileSync(log, 'utf8')) : 'it wrote no log';
   return new OperatorError(`the embedded PostgreSQL did not start: ${text}`, `Its log is ${log}.`, ExitCode.connection);
 }
 
 /** The server that postmaster.pid speaks of, if it is alive and lets us in: then it is ours, for the password is. */
-async function adopt(places: Places): Promise<EmbeddedPostgres | null> {
+async function adopt(places: DataPlaces): Promise<EmbeddedPostgres | null> {
   const file = join(places.pgdata, 'postmaster.pid');
   if (!existsSync(file) || !existsSync(places.password)) return null;
   const [pid, , , port] = readFileSync(file, 'utf8').split('\n').map(Number);
@@ -231,7 +231,7 @@ async function stop(pid: number, pidFile: string): Promise<void> {
   rmSync(pidFile, { force: true });
 }
 
-function urlOf({ password }: Places, port: number, database: string): string {
+function urlOf({ password }: DataPlaces, port: number, database: string): string {
   return `postgres://postgres:${readFileSync(password, 'utf8')}@127.0.0.1:${port}/${database}`;
 }
 

@@ -9,7 +9,7 @@ export { ConditionSyntaxError } from './errors';
 export type { Scope } from './node';
 
 /** `unknown`: a field that the answer needs is missing or null. It does not match. */
-export type Verdict = 'true' | 'false' | 'unknown' | { readonly error: string };
+export type ConditionAnswer = 'true' | 'false' | 'unknown' | { readonly error: string };
 
 /** One node of the explanation: what stands in the source, what it came to, and why when that is not plain. */
 export interface Explanation {
@@ -32,7 +32,7 @@ export interface Condition {
   /** True exactly when the event matches. @throws EvaluationError when there is no answer */
   matches(scope: Scope): boolean;
   /** The verdict in three values, errors as data. */
-  evaluate(scope: Scope): Verdict;
+  evaluate(scope: Scope): ConditionAnswer;
   /** Every node's value, from the same closures that decide; unknown where it takes look-ups that the event does not hold. */
   explain(scope: Scope): Explanation;
 }
@@ -74,7 +74,7 @@ function decisive(value: Value): Value {
   return value;
 }
 
-function verdict(root: Node, scope: Scope): Verdict {
+function verdict(root: Node, scope: Scope): ConditionAnswer {
   try {
     const value = toTruth(root.evaluate(scope));
     return value === UNKNOWN ? 'unknown' : value ? 'true' : 'false';

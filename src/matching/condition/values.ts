@@ -109,14 +109,14 @@ const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** `90s`, `1.5h`; null when the text is no duration. */
-export function parseDuration(text: string): number | null {
+export function spanOf(text: string): number | null {
   const match = DURATION.exec(text.trim());
   return match ? Number(match[1]) * UNIT[match[2] as keyof typeof UNIT] : null;
 }
 
 export function toDuration(value: Value): number {
   if (value instanceof Duration) return value.milliseconds;
-  const parsed = typeof value === 'string' ? parseDuration(value) : null;
+  const parsed = typeof value === 'string' ? spanOf(value) : null;
   if (parsed === null) throw new EvaluationError(`${typeName(value)} is not a duration such as '1h' or '30s'`);
   return parsed;
 }

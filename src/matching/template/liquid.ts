@@ -26,7 +26,7 @@ const LIMITS = { parseLimit: 100_000, renderLimit: 500, memoryLimit: 16_000_000 
 const NOT_OFFERED = ['include', 'render', 'layout', 'block'];
 
 /** What one rendering knows and counts. */
-export class Rendering extends Context {
+export class LiquidRendering extends Context {
   /** Outputs that had no value and left nothing behind, as they are written. */
   missing: readonly string[] = NONE;
   /** Captures that are open. What they collect becomes a value, which is encoded where that is output. */
@@ -49,7 +49,7 @@ export class Rendering extends Context {
   }
 
   override spawn(scope: object = {}): Context {
-    return new Rendering(this.liquid as Liquid, scope, this.strictVariables, {
+    return new LiquidRendering(this.liquid as Liquid, scope, this.strictVariables, {
       memoryLimit: this.memoryLimit,
       renderLimit: this.renderLimit,
     });
@@ -65,7 +65,7 @@ function nameIn(source: string): string {
 }
 
 class Capture extends CaptureTag {
-  override *render(rendering: Rendering): Generator<unknown, void, string> {
+  override *render(rendering: LiquidRendering): Generator<unknown, void, string> {
     rendering.captures++;
     yield* super.render(rendering);
     rendering.captures--;
@@ -93,7 +93,7 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
     lenientIf: true,
     // An in-memory file system without files: templates come from the observers file and from nowhere else.
     templates: {},
-    outputEscape(this: { readonly context: Rendering; readonly token: { getText(): string } }, value: unknown) {
+    outputEscape(this: { readonly context: LiquidRendering; readonly token: { getText(): string } }, value: unknown) {
       const rendering = this.context;
       if (value === undefined || value === null) rendering.lacks(this.token.getText());
       return rendering.captures > 0 ? textOf(value) : encode(textOf(value));

@@ -5,7 +5,7 @@ import { messageOf } from '../../event/errors';
 import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
-import { createLiquid, firstLine, parseLiquid, Rendering, scopeOf, Uses } from './liquid';
+import { createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } from './liquid';
 
 export { TemplateError, TemplateRenderError } from './errors';
 
@@ -32,7 +32,7 @@ export interface Template {
 }
 
 /** Writes one text of a template within a rendering. */
-type Writer = (rendering: Rendering) => string;
+type Writer = (rendering: LiquidRendering) => string;
 
 const PLAIN = createLiquid((text) => text, false);
 const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
@@ -143,7 +143,7 @@ function rendering(liquid: Liquid, write: Writer, uses: Uses): Template {
     columns: uses.columns,
     render(event, strict = false) {
       try {
-        const context = new Rendering(liquid, scopeOf(event), strict);
+        const context = new LiquidRendering(liquid, scopeOf(event), strict);
         return { text: write(context), missing: context.missing };
       } catch (error) {
         throw new TemplateRenderError(error instanceof LiquidError ? reasonOf(error) : messageOf(error), { cause: error });

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import { Pool } from 'undici';
 import { HttpSender } from '../../../src/connections/http/http-sender';
-import { AddressPolicy, guardedConnector, type Lookup } from '../../../src/connections/http/outbound-guard';
+import { AddressPolicy, guardedConnector, type NameLookup } from '../../../src/connections/http/outbound-guard';
 import { startReceiver, status, type Receiver } from '../../support/receiver';
 import { endpointOf } from '../../support/stream';
 import { containing, matching } from '../../support/texts';
@@ -39,7 +39,7 @@ async function openDoors(...addresses: string[]): Promise<Doors> {
 }
 
 /** Answers the first look-up with the first list, the second with the second, and so on; the last for ever. */
-function names(...answers: string[][]): Lookup & { asked: number } {
+function names(...answers: string[][]): NameLookup & { asked: number } {
   const lookup = (_host: string, _options: object, callback: (error: null, found: LookupAddress[]) => void): void => {
     const found = answers[Math.min(lookup.asked++, answers.length - 1)] ?? [];
     process.nextTick(
@@ -52,7 +52,7 @@ function names(...answers: string[][]): Lookup & { asked: number } {
   return lookup;
 }
 
-async function request(port: number, lookup: Lookup, times = 1): Promise<(number | string)[]> {
+async function request(port: number, lookup: NameLookup, times = 1): Promise<(number | string)[]> {
   const pool = new Pool(`http://name.example:${port}`, { connect: guardedConnector(policy, { timeout: 2_000 }, lookup) });
   const results: (number | string)[] = [];
   for (let i = 0; i < times; i++) {
