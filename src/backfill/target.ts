@@ -1,3 +1,4 @@
+import { rolledBack } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { quoteIdentifier } from '../database/names';
 import type { CaptureDefinition, ObserverDefinition } from '../event/definitions';
@@ -167,13 +168,9 @@ export const TEXTS =
   "set local row_security = off; set local timezone = 'UTC'; set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; set local bytea_output = 'hex'; set local extra_float_digits = 1";
 
 /** In a transaction that cannot write, and of which nothing remains. @param settings statements more */
-export async function reading<T>(client: ClientBase, work: () => Promise<T>, settings = ''): Promise<T> {
-  await client.query(`begin transaction isolation level read committed read only; ${TEXTS}; ${NO_VIEWS}; ${AS_THE_ROLE}; ${settings}`);
-  try {
-    return await work();
-  } finally {
-    await client.query('rollback').catch(() => undefined);
-  }
+export function reading<T>(client: ClientBase, work: () => Promise<T>, settings = ''): Promise<T> {
+  const begin = `begin transaction isolation level read committed read only; ${TEXTS}; ${NO_VIEWS}; ${AS_THE_ROLE}; ${settings}`;
+  return rolledBack(client, begin, work);
 }
 
 /** How many rows there are to do, and how many have no key and are left out. @throws OperatorError where the condition fails for a row */

@@ -1,3 +1,4 @@
+import { transaction } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import type { Snapshot } from '../checkpoint/cursor';
 import { ENTRY_COLUMNS, TAIL_SOURCES, type TailSource } from './tail-sources';
@@ -110,15 +111,15 @@ export interface TailPage {
   readonly xid: string | null;
 }
 
+// At READ COMMITTED, where each statement has a snapshot of its own. Every source has its index; a planner that knows little of the
+// tables would rather read them whole.
+const BY_INDEX = 'begin transaction isolation level read committed read only; set local enable_seqscan = off';
+
 /** What is new, in the order of transactions. */
 export async function readNew(client: ClientBase, cursor: TailCursor, filter: TailFilter, limit: number): Promise<TailPage> {
   const { previous, target, after } = cursor;
   const values = [previous, target, after?.xid ?? null, after?.source ?? null, after?.place ?? null, limit, ...valuesOf(filter)];
-  // At READ COMMITTED, where each statement has a snapshot of its own. Every source has its index; a planner that knows little of the
-  // tables would rather read them whole.
-  await client.query('begin transaction isolation level read committed read only; set local enable_seqscan = off');
-  const { rows } = await client.query<NewRow>(NEW, values);
-  await client.query('commit');
+  const { rows } = await transaction(client, BY_INDEX, () => client.query<NewRow>(NEW, values));
   const window = rows[0]?.target ?? '';
   const found = rows.filter(({ xid }) => (xid as string | null) !== null);
   const last = found.at(-1);

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { alongPath } from '../../database/pinned-client';
 import { createPool } from '../../database/postgres';
+import { pooledTransaction } from '../../database/transaction';
 import { originOf, type Call, type OnceCalls } from './once';
 
 /** Calls of database actions that are committed and leave no record: for a test that a person makes. */
@@ -14,18 +15,9 @@ export class UnrecordedCalls implements OnceCalls {
   /** @throws what the statement or the database failed with; nothing was done then */
   async run({ text, values, timeout, ...origin }: Pick<Call, 'text' | 'values' | 'cause' | 'trace' | 'timeout'>): Promise<'done'> {
     this.pool ??= createPool(await this.urlOf(), 1);
-    const client = await this.pool.connect();
-    try {
-      await client.query(`begin; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(origin)}`);
-      await client.query(alongPath('callers', { text, values: [...values] }));
-      await client.query('commit');
-      client.release();
-      return 'done';
-    } catch (error) {
-      // The transaction ends with its session.
-      client.release(true);
-      throw error;
-    }
+    const begin = `begin; set local statement_timeout = ${Math.ceil(timeout)}; ${originOf(origin)}`;
+    await pooledTransaction(this.pool, begin, (client) => client.query(alongPath('callers', { text, values: [...values] })));
+    return 'done';
   }
 
   async close(): Promise<void> {
