@@ -15,18 +15,27 @@ export interface Given<Server> {
   stop(): Promise<void>;
 }
 
+interface Closable {
+  close(): Promise<unknown>;
+}
+
 /** Each test of the file has a database with the tables, of which `public.orders` is captured, a receiver, and the streams that it starts. */
 export function givenOrders(tables: string): Given<Receiver>;
-export function givenOrders<Server extends { close(): Promise<unknown> }>(
-  tables: string,
+export function givenOrders<Server extends Closable>(tables: string, startServer: () => Promise<Server>): Given<Server>;
+export function givenOrders(tables: string, startServer: () => Promise<Closable> = () => startReceiver()): Given<Closable> {
+  return givenStream(async (database) => {
+    await database.query(tables);
+    await database.capture('public.orders');
+  }, startServer);
+}
+
+/** The same with a database that is prepared otherwise. */
+export function givenStream<Server extends Closable>(
+  prepare: (database: TestDatabase) => Promise<void>,
   startServer: () => Promise<Server>,
-): Given<Server>;
-export function givenOrders(
-  tables: string,
-  startServer: () => Promise<{ close(): Promise<unknown> }> = () => startReceiver(),
-): Given<unknown> {
+): Given<Server> {
   let database: TestDatabase;
-  let receiver: { close(): Promise<unknown> };
+  let receiver: Server;
   let streams: TestStream[] = [];
   const stop = async (): Promise<void> => {
     for (const stream of streams.splice(0).reverse()) await stream.stop();
@@ -35,8 +44,7 @@ export function givenOrders(
     streams = [];
     database = await createTestDatabase();
     receiver = await startServer();
-    await database.query(tables);
-    await database.capture('public.orders');
+    await prepare(database);
   });
   afterEach(async () => {
     await stop();

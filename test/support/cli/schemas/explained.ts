@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import type { EventExplanation } from '../../../../src/explain/explain';
+import type { Explanation } from '../../../../src/matching/condition/condition';
+import type { SearchResult } from '../../../../src/search/audit-trail';
+import type { TailEntry } from '../../../../src/status/tail.sql';
+import { count, kind, maybe, text, time } from './values';
+
+// What is told of stored events.
+
+export const condition: z.ZodType<Explanation> = z.strictObject({
+  text,
+  value: text,
+  note: maybe,
+  get children(): z.ZodType<readonly Explanation[]> {
+    return z.array(condition);
+  },
+});
+const attempt = z.strictObject({
+  observer: text,
+  action: text,
+  attempt: count,
+  outcome: z.enum(['succeeded', 'skipped', 'retry', 'dead']),
+  error: maybe,
+  message: maybe,
+  status: count.nullable(),
+  response: maybe,
+  durationMs: z.number(),
+  finishedAt: time,
+  configVersion: count,
+});
+const explainedDelivery = z.strictObject({
+  id: z.uuid(),
+  action: text,
+  type: maybe,
+  state: z.enum([
+    'delivered',
+    'skipped',
+    'dead',
+    'discarded',
+    'logged',
+    'queued',
+    'running',
+    'retrying',
+    'waiting',
+    'parked',
+    'paused',
+    'not begun',
+    'forgotten',
+    'unaccounted',
+    'shadow',
+    'passed over',
+  ]),
+  why: text,
+  nextTryAt: time.nullable(),
+  attempts: z.array(attempt),
+});
+const explainedObserver = z.strictObject({
+  name: text,
+  verdict: z.enum([
+    'matched',
+    'other entity',
+    'other kind',
+    'nothing changed',
+    'other columns',
+    'not named',
+    'condition not met',
+    'no answer',
+    'undecided',
+    'not in this configuration',
+  ]),
+  why: text,
+  condition: condition.nullable(),
+  deliveries: z.array(explainedDelivery),
+});
+export const event = z.strictObject({
+  id: z.uuid(),
+  entityType: text,
+  entityKey: text,
+  kind,
+  tenant: maybe,
+  timestamp: time,
+  changed: z.array(text).nullable(),
+  traceparent: maybe,
+  tracestate: maybe,
+  cause: maybe,
+  backfill: z.strictObject({ id: text, observers: z.array(text) }).nullable(),
+  data: z.json(),
+  before: z.json(),
+});
+export const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({
+  changeNumber: count,
+  event: event.nullable(),
+  state: z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']),
+  why: text,
+  version: count.nullable(),
+  observers: z.array(explainedObserver),
+  notes: z.array(text),
+});
+export const tailed: z.ZodType<TailEntry> = z.strictObject({
+  kind: z.enum(['event', 'attempt', 'dead letter', 'quarantine']),
+  at: time,
+  change: count,
+  event: maybe,
+  entityType: maybe,
+  entityKey: maybe,
+  operation: maybe,
+  observer: maybe,
+  action: maybe,
+  attempt: count.nullable(),
+  outcome: z.enum(['succeeded', 'retry', 'dead', 'skipped', 'quarantined', 'discarded']).nullable(),
+  error: maybe,
+  message: maybe,
+  status: count.nullable(),
+  durationMs: z.number().nullable(),
+  configVersion: count.nullable(),
+});
+export const found: z.ZodType<SearchResult> = z.strictObject({
+  found: z.array(
+    z.strictObject({
+      change: count,
+      event: z.uuid(),
+      entityType: text,
+      entityKey: maybe,
+      kind: text,
+      written: time,
+      foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])),
+      excerpt: maybe,
+    }),
+  ),
+  ended: z.enum(['limit', 'time', 'end']),
+  looked: count,
+  reached: z.strictObject({ change: count, written: time }).nullable(),
+  note: text,
+});
