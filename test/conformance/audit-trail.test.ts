@@ -84,7 +84,7 @@ describe.each(Object.entries(AUDIT_TRAILS))('%s', (_name, open) => {
   test('what is found comes newest first, with the text around the word', async () => {
     const { found: listed, ended } = await search(['engine']);
     expect(ended).toBe('end');
-    expect(listed.map(({ entityKey, kind }) => [entityKey, kind])).toEqual([['ada', 'update'], ['ada', 'insert']]); // prettier-ignore
+    expect(listed.map(({ entityKey, kind }) => `${entityKey} ${kind}`)).toEqual(['ada update', 'ada insert']);
     expect(listed[0]).toMatchObject({ entityType: 'Person', excerpt: expect.stringContaining('the difference engine') as string });
     expect(listed[0]!.change).toBeGreaterThan(listed[1]!.change);
   });
