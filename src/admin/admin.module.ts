@@ -8,6 +8,7 @@ import { ObserverPausesModule } from '../delivery/observer-pauses.module';
 import { ExplainModule } from '../explain/explain.module';
 import { HaModule } from '../ha/ha.module';
 import { RedriveModule } from '../redrive/redrive.module';
+import { ReplayModule } from '../redrive/replay.module';
 import { ReloadModule } from '../reload/reload.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
@@ -37,6 +38,7 @@ const THROTTLER = ThrottlerModule.forRootAsync({
     ExplainModule,
     ObserverPausesModule,
     RedriveModule,
+    ReplayModule,
     SearchModule,
     StatusModule,
     HaModule,

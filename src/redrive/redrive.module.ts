@@ -3,9 +3,8 @@ import { AskedDeliveries } from './asked-deliveries.service';
 import { DeadLetterSets } from './dead-letter-sets.service';
 import { DeadLetters } from './dead-letters.service';
 import { HeldLanes } from './held-lanes.service';
-import { Replays } from './replays.service';
 
-const SERVICES = [AskedDeliveries, DeadLetters, DeadLetterSets, HeldLanes, Replays];
+const SERVICES = [AskedDeliveries, DeadLetters, DeadLetterSets, HeldLanes];
 
 /** What people do about deliveries, for the API and the commands alike. Whoever imports it provides the Database. */
 @Module({ providers: SERVICES, exports: SERVICES })

@@ -114,7 +114,7 @@ export class ReplayCommand extends ObserversCommand {
 
 /** Evaluates the conditions over the range of the flags; changes nothing. */
 async function preview(flags: ReplayFlags): Promise<ReplayPreview> {
-  const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { ReplayModule } = await import('../../redrive/replay.module');
   const { Replays } = await import('../../redrive/replays.service');
   const { settings, file } = await configurationOf(flags);
   const known = file.definition.observers;
@@ -127,7 +127,7 @@ async function preview(flags: ReplayFlags): Promise<ReplayPreview> {
   const { stream, maxEventSize } = settings;
   const actions = namesIn(flags.action);
   const request = { stream, range: rangeOf(flags), observers, actions, config: file.source.hash, known, maxEventSize };
-  return withServices(settings, [RedriveModule], (get) => get(Replays).preview(request));
+  return withServices(settings, [ReplayModule], (get) => get(Replays).preview(request));
 }
 
 function namesIn(list: string | undefined): string[] | null {
@@ -146,10 +146,11 @@ interface ReplayResult extends BulkResult {
 /** Queues what the dry run has shown, from where an earlier run with the same token was stopped. */
 async function perform(token: string, flags: ReplayFlags): Promise<ReplayResult> {
   const { RedriveModule } = await import('../../redrive/redrive.module');
+  const { ReplayModule } = await import('../../redrive/replay.module');
   const { AskedDeliveries } = await import('../../redrive/asked-deliveries.service');
   const { Replays } = await import('../../redrive/replays.service');
   const { settings, file } = await configurationOf(flags);
-  return withServices(settings, [RedriveModule], async (get) => {
+  return withServices(settings, [RedriveModule, ReplayModule], async (get) => {
     const replays = get(Replays);
     const shown = await replays.shown(token, { stream: settings.stream, config: file.source.hash });
     await confirm(`Send ${counted(shown.count, 'delivery', 'deliveries')} once more?`, (flags.yes ?? false) || (flags.force ?? false));
