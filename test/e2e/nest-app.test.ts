@@ -49,11 +49,11 @@ test('a row becomes a call of a provider of the application, which ends clean', 
   expect((await fetch(`http://${observers}/health/live`)).status).toBe(200);
   expect((await fetch(`${address}/health/live`)).status).toBe(404);
 
-  const { output: all } = application;
+  const ended = application;
   // Nest ends the process by the signal that it was sent, once all its hooks are through.
   expect((await application.end('SIGTERM')).code).toBeNull();
   application = null;
-  expect(all()).not.toContain('"level":"error"');
+  expect(ended.output()).not.toContain('"level":"error"');
   expect(await database.query('select id from observers.listener')).toEqual([]);
   expect(await database.query("select expires_at = '-infinity' as free from observers.lease")).toEqual([{ free: true }]);
 }, 60_000);

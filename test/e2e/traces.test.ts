@@ -105,7 +105,7 @@ void (async () => {
   await client.end();
   await delivered;
   await service.stop();
-  console.log(JSON.stringify(Object.keys(require.cache).filter((name) => /opentelemetry.(?!api.)|src.tracing.(?!tracing.js)/.test(name))));
+  console.log(JSON.stringify(Object.keys(require.cache).filter((name) => /opentelemetry.(?!api.)|src.tracing.(?!tracing.(module.)?js)/.test(name))));
 })();
 `;
 
