@@ -18,8 +18,8 @@ export interface ClaimedDelivery {
   /** What it was before the claim. */
   readonly was: 'queued' | 'retrying';
   readonly attempt: number;
-  /** Milliseconds since its first try began; null when there was none. */
-  readonly elapsed: number | null;
+  /** Milliseconds since its first try began, or since it was claimed for the first time. */
+  readonly elapsed: number;
   readonly redrive: boolean;
   /** What its dead letter says, when a person asked for this redrive. */
   readonly diedOf: ErrorKind | null;
@@ -56,8 +56,8 @@ export abstract class JobQueue {
   abstract takeOver(term: Claimant, checkpoint: Cursor, arrangement: Arrangement): Promise<Inherited>;
 
   /**
-   * Claims what is due, as many of each endpoint as it has places for: queued ones in the order of their changes; a quarter of the places is
-   * for retries. Nothing is claimed by who no longer leads.
+   * Claims what is due: of each endpoint as many queued ones as it has places, in the order of their changes, and retries for a quarter of the
+   * places besides, so that neither starves the other. What is more than there are places waits at its gate. Nothing is claimed by who no longer leads.
    *
    * @param lease milliseconds after which a claim that nobody holds is anybody's
    * @throws when it is not known whether something was claimed, too: see isRefusal

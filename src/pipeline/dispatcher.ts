@@ -79,7 +79,7 @@ export class Dispatcher {
 
   /** A claimed delivery. @param committed the ledger's last committed group when the claim began: what it could see */
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
-    const since = this.term.clock.monotonic() - (claimed.elapsed ?? 0);
+    const since = this.term.clock.monotonic() - claimed.elapsed;
     const flight = new Flight(
       delivery,
       this.gateOf(delivery),
