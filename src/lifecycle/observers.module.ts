@@ -1,9 +1,11 @@
 import {
-  Inject,
-  Injectable,
-  Module,
   type DynamicModule,
   type FactoryProvider,
+  Inject,
+  Injectable,
+  Logger as NestLog,
+  type LoggerService,
+  Module,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
@@ -11,6 +13,8 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { customActionsIn } from '../actions/custom/load-modules';
 import { observersSource } from '../config/load';
+import { didYouMean } from '../config/problems';
+import { SETTINGS } from '../config/settings';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { createLogger } from '../logging/logger';
 import type { Reloaded } from '../reload/reloader';
@@ -48,6 +52,13 @@ export interface AsyncObserversOptions extends Pick<
 
 const OPTIONS = Symbol('options of ObserversModule');
 
+/** Nest has one logger for a process: making the service's container would take the application's away. */
+class NestLogger extends NestLog {
+  static get current(): LoggerService | undefined {
+    return NestLogger.staticInstanceRef;
+  }
+}
+
 /** The service within another application: it has a container, a port and a log of its own, and starts and stops with the application. */
 @Injectable()
 export class Observers implements OnApplicationBootstrap, OnModuleDestroy {
@@ -79,15 +90,13 @@ export class Observers implements OnApplicationBootstrap, OnModuleDestroy {
     const { settings } = configuration;
     const logger = this.options.logger ?? createLogger(settings.logLevel, settings.logFormat);
     const onFatal = this.options.onFatal ?? ((error: unknown) => this.end(logger, error));
-    this.service = await startService({
-      configuration,
-      source,
-      custom,
-      logger,
-      applyCapture: capture === 'apply',
-      strict: capture === 'strict',
-      onFatal,
-    });
+    const drift = { applyCapture: capture === 'apply', strict: capture === 'strict' };
+    const before = NestLogger.current;
+    try {
+      this.service = await startService({ configuration, source, custom, logger, ...drift, onFatal });
+    } finally {
+      NestLog.overrideLogger(before ?? false);
+    }
   }
 
   /** First of all hooks of an application's end: what actions use still stands. Close that in onApplicationShutdown. */
@@ -104,11 +113,22 @@ export class Observers implements OnApplicationBootstrap, OnModuleDestroy {
 }
 
 function inputOf({ configFile, configuration, databaseUrl, settings = {} }: ObserversOptions): Parameters<typeof observersSource>[0] {
+  requireKnown(Object.keys(settings));
   const flags = databaseUrl === undefined ? settings : { ...settings, DATABASE_URL: databaseUrl };
   const file = configFile === undefined ? {} : { configFile };
   if (configuration === undefined) return { env: process.env, flags, ...file };
   if (configFile !== undefined) throw refusal('ObserversModule was given both configFile and configuration', 'Give one of them.');
   return { env: process.env, flags, text: typeof configuration === 'string' ? configuration : JSON.stringify(configuration) };
+}
+
+function requireKnown(variables: readonly string[]): void {
+  const known = Object.values(SETTINGS).map(({ variable }) => variable);
+  const unknown = variables.find((variable) => !known.includes(variable));
+  if (unknown === undefined) return;
+  throw refusal(
+    `settings of ObserversModule: there is no "${unknown}"${didYouMean(unknown, known)}`,
+    'What there is: docs/configuration.md',
+  );
 }
 
 function requireAllRoles(roles: ObserversOptions['roles']): void {

@@ -45,6 +45,9 @@ test('a row becomes a call of a provider of the application, which ends clean', 
   await database.query("insert into orders values (7, 'new'), (8, 'new'); update orders set status = 'paid' where id = 7");
   const { observers } = await eventually(shipments, ({ shipped }) => shipped.length > 0);
   expect((await shipments()).shipped).toEqual(['7']);
+  // The application's own log goes on, and the service's is JSON.
+  expect(application.output()).toContain('Nest application successfully started');
+  expect(application.output()).toContain('"msg":"started"');
   // The service's own routes are at its own port, and not among those of the application.
   expect((await fetch(`http://${observers}/health/live`)).status).toBe(200);
   expect((await fetch(`${address}/health/live`)).status).toBe(404);
