@@ -2,7 +2,14 @@ import { NestFactory } from '@nestjs/core';
 import pino, { type Logger } from 'pino';
 import type { Pool } from 'pg';
 import { NO_CUSTOM_ACTIONS, type CustomActions } from '../../src/actions/custom/custom-actions';
-import { AppModule } from '../../src/app.module';
+import { ScheduleModule } from '@nestjs/schedule';
+import { ActionsModule } from '../../src/actions/actions.module';
+import { ConfigModule } from '../../src/config/config.module';
+import { DatabaseModule } from '../../src/database/database.module';
+import { TimersModule } from '../../src/event/timers';
+import { HaModule } from '../../src/ha/ha.module';
+import { LoggingModule } from '../../src/logging/logging.module';
+import { TracingModule } from '../../src/tracing/tracing.module';
 import { readDefinition, type LoadedConfiguration } from '../../src/config/load';
 import { versionText } from '../../src/config/rules';
 import { ServiceConfiguration } from '../../src/config/service-configuration';
@@ -91,17 +98,23 @@ export interface StreamOptions {
   readonly onFatal?: (error: unknown) => void;
 }
 
-/** A stream as the service runs it, in this process: the service's container, without its database's preparation and its routes. */
+/** A stream as the service runs it, in this process: the part of the service's container that leads streams. */
 export async function startStream(url: string, observers: readonly ObserverDefinition[], options: StreamOptions = {}): Promise<TestStream> {
   const pool = createPool(url, 5);
-  const module = AppModule.of({
-    configuration: configurationOf(observers, options),
-    database: { url, pool, apiPool: pool },
-    custom: options.custom ?? NO_CUSTOM_ACTIONS,
-    tracing: options.tracing ?? UNTRACED,
-    clock: new SystemClock(),
-    logger: options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' }),
-  });
+  const logger = options.logger ?? pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+  const module = {
+    module: StreamModule,
+    imports: [
+      ConfigModule.of(configurationOf(observers, options)),
+      DatabaseModule.of({ url, pool, apiPool: pool }),
+      LoggingModule.of(logger, new SystemClock()),
+      ScheduleModule.forRoot(),
+      TimersModule,
+      TracingModule.of(options.tracing ?? UNTRACED),
+      ActionsModule.of(options.custom ?? NO_CUSTOM_ACTIONS),
+      HaModule,
+    ],
+  };
   const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   context.get(PipelineEvents, { strict: false }).subscribe(...(options.subscribers ?? []));
   const service = context.get(Streams, { strict: false }).main;
@@ -116,6 +129,8 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     },
   };
 }
+
+class StreamModule {}
 
 /** As a file with these observers would be loaded. Nothing is audited, unless the settings say so. */
 export function configurationOf(
