@@ -8,7 +8,6 @@ import { ConfigModule } from './config/config.module';
 import type { ServiceConfiguration } from './config/service-configuration';
 import { DatabaseModule, type Pools } from './database/database.module';
 import type { Clock } from './event/clock';
-import { TimersModule } from './event/timers';
 import { HaModule } from './ha/ha.module';
 import { LoggingModule } from './logging/logging.module';
 import { MetricsModule } from './metrics/metrics.module';
@@ -17,7 +16,7 @@ import { ReloadModule } from './reload/reload.module';
 import type { Tracing } from './tracing/tracing';
 import { TracingModule } from './tracing/tracing.module';
 
-/** What a service is made from. Who made these ends them. */
+/** The values that a service is made from. Whoever made them ends them. */
 export interface ServiceInput {
   readonly configuration: ServiceConfiguration;
   readonly database: Pools;
@@ -38,7 +37,6 @@ export class AppModule {
         DatabaseModule.of(database),
         LoggingModule.of(logger, clock),
         ScheduleModule.forRoot(),
-        TimersModule,
         TracingModule.of(tracing),
         ActionsModule.of(custom),
         PipelineModule,

@@ -16,7 +16,7 @@ import { slackAction } from './slack.action';
 import { smsAction } from './sms.action';
 import { webhookAction } from './webhook.action';
 
-/** What actions work with. Whoever is given them closes them. */
+/** The connections and services that actions work with. The runner closes its connections and calls; the rest outlives it. */
 export interface ActionParts {
   readonly connections: TermConnections;
   readonly once: OnceCalls;

@@ -5,12 +5,12 @@ import { messageOf } from '../event/errors';
 import type { TermContext } from '../event/term-context';
 import { Alerter } from './alerter';
 
-/** Who tells people of deliveries that have failed for good. */
+/** Opens the alerter of a term, which tells people of deliveries that have failed for good. */
 @Injectable()
 export class Alerters {
   constructor(private readonly pool: Pool) {}
 
-  /** What an earlier process did not come to tell is told now. @param endpoint where alerts go; null when nobody asks for them */
+  /** Alerts that an earlier process did not come to send are sent now. @param endpoint where alerts go; null when nobody asks for them */
   async open(
     { stream, logger }: TermContext,
     endpoint: EndpointDefinition | null,

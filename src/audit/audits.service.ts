@@ -18,7 +18,7 @@ export class Audits {
     return this.database.use((client) => verify(client, request, new Versions(client, definitionOf)));
   }
 
-  /** What the audit in the background found missing, the oldest changes first. */
+  /** Deliveries that the audit in the background found missing, the oldest changes first. */
   unaccounted(stream: string, limit: number): Promise<UnaccountedDelivery[]> {
     return this.database.use((client) => listUnaccounted(client, stream, limit));
   }

@@ -57,19 +57,19 @@ export async function onDatabase<T>(flags: GlobalOptions, work: (client: Client,
  * @throws OperatorError as withDatabase does
  */
 export function withServices<T>(settings: Settings, modules: readonly Type[], work: (get: Get, client: Client) => Promise<T>): Promise<T> {
-  return withDatabase(settings, async (client) => {
-    const { openContext } = await import('./context');
-    return work(await openContext(client, modules), client);
-  });
+  return withDatabase(settings, async (client) => work(await servicesOn(client, modules), client));
 }
 
 /** The same, for commands that need no observers file but its settings. */
-export async function onServices<T>(
+export function onServices<T>(
   flags: GlobalOptions,
   modules: readonly Type[],
   work: (get: Get, settings: Settings) => Promise<T>,
 ): Promise<T> {
-  const { loadSettings } = await import('../config/load');
-  const settings = loadSettings(loadInputOf(flags));
-  return withServices(settings, modules, (get) => work(get, settings));
+  return onDatabase(flags, async (client, settings) => work(await servicesOn(client, modules), settings));
+}
+
+async function servicesOn(client: Client, modules: readonly Type[]): Promise<Get> {
+  const { openContext } = await import('./context');
+  return openContext(client, modules);
 }

@@ -1,4 +1,4 @@
-import { Global, Injectable, Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 
 /** Ends a timer, once the round that is under way is through. */
@@ -28,6 +28,5 @@ export class Timers {
 }
 
 /** Beside ScheduleModule.forRoot(), whose registry it keeps the names in. */
-@Global()
 @Module({ providers: [Timers], exports: [Timers] })
 export class TimersModule {}

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { BackgroundAudits } from '../audit/background-audits';
+import { TimersModule } from '../event/timers';
 import { ListenerModule } from '../listener/listener.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
 import { WorkerModule } from '../worker/worker.module';
@@ -11,7 +12,7 @@ import { LeadershipTools, Streams } from './streams.service';
 import { Doors, Terms } from './terms';
 
 @Module({
-  imports: [PipelineModule, ListenerModule, WorkerModule, AlertsModule],
+  imports: [TimersModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],
   providers: [BackgroundAudits, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
   exports: [Streams, InstanceAddress],
 })

@@ -146,7 +146,7 @@ async function tracingOf(settings: Settings, logger: Logger): Promise<Tracing> {
   return startTracing(collector, settings, logger);
 }
 
-async function startEmbedded(dataDir: string, logger: Logger, stops: (() => Promise<unknown>)[]): Promise<string> {
+async function startEmbedded(dataDir: string, logger: Logger, stops: Stops): Promise<string> {
   const embedded: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir });
   stops.push(() => embedded.stop());
   logger.info(`no DATABASE_URL: an embedded PostgreSQL for trying out runs in ${dataDir}`);

@@ -28,9 +28,8 @@ export class FileWatch {
     this.seen = this.known;
   }
 
-  /** @param every milliseconds between two looks */
-  start(every = LOOK_EVERY): void {
-    this.end = this.timers.every('file watch', every, () => this.look());
+  start(): void {
+    this.end = this.timers.every('file watch', LOOK_EVERY, () => this.look());
   }
 
   stop(): Promise<void> {

@@ -1,25 +1,17 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { installExample } from '../support/example';
 import { BARE, launch, MAIN, run, type Running } from '../support/program';
 import { startReceiver } from '../support/receiver';
 import { containing, matching } from '../support/texts';
 
-const ROOT = join(__dirname, '../..');
 let folder: string;
 let database: TestDatabase;
 let service: Running | null = null;
 
-/** What `npm install` makes of the example, without the registry. */
 beforeAll(async () => {
-  if (!existsSync(MAIN) || !existsSync(join(ROOT, 'types'))) throw new Error('dist or types is missing: npm ci makes them');
-  folder = mkdtempSync(join(tmpdir(), 'observers-example-'));
-  cpSync(join(ROOT, 'examples/custom-action'), folder, { recursive: true, filter: (path) => !/node_modules|\/dist(\/|$)/.test(path) });
-  mkdirSync(join(folder, 'node_modules'));
-  for (const entry of readdirSync(join(ROOT, 'node_modules')))
-    symlinkSync(join(ROOT, 'node_modules', entry), join(folder, 'node_modules', entry));
-  symlinkSync(ROOT, join(folder, 'node_modules/fraiseql-observers'));
+  folder = installExample('custom-action');
   database = await createTestDatabase();
   await database.query('create table public.orders (id int primary key, status text)');
 });

@@ -1,24 +1,15 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { BARE, launch, MAIN, run, type Running } from '../support/program';
+import { installExample } from '../support/example';
+import { BARE, launch, run, type Running } from '../support/program';
 import { eventually } from '../support/until';
 
-const ROOT = join(__dirname, '../..');
 let folder: string;
 let database: TestDatabase;
 let application: Running | null = null;
 
-/** What `npm install` makes of the example, without the registry. */
 beforeAll(async () => {
-  if (!existsSync(MAIN) || !existsSync(join(ROOT, 'types'))) throw new Error('dist or types is missing: npm ci makes them');
-  folder = mkdtempSync(join(tmpdir(), 'observers-nest-app-'));
-  cpSync(join(ROOT, 'examples/nest-app'), folder, { recursive: true, filter: (path) => !/node_modules|\/dist(\/|$)/.test(path) });
-  mkdirSync(join(folder, 'node_modules'));
-  for (const entry of readdirSync(join(ROOT, 'node_modules')))
-    symlinkSync(join(ROOT, 'node_modules', entry), join(folder, 'node_modules', entry));
-  symlinkSync(ROOT, join(folder, 'node_modules/fraiseql-observers'));
+  folder = installExample('nest-app');
   database = await createTestDatabase();
   await database.query('create table public.orders (id int primary key, status text)');
   expect(await run('npm', ['run', 'build'], { cwd: folder, env: BARE })).toMatchObject({ code: 0 });

@@ -9,22 +9,12 @@ import { explainChanges } from '../../src/explain/read';
 import { searchPage } from '../../src/search/postgres-audit-trail.sql';
 import { listEvents } from '../../src/explain/stored-events.sql';
 import { createTestDatabase, urlFor, type TestDatabase } from '../support/database';
+import { NO_FILTER } from '../support/redrive';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { startTestService } from '../support/service';
 import { defaultSettings, endpointOf, observerOf, startStream } from '../support/stream';
 import { containing } from '../support/texts';
 import { eventually, untilRows } from '../support/until';
-
-const NO_FILTER = {
-  observer: null,
-  action: null,
-  entityType: null,
-  entityKey: null,
-  error: null,
-  endpoint: null,
-  after: null,
-  before: null,
-};
 
 /** Characters of each encoding, and some that it lacks. */
 const ENCODINGS = [

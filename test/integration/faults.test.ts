@@ -1,23 +1,14 @@
 import { readProgress } from '../../src/redrive/asked.sql';
-import { listDeadLetters, showDeadLetter, type DeadLetterFilter } from '../../src/redrive/dead-letters.sql';
+import { listDeadLetters, showDeadLetter } from '../../src/redrive/dead-letters.sql';
 import { requestRetries, type RedriveRequest } from '../../src/redrive/redrive.sql';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
+import { NO_FILTER } from '../support/redrive';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { endpointOf, observerOf, startStream, type TestStream } from '../support/stream';
 import { eventually, until, untilLeading, untilRows } from '../support/until';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { containing } from '../support/texts';
 
-const EVERYTHING: DeadLetterFilter = {
-  observer: null,
-  action: null,
-  entityType: null,
-  entityKey: null,
-  error: null,
-  endpoint: null,
-  after: null,
-  before: null,
-};
 const PAGE = { limit: 10, offset: 0 };
 const redrive = (id: string): RedriveRequest => ({ ids: [id], who: 'me', detail: null, config: 'current', snapshot: null });
 
@@ -203,14 +194,14 @@ test('a redrive is one try, leaves the dead letters only when it succeeds, and c
   await start();
   await insert(1);
   const [item] = await eventually(
-    () => listDeadLetters(database.client, EVERYTHING, PAGE),
+    () => listDeadLetters(database.client, NO_FILTER, PAGE),
     (items) => items.length === 1,
   );
   const { id } = item!;
   expect((await requestRetries(database.client, redrive(id))).queued).toEqual([id]);
   const ended = async () => (await readProgress(database.client, [{ ...item!, changeNumber: String(item!.changeNumber) }]))[0]!;
   expect(await eventually(ended, ({ is }) => is !== 'under way')).toMatchObject({ is: 'failed' });
-  expect(await listDeadLetters(database.client, EVERYTHING, PAGE)).toHaveLength(1);
+  expect(await listDeadLetters(database.client, NO_FILTER, PAGE)).toHaveLength(1);
   receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 200);
   const before = receiver.requests.length;
   const clients = await Promise.all(Array.from({ length: 20 }, () => connectAsApplication(database.url, 'test')));
@@ -225,7 +216,7 @@ test('a redrive is one try, leaves the dead letters only when it succeeds, and c
   }
   await Promise.all(clients.map((client) => client.end()));
   expect(receiver.requests.length - before).toBe(1);
-  expect(await listDeadLetters(database.client, EVERYTHING, PAGE)).toEqual([]);
+  expect(await listDeadLetters(database.client, NO_FILTER, PAGE)).toEqual([]);
   const shown = await showDeadLetter(database.client, id);
   expect(shown!.history.map(({ what }) => what)).toEqual(['died', 'retry asked for', 'failed again', 'retry asked for', 'delivered']);
   expect(shown!.tries.map(({ outcome }) => outcome)).toEqual(['dead', 'dead', 'succeeded']);
@@ -237,14 +228,14 @@ test('a quarantined change that has become readable leaves the quarantine and is
     "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', '{}')",
   );
   const [item] = await eventually(
-    () => listDeadLetters(database.client, EVERYTHING, PAGE),
+    () => listDeadLetters(database.client, NO_FILTER, PAGE),
     (items) => items.length === 1,
   );
   expect(item).toMatchObject({ kind: 'quarantine', error: 'unknown_verb' });
   await database.query("update core.tb_entity_change_log set modification_type = 'INSERT'");
   expect((await requestRetries(database.client, redrive(item!.id))).queued).toEqual([item!.id]);
   await receiver.waitFor(1);
-  await until(async () => (await listDeadLetters(database.client, EVERYTHING, PAGE)).length === 0);
+  await until(async () => (await listDeadLetters(database.client, NO_FILTER, PAGE)).length === 0);
 });
 
 test('a stop is heard at any moment of a start, also while the term is being opened', async () => {

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { countSet, forgetForeignTransactions, previewSet } from '../../src/redrive/dead-letter-sets.sql';
 import { discardItems, requestRetries } from '../../src/redrive/redrive.sql';
 import { type TestDatabase, connectAsApplication, createTestDatabase } from '../support/database';
-import { deadLetters } from '../support/redrive';
+import { deadLetters, NO_FILTER } from '../support/redrive';
 import { atLeast, untilRows } from '../support/until';
 
 let database: TestDatabase;
@@ -76,17 +76,7 @@ test('two who retry the same thousand items in opposite orders neither wait for 
 test('items that were restored from another cluster, whose transactions lie in the future of this one, are in the sets again', async () => {
   await deadLetters(database, 3);
   await database.query("update observers.dead_letter set changed_xid = '99999999999' where change_number < 3");
-  const filter = {
-    observer: null,
-    action: null,
-    entityType: null,
-    entityKey: null,
-    error: null,
-    endpoint: null,
-    after: null,
-    before: null,
-  };
-  const count = async () => (await previewSet(database.client, filter, { limit: null, offset: 0 }, 1)).set.count;
+  const count = async () => (await previewSet(database.client, NO_FILTER, { limit: null, offset: 0 }, 1)).set.count;
   expect(await count()).toBe(1);
   expect(await forgetForeignTransactions(database.client)).toBe(2);
   expect(await count()).toBe(3);
@@ -95,17 +85,7 @@ test('items that were restored from another cluster, whose transactions lie in t
 test('items from before the migration count as unchanged, until something changes them', async () => {
   const [first] = await deadLetters(database, 2);
   await database.query('update observers.dead_letter set changed_xid = null');
-  const filter = {
-    observer: null,
-    action: null,
-    entityType: null,
-    entityKey: null,
-    error: null,
-    endpoint: null,
-    after: null,
-    before: null,
-  };
-  const { set } = await previewSet(database.client, filter, { limit: null, offset: 0 }, 1);
+  const { set } = await previewSet(database.client, NO_FILTER, { limit: null, offset: 0 }, 1);
   expect(set.count).toBe(2);
   await database.query("update observers.dead_letter set message = 'died again' where id = $1", [first]);
   expect(await countSet(database.client, set)).toBe(1);

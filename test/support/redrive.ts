@@ -2,8 +2,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deliveryId } from '../../src/event/delivery';
+import type { DeadLetterFilter } from '../../src/redrive/dead-letters.sql';
 import type { TestDatabase } from './database';
 import { launch, MAIN, run, type Result, type Running } from './program';
+
+/** Every dead letter. */
+export const NO_FILTER: DeadLetterFilter = {
+  observer: null,
+  action: null,
+  entityType: null,
+  entityKey: null,
+  error: null,
+  endpoint: null,
+  after: null,
+  before: null,
+};
 
 /** The built program in a folder with an observers file, on a database of a test. */
 export interface Program {

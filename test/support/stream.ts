@@ -6,7 +6,6 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { ActionsModule } from '../../src/actions/actions.module';
 import { ConfigModule } from '../../src/config/config.module';
 import { DatabaseModule } from '../../src/database/database.module';
-import { TimersModule } from '../../src/event/timers';
 import { HaModule } from '../../src/ha/ha.module';
 import { LoggingModule } from '../../src/logging/logging.module';
 import { TracingModule } from '../../src/tracing/tracing.module';
@@ -109,7 +108,6 @@ export async function startStream(url: string, observers: readonly ObserverDefin
       DatabaseModule.of({ url, pool, apiPool: pool }),
       LoggingModule.of(logger, new SystemClock()),
       ScheduleModule.forRoot(),
-      TimersModule,
       TracingModule.of(options.tracing ?? UNTRACED),
       ActionsModule.of(options.custom ?? NO_CUSTOM_ACTIONS),
       HaModule,

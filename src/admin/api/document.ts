@@ -10,7 +10,7 @@ import { OPERATIONS, type Operation } from './operations';
 
 const INDICATOR = z.record(z.string(), z.looseObject({ status: z.enum(['up', 'down']) }));
 
-/** What terminus answers with. */
+/** The answer of terminus to a probe. */
 export const HEALTH = named(
   'Health',
   z.strictObject({

@@ -7,6 +7,19 @@ import { count, kind, maybe, text, time } from './values';
 
 // What is told of stored events.
 
+/** Verdicts of an observer on an event, stored or tried. */
+export const VERDICTS = [
+  'matched',
+  'other entity',
+  'other kind',
+  'nothing changed',
+  'other columns',
+  'not named',
+  'condition not met',
+  'no answer',
+  'undecided',
+] as const;
+
 export const condition: z.ZodType<Explanation> = z.strictObject({
   text,
   value: text,
@@ -56,18 +69,7 @@ const explainedDelivery = z.strictObject({
 });
 const explainedObserver = z.strictObject({
   name: text,
-  verdict: z.enum([
-    'matched',
-    'other entity',
-    'other kind',
-    'nothing changed',
-    'other columns',
-    'not named',
-    'condition not met',
-    'no answer',
-    'undecided',
-    'not in this configuration',
-  ]),
+  verdict: z.enum([...VERDICTS, 'not in this configuration']),
   why: text,
   condition: condition.nullable(),
   deliveries: z.array(explainedDelivery),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PreviewResult } from '../../../../src/cli/dry-run/preview-run';
 import type { TestRun } from '../../../../src/cli/dry-run/test-run';
 import type { ShownDelivery } from '../../../../src/dry-run/renderer';
-import { condition, event } from './explained';
+import { condition, event, VERDICTS } from './explained';
 import { count, kind, maybe, mode, text, time } from './values';
 
 // What is told of events that are only tried: test-event, preview and the sample of a backfill.
@@ -64,18 +64,7 @@ const lookup = z.strictObject({
 export const trial = z.strictObject({
   name: text,
   mode,
-  verdict: z.enum([
-    'matched',
-    'other entity',
-    'other kind',
-    'nothing changed',
-    'other columns',
-    'not named',
-    'condition not met',
-    'no answer',
-    'undecided',
-    'lookup failed',
-  ]),
+  verdict: z.enum([...VERDICTS, 'lookup failed']),
   why: text,
   condition: condition.nullable(),
   lookups: z.array(lookup),
