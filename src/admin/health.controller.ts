@@ -61,8 +61,9 @@ export class HealthController {
   /** One that makes no progress tells for all. */
   private progress(): HealthIndicatorResult {
     const check = this.indicator.check('progress');
-    const { state, progressAt } = this.streams.all.find(({ healthy }) => !healthy) ?? this.streams.main;
-    const details = { state, silent_ms: Math.round(this.clock.monotonic() - progressAt) };
+    const { state, progressAt, ledgerSilence } = this.streams.all.find(({ healthy }) => !healthy) ?? this.streams.main;
+    const silent = Math.round(this.clock.monotonic() - progressAt);
+    const details = { state, silent_ms: silent, unrecorded_ms: Math.round(ledgerSilence) };
     return this.streams.healthy ? check.up(details) : check.down(details);
   }
 

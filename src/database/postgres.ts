@@ -145,3 +145,13 @@ export function isRefusal(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !SESSION_ENDED.test(code);
 }
+
+// Class 22 (data), 23 (constraints), 54 (limits: an index entry that is too long), and the memory that one value may take.
+const UNWRITABLE = /^(22|23|54)/;
+
+/** Whether it is for what it says that a statement fails: it would fail for ever, and another one would not. */
+export function isUnwritable(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string') return error instanceof RangeError;
+  return UNWRITABLE.test(code) || (code === 'XX000' && /invalid memory alloc request size|string buffer exceeds/.test(messageOf(error)));
+}

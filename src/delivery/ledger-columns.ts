@@ -1,4 +1,4 @@
-import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord } from './records';
+import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord, RedrivenRecord } from './records';
 import { storable } from './storable';
 
 type Value = string | number | boolean | null;
@@ -58,7 +58,7 @@ const DEAD_LETTERS: Columns<DeadLetterRecord> = {
   config_version: ['int', (d) => d.configVersion],
 };
 
-const REDRIVEN: Columns<string> = { id: ['uuid', (id) => id] };
+const REDRIVEN: Columns<RedrivenRecord> = { id: ['uuid', (r) => r.id] };
 
 const QUARANTINE: Columns<QuarantineRecord> = {
   change_number: ['bigint', (q) => q.changeNumber],

@@ -31,6 +31,7 @@ const WRITE_ANY = write({
   version: 'coalesce(config_version, $4::int)',
 });
 
+// A change is in quarantine once: a second delivery of it that belongs there adds its message, and what was discarded before is open again.
 const WRITE_FAILURES = `, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, first_attempt_at,
                                                  next_attempt_at, claimed_by, claimed_until, redrive, strict)
@@ -61,9 +62,10 @@ const WRITE_FAILURES = `, pending as (
   ), redriven as (
     update observers.dead_letter d set resolved_at = now(), resolution = 'delivered' from fence, ${NUMBERED.redriven.rows} where d.id = u.id
   ), quarantined as (
-    insert into observers.quarantine (change_number, stream, reason, message)
+    insert into observers.quarantine as q (change_number, stream, reason, message)
     select u.change_number, fence.stream, u.reason, u.message from fence, ${NUMBERED.quarantined.rows}
-    on conflict (change_number) do nothing
+    on conflict (change_number) do update set message = q.message || E'\\n' || excluded.message, resolved_at = null, resolution = null
+    where excluded.reason in ('unrecordable', 'unreadable') and strpos(q.message, excluded.message) = 0
   )`;
 
 const RESULT = ' select count(*)::int as fenced from fence';

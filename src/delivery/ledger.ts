@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
-import type { Cursor } from '../checkpoint/cursor';
 import type { Progress } from '../checkpoint/progress';
-import { isRetryable } from '../database/postgres';
+import { isRetryable, isUnwritable } from '../database/postgres';
+import { messageOf } from '../event/errors';
 import type { TermContext } from '../event/term-context';
-import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord } from './records';
+import { GatheringGroup } from './gathering-group';
 import { writeGroup } from './ledger.sql';
+import type { AttemptRecord, DeadLetterRecord, DeliveryKey, PendingRecord, QuarantineRecord, RedrivenRecord } from './records';
 
 /** A group is written at once when it holds this many attempts. */
 const FULL_GROUP = 500;
@@ -37,6 +38,8 @@ export class Ledger {
   private writing: Promise<void> | null = null;
   private checkpointAt = -Infinity;
   private stale = false;
+  /** Monotonic time at which the commit under way began. */
+  private writingSince: number | null = null;
 
   /** @param commitWindow milliseconds for which outcomes gather before they are committed together */
   constructor(
@@ -54,32 +57,30 @@ export class Ledger {
 
   /** The delivery is not finished: it goes on from PostgreSQL. */
   pend(record: PendingRecord): void {
-    this.group.pending.set(keyOf(record), record);
-    this.group.ended.delete(keyOf(record));
+    this.group.pend(record);
     this.schedule();
   }
 
   /** A delivery that had become pending is finished. */
   end(key: DeliveryKey): void {
-    this.group.ended.set(keyOf(key), key);
-    this.group.pending.delete(keyOf(key));
+    this.group.end(key);
     this.schedule();
   }
 
   bury(record: DeadLetterRecord): void {
-    this.group.deadLetters.set(record.id, record);
+    this.group.bury(record);
     this.events.died(record.observer, record.error);
     this.schedule();
   }
 
   /** A dead letter was delivered after all. */
-  redriven(id: string): void {
-    this.group.redriven.push(id);
+  redriven(record: RedrivenRecord): void {
+    this.group.redriven.push(record);
     this.schedule();
   }
 
   quarantine(record: QuarantineRecord): void {
-    this.group.quarantine.push(record);
+    this.group.quarantine(record);
     this.events.quarantined(record.reason);
     this.schedule();
   }
@@ -122,6 +123,11 @@ export class Ledger {
     return working;
   }
 
+  /** Milliseconds for which outcomes have waited to be written; a commit takes a few. @param now monotonic time */
+  silence(now: number): number {
+    return this.writingSince === null ? 0 : now - this.writingSince;
+  }
+
   /** Stops without writing: a newer leader owns the stream. */
   abandon(): void {
     this.stale = true;
@@ -151,7 +157,9 @@ export class Ledger {
     this.group = new GatheringGroup();
     const number = this.gathering++;
     if (group.cursor !== null) this.checkpointAt = this.term.clock.monotonic();
+    this.writingSince = this.term.clock.monotonic();
     this.writing = this.commit(group).finally(() => {
+      this.writingSince = null;
       this.committed = number;
       this.wrote();
     });
@@ -163,7 +171,10 @@ export class Ledger {
     if (!this.group.empty || this.progress.hasMoved) this.schedule();
   }
 
-  /** Tries until the group is written: outcomes have happened, and there is nowhere else to put them. */
+  /**
+   * Tries until the group is written: outcomes have happened, and there is nowhere else to put them. What PostgreSQL will never take as
+   * it is goes to quarantine, with the reason, and holds up nothing else.
+   */
   private async commit(group: GatheringGroup): Promise<void> {
     if (group.empty && group.cursor === null) return;
     for (let wait = FIRST_RETRY; !this.stale; wait = Math.min(wait * 2, LAST_RETRY)) {
@@ -172,6 +183,7 @@ export class Ledger {
         this.abandon();
         this.events.deposed();
       } catch (error) {
+        if (isUnwritable(error) && group.divisible) return this.commitApart(group, error);
         this.term.logger.error(
           { err: error, attempts: group.attempts.length },
           'the ledger could not be written; it is tried again until it is',
@@ -183,39 +195,23 @@ export class Ledger {
       }
     }
   }
-}
 
-/** What has happened since the last commit began. A later word on the same delivery replaces the earlier one. */
-class GatheringGroup {
-  readonly attempts: AttemptRecord[] = [];
-  readonly pending = new Map<string, PendingRecord>();
-  readonly ended = new Map<string, DeliveryKey>();
-  readonly deadLetters = new Map<string, DeadLetterRecord>();
-  readonly redriven: string[] = [];
-  readonly quarantine: QuarantineRecord[] = [];
-  cursor: Cursor | null = null;
+  /** Halves the group until the record is alone that cannot be written. The checkpoint moves when all of it is on record. */
+  private async commitApart(group: GatheringGroup, error: unknown): Promise<void> {
+    const { cursor } = group;
+    for (const part of group.halves() ?? [this.setAside(group, error)]) await this.commit(part);
+    if (cursor !== null) await this.commit(GatheringGroup.at(cursor));
+  }
 
-  get empty(): boolean {
-    return (
-      this.attempts.length + this.pending.size + this.ended.size + this.deadLetters.size + this.redriven.length + this.quarantine.length ===
-      0
+  /** @returns what is written in its place */
+  private setAside(group: GatheringGroup, error: unknown): GatheringGroup {
+    const [key] = group.keys();
+    const message = `${key?.observer}/${key?.action}: what became of it could not be recorded: ${messageOf(error)}`;
+    this.term.logger.error(
+      { err: error, change: key?.changeNumber, observer: key?.observer, action: key?.action },
+      `quarantined: ${message}`,
     );
+    this.events.quarantined('unrecordable');
+    return group.setAside('unrecordable', message);
   }
-
-  rows(): Group {
-    const { attempts, redriven, quarantine, cursor } = this;
-    return {
-      attempts,
-      redriven,
-      quarantine,
-      cursor,
-      pending: [...this.pending.values()],
-      ended: [...this.ended.values()],
-      deadLetters: [...this.deadLetters.values()],
-    };
-  }
-}
-
-function keyOf({ changeNumber, observer, action }: DeliveryKey): string {
-  return `${changeNumber}\n${observer}\n${action}`;
 }

@@ -58,6 +58,12 @@ export interface DeadLetterRecord {
   readonly configVersion: number;
 }
 
+/** A dead letter that a redrive delivered. */
+export interface RedrivenRecord extends DeliveryKey {
+  /** The delivery id. */
+  readonly id: string;
+}
+
 export interface QuarantineRecord {
   readonly changeNumber: number;
   readonly reason: string;
@@ -76,8 +82,7 @@ export interface Group {
   readonly pending: readonly PendingRecord[];
   readonly ended: readonly DeliveryKey[];
   readonly deadLetters: readonly DeadLetterRecord[];
-  /** Delivery ids of dead letters that a redrive delivered. */
-  readonly redriven: readonly string[];
+  readonly redriven: readonly RedrivenRecord[];
   readonly quarantine: readonly QuarantineRecord[];
   readonly cursor: Cursor | null;
 }

@@ -20,7 +20,7 @@ import type { Doors, Terms } from './terms';
 const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;
 const LONGEST_RETRY = 1_000;
-/** Neither a page read nor an event finished for so long, in milliseconds: the reader is stuck. */
+/** Neither a page read nor an event finished for so long, in milliseconds, or no outcome recorded: the reader is stuck, or the ledger. */
 const STUCK_AFTER = 30_000;
 
 /** What this instance is doing about a stream. */
@@ -77,10 +77,16 @@ export class Leadership {
     return STUCK_AFTER + this.settings.pollInterval;
   }
 
-  /** Leads or stands by, and makes progress. */
+  /** Leads or stands by, and makes progress: it reads, and what happened is put on record. */
   get healthy(): boolean {
     const silent = this.parts.clock.monotonic() - this.progressAt;
-    return this.state === 'standing by' || (this.state === 'leading' && silent < this.stuckAfter);
+    const progresses = silent < this.stuckAfter && this.ledgerSilence < STUCK_AFTER;
+    return this.state === 'standing by' || (this.state === 'leading' && progresses);
+  }
+
+  /** Milliseconds for which outcomes have waited to be put on record; a few where all is well. */
+  get ledgerSilence(): number {
+    return this.term?.pipeline.ledger.silence(this.parts.clock.monotonic()) ?? 0;
   }
 
   /** The leading instance's, of all endpoints that have one. */

@@ -56,6 +56,11 @@ export class Streams {
     return this.all.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 
+  /** Milliseconds for which the outcomes of some stream have waited to be put on record. */
+  get ledgerSilence(): number {
+    return Math.max(...this.all.map((stream) => stream.ledgerSilence));
+  }
+
   /** How often this instance has begun to lead. */
   get terms(): number {
     return this.all.reduce((sum, { terms }) => sum + terms, 0);

@@ -27,6 +27,7 @@ export class StreamMetrics {
   private readonly health;
   private readonly inFlight;
   private readonly queue;
+  private readonly unrecorded;
   private readonly circuits;
   private readonly captureDrift;
   private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>;
@@ -46,6 +47,7 @@ export class StreamMetrics {
     };
     this.health = gauge('observer_listener_health', '1 when this instance leads its stream or stands by, and makes progress.');
     this.inFlight = gauge('observer_in_flight', 'Events of this instance that are read and not finished.');
+    this.unrecorded = gauge('observer_unrecorded_seconds', 'Since when outcomes wait to be put on record: a few milliseconds where all is well.');
     this.queue = gauge('observer_job_queue_depth', 'Deliveries that stand in PostgreSQL, by their state.', ['state']);
     this.circuits = gauge('observer_circuit_state', 'Circuit breakers: 0 closed, 1 half-open, 2 open. Of the leading instance.', [
       'endpoint',
@@ -103,6 +105,7 @@ export class StreamMetrics {
     for (const gauge of this.gauges) gauge.reset();
     this.health.set(this.streams.healthy ? 1 : 0);
     this.inFlight.set(this.streams.inFlight);
+    this.unrecorded.set(this.streams.ledgerSilence / 1_000);
     for (const { name, state } of this.streams.breakers()) this.circuits.set({ endpoint: this.endpoints.of(name) }, STATES[state]);
     // A gauge that was reset and not set again is 0, which would be a lie.
     if (status === null) return this.ofStatus.forEach(([gauge]) => gauge.remove());

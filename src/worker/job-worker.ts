@@ -136,7 +136,7 @@ export class JobWorker {
   /** The condition has an answer now, and it is no: nothing is to be delivered. */
   private resolve(claim: ClaimedDelivery, event: EntityEvent): void {
     this.end(claim);
-    this.ledger.redriven(deliveryId(event.id, claim.observer, claim.action));
+    this.ledger.redriven({ ...claim, id: deliveryId(event.id, claim.observer, claim.action) });
   }
 
   private giveUp(

@@ -3,6 +3,7 @@ import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
 import type { Ledger } from '../delivery/ledger';
+import { findRecorded } from '../delivery/ledger.sql';
 import { laneOf } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
@@ -47,7 +48,10 @@ export class QuarantineRelease {
       if (result.matched !== false) released.push(...this.released(event, result, version));
     // Before the change leaves quarantine, or a crash would lose them.
     await this.ledger.settle();
-    if (!this.term.mandate.lost) await releaseQuarantined(this.pool, event.changeNumber, released, version);
+    // Where one delivery could not be recorded, the others of its change went on.
+    const recorded = await findRecorded(this.pool, [event.changeNumber]);
+    const left = released.filter((one) => !recorded.some(({ observer, action }) => observer === one.observer && action === one.action));
+    if (!this.term.mandate.lost) await releaseQuarantined(this.pool, event.changeNumber, left, version);
   }
 
   /** @returns what is to be delivered; what is not has its record already */
