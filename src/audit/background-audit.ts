@@ -3,11 +3,12 @@ import type { Pool, PoolClient } from 'pg';
 import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import type { ObserversDefinition } from '../event/definitions';
+import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import { messageOf } from '../event/errors';
 import { Versions } from '../explain/versions';
 import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
-import { readChangesWithin, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
+import { readSomeChanges, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
 import type { SideJob } from '../pipeline/side-job';
 import { Records } from './account';
 import { selectAudited } from './audit.sql';
@@ -18,7 +19,7 @@ import {
 import { examineChanges } from './examination';
 
 /** A step takes a page, which is 20 ms of one connection and 5 ms of this process. */
-const PAGE = { rows: 1_000, bytes: 8 * 1024 * 1024 };
+const PAGE = { rows: 1_000, bytes: Math.min(SIDE_PAGE_BYTES, 8 * 1024 * 1024) };
 /** After a step nothing is done for so many times what it took: a fifth of one connection while there is little else to do, and … */
 const EASY = 4;
 /** … one part in two hundred of it when this process is busy (half of the time or more), so that deliveries do not notice. */
@@ -198,8 +199,9 @@ export class BackgroundAudit implements SideJob {
     return { repaired: open.filter(isRepaired), more };
   }
 
-  private changes(client: PoolClient, numbers: readonly number[]): Promise<ChangeRow[]> {
-    return readChangesWithin(client, numbers, { bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize });
+  /** The first of them. */
+  private async changes(client: PoolClient, numbers: readonly number[]): Promise<readonly ChangeRow[]> {
+    return (await readSomeChanges(client, numbers, { bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize })).rows;
   }
 
   private examine(client: PoolClient, rows: readonly ChangeRow[]): ReturnType<typeof examineChanges> {

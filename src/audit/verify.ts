@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import { readCheckpoint } from '../checkpoint/checkpoint.sql';
 import type { Cursor } from '../checkpoint/cursor';
 import type { EntityEvent } from '../event/entity-event';
+import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { Versions } from '../explain/versions';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
@@ -124,7 +125,7 @@ class Auditor {
     const numbers = changes.map(({ number }) => number);
     const records = await Records.read(client, this.range.stream, numbers);
     const byNumber = new Map(changes.map((change) => [change.number, change]));
-    for (const row of await readChanges(client, numbers, this.range.maxEventSize)) {
+    for await (const row of readChanges(client, numbers, { bytes: SIDE_PAGE_BYTES, eventBytes: this.range.maxEventSize })) {
       const decoded = decode(row, this.range.maxEventSize);
       const change = byNumber.get(decoded.is === 'event' ? decoded.event.changeNumber : decoded.changeNumber) as AuditedChange;
       this.audit.changes++;

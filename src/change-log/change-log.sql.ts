@@ -40,6 +40,8 @@ export interface Page {
   readonly floor: string;
   /** Whether the window ends with this page. */
   readonly last: boolean;
+  /** Whether rows had to be left out for want of bytes. */
+  readonly cut: boolean;
 }
 
 export interface PageLimits {
@@ -48,27 +50,35 @@ export interface PageLimits {
   readonly bytes: number;
   /** Images of an event above this size are left in the database; its size is told. */
   readonly eventBytes: number;
+  /** False: a row that must be read to be measured counts as too large. For one that takes PostgreSQL too long. */
+  readonly measured?: boolean;
 }
 
 /** What a window's further pages know from its first. */
 export type Floor = Page['floor'];
 
-// Whatever a producer may fill counts: a name of 1 GB is as much as an image of 1 GB.
-const STORED_SIZE = ['object_data', 'object_data_before', 'object_type', 'object_key', 'modification_type', 'updated_fields', 'trace_context', 'extra_metadata']
-  .map((column) => `coalesce(pg_column_size(${column}), 0)`)
-  .join(' + '); // prettier-ignore
-const TEXT_SIZE = [
-  ...['object_data', 'object_data_before', 'trace_context', 'extra_metadata'].map((column) => `observers.text_size(${column})`),
-  ...['object_type', 'object_key', 'modification_type', "array_to_string(updated_fields, ',')"].map((column) => `octet_length(${column})`),
-].map((size) => `coalesce(${size}, 0)`).join(' + '); // prettier-ignore
+/** What a producer may fill: a name of 1 GB is as much as an image of 1 GB. */
+const DOCUMENTS = ['object_data', 'object_data_before', 'trace_context', 'extra_metadata'];
+// octet_length of a text is read off its header, as pg_column_size is.
+const WORDS = ['object_type', 'object_key', 'modification_type', "array_to_string(updated_fields, ',')"].map(
+  (text) => `octet_length(${text})`,
+);
 
-// The images are fetched for rows that fit the page's budget. pg_column_size reads the length of a compressed or out-of-line value
-// without fetching it, so that a 100 MB row costs a look at its header; only suspicious ones are measured exactly (compression
-// reaches 1:250 at the very best: 40 kB may be 10 MB).
+const sum = (sizes: readonly string[]): string => sizes.map((size) => `coalesce(${size}, 0)`).join(' + ');
+const STORED_SIZE = sum([...DOCUMENTS.map((column) => `pg_column_size(${column})`), 'pg_column_size(updated_fields)']);
+
+/** Stored bytes up to which a row is read to be measured. Compressed ones are not: their text may be longer than PostgreSQL can make one. */
+const SMALL = 8_000;
+/** Bytes of a text that was made to be measured and is kept to be sent. */
+const KEPT = 65_536;
+
+// The images are fetched for rows that fit the page's budget, and that counts bytes as they are read, never as they are stored: 35 kB of
+// compressed letters are 3.3 MB, and a numeric of 12 bytes may have 131,072 digits. pg_column_size reads the length of a value without
+// fetching it, so that a 100 MB row costs a look at its header before it is measured.
 const IMAGES = `
   select pk_entity_change_log, id, object_type, coalesce(object_key, object_id::text) as object_key, modification_type,
          object_data, object_data_before, updated_fields, tenant_id, created_at, trace_context, extra_metadata,
-         ${STORED_SIZE} as stored
+         ${STORED_SIZE} <= ${SMALL} and coalesce(${DOCUMENTS.map((column) => `pg_column_compression(${column})`).join(', ')}) is null as small
   from core.tb_entity_change_log`;
 
 /** Nothing is read of a row that is too large, or for which the page has no room. */
@@ -79,13 +89,14 @@ const TEXTS = {
   object_type: read('p.object_type'),
   object_key: read('p.object_key'),
   modification_type: read('p.modification_type'),
-  object_data: read('p.object_data::text'),
-  object_data_before: read('p.object_data_before::text'),
+  object_data: read('coalesce(p.data_text, p.object_data::text)'),
+  object_data_before: read('coalesce(p.before_text, p.object_data_before::text)'),
   updated_fields: read('to_json(p.updated_fields)::text'),
-  traceparent: read("p.trace_context ->> 'traceparent'"),
-  tracestate: read("p.trace_context ->> 'tracestate'"),
-  cause: read("p.trace_context ->> 'cause'"),
-  capture_error: read("p.extra_metadata ->> 'capture_error'"),
+  // As far as capture records them; other producers may write more.
+  traceparent: read("left(p.trace_context ->> 'traceparent', 1000)"),
+  tracestate: read("left(p.trace_context ->> 'tracestate', 1000)"),
+  cause: read("left(p.trace_context ->> 'cause', 10000)"),
+  capture_error: read("left(p.extra_metadata ->> 'capture_error', 1000)"),
   backfill: read("case when p.modification_type = 'BACKFILL' then p.extra_metadata ->> 'backfill' end"),
 } as const;
 
@@ -106,13 +117,21 @@ const CHECKED = `
       .join(', ')}) end as unreadable
   from sized p offset 0`;
 
-const SIZED = `
+/** Bytes of what PostgreSQL cannot write out, or not in time: observers.text_size says so too. */
+export const BEYOND_MEASURE = String(2 ** 40);
+
+// \`offset 0\`: each text is made once. @param measured whether rows are read to be measured that are not small
+const SIZED = (measured: string): string => `
   select q.*, bytes <= $4 as fits, row_number() over numbered = 1 as first,
          row_number() over numbered = 1 or sum(least(bytes, $4)) over numbered <= $3 as within
-  from (select q.*, case when stored > 40000
-          then ${TEXT_SIZE}
-          else stored end as bytes
-        from page q offset 0) q
+  from (select t.*, case when octet_length(data) <= ${KEPT} then data end as data_text,
+               case when octet_length(before) <= ${KEPT} then before end as before_text,
+               ${sum(WORDS)} + case
+                 when small then ${sum(['data', 'before', 'trace_context::text', 'extra_metadata::text'].map((text) => `octet_length(${text})`))}
+                 when ${measured} then ${sum(DOCUMENTS.map((column) => `observers.text_size(${column})`))}
+                 else ${BEYOND_MEASURE} end as bytes
+        from (select p.*, case when small then object_data::text end as data, case when small then object_data_before::text end as before
+              from page p offset 0) t offset 0) q
   window numbered as (order by pk_entity_change_log rows unbounded preceding)`;
 
 /** On the first row only, or alone when there are none. */
@@ -144,12 +163,12 @@ const FLOOR = `
 // first page of a window comes with it in one round trip. Measured: it lifts the whole path from 0.8 to 1.0 of a bare loop.
 const OPEN = `
   with floor as materialized (select (${FLOOR}) as number), head as materialized (select pg_current_snapshot() as target),
-    page as materialized (${WINDOW('')}), sized as (${SIZED})
+    page as materialized (${WINDOW('')}), sized as (${SIZED('$6::bool')})
   select ${OUTPUT}, ${once('h.target')}, ${once('(select number from floor)')} from head h left join (${CHECKED}) p on true order by p.pk_entity_change_log`;
 
 // The floor looks at every new row of the window, 2 ms with a backlog of 40,000: once a window, not once a page.
 const CONTINUE = `
-  with floor as materialized (select coalesce($7::bigint, (${FLOOR})) as number), page as materialized (${WINDOW('and pg_visible_in_snapshot(change_xid, $6::pg_snapshot)')}), sized as (${SIZED})
+  with floor as materialized (select coalesce($7::bigint, (${FLOOR})) as number), page as materialized (${WINDOW('and pg_visible_in_snapshot(change_xid, $6::pg_snapshot)')}), sized as (${SIZED('$8::bool')})
   select ${OUTPUT}, ${once('$6::text')}, ${once('(select number from floor)')} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
 /**
@@ -158,33 +177,59 @@ const CONTINUE = `
  * @param floor of the window that the cursor is in, or null when this process did not open it
  */
 export async function readPage(client: ClientBase, cursor: Cursor, limits: PageLimits, floor: Floor | null): Promise<Page> {
+  const { measured = true } = limits;
   const values: unknown[] = [cursor.previous, limits.rows, limits.bytes, limits.eventBytes, cursor.after];
   const query: QueryArrayConfig =
     cursor.target === null
-      ? { name: 'change-log-open', text: OPEN, values, rowMode: 'array', types: TEXT_ONLY }
-      : { name: 'change-log-continue', text: CONTINUE, values: [...values, cursor.target, floor], rowMode: 'array', types: TEXT_ONLY };
+      ? { name: 'change-log-open', text: OPEN, values: [...values, measured], rowMode: 'array', types: TEXT_ONLY }
+      : {
+          name: 'change-log-continue',
+          text: CONTINUE,
+          values: [...values, cursor.target, floor, measured],
+          rowMode: 'array',
+          types: TEXT_ONLY,
+        };
   const { rows } = await client.query<ChangeRow>(query);
   const [first] = rows;
   const window = { target: first?.[TARGET] ?? cursor.target ?? '', floor: first?.[FLOOR_NUMBER] ?? floor ?? '' };
-  if (first === undefined || (first[0] as string | null) === null) return { rows: [], last: true, ...window };
+  if (first === undefined || (first[0] as string | null) === null) return { rows: [], last: true, cut: false, ...window };
   const beyond = rows.findIndex((row) => row[BEYOND] !== null);
-  return beyond === -1 ? { rows, last: rows.length < limits.rows, ...window } : { rows: rows.slice(0, beyond), last: false, ...window };
+  if (beyond !== -1) return { rows: rows.slice(0, beyond), last: false, cut: true, ...window };
+  return { rows, last: rows.length < limits.rows, cut: false, ...window };
 }
 
-/** Reads changes by their numbers, for retries and redrives. */
-export function readChanges(client: ClientBase | Pool, changeNumbers: readonly number[], eventBytes: number): Promise<ChangeRow[]> {
-  return byNumber(client, changeNumbers, Number.MAX_SAFE_INTEGER, eventBytes);
+/** Some of the changes that were asked for. */
+export interface SomeChanges {
+  /** In the order of their numbers; those that are no longer stored are not among them. */
+  readonly rows: readonly ChangeRow[];
+  /** Numbers for which there was no room. */
+  readonly rest: readonly number[];
 }
 
-/** The first of them, as far as their images fit `bytes`; at least one. */
-export async function readChangesWithin(
+/** Reads changes by their numbers, for retries and redrives: the first of them, as far as their images fit `bytes`, and at least one. */
+export async function readSomeChanges(
   client: ClientBase | Pool,
   changeNumbers: readonly number[],
   { bytes, eventBytes }: Pick<PageLimits, 'bytes' | 'eventBytes'>,
-): Promise<ChangeRow[]> {
-  const rows = await byNumber(client, changeNumbers, bytes, eventBytes);
-  const beyond = rows.findIndex((row) => row[BEYOND] !== null);
-  return beyond === -1 ? rows : rows.slice(0, beyond);
+): Promise<SomeChanges> {
+  const found = await byNumber(client, changeNumbers, bytes, eventBytes);
+  const beyond = found.findIndex((row) => row[BEYOND] !== null);
+  if (beyond === -1) return { rows: found, rest: [] };
+  const last = Number(found[beyond - 1]?.[0]);
+  return { rows: found.slice(0, beyond), rest: changeNumbers.filter((number) => number > last) };
+}
+
+/** All of them, of which only so many are in memory at a time as `bytes` allows. */
+export async function* readChanges(
+  client: ClientBase | Pool,
+  changeNumbers: readonly number[],
+  limits: Pick<PageLimits, 'bytes' | 'eventBytes'>,
+): AsyncGenerator<ChangeRow> {
+  for (let rest = changeNumbers; rest.length > 0;) {
+    const some = await readSomeChanges(client, rest, limits);
+    yield* some.rows;
+    rest = some.rest;
+  }
 }
 
 async function byNumber(
@@ -204,12 +249,12 @@ async function byNumber(
 }
 
 const BY_NUMBER = `
-  with page as materialized (${IMAGES} where pk_entity_change_log = any ($1::bigint[]) limit $2), sized as (${SIZED})
+  with page as materialized (${IMAGES} where pk_entity_change_log = any ($1::bigint[]) limit $2), sized as (${SIZED('true')})
   select ${OUTPUT} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
 const STORED = `
   with page as materialized (${IMAGES} where pk_entity_change_log > $1 and pk_entity_change_log <= $5 and change_xid is not null
-      and created_at >= $6 order by pk_entity_change_log limit $2), sized as (${SIZED})
+      and created_at >= $6 order by pk_entity_change_log limit $2), sized as (${SIZED('true')})
   select ${OUTPUT} from (${CHECKED}) p order by p.pk_entity_change_log`;
 
 /** Stored changes, in the order of their numbers. Those from before this product watched a table are left out. */

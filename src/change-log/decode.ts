@@ -3,7 +3,7 @@ import { changedColumns } from '../event/changed-columns';
 import type { BackfillOrigin, EntityEvent, EventKind } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
 import { parseTraceContext } from '../event/trace-context';
-import type { ChangeRow } from './change-log.sql';
+import { BEYOND_MEASURE, type ChangeRow } from './change-log.sql';
 
 export type { ChangeRow } from './change-log.sql';
 
@@ -46,7 +46,8 @@ export function decode(row: ChangeRow, maxBytes: number): Decoded {
 
   // First of all: of a row that is too large nothing else was read.
   if (bytes !== null) {
-    return quarantined('too_large', `the row has ${bytes} bytes, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
+    const size = bytes === BEYOND_MEASURE ? 'more bytes than PostgreSQL can write out in time' : `${bytes} bytes`;
+    return quarantined('too_large', `the row has ${size}, and events may have ${maxBytes} (OBSERVERS_MAX_EVENT_SIZE)`);
   }
   if (unreadable !== null) {
     return quarantined('undecodable', `${unreadable}: the bytes there are no characters that can be converted to UTF-8 (doctor says more)`);

@@ -146,6 +146,16 @@ export function isRefusal(error: unknown): boolean {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !SESSION_ENDED.test(code);
 }
 
+/** Whether PostgreSQL gave the statement up because it took too long, or because somebody asked for that. The connection goes on. */
+export function isCancelled(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '57014';
+}
+
+/** Whether the driver gave the statement up, for the server did not answer. The connection is lost. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
 // Class 22 (data), 23 (constraints), 54 (limits: an index entry that is too long), and the memory that one value may take.
 const UNWRITABLE = /^(22|23|54)/;
 

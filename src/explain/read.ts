@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { VersionText } from '../config/rules';
 import type { ObserversDefinition } from '../event/definitions';
+import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import { explain, type ExplanationBasis, type EventExplanation } from './explain';
@@ -25,7 +26,7 @@ export async function explainChanges(client: ClientBase, changes: readonly numbe
   const facts = new Map((await readFacts(client, stream, changes, retention)).map((fact) => [fact.changeNumber, fact]));
   const versions = new Versions(client, definitionOf);
   const explained: EventExplanation[] = [];
-  for (const row of await readChanges(client, changes, maxEventSize)) {
+  for await (const row of readChanges(client, changes, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize })) {
     const decoded = decode(row, maxEventSize);
     const fact = facts.get(decoded.is === 'event' ? decoded.event.changeNumber : decoded.changeNumber);
     // Cut by the retention between the two statements.

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { findStored, readChanges, readStored, type ChangeRow, type PageLimits, type StoredRange } from '../change-log/change-log.sql';
+import { findStored, readSomeChanges, readStored, type ChangeRow, type PageLimits, type StoredRange } from '../change-log/change-log.sql';
 import { findChange } from '../change-log/changes-by-id.sql';
 import { decode, type Decoded } from '../change-log/decode';
 import { Database } from '../database/database';
@@ -25,7 +25,8 @@ export class StoredEvents {
 
   /** Null when it is no longer stored. @param maxEventSize bytes of an image above which a change is no event */
   async read(change: number, maxEventSize: number): Promise<Decoded | null> {
-    const [row] = await this.database.use((client) => readChanges(client, [change], maxEventSize));
+    const limits = { bytes: maxEventSize, eventBytes: maxEventSize };
+    const [row] = (await this.database.use((client) => readSomeChanges(client, [change], limits))).rows;
     return row === undefined ? null : decode(row, maxEventSize);
   }
 

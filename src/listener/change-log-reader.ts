@@ -4,6 +4,7 @@ import { setForSession } from '../database/pinned-client';
 import { connect, disconnect } from '../database/postgres';
 import { findRecorded } from '../delivery/ledger.sql';
 import { messageOf } from '../event/errors';
+import { IMAGE_BUDGET, PAGE_BYTES } from '../event/image-budget';
 import { Interludes } from '../event/interludes';
 import type { Mandate } from '../event/mandate';
 import { Pause } from '../event/timing';
@@ -12,10 +13,11 @@ import type { PipelineEvents } from '../pipeline/pipeline-events';
 import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
+import type { PageSize } from './page-size';
 
 const PAGE_ROWS = 500;
-/** Bytes of row images in a page: with read-ahead it bounds what 500 rows of 1 MB each may cost. */
-const PAGE_BYTES = 32 * 1024 * 1024;
+/** PostgreSQL gives a page up after so long (ms), before the connection counts as lost for want of an answer. */
+const PAGE_TIMEOUT = 6_000;
 /**
  * After a small page writers get a moment (ms), and a longer one when they are busy: a page of 17 rows costs a third of what its rows do,
  * on both sides. Single rows go on at once, for they are what somebody waits for.
@@ -36,6 +38,7 @@ export interface ReaderOptions {
   readonly maxEventSize: number;
   /** Milliseconds between polls while asleep. */
   readonly pollInterval: number;
+  readonly pageSize: PageSize;
 }
 
 const NOTHING_RECORDED: IsRecorded = () => false;
@@ -132,14 +135,38 @@ export class ChangeLogReader {
 
   /** An event has run its course. */
   private freed(): void {
-    if (this.awaitingRoom && this.options.maxInFlight - this.pipeline.inFlight >= this.leastRoom) this.pausing.wake();
+    if (this.awaitingRoom && this.hasRoom) this.pausing.wake();
+  }
+
+  /** For a page that is worth a round trip: in events, and in the bytes of their images. */
+  private get hasRoom(): boolean {
+    const { bytes } = this.pipeline.dispatcher;
+    return this.options.maxInFlight - this.pipeline.inFlight >= this.leastRoom && bytes <= IMAGE_BUDGET - PAGE_BYTES;
+  }
+
+  /** Null when it was more than PostgreSQL can bring in time: then less is asked for. */
+  private async nextPage(client: Client): Promise<Page | null> {
+    const { maxInFlight, maxEventSize, pageSize } = this.options;
+    const rows = Math.min(pageSize.rows, maxInFlight - this.pipeline.inFlight);
+    const limits = { rows, bytes: PAGE_BYTES, eventBytes: maxEventSize, measured: pageSize.measured };
+    try {
+      const page = await readPage(client, this.cursor, limits, this.floor);
+      pageSize.came(page.rows.length, page.cut);
+      return page;
+    } catch (error) {
+      if (!pageSize.failed(error)) throw error;
+      this.pipeline.term.logger.warn(
+        { err: messageOf(error), rows },
+        'a page of the change log could not be read in time; fewer rows are asked for',
+      );
+      return null;
+    }
   }
 
   private async step(client: Client): Promise<void> {
-    const room = this.options.maxInFlight - this.pipeline.inFlight;
-    if (room < this.leastRoom) return this.roomComes();
-    const limits = { rows: Math.min(PAGE_ROWS, room), bytes: PAGE_BYTES, eventBytes: this.options.maxEventSize };
-    const page = await readPage(client, this.cursor, limits, this.floor);
+    if (!this.hasRoom) return this.roomComes();
+    const page = await this.nextPage(client);
+    if (page === null) return;
     if (page.rows.length > 0 && !(await this.handle(client, page))) return;
     this.events.read();
     this.openedWindow ||= this.cursor.target === null;
@@ -214,7 +241,7 @@ export class ChangeLogReader {
   private async connect(): Promise<Client> {
     const client = await connect(this.options.url, 'read', true);
     // Dedicated to two statements that have their indexes: generic plans, and no way to a sequential scan or a sort of the backlog.
-    await setForSession(client, { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' });
+    await setForSession(client, { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', statement_timeout: String(PAGE_TIMEOUT) });
     return client;
   }
 

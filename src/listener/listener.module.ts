@@ -5,10 +5,14 @@ import { ServiceLogger } from '../event/service-logger';
 import type { EventPipeline } from '../pipeline/event-pipeline';
 import { ChangeLogReader } from './change-log-reader';
 import { ListenConnection } from './listen-connection';
+import { PageSize } from './page-size';
 
 /** The first door of the pipeline: fresh changes. */
 @Injectable()
 export class Readers {
+  /** By stream: what was too much in one term is not tried again in the next. */
+  private readonly pageSizes = new Map<string, PageSize>();
+
   constructor(
     private readonly url: DatabaseUrl,
     private readonly configuration: ServiceConfiguration,
@@ -22,7 +26,10 @@ export class Readers {
 
   open(pipeline: EventPipeline, listen: ListenConnection): ChangeLogReader {
     const { maxInFlight, maxEventSize, pollInterval } = this.configuration.settings;
-    return new ChangeLogReader(pipeline, listen, { url: this.url.text, maxInFlight, maxEventSize, pollInterval });
+    const { stream } = pipeline.term;
+    const pageSize = this.pageSizes.get(stream) ?? new PageSize();
+    this.pageSizes.set(stream, pageSize);
+    return new ChangeLogReader(pipeline, listen, { url: this.url.text, maxInFlight, maxEventSize, pollInterval, pageSize });
   }
 }
 

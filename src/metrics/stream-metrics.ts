@@ -47,9 +47,12 @@ export class StreamMetrics {
     };
     this.health = gauge('observer_listener_health', '1 when this instance leads its stream or stands by, and makes progress.');
     this.inFlight = gauge('observer_in_flight', 'Events of this instance that are read and not finished.');
-    this.unrecorded = gauge('observer_unrecorded_seconds', 'Since when outcomes wait to be put on record: a few milliseconds where all is well.');
+    this.unrecorded = gauge(
+      'observer_unrecorded_seconds',
+      'Since when outcomes wait to be put on record: a few milliseconds where all is well.',
+    );
     this.queue = gauge('observer_job_queue_depth', 'Deliveries that stand in PostgreSQL, by their state.', ['state']);
-    this.circuits = gauge('observer_circuit_state', 'Circuit breakers: 0 closed, 1 half-open, 2 open. Of the leading instance.', [
+    this.circuits = gauge('observer_circuit_state', 'Circuit breakers of the leading instance: 0 closed, 1 half-open, 2 open.', [
       'endpoint',
     ]);
     this.captureDrift = gauge('observer_capture_drift', '1 for each table that is not captured as the leading instance is configured.', [

@@ -2,7 +2,6 @@ import type { ActionRunner } from '../actions/action-runner';
 import type { ObserverDefinition } from '../event/definitions';
 import { laneOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
-import type { EndpointGate } from '../resilience/endpoint-gate';
 import { Lanes } from './lanes';
 import { StrictLanes } from './strict-lanes';
 import type { Ledger } from '../delivery/ledger';
@@ -15,7 +14,7 @@ import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
 import { disposition, type Disposition } from '../resilience/disposition';
 import type { Prepared } from '../lookups/enrichment';
-import { Flight } from './flight';
+import { Flight, type FlightOrigin } from './flight';
 import type { Gates } from '../resilience/endpoint-gates';
 import { HandOvers } from './hand-overs';
 import { keyOf, pendingRecord, Recorder, summary } from './recorder';
@@ -42,6 +41,8 @@ export class Dispatcher {
   private readonly lanes = new Lanes<Flight>();
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
+  /** Bytes of images that they hold: with as many as IMAGE_BUDGET nothing more is read, nor taken up. */
+  bytes = 0;
   private idle: (() => void) | null = null;
   private stopping = false;
 
@@ -64,14 +65,8 @@ export class Dispatcher {
 
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
-    const flight = new Flight(
-      delivery,
-      this.gateOf(delivery),
-      { lane: laneOf(delivery), run, since: run.readAt, redrive: false },
-      this.advance,
-    );
+    const flight = this.flight(delivery, { lane: laneOf(delivery), run, since: run.readAt, redrive: false });
     this.options.runs.enter(run);
-    this.flights.add(flight);
     const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
     if (mustWait) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);
@@ -80,13 +75,7 @@ export class Dispatcher {
   /** A claimed delivery. @param committed the ledger's last committed group when the claim began: what it could see */
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
     const since = this.term.clock.monotonic() - claimed.elapsed;
-    const flight = new Flight(
-      delivery,
-      this.gateOf(delivery),
-      { lane: claimed.lane, run: null, since, redrive: claimed.redrive },
-      this.advance,
-    );
-    this.flights.add(flight);
+    const flight = this.flight(delivery, { lane: claimed.lane, run: null, since, redrive: claimed.redrive });
     const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
     if (overtakes) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);
@@ -147,8 +136,12 @@ export class Dispatcher {
     return [...this.flights].filter(({ pending }) => pending).map(({ delivery }) => keyOf(delivery));
   }
 
-  private gateOf(delivery: Delivery): EndpointGate {
-    return this.gates.of(delivery, this.runner.actionOf(delivery).limits);
+  private flight(delivery: Delivery, origin: FlightOrigin): Flight {
+    const gate = this.gates.of(delivery, this.runner.actionOf(delivery).limits);
+    const flight = new Flight(delivery, gate, origin, this.advance);
+    this.flights.add(flight);
+    this.bytes += flight.bytes;
+    return flight;
   }
 
   private readonly advance = (flight: Flight): void => {
@@ -289,6 +282,7 @@ export class Dispatcher {
 
   private left(flight: Flight): void {
     this.flights.delete(flight);
+    this.bytes -= flight.bytes;
     if (!this.isInMemory(flight.lane)) this.strictLanes.vacated(flight.lane, this.ledger.gathering);
     if (this.flights.size > 0) return;
     this.idle?.();

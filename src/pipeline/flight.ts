@@ -52,6 +52,12 @@ export class Flight implements GateTask {
     return this.delivery.observer.ordering === 'strict';
   }
 
+  /** Of the images that it holds in memory. */
+  get bytes(): number {
+    const { data, before } = this.delivery.event;
+    return (data?.text.length ?? 0) + (before?.text.length ?? 0);
+  }
+
   /** Neither under way nor through. */
   get waits(): boolean {
     return this.state !== 'running' && this.state !== 'ended';

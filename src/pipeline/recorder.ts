@@ -27,7 +27,8 @@ export class Recorder {
     else if (decided.is === 'dead') this.dead(flight, outcome as Failed, decided.because);
     else {
       if (flight.pending) this.ledger.end(keyOf(delivery));
-      if (flight.redrive) this.ledger.redriven({ ...keyOf(delivery), id: deliveryId(delivery.event.id, delivery.observer.name, delivery.action.name) });
+      if (flight.redrive)
+        this.ledger.redriven({ ...keyOf(delivery), id: deliveryId(delivery.event.id, delivery.observer.name, delivery.action.name) });
     }
   }
 

@@ -57,7 +57,7 @@ export function filterValues(filter: DeadLetterFilter): (string | null)[] {
 }
 
 export const ITEM_COLUMNS = `
-  id::text, kind, change_number::float8 as "changeNumber", observer, action, endpoint, entity_type as "entityType", entity_key as "entityKey", error, message,
+  id::text, kind, change_number::float8 as "changeNumber", observer, action, endpoint, left(entity_type, 1000) as "entityType", left(entity_key, 1000) as "entityKey", error, message,
   status, attempts, to_json(died_at) #>> '{}' as "diedAt"`;
 
 const LIST = `select ${ITEM_COLUMNS} from (${MATCHING_ITEMS}) m order by died_at desc, id limit $9 offset $10`;
@@ -105,7 +105,10 @@ export interface DeadLetterDetails extends DeadLetterItem {
   readonly resolution: string | null;
   /** The configuration it died with; null for a quarantined change. */
   readonly configVersion: number | null;
+  /** The row; null where it is larger than a person reads. */
   readonly data: unknown;
+  /** Bytes of the row as text; null when there is none. */
+  readonly dataBytes: number | null;
   readonly tries: readonly {
     attempt: number;
     outcome: string;
@@ -118,9 +121,13 @@ export interface DeadLetterDetails extends DeadLetterItem {
   readonly history: readonly { at: string; what: string; who: string; detail: string | null }[];
 }
 
+/** A row of 150 MB would be parsed, and written out again, to be cut to a few lines; whoever wants it whole asks the database. */
+const SHOWN_BYTES = 1024 ** 2;
+
 const SHOW = `
   select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution,
-         case when observers.readable(l.object_data::text) then l.object_data end as data,
+         case when size.bytes <= ${SHOWN_BYTES} then case when observers.readable(l.object_data::text) then l.object_data end end as data,
+         size.bytes::float8 as "dataBytes",
          (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'outcome', a.outcome, 'error', a.error, 'message', a.message, 'status', a.status,
                                                      'durationMs', a.duration_ms, 'at', a.finished_at) order by a.finished_at), '[]')
           from observers.attempt a where a.change_number = i."changeNumber" and a.observer = i.observer and a.action = i.action) as tries,
@@ -129,7 +136,8 @@ const SHOW = `
   from (select * from (${ALL_ITEMS}) a where a.id = $1 and (a.kind = 'delivery' or a.change_number = $2)) m
   cross join lateral (select ${ITEM_COLUMNS.replace('id::text', 'm.id::text')}) i
   left join observers.dead_letter d on m.kind = 'delivery' and d.id = m.id
-  left join core.tb_entity_change_log l on l.pk_entity_change_log = m.change_number`;
+  left join core.tb_entity_change_log l on l.pk_entity_change_log = m.change_number
+  left join lateral (select observers.text_size(l.object_data) as bytes offset 0) size on true`;
 
 /** @returns null when there is no such item. */
 export async function showDeadLetter(client: ClientBase | Pool, id: string): Promise<DeadLetterDetails | null> {

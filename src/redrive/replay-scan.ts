@@ -3,12 +3,13 @@ import type { Snapshot } from '../checkpoint/cursor';
 import type { ObserverDefinition } from '../event/definitions';
 import type { PlannedDelivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
+import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { Matcher } from '../matching/matcher';
-import { readChanges } from '../change-log/change-log.sql';
+import { readSomeChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import { selectChanges, type ChangeRange } from '../change-log/stored-changes.sql';
 
-/** Few, for the images of all of them are in memory at once: 50 of 1 MB each. */
+/** Few, for the images of all of them are in memory at once. Fewer where they have no room. */
 const PAGE = 50;
 
 /** What a dry run has looked at, and its token stands for: the same again gives the same deliveries. */
@@ -47,11 +48,13 @@ export async function scanReplay(
   maxEventSize: number,
 ): Promise<ReplayPage | null> {
   const numbers = await selectChanges(client, plan.range, plan.snapshot, behind, PAGE);
-  const last = numbers.at(-1);
-  if (last === undefined) return null;
+  const [first] = numbers;
+  if (first === undefined) return null;
+  const { rows, rest } = await readSomeChanges(client, numbers, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize });
+  const last = numbers[numbers.length - rest.length - 1] ?? first;
   const deliveries: PlannedDelivery[] = [];
   let [events, unanswerable, unreadable] = [0, 0, 0];
-  for (const row of await readChanges(client, numbers, maxEventSize)) {
+  for (const row of rows) {
     const decoded = decode(row, maxEventSize);
     if (decoded.is === 'quarantined') unreadable++;
     if (decoded.is !== 'event') continue;

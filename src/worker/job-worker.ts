@@ -1,11 +1,12 @@
 import type { Pool } from 'pg';
-import { readChanges } from '../change-log/change-log.sql';
+import { readSomeChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { Ledger } from '../delivery/ledger';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 import { deliveryId } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import type { TermContext } from '../event/term-context';
+import { IMAGE_BUDGET } from '../event/image-budget';
 import { Interludes } from '../event/interludes';
 import type { ClaimedDelivery, JobQueue } from '../jobs/job-queue';
 import type { CurrentConfiguration } from '../pipeline/configuration';
@@ -88,28 +89,39 @@ export class JobWorker {
   }
 
   private async round(): Promise<number> {
-    const { maxEventSize } = this;
-    // When their changes could not be read the last time, these come first.
-    if (this.claimed.deliveries.length === 0) {
+    // When their changes could not be read the last time, or had no room, these come first.
+    if (this.hasBegunAll) {
       await this.claims.sweep();
       await this.pauser.look();
       await this.promote();
       this.claimed = await this.claims.claim();
     }
-    const { deliveries, committed, exhausted } = this.claimed;
-    if (deliveries.length > 0) {
-      const rows = await readChanges(this.pool, [...new Set(deliveries.map(({ changeNumber }) => changeNumber))], maxEventSize);
-      await this.older.load(new Set(deliveries.flatMap(({ configVersion }) => configVersion ?? [])));
-      const events = new Map<number, EntityEvent>();
-      for (const row of rows) {
-        const decoded = decode(row, maxEventSize);
-        if (decoded.is === 'event') events.set(decoded.event.changeNumber, decoded.event);
-      }
-      this.claimed = NOTHING_CLAIMED;
-      for (const claim of deliveries) this.begin(claim, events.get(claim.changeNumber), committed);
+    const { length } = this.claimed.deliveries;
+    if (length > 0) await this.takeUp();
+    if (!this.hasBegunAll) return length - this.claimed.deliveries.length;
+    await this.claims.reopen(this.claimed.exhausted);
+    this.claimed = NOTHING_CLAIMED;
+    return length > 0 ? length : this.quarantine.round();
+  }
+
+  /** Begins what was claimed, the earliest changes first, as far as there is room in memory for their images. */
+  private async takeUp(): Promise<void> {
+    const { maxEventSize, claimed, dispatcher } = this;
+    const room = IMAGE_BUDGET - dispatcher.bytes;
+    if (room <= 0) return;
+    const numbers = [...new Set(claimed.deliveries.map(({ changeNumber }) => changeNumber))];
+    const { rows, rest } = await readSomeChanges(this.pool, numbers, { bytes: room, eventBytes: maxEventSize });
+    await this.older.load(new Set(claimed.deliveries.flatMap(({ configVersion }) => configVersion ?? [])));
+    const events = new Map<number, EntityEvent>();
+    for (const row of rows) {
+      const decoded = decode(row, maxEventSize);
+      if (decoded.is === 'event') events.set(decoded.event.changeNumber, decoded.event);
     }
-    await this.claims.reopen(exhausted);
-    return deliveries.length > 0 ? deliveries.length : this.quarantine.round();
+    const later = new Set(rest);
+    this.claimed = { ...claimed, deliveries: claimed.deliveries.filter(({ changeNumber }) => later.has(changeNumber)) };
+    for (const claim of claimed.deliveries) {
+      if (!later.has(claim.changeNumber)) this.begin(claim, events.get(claim.changeNumber), claimed.committed);
+    }
   }
 
   private begin(claim: ClaimedDelivery, event: EntityEvent | undefined, committed: number): void {

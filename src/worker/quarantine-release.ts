@@ -7,6 +7,7 @@ import { findRecorded } from '../delivery/ledger.sql';
 import { laneOf } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
+import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { TermContext } from '../event/term-context';
 import type { MatchResult } from '../matching/matcher';
 import type { EventPipeline } from '../pipeline/event-pipeline';
@@ -32,7 +33,7 @@ export class QuarantineRelease {
     const { maxEventSize } = this;
     const changes = await claimQuarantineRetries(this.pool, this.term.stream);
     if (changes.length === 0) return 0;
-    for (const row of await readChanges(this.pool, changes, maxEventSize)) {
+    for await (const row of readChanges(this.pool, changes, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize })) {
       const decoded = decode(row, maxEventSize);
       if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded.reason, decoded.message);
       else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, [], this.pipeline.current.version);

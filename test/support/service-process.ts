@@ -9,6 +9,8 @@ export interface ServiceProcess {
   readonly pid: number;
   /** What it logged, line by line. */
   readonly log: Record<string, unknown>[];
+  /** Whether it runs, or is stopped. */
+  readonly alive: boolean;
   signal(signal: NodeJS.Signals): void;
   /** SIGTERM, or SIGKILL when it is stopped or asked to; resolves when it is gone. */
   end(signal?: NodeJS.Signals): Promise<void>;
@@ -35,6 +37,9 @@ export function startServiceProcess(folder: string, env: Record<string, string>)
   return {
     pid: child.pid ?? 0,
     log,
+    get alive() {
+      return child.exitCode === null && child.signalCode === null;
+    },
     signal: (signal) => void child.kill(signal),
     end: (signal = 'SIGTERM') => {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);

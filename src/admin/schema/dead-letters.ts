@@ -30,7 +30,8 @@ export const DETAILS: z.ZodType<DeadLetterDetails> = named(
     resolvedAt: time.nullable(),
     resolution: z.string().nullable(),
     configVersion: z.int().nullable(),
-    data: z.unknown(),
+    data: z.unknown().describe('the row; null where it has more than 1 MiB'),
+    dataBytes: z.int().nullable().describe('bytes of the row as text'),
     tries: z.array(
       z.strictObject({
         attempt: z.int(),

@@ -41,6 +41,11 @@ function describe(item: DeadLetterDetails): [string, string][] {
     ['answer', item.response ?? '–'],
     ['configuration', item.configVersion === null ? '–' : `version ${item.configVersion}`],
     ['resolved', item.resolvedAt === null ? 'no' : `${item.resolution} at ${item.resolvedAt}`],
-    ['data', cut(JSON.stringify(item.data), 400)],
+    [
+      'data',
+      item.data === null && item.dataBytes !== null
+        ? `${item.dataBytes.toLocaleString('en')} bytes, too many to be shown`
+        : cut(JSON.stringify(item.data), 400),
+    ],
   ];
 }

@@ -7,6 +7,7 @@ import { Preview } from '../../dry-run/preview';
 import { Renderer } from '../../dry-run/renderer';
 import type { PreviewReport } from '../../dry-run/report';
 import type { ObserverDefinition } from '../../event/definitions';
+import { SIDE_PAGE_BYTES } from '../../event/image-budget';
 import { ExplainModule } from '../../explain/explain.module';
 import { Explanations } from '../../explain/explanations.service';
 import { StoredEvents } from '../../explain/stored-events.service';
@@ -17,7 +18,7 @@ import { dryConfiguration } from './dry-configuration';
 import { scanDisplay } from './scan-display';
 
 /** Rows and bytes of images in memory at once. */
-const PAGE = { rows: 1_000, bytes: 16 * 1024 * 1024 };
+const PAGE = { rows: 1_000, bytes: SIDE_PAGE_BYTES };
 
 export interface PreviewFlags extends GlobalOptions {
   /** RFC 3339. */

@@ -37,6 +37,7 @@ export const details: z.ZodType<DeadLetterDetails> = z.strictObject({
   resolution: maybe,
   configVersion: count.nullable(),
   data: z.json(),
+  dataBytes: count.nullable(),
   tries: z.array(tryOfItem),
   history: z.array(z.strictObject({ at: time, what: text, who: text, detail: maybe })),
 });

@@ -1,0 +1,35 @@
+import { isCancelled, isUnanswered } from '../database/postgres';
+
+const MOST = 500;
+/** A row that PostgreSQL does not bring alone in three tries, of seconds each, is not measured any more: see PageLimits. */
+const TRIES_ALONE = 3;
+
+/**
+ * How many rows a page asks for. Each row of a page is measured, so a page of which a tenth had room cost ten times what it brought, and
+ * one that takes longer than a statement may costs everything: then fewer are asked for, until the row is alone that is too much.
+ */
+export class PageSize {
+  rows = MOST;
+  private triesAlone = 0;
+
+  /** False: a row that is larger than it is cheap to measure is told by its number only. */
+  get measured(): boolean {
+    return this.triesAlone < TRIES_ALONE;
+  }
+
+  /** @param cut whether there was no room for some of the rows */
+  came(rows: number, cut: boolean): void {
+    this.triesAlone = 0;
+    this.rows = cut ? Math.max(1, rows * 2) : Math.min(MOST, this.rows * 2);
+  }
+
+  /** @returns whether the connection goes on, so that the same place can be read in another way */
+  failed(error: unknown): boolean {
+    const cancelled = isCancelled(error);
+    if (!cancelled && !isUnanswered(error)) return false;
+    // A server that does not answer may do so for any reason; one that says that it took too long has worked on this row.
+    if (cancelled && this.rows === 1) this.triesAlone++;
+    this.rows = Math.max(1, Math.floor(this.rows / 8));
+    return cancelled;
+  }
+}
