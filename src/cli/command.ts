@@ -5,7 +5,7 @@ import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import { ExitCode, OperatorError } from '../event/errors';
 import type { ObserversDefinition } from '../event/definitions';
-import { exampleLines, examplesOf, noteExamples, type Command, type Example } from './examples';
+import { exampleLines, examplesOf, noteExamples, type Command, type Example } from './program';
 
 export interface GlobalOptions {
   readonly config?: string;

@@ -1,12 +1,12 @@
 import { Command, Option } from 'nest-commander';
 import { toTheSecond } from '../event/clock';
+import type { CaptureDrift } from '../status/capture-drift';
 import { LAG_COUNTED, type Status, type StreamStatus } from '../status/status.service';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onServices } from './modules';
 import { colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
-import { describeDrift } from './status/capture-drift';
-import { describeEndpoint } from './status/listener';
+import { describeEndpoint, instanceStateOf, oneListener, printListener } from './status/listener';
 
 interface StatusFlags extends GlobalOptions {
   readonly watch?: boolean;
@@ -76,8 +76,6 @@ export class StatusCommand extends ObserversCommand {
   }
 
   private async showListener(service: Status, id: string, json: boolean, clear: () => void): Promise<void> {
-    const { oneListener, printListener } = await import('./status/listener');
-    const { instanceStateOf } = await import('./status/live');
     const listener = oneListener(await service.listenersCalled(id), id);
     const state = await instanceStateOf(listener);
     clear();
@@ -139,5 +137,20 @@ function describe(status: StreamStatus): [string, string][] {
     const { pid, user, seconds } = oldestTransaction;
     lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);
   }
+  return lines;
+}
+
+/** Lines of the summary; more would push the rest off the screen. */
+const MOST_LINES = 5;
+
+/** Tables that are not captured as the file asks, a line each. */
+function describeDrift(drift: readonly CaptureDrift[]): [string, string][] {
+  const lines = drift
+    .slice(0, MOST_LINES)
+    .map(({ table, state, reasons, since }): [string, string] => [
+      'capture',
+      `${table}: ${colors.red(state)} since ${toTheSecond(since)}: ${reasons[0] ?? ''}${reasons.length > 1 ? ' …' : ''}   (capture check)`,
+    ]);
+  if (drift.length > MOST_LINES) lines.push(['capture', `and ${drift.length - MOST_LINES} more tables   (status --detailed)`]);
   return lines;
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Client } from 'pg';
 import type { Detailed } from '../../src/cli/status/detail';
-import type { InstanceState } from '../../src/cli/status/live';
+import type { InstanceState } from '../../src/cli/status/listener';
 import type { ListenerStatus } from '../../src/status/status-detail.sql';
 import type { StreamStatus } from '../../src/status/status.sql';
 import type { Service } from '../../src/lifecycle/start-service';

@@ -1,6 +1,6 @@
 import { CommandFactory } from 'nest-commander';
 import { CliModule } from '../../src/cli/cli.module';
-import type { Command } from '../../src/cli/examples';
+import type { Command } from '../../src/cli/program';
 
 /** The commands as they are registered, in this process. What cannot be parsed throws, and nothing is printed. */
 export async function cliProgram(): Promise<Command> {

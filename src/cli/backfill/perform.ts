@@ -7,6 +7,7 @@ import { BackfillModule } from '../../backfill/backfill.module';
 import { Backfills } from '../../backfill/backfills.service';
 import type { BackfillResult } from '../../backfill/run';
 import { Interruption } from '../bulk/interruption';
+import type { Rate } from '../bulk/rate';
 import { definitionReader, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
 import { withDatabase, withServices } from '../modules';
@@ -14,7 +15,16 @@ import { operator } from '../dlq/item';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import { scanDisplay } from '../dry-run/scan-display';
 import { counted } from '../output';
-import type { BackfillFlags } from './flags';
+
+/** Flags of `backfill TABLE`. */
+export interface BackfillFlags extends GlobalOptions {
+  readonly observer?: readonly string[];
+  readonly where?: string;
+  readonly rate?: Rate;
+  readonly dryRun?: boolean;
+  readonly again?: boolean;
+  readonly yes?: boolean;
+}
 
 export interface PerformedBackfill extends BackfillResult {
   readonly table: string;

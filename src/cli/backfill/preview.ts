@@ -11,14 +11,17 @@ import { countRows, findTarget, reading, type BackfillRequest, type BackfillTarg
 import { Lookups } from '../../lookups/lookups';
 import { withServices } from '../modules';
 import { dryConfiguration } from '../dry-run/dry-configuration';
-import type { BackfillFlags } from './flags';
+import type { BackfillFlags } from './perform';
 import type { ClientBase } from 'pg';
+import { trialLines } from '../dry-run/trial-text';
+import { markOf } from '../explain/explanation-text';
+import { colors, counted, print } from '../output';
 
 /** Rows that are looked at one by one. */
 const SAMPLE = 5;
 const NO_ID = '00000000-0000-7000-8000-000000000000';
 
-export interface PreviewedRow {
+interface PreviewedRow {
   readonly key: string;
   /** Null where the row could not be made an event, and `problem` says why. */
   readonly observers: readonly ObserverTrial[] | null;
@@ -102,4 +105,27 @@ function changeOf(
   const bytes = data !== null && data.length > maxBytes ? String(data.length) : null;
   const origin = JSON.stringify({ id: 'dry run', observers: subject.observers });
   return ['0', NO_ID, subject.entity, key, 'BACKFILL', data, null, null, tenant, now, null, null, null, null, bytes, null, null, origin];
+}
+
+/** The first row with what would be sent of it; of the others what each observer makes of them. */
+export function printPreview({ table, entity, observers, where, count, unplaced, last, sample, notes }: BackfillPreview): void {
+  print(`${counted(count, 'row')} of ${table} (${entity})${where === null ? '' : ` where ${where}`} would be events for ${observers.join(', ')}; nothing was changed`); // prettier-ignore
+  if (unplaced > 0) print(colors.yellow(`${counted(unplaced, 'row')} without a key would be left out`));
+  if (last?.state === 'unfinished')
+    print(`The backfill ${last.id} of the same is not finished: it would go on behind its ${counted(last.done, 'row')}.`);
+  if (last?.state === 'finished') print(`The backfill ${last.id} has sent the same already: it takes --again.`);
+  for (const note of notes) print(colors.dim(note));
+  const [first, ...others] = sample;
+  if (first === undefined) return;
+  print(`\nThe first row, ${colors.bold(`${entity} ${first.key}`)}`);
+  for (const line of first.observers?.flatMap(trialLines) ?? [colors.red(first.problem ?? '')]) print(line);
+  if (others.length === 0) return;
+  print('');
+  for (const row of others) print(`${entity} ${row.key}: ${verdicts(row)}`);
+  if (count > sample.length) print(`… and ${count - sample.length} more`);
+}
+
+function verdicts({ observers, problem }: PreviewedRow): string {
+  if (observers === null) return colors.red(problem ?? '');
+  return observers.map(({ name, verdict, why, deliveries }) => `${markOf(verdict)} ${name}${deliveries.length > 0 ? ` → ${deliveries.map(({ action }) => action).join(', ')}` : `, ${why}`}`).join('; '); // prettier-ignore
 }

@@ -3,9 +3,8 @@ import { ExitCode, OperatorError } from '../../event/errors';
 import { rateOf, type Rate } from '../bulk/rate';
 import { ObserversCommand } from '../command';
 import { colors, counted, print, printJson } from '../output';
-import type { BackfillFlags } from './flags';
+import type { BackfillFlags, PerformedBackfill } from './perform';
 import type { BackfillPreview } from './preview';
-import type { PerformedBackfill } from './perform';
 
 @SubCommand({
   name: 'run',
@@ -60,8 +59,7 @@ export class BackfillRunCommand extends ObserversCommand {
       throw new OperatorError('no observer is named: --observer NAME, or several separated by commas', 'There are: fraiseql-observers observers list'); // prettier-ignore
     const request = { table, observers, where: flags.where ?? null };
     if (flags.dryRun === true) {
-      const { previewBackfill } = await import('./preview');
-      const { printPreview } = await import('./preview-text');
+      const { previewBackfill, printPreview } = await import('./preview');
       const preview: BackfillPreview = await previewBackfill(request, flags);
       return flags.format === 'json' ? printJson(preview) : printPreview(preview);
     }

@@ -1,7 +1,7 @@
 import { Command, InjectCommander } from 'nest-commander';
 import { OperatorError } from '../../event/errors';
 import { ObserversCommand } from '../command';
-import type { Command as Program } from '../examples';
+import type { Command as Program } from '../program';
 import { SHELLS, type Shell } from './shells';
 
 @Command({

@@ -1,4 +1,4 @@
-import type { Command } from '../examples';
+import type { Command } from '../program';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -1,4 +1,4 @@
-import type { Command } from '../examples';
+import type { Command } from '../program';
 
 /** A command as a shell completes it. */
 export interface CompletionNode {

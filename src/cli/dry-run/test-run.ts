@@ -1,21 +1,24 @@
 import { MemoryCache } from '../../cache/memory-cache';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import { textsIn } from '../../config/redaction';
+import type { Settings } from '../../config/settings';
 import { hopsOf } from '../../event/cause';
 import { SystemClock } from '../../event/clock';
 import type { Redactor } from '../../event/definitions';
 import { idOf, type Delivery } from '../../event/delivery';
 import type { EntityEvent } from '../../event/entity-event';
-import { ExitCode, OperatorError } from '../../event/errors';
+import { ExitCode, OperatorError, messageOf } from '../../event/errors';
 import { Renderer } from '../../dry-run/renderer';
 import { tryEvent, type ObserverTrial, type Trial } from '../../dry-run/trial';
 import { Lookups } from '../../lookups/lookups';
 import type { GlobalOptions } from '../command';
 import { confirm } from '../confirm';
+import { withServices } from '../modules';
 import { counted, cut } from '../output';
+import { isUuid } from '../values';
 import { dryConfiguration, type DryConfiguration } from './dry-configuration';
-import { eventFromFile, storedEvent } from './event-source';
 
 export interface TestEventFlags extends GlobalOptions {
   readonly eventId?: string;
@@ -125,4 +128,36 @@ async function sendOne(delivery: Delivery, renderer: Renderer, redaction: Redact
   const { error, message, excerpt } = outcome;
   const response = excerpt === null ? null : redaction.text(cut(excerpt, 1_000), texts);
   return { ...said, error, message: redaction.text(message, texts), response };
+}
+
+/** @param file a path, or - for what is piped in */
+async function eventFromFile(file: string): Promise<EntityEvent> {
+  const { readEvent } = await import('../../dry-run/sample');
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new OperatorError(`the file ${file} cannot be read: ${messageOf(error)}`, 'fraiseql-observers test-event --sample prints one.');
+  }
+  return readEvent(text, file === '-' ? 'what was piped in' : file);
+}
+
+/** @param id of the event, or its change number */
+async function storedEvent(settings: Settings, id: string): Promise<EntityEvent> {
+  const { ExplainModule } = await import('../../explain/explain.module');
+  const { StoredEvents } = await import('../../explain/stored-events.service');
+  const decoded = await withServices(settings, [ExplainModule], async (get) => {
+    const events = get(StoredEvents);
+    const change = isUuid(id) ? await events.find(id) : Number(id);
+    return change === null ? null : events.read(change, settings.maxEventSize);
+  });
+  if (decoded?.is === 'event') return decoded.event;
+  if (decoded === null)
+    throw new OperatorError(
+      `there is no event ${id} in the change log: it was never captured, or is older than what is kept (OBSERVERS_RETENTION)`,
+      'The last events: fraiseql-observers debug-event --history 20',
+      ExitCode.notFound,
+    );
+  const why = decoded.is === 'ignored' ? 'it is no change (NOOP, READ)' : decoded.message;
+  throw new OperatorError(`change ${id} is no event: ${why}`, 'See: fraiseql-observers debug-event --event-id', ExitCode.validation);
 }

@@ -4,13 +4,29 @@ import type { ChangeRange, ReplayPreview } from '../../redrive/replays.service';
 import type { SetStep } from '../../redrive/set-worker';
 import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
 import { rateOf, type Rate } from '../bulk/rate';
-import { configurationOf, ObserversCommand } from '../command';
+import { configurationOf, ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
 import { operator } from '../dlq/item';
 import { withServices } from '../modules';
 import { counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
-import type { ReplayFlags } from './flags';
+
+interface ReplayFlags extends GlobalOptions {
+  readonly observer?: string;
+  readonly action?: string;
+  readonly entityType?: string;
+  readonly entityKey?: string;
+  readonly after?: string;
+  readonly before?: string;
+  readonly fromChange?: number;
+  readonly toChange?: number;
+  readonly event?: string;
+  readonly dryRun?: boolean;
+  readonly token?: string;
+  readonly yes?: boolean;
+  readonly force?: boolean;
+  readonly rate?: Rate;
+}
 
 const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;
 

@@ -2,7 +2,7 @@ import type { EndpointState } from '../../resilience/endpoint-state';
 import type { EndpointStatus, ListenerStatus, PendingCounts, StatusDetail, StreamStatus } from '../../status/status.service';
 import { shortTime } from '../dlq/item';
 import { colors, duration, print, printTable } from '../output';
-import type { InstanceState } from './live';
+import { instanceStateOf, type InstanceState } from './listener';
 
 /** What `status --detailed` gives as JSON beside the summary. */
 export interface Detailed extends StatusDetail {
@@ -14,7 +14,6 @@ export const leaderOf = ({ listeners }: StatusDetail): ListenerStatus | null =>
   listeners.find(({ leads, alive }) => leads && alive) ?? null;
 
 export async function detailOf(detail: StatusDetail): Promise<Detailed> {
-  const { instanceStateOf } = await import('./live');
   const leader = leaderOf(detail);
   return { ...detail, leading: leader === null ? null : await instanceStateOf(leader) };
 }

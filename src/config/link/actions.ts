@@ -1,19 +1,19 @@
-import type { ActionDefinition } from '../../event/definitions';
+import type { ActionDefinition, CustomActionDefinition } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
 import type { Path } from '../file-problems';
-import type { ActionShape } from '../schema/actions';
+import { didYouMean } from '../problems';
+import type { ActionShape, CustomShape } from '../schema/actions';
 import { durationOf } from '../units';
-import type { LinkContext } from './context';
+import type { LinkContext, ActionPlace } from './context';
 import { linkCache } from './cache';
-import { linkCustom } from './custom';
-import { linkEmail } from './email';
+import { linkEmail, linkPush, linkSms } from './messages';
+import { linkLimits } from './endpoints';
 import { linkPublish } from './publish';
-import { linkPush } from './push';
 import { linkSearch } from './search';
-import { linkSms } from './sms';
 import { linkSlack, linkWebhook } from './http-actions';
 
-const DEFAULT_DATABASE_TIMEOUT = '10s';
+/** Of those that run within: a custom action, and a function of the database. */
+const DEFAULT_TIMEOUT = '10s';
 
 export function linkAction(shape: ActionShape, observer: string, path: Path, context: LinkContext): ActionDefinition {
   const name = shape.name ?? shape.type;
@@ -36,7 +36,7 @@ export function linkAction(shape: ActionShape, observer: string, path: Path, con
     case 'custom':
       return linkCustom(shape, place, context);
     case 'database':
-      return { type: 'database', name, function: shape.function, timeout: durationOf(shape.timeout ?? DEFAULT_DATABASE_TIMEOUT) };
+      return { type: 'database', name, function: shape.function, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT) };
     case 'search':
       return linkSearch(shape, place, context);
     case 'log': {
@@ -45,4 +45,16 @@ export function linkAction(shape: ActionShape, observer: string, path: Path, con
       return { type: 'log', name, level, message };
     }
   }
+}
+
+function linkCustom(shape: CustomShape, { name, fullName, path }: ActionPlace, context: LinkContext): CustomActionDefinition {
+  const { problems, custom } = context;
+  const { handler, timeout = DEFAULT_TIMEOUT } = shape;
+  const options: unknown = shape.with ?? {};
+  if (custom.names.length === 0)
+    problems.add([...path, 'handler'], 'no module registers custom actions: set OBSERVERS_MODULES, or modules under settings:');
+  else if (!custom.names.includes(handler))
+    problems.add([...path, 'handler'], `no module registers a custom action "${handler}"${didYouMean(handler, custom.names)}`);
+  else for (const problem of custom.problemsOf(handler, options)) problems.add([...path, 'with', ...problem.path], problem.message);
+  return { type: 'custom', name, handler, options, endpoint: fullName, limits: linkLimits(shape), timeout: durationOf(timeout) };
 }

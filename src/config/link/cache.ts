@@ -3,8 +3,7 @@ import { compileBody, compileTemplate } from '../../matching/template/template';
 import type { CacheShape } from '../schema/actions';
 import type { Path } from '../file-problems';
 import { durationOf } from '../units';
-import { checkBody } from './body';
-import { checkRedis, type ActionPlace, type LinkContext } from './context';
+import { checkBody, checkRedis, type ActionPlace, type LinkContext } from './context';
 
 const DEFAULT_TIMEOUT = '10s';
 

@@ -10,8 +10,7 @@ import { compileBody, hasTags } from '../../matching/template/template';
 import type { FileProblems, Path } from '../file-problems';
 import type { SlackShape, WebhookShape } from '../schema/actions';
 import { durationOf } from '../units';
-import { checkBody } from './body';
-import type { ActionPlace, LinkContext } from './context';
+import { checkBody, type ActionPlace, type LinkContext } from './context';
 
 export function linkWebhook(
   shape: WebhookShape,

@@ -3,8 +3,7 @@ import { compileBody, compileTemplate } from '../../matching/template/template';
 import type { Path } from '../file-problems';
 import type { PublishShape } from '../schema/actions';
 import { durationOf } from '../units';
-import { checkBody } from './body';
-import { checkRedis, type ActionPlace, type LinkContext } from './context';
+import { checkBody, checkRedis, type ActionPlace, type LinkContext } from './context';
 
 const DEFAULT_TIMEOUT = '5s';
 

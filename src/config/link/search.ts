@@ -4,8 +4,7 @@ import { readAuthorities } from '../ca-file';
 import { indexProblem } from '../checks';
 import type { SearchShape } from '../schema/actions';
 import { durationOf } from '../units';
-import { checkBody } from './body';
-import type { ActionPlace, LinkContext } from './context';
+import { checkBody, type ActionPlace, type LinkContext } from './context';
 
 const DEFAULT_TIMEOUT = '10s';
 const DEFAULT_ID = '{{ entity.key }}';

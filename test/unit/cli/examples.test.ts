@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { allCommands, cliProgram, helpOf, pathOf, wordsOf } from '../../support/cli-program';
-import type { Command } from '../../../src/cli/examples';
+import type { Command } from '../../../src/cli/program';
 
 /** Lines of a command's help that can be copied. */
 function examplesIn(help: string): string[] {

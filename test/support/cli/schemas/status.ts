@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MetricsSummary } from '../../../../src/cli/metrics/summary';
 import type { Detailed } from '../../../../src/cli/status/detail';
-import type { InstanceState } from '../../../../src/cli/status/live';
+import type { InstanceState } from '../../../../src/cli/status/listener';
 import type { Finding } from '../../../../src/doctor/finding';
 import type { EndpointState } from '../../../../src/resilience/endpoint-state';
 import type { CaptureDrift } from '../../../../src/status/capture-drift';

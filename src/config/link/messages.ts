@@ -1,13 +1,40 @@
-import type { PushActionDefinition, PushContent } from '../../event/definitions';
+import type { EmailActionDefinition, PushActionDefinition, PushContent, SmsActionDefinition } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
 import { addressProblem } from '../checks';
 import { readFcmCredentials } from '../fcm-credentials';
-import type { PushShape } from '../schema/actions';
+import type { Path } from '../file-problems';
+import type { EmailShape, PushShape, SmsShape } from '../schema/actions';
 import { durationOf } from '../units';
 import type { ActionPlace, LinkContext } from './context';
 
-const DEFAULT_TIMEOUT = '10s';
+const DEFAULT_TIMEOUT = { email: '30s', sms: '10s', push: '10s' } as const;
 const FCM_TARGETS = ['token', 'topic', 'condition'] as const;
+
+export function linkEmail(shape: EmailShape, { name, path }: ActionPlace, { problems, settings }: LinkContext): EmailActionDefinition {
+  if (settings.smtpUrl === null) problems.add([...path, 'type'], 'email needs a server: set SMTP_URL, or smtp_url under settings:');
+  const from = shape.from ?? settings.mailFrom ?? '';
+  if (from === '') problems.add(path, 'an email needs a sender: give from, or set OBSERVERS_MAIL_FROM');
+  const { text = null, html = null, reply_to: replyTo = null, subject } = shape;
+  if (text === null && html === null) problems.add(path, 'give text or html, or both');
+  const lists = { to: [shape.to].flat(), cc: [shape.cc ?? []].flat(), bcc: [shape.bcc ?? []].flat() };
+  const texts = { from, reply_to: replyTo ?? '', subject, text: text ?? '' };
+  for (const [key, source] of Object.entries(texts)) problems.template([...path, key], () => compileTemplate(source, 'text'));
+  problems.template([...path, 'html'], () => compileTemplate(html ?? '', 'html'));
+  for (const [key, list] of Object.entries(lists)) {
+    const at = (i: number): Path => (Array.isArray(shape[key as keyof typeof lists]) ? [...path, key, i] : [...path, key]);
+    list.forEach((source, i) => problems.template(at(i), () => compileTemplate(source, 'text')));
+  }
+  return { type: 'email', name, from, ...lists, replyTo, subject, text, html, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT.email) };
+}
+
+export function linkSms(shape: SmsShape, { name, path }: ActionPlace, { problems, settings }: LinkContext): SmsActionDefinition {
+  if (settings.smsUrl === null) problems.add([...path, 'type'], 'sms needs a provider: set OBSERVERS_SMS_URL, or sms_url under settings:');
+  const from = shape.from ?? settings.smsFrom ?? '';
+  if (from === '') problems.add(path, 'a text message needs a sender: give from, or set OBSERVERS_SMS_FROM');
+  const { to, text } = shape;
+  for (const [key, source] of Object.entries({ to, from, text })) problems.template([...path, key], () => compileTemplate(source, 'text'));
+  return { type: 'sms', name, to, from, text, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT.sms) };
+}
 
 export function linkPush(shape: PushShape, { name, path }: ActionPlace, context: LinkContext): PushActionDefinition {
   const { problems } = context;
@@ -21,7 +48,7 @@ export function linkPush(shape: PushShape, { name, path }: ActionPlace, context:
     for (const [key, source] of Object.entries(texts)) problems.template([...path, section, key], () => compileTemplate(source, 'text'));
   const [kind = 'token'] = targets;
   problems.template([...path, kind], () => compileTemplate(shape[kind] ?? '', 'text'));
-  const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT);
+  const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT.push);
   const content: PushContent = { notification, data, ttl: ttl === undefined ? null : durationOf(ttl), timeout };
   if (kind === 'subscription') return { type: 'push', name, timeout, to: webPush(shape, path, content, context) };
   fcm(shape, path, context);
