@@ -1,4 +1,4 @@
-import { MigrationSource } from './src/database/data-source';
+import { MigrationSource } from './src/database/migrator';
 
 /**
  * For TypeORM's own command line: `npm run build && npx typeorm migration:show -d dist/ormconfig.js`. The database is that of DATABASE_URL. What it

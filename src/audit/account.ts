@@ -1,9 +1,14 @@
 import type { ClientBase } from 'pg';
+import type { ChangeRow } from '../change-log/change-log.sql';
 import type { EntityEvent } from '../event/entity-event';
-import type { ReadVersion } from '../explain/versions';
-import type { Decoded } from '../change-log/decode';
+import type { ReadVersion, Versions } from '../explain/versions';
+import { decode, type Decoded } from '../change-log/decode';
 import { isRefusal, type Judgement } from '../matching/matcher';
-import { accountedFor, type AccountedState } from './audit.sql';
+import { accountedFor, factsOf, type AccountedState, type AuditedChange, type AuditRange } from './audit.sql';
+import type { AuditStep } from './background.sql';
+
+/** In the place of an observer: the change itself belongs into quarantine, and is not there. */
+export const QUARANTINE = '(quarantine)';
 
 /** A version that could be read. */
 export type JudgedVersion = Extract<ReadVersion, { readonly matcher: unknown }>;
@@ -52,13 +57,13 @@ export function isCertain(decoded: Extract<Decoded, { is: 'quarantined' }>): boo
   return decoded.reason !== 'too_large';
 }
 
-export interface MissingDelivery {
+interface MissingDelivery {
   readonly observer: string;
   readonly action: string;
 }
 
 /** What the event asks for and nothing accounts for. Conditions are evaluated only where something is not on record. */
-export function missingOf(basis: JudgedVersion, event: EntityEvent, records: Records): MissingDelivery[] {
+function missingOf(basis: JudgedVersion, event: EntityEvent, records: Records): MissingDelivery[] {
   const missing: MissingDelivery[] = [];
   for (const { observer, judge } of basis.matcher.concerned(event, Date.parse(event.timestamp))) {
     const open = observer.actions.filter(({ name }) => records.of(event.changeNumber, observer.name, name) == null);
@@ -71,4 +76,52 @@ export function missingOf(basis: JudgedVersion, event: EntityEvent, records: Rec
     }
   }
   return missing;
+}
+
+/** Conditions may be evaluated for so long (ms) before deliveries get their turn. */
+const SLICE = 4;
+
+/**
+ * What of these changes nothing accounts for. What cannot be proved (a version that is not known, or can no longer be read, a condition
+ * that reads the clock) is never called missing.
+ */
+export async function examineChanges(
+  client: ClientBase,
+  range: Pick<AuditRange, 'stream' | 'retention'> & { readonly maxEventSize: number },
+  versions: Versions,
+  rows: readonly ChangeRow[],
+): Promise<AuditStep['found']> {
+  const numbers = rows.map(([number]) => Number(number));
+  const facts = new Map((await factsOf(client, range, numbers)).map((fact) => [fact.number, fact]));
+  const records = await Records.read(client, range.stream, numbers);
+  const found: { changeNumber: number; observer: string; action: string; version: number }[] = [];
+  let since = performance.now();
+  for (const row of rows) {
+    const fact = facts.get(Number(row[0]));
+    if (fact === undefined || fact.quarantine !== null || fact.passedOver) continue;
+    for (const missing of await missingIn(row, fact, range.maxEventSize, versions, records))
+      found.push({ changeNumber: fact.number, ...missing, version: fact.version ?? 0 });
+    if (performance.now() - since < SLICE) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    since = performance.now();
+  }
+  return found;
+}
+
+async function missingIn(
+  row: ChangeRow,
+  { version, number }: AuditedChange,
+  maxEventSize: number,
+  versions: Versions,
+  records: Records,
+): Promise<MissingDelivery[]> {
+  const decoded = decode(row, maxEventSize);
+  if (decoded.is === 'ignored') return [];
+  if (decoded.is === 'quarantined')
+    return isCertain(decoded) && records.of(number, QUARANTINE, decoded.reason) === undefined
+      ? [{ observer: QUARANTINE, action: decoded.reason }]
+      : [];
+  if (version === null) return [];
+  const basis = await versions.of(version);
+  return 'problem' in basis ? [] : missingOf(basis, decoded.event, records);
 }

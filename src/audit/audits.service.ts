@@ -6,6 +6,7 @@ import { Versions } from '../explain/versions';
 import { countUnaccounted, dismissUnaccounted, listUnaccounted, type UnaccountedDelivery, type UnaccountedFilter } from './unaccounted.sql';
 import { verify, type Audit, type AuditRequest } from './verify';
 
+export { QUARANTINE } from './account';
 export type { UnaccountedDelivery, UnaccountedFilter } from './unaccounted.sql';
 
 /** Whether anything is missing, and what people decide about it. */

@@ -1,5 +1,6 @@
+import { Injectable } from '@nestjs/common';
 import { pooledTransaction, SNAPSHOT } from '../database/transaction';
-import type { Pool, PoolClient } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import type { VersionText } from '../config/rules';
 import type { Settings } from '../config/settings';
 import type { ObserversDefinition } from '../event/definitions';
@@ -9,14 +10,14 @@ import { Versions } from '../explain/versions';
 import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
 import { readSomeChanges, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
+import { ServiceConfiguration } from '../config/service-configuration';
 import type { SideJob } from '../pipeline/side-job';
-import { Records } from './account';
+import { examineChanges, Records } from './account';
 import { selectAudited } from './audit.sql';
 import {
   beginAudit, countOpen, readBeginning, readFinished, readLateDecisions, readOpen, saveStep,
   type AuditFence, type AuditProgress, type AuditStep, type UnaccountedKey,
 } from './background.sql'; // prettier-ignore
-import { examineChanges } from './examination';
 
 /** A step takes a page, which is 20 ms of one connection and 5 ms of this process. */
 const PAGE = { rows: 1_000, bytes: Math.min(SIDE_PAGE_BYTES, 8 * 1024 * 1024) };
@@ -51,7 +52,7 @@ type Finished = NonNullable<Awaited<ReturnType<typeof readFinished>>>;
  * Accounts for what the stream has passed, as long as this instance leads it: page after page, each in a snapshot of its own, in which
  * outcomes and what waits for one are seen together. How far it has come, and what it misses, stands in PostgreSQL.
  */
-export class BackgroundAudit implements SideJob {
+class BackgroundAudit implements SideJob {
   private readonly versions: Versions;
   private readonly fence: AuditFence;
   private progress: AuditProgress | null = null;
@@ -227,4 +228,20 @@ export class BackgroundAudit implements SideJob {
 
 function numberOf(row: ChangeRow | undefined): number {
   return Number(row?.[0]);
+}
+
+/** The audit that a leader does on the side, unless OBSERVERS_AUDIT_INTERVAL switches it off. */
+@Injectable()
+export class BackgroundAudits {
+  constructor(
+    private readonly pool: Pool,
+    private readonly configuration: ServiceConfiguration,
+  ) {}
+
+  begin(term: TermContext): SideJob[] {
+    const { settings, loaded } = this.configuration;
+    return settings.auditInterval === 0
+      ? []
+      : [new BackgroundAudit(term, { pool: this.pool, settings, definitionOf: loaded.definitionOf })];
+  }
 }

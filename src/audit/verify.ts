@@ -7,9 +7,8 @@ import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { Versions } from '../explain/versions';
 import { readChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
-import { isAskedFor, isCertain, Records, type JudgedVersion } from './account';
+import { isAskedFor, isCertain, QUARANTINE, Records, type JudgedVersion } from './account';
 import { selectAudited, type AuditedChange, type AuditRange } from './audit.sql';
-import { QUARANTINE } from './quarantine';
 
 /** Few, for the images of all of them are in memory at once. */
 const PAGE = 200;

@@ -1,6 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { UnaccountedDelivery } from '../audit/audits.service';
-import { QUARANTINE } from '../audit/quarantine';
 import { ExitCode, OperatorError } from '../event/errors';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
@@ -22,7 +21,7 @@ export class AuditListCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions & { limit?: number }): Promise<void> {
     const { AuditModule } = await import('../audit/audit.module');
-    const { Audits } = await import('../audit/audits.service');
+    const { Audits, QUARANTINE } = await import('../audit/audits.service');
     const { StatusModule } = await import('../status/status.module');
     const { Status } = await import('../status/status.service');
     const { audit, unaccounted } = await onServices(flags, [AuditModule, StatusModule], async (get, { stream }) => {
@@ -35,6 +34,13 @@ export class AuditListCommand extends ObserversCommand {
       audit.ageSeconds === null ? 'the audit is still on its first round' : `accounted for up to ${duration(audit.ageSeconds)} ago`;
     if (unaccounted.length === 0) return print(`nothing is missing; ${age}`);
     show(unaccounted, audit.unaccounted, age);
+    // A change that belongs into quarantine cannot be sent.
+    const first = unaccounted.find(({ observer, event }) => event !== null && observer !== QUARANTINE);
+    if (first !== undefined)
+      print(
+        `To send one now: fraiseql-observers replay --observer ${first.observer} --action ${first.action} --event ${first.event} --dry-run`,
+      );
+    print(`To leave it at that: fraiseql-observers audit dismiss ${(first ?? unaccounted[0])?.changeNumber}`);
   }
 }
 
@@ -48,13 +54,6 @@ function show(listed: readonly UnaccountedDelivery[], all: number, age: string):
   print(
     `\n${counted(all, 'delivery is', 'deliveries are')} unaccounted${all > listed.length ? `, ${listed.length} are shown` : ''}; ${age}`,
   );
-  // A change that belongs into quarantine cannot be sent.
-  const first = listed.find(({ observer, event }) => event !== null && observer !== QUARANTINE);
-  if (first !== undefined)
-    print(
-      `To send one now: fraiseql-observers replay --observer ${first.observer} --action ${first.action} --event ${first.event} --dry-run`,
-    );
-  print(`To leave it at that: fraiseql-observers audit dismiss ${(first ?? listed[0])?.changeNumber}`);
 }
 
 interface DismissFlags extends GlobalOptions {

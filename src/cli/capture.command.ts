@@ -22,7 +22,7 @@ function refuseImpossible(all: readonly CapturePlan[]): void {
 /** What the file names and the database does not have. */
 async function tellColumns(flags: GlobalOptions): Promise<void> {
   const { describeProblem } = await import('../config/problems');
-  const { examineColumns } = await import('../doctor/column-names');
+  const { examineColumns } = await import('../doctor/file-warnings');
   const { settings, file } = await configurationOf(flags);
   const { errors, warnings } = await withDatabase(settings, (client) => examineColumns(client, file));
   for (const problem of errors) tell(flags, `error ${describeProblem(problem)}`);

@@ -15,7 +15,7 @@ import { LanesCommand } from './lanes.command';
 import { MetricsCommand } from './metrics/metrics.command';
 import { MigrateCommand } from './migrate.command';
 import { ObserversListingCommand } from './observers.command';
-import { type Command, completeProgram } from './program';
+import { completeProgram, type Command } from './program';
 import { ReplayCommand } from './replay/replay.command';
 import { RolesCommand } from './roles.command';
 import { SearchCommand } from './search.command';

@@ -56,7 +56,7 @@ export class ValidateConfigCommand extends ObserversCommand {
 
 async function columnsOf({ settings, file }: LoadedConfiguration): Promise<ColumnFindings> {
   const { withDatabase } = await import('./modules');
-  const { examineColumns } = await import('../doctor/column-names');
+  const { examineColumns } = await import('../doctor/file-warnings');
   return withDatabase(settings, (client) => examineColumns(client, file));
 }
 

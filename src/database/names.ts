@@ -1,5 +1,4 @@
 import { ExitCode, OperatorError } from '../event/errors';
-import { parseTableName, TABLE_NAME_EXPECTED, type TableName } from '../event/table-name';
 
 /**
  * The one way in which names are written, in SQL and wherever people read them: what PostgreSQL's `format('%I.%I')` prints. What is
@@ -49,3 +48,43 @@ returning right row select session_user setof similar smallint some substring sy
 timestamp to trailing treat trim true union unique user using values varchar variadic verbose when where window with xmlattributes
 xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`.split(/\s+/),
 );
+
+/** A table as the catalogue names it, nothing quoted. */
+export interface QualifiedName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+/** What a written name means: the table that is called exactly so, or else the one that PostgreSQL would read it as. */
+interface TableName extends QualifiedName {
+  /** The unquoted parts in lower case; null when that is the same. Looked up only when there is no table of the exact name. */
+  readonly folded: QualifiedName | null;
+}
+
+// A part in double quotes is exactly what is between them, "" being one quote. One without holds no blanks, dots and quotes.
+const PART = String.raw`("(?:[^"\0]|"")+"|[^\s."\0]+)`;
+export const TABLE_NAME = new RegExp(String.raw`^\s*${PART}\.${PART}\s*$`);
+export const TABLE_NAME_EXPECTED = 'expected schema.table, such as public.orders or public."a name with blanks"';
+
+/** Reads `schema.table`; null when it is no such name. */
+export function parseTableName(text: string): TableName | null {
+  const [, schema, table] = TABLE_NAME.exec(text) ?? [];
+  if (schema === undefined || table === undefined) return null;
+  const exact = { schema: unquoted(schema), table: unquoted(table) };
+  const folded = { schema: fold(schema), table: fold(table) };
+  return { ...exact, folded: folded.schema === exact.schema && folded.table === exact.table ? null : folded };
+}
+
+function unquoted(part: string): string {
+  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
+}
+
+// As PostgreSQL does in databases of more than one byte a character: nothing but A to Z.
+function fold(part: string): string {
+  return part.startsWith('"') ? unquoted(part) : part.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+}
+
+/** One word of a command that is printed to be pasted into a shell: in single quotes unless it is plain. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

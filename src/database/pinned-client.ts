@@ -1,6 +1,5 @@
 import { escapeLiteral, Query, type ClientBase, type Connection, type QueryConfig } from 'pg';
 import { AnyEncodingClient } from './any-encoding';
-import { sessionSettings } from './session-settings';
 
 /** Settings that every statement of ours runs with. */
 export type SessionSettings = Readonly<Record<string, string>>;
@@ -11,6 +10,36 @@ export type SessionSettings = Readonly<Record<string, string>>;
  * UTC and ISO dates: their text is read. JIT is off because our statements take microseconds and compiling one takes a tenth of a second.
  */
 const SETTINGS: SessionSettings = { search_path: 'pg_catalog, pg_temp', TimeZone: 'UTC', DateStyle: 'ISO', jit: 'off' };
+
+/**
+ * What a role, a database or the server may have set otherwise, and our statements depend on. What is missing here is left as it is:
+ * `default_transaction_read_only` is somebody's decision, and told.
+ */
+const USUAL: SessionSettings = {
+  // How values are written as text, which we read: with extra_float_digits = -15 change 12345 is change 10000.
+  IntervalStyle: 'postgres',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  quote_all_identifiers: 'off',
+  // How our text is read.
+  standard_conforming_strings: 'on',
+  array_nulls: 'on',
+  transform_null_equals: 'off',
+  // Each statement sees what is committed when it begins: the cursor and the ledger are written for it.
+  default_transaction_isolation: 'read committed',
+  default_transaction_deferrable: 'off',
+  // Limits that are meant for people and requests. An index that is built takes as long as it takes, and a session that listens is idle.
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  client_min_messages: 'warning',
+};
+
+/** @param version of the server, as it says when it is connected to; empty: not known */
+function usualSettings(version: string): SessionSettings {
+  return Number.parseInt(version, 10) >= 17 ? { ...USUAL, transaction_timeout: '0' } : USUAL;
+}
 
 /** Whose search path holds for a statement: ours, or the one that the role's own settings say, for what users wrote. */
 type Whose = 'ours' | 'callers';
@@ -45,7 +74,7 @@ export class PinnedClient extends AnyEncodingClient {
   /** Once, when it is connected. @param more settings besides those of every session */
   async pin(more: SessionSettings = {}): Promise<void> {
     const own = String((this as unknown as { processID: number | null }).processID ?? 0);
-    const settings = { ...SETTINGS, ...sessionSettings(this.serverVersion), ...more };
+    const settings = { ...SETTINGS, ...usualSettings(this.serverVersion), ...more };
     // One statement, and safe on any path: qualified, and an operator of two integers.
     const text = setting(settings, `pg_catalog.pg_backend_pid() operator(pg_catalog.<>) ${own}`, ', pg_catalog.pg_backend_pid() as pid');
     const { rows } = await super.query<{ pid: number }>(text);

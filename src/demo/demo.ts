@@ -12,9 +12,47 @@ import { startService } from '../lifecycle/start-service';
 import { createLogger } from '../logging/logger';
 import type { EventRun } from '../pipeline/event-run';
 import { VERSION } from '../config/version';
-import { DEMO_FILE, DEMO_TABLE } from './demo-file';
 import { DemoReceiver } from './demo-receiver';
 import { Narrator } from './narrator';
+
+/** The demo's observers file. It is written into the data folder, so that every command works on the running demo. */
+const DEMO_FILE = `version: 1
+
+capture:
+  - { table: demo.orders, entity: Order }
+
+endpoints:
+  shop:
+    url: \${DEMO_URL}/webhooks
+    signing: { secrets: ["\${DEMO_SECRET}"] }
+    allow_addresses: [loopback]
+  flaky:
+    url: \${DEMO_URL}/flaky
+    signing: { secrets: ["\${DEMO_SECRET}"] }
+    allow_addresses: [loopback]
+
+observers:
+  - name: order-shipped
+    entity: Order
+    on: [update]
+    when: "status_changed_to('shipped') AND total > 100"
+    actions: [{ type: webhook, endpoint: shop }]
+
+  - name: express-order
+    entity: Order
+    when: "express = true"
+    retry: { strategy: exponential, initial_delay: 400ms, max_delay: 5s, max_attempts: 6 }
+    actions: [{ type: webhook, endpoint: flaky }]
+`;
+
+const DEMO_TABLE = `
+  create schema if not exists demo;
+  create table if not exists demo.orders (
+    id      bigint generated always as identity primary key,
+    status  text not null default 'new',
+    total   numeric(12, 2) not null,
+    express boolean not null default false
+  )`;
 
 const ORDER_EVERY = 600;
 /** Every so many orders an express one, which goes to the flaky endpoint. */

@@ -3,15 +3,13 @@ import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
 import type { Settings } from '../config/settings';
 import { rightsOfSession, toBecome } from '../database/grants';
 import { listMigrations } from '../database/migrator';
-import { quoteLiteral } from '../database/names';
+import { quoteLiteral, shellWord, quoteIdentifier } from '../database/names';
 import { planRoles } from '../database/roles/plan';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/clock';
-import { shellWord } from '../event/shell-word';
 import { planCapture } from '../change-log/capture/capture';
-import { encodingFinding, readOnlyFindings } from './database-findings';
 import { ok, problem, unknown, warning, type Finding } from './finding';
 import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
 
@@ -197,5 +195,44 @@ function describeHoldup({ kind, name, user, seconds, query }: Holdup): Finding {
         `the replication slot ${name} is not used, and keeps dead rows`,
         `select pg_drop_replication_slot(${quoteLiteral(name)})`,
       );
+  }
+}
+
+/** What follows from the database's encoding. */
+function encodingFinding(encoding: string): Finding {
+  if (encoding === 'UTF8') return ok('encoding', 'UTF8');
+  if (encoding === 'SQL_ASCII') {
+    return warning(
+      'encoding',
+      'SQL_ASCII: the database takes any byte, and a change that has bytes which are not UTF-8 goes into quarantine',
+      'have every client write UTF-8, or move to a database of encoding UTF8: createdb --encoding=UTF8 --template=template0, pg_dump, psql',
+    );
+  }
+  return ok(
+    'encoding',
+    `${encoding}: converted to UTF-8; characters that it lacks (in answers, error messages, the observers file) are kept as \\uXXXX, and a change that UTF-8 lacks a character for goes into quarantine`,
+  );
+}
+
+/** A database or role that is switched to reading only. */
+function readOnlyFindings({ readOnlyBy, database, role }: ServerFacts): Finding[] {
+  if (readOnlyBy === null) return [];
+  const repair = repairOf(readOnlyBy, quoteIdentifier(role), quoteIdentifier(database));
+  return [problem('writes', `default_transaction_read_only is on (set by: ${readOnlyBy}): the service can write nothing`, repair)];
+}
+
+/** @param source as pg_settings says where a setting comes from */
+function repairOf(source: string, role: string, database: string): string {
+  switch (source) {
+    case 'database':
+      return `alter database ${database} reset default_transaction_read_only`;
+    case 'user':
+      return `alter role ${role} reset default_transaction_read_only`;
+    case 'database user':
+      return `alter role ${role} in database ${database} reset default_transaction_read_only`;
+    case 'client':
+      return 'take default_transaction_read_only out of the options of DATABASE_URL';
+    default:
+      return 'take default_transaction_read_only out of postgresql.conf (alter system reset default_transaction_read_only), then select pg_reload_conf()';
   }
 }

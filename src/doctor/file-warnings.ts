@@ -1,7 +1,9 @@
+import type { ClientBase } from 'pg';
+import { readTables } from '../change-log/capture/catalog';
+import { checkColumns, type ColumnFindings } from '../config/column-check';
 import type { ObserversFile } from '../config/load';
 import { describeProblem } from '../config/problems';
 import { connect } from '../database/postgres';
-import { examineColumns } from './column-names';
 import { messageOf } from '../event/errors';
 
 /**
@@ -27,4 +29,12 @@ async function columnWarnings(url: string, file: ObserversFile): Promise<string[
   } catch (error) {
     return [`the columns that the observers file names could not be compared with the database: ${messageOf(error)}`];
   }
+}
+
+/** Which of the columns that the file names the database does not have. Changes nothing, and needs no right but to connect. */
+export async function examineColumns(client: ClientBase, { columns, definition }: ObserversFile): Promise<ColumnFindings> {
+  const names = definition.captures.map(({ table }) => table);
+  const found = await readTables(client, names);
+  const tables = new Map(names.map((table, index) => [table, found[index]?.columns.map(({ name }) => name) ?? null]));
+  return checkColumns(columns, definition.captures, tables);
 }

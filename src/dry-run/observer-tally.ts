@@ -1,7 +1,7 @@
 import type { ObserverDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
-import { FrequentKeys } from './frequent';
+import { FrequentKeys } from './counting';
 import { firstTry, type Renderer } from './renderer';
 import type { Examples, ObserverPreview, Trouble } from './report';
 

@@ -7,7 +7,7 @@ import type { Decoded } from '../change-log/decode';
 import { compileCondition } from '../matching/condition/condition';
 import { Matcher } from '../matching/matcher';
 import { ObserverTally, type Answer } from './observer-tally';
-import { PeakRate } from './peak';
+import { PeakRate } from './counting';
 import type { Renderer } from './renderer';
 import type { EndpointPreview, PreviewReport } from './report';
 

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { ActionRunner } from '../actions/action-runner';
 import type { ActionParts } from '../actions/action-types';
-import { digestOf, type Content, type Digest } from '../actions/rendering';
+import { digestOf, type Content, type Digest, type Header } from '../actions/rendering';
+import { textsIn } from '../config/redaction';
 import type { ActionDefinition, ObserverDefinition, Redactor } from '../event/definitions';
 import type { Delivery, PlannedDelivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
@@ -9,8 +10,8 @@ import { messageOf } from '../event/errors';
 import type { Outcome } from '../event/outcome';
 import { TemplateRenderError } from '../matching/template/template';
 import { TermConnections, type ConnectionSettings } from '../connections/term-connections';
+import { webhookHeaders } from '../event/webhook-headers';
 import { UNTRACED } from '../tracing/tracing';
-import { redacted } from './redacted';
 
 /** What deliveries of a dry run work with. */
 export interface DryParts extends Pick<ActionParts, 'custom' | 'once'> {
@@ -127,4 +128,26 @@ function split(missing: readonly string[], { event }: Delivery): Pick<Lack, 'mis
   if (event.lookups !== null || missing.length === 0) return { missing, fromLookups: [] };
   const looked = (name: string): boolean => /^lookups\b/.test(name);
   return { missing: missing.filter((name) => !looked(name)), fromLookups: missing.filter(looked) };
+}
+
+/** What a try would send, as it may be shown: what came out of `${…}` is the reference again. */
+function redacted(content: Content, action: ActionDefinition, redaction: Redactor): Content {
+  if (action.type !== 'webhook' && action.type !== 'slack') return withoutPart(redaction.all(content, textsIn(action)), content);
+  if (content.type !== 'http') return content;
+  const { endpoint } = action;
+  const headers = action.type === 'webhook' ? webhookHeaders(action) : webhookHeaders({ endpoint, headers: {} });
+  const shown = ([name, value]: Header): Header => [name, redaction.text(value, [headers.get(name) ?? ''])];
+  const body = action.type === 'webhook' ? textsIn(action.body) : [action.text, ...textsIn(action.blocks)];
+  return {
+    ...content,
+    url: redaction.text(content.url, [endpoint.url]),
+    headers: content.headers.map(shown),
+    body: content.body === null ? null : redaction.text(content.body, body),
+  };
+}
+
+/** The id of a mail ends with a part of its sender's address, which alone is no longer what came out of the reference. */
+function withoutPart(shown: Content, { ...content }: Content): Content {
+  if (shown.type !== 'email' || content.type !== 'email' || shown.from === content.from) return shown;
+  return { ...shown, messageId: shown.messageId.replace(/@.*/, '@…>') };
 }

@@ -1,5 +1,5 @@
 import type { ObserverDefinition, RateLimit } from '../event/definitions';
-import type { Frequent } from './frequent';
+import type { Frequent } from './counting';
 import type { ShownDelivery } from './renderer';
 
 /** How many, and the ids of the first events. */

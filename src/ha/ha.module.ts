@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
-import { BackgroundAudits } from '../audit/background-audits';
+import { BackgroundAudits } from '../audit/background-audit';
 import { TimersModule } from '../event/timers';
 import { ListenerModule } from '../listener/listener.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
 import { WorkerModule } from '../worker/worker.module';
 import { InstanceAddress } from './heartbeat';
-import { Leases } from './leases';
+import { Leases } from './lease';
 import { SideJobs } from './side-jobs';
 import { LeadershipTools, Streams } from './streams.service';
 import { Doors, Terms } from './terms';

@@ -12,8 +12,7 @@ import type { PipelineSubscriber } from '../pipeline/pipeline-events';
 import type { BreakerState } from '../resilience/endpoint-state';
 import type { CaptureWatch } from './capture-watch';
 import type { Heartbeat } from './heartbeat';
-import type { Lease } from './lease';
-import type { Leases } from './leases';
+import type { Lease, Leases } from './lease';
 import type { Term } from './term';
 import type { Doors, Terms } from './terms';
 

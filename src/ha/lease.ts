@@ -1,5 +1,6 @@
-import type { Pool } from 'pg';
-import type { Clock } from '../event/clock';
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
+import { Clock } from '../event/clock';
 import type { Mandate } from '../event/mandate';
 import { acquireLease, releaseLease, renewLease } from './lease.sql';
 
@@ -78,5 +79,23 @@ export class Lease implements Mandate {
   async release(): Promise<void> {
     this.refused = true;
     await releaseLease(this.pool, this.stream, this.epoch);
+  }
+}
+
+/** Who leads which stream. */
+@Injectable()
+export class Leases {
+  constructor(
+    private readonly pool: Pool,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * @param backendPid the holder's own PostgreSQL session, or null when it has none that lasts
+   * @param ttl milliseconds
+   * @returns null while another instance holds it
+   */
+  acquire(stream: string, holder: string, backendPid: number | null, ttl: number): Promise<Lease | null> {
+    return Lease.acquire(this.pool, this.clock, stream, holder, backendPid, ttl);
   }
 }

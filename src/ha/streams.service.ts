@@ -9,7 +9,7 @@ import type { BreakerState } from '../resilience/endpoint-state';
 import { CaptureWatch } from './capture-watch';
 import { Heartbeat, InstanceAddress } from './heartbeat';
 import { Leadership, newHolder } from './leadership';
-import { Leases } from './leases';
+import { Leases } from './lease';
 import { Doors, Terms } from './terms';
 
 /** What a leadership is made of that it does not make itself. */

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { CustomActions } from '../actions/custom/custom-actions';
 import { settleDrift } from '../change-log/capture/drift';
-import { readApiTokens } from '../config/api-tokens';
+import { readApiTokens } from '../config/settings/api';
 import { recordConfigVersion } from '../config/config-version.sql';
 import type { LoadedConfiguration, ObserversSource } from '../config/load';
 import { ServiceConfiguration } from '../config/service-configuration';
@@ -89,7 +89,7 @@ async function start(options: StartOptions, stops: Stops, stop: () => Promise<vo
     onFatal,
   } = options;
   const { settings, file } = loaded;
-  const tokens = readApiTokens(settings);
+  const tokens = readApiTokens(settings.apiTokens, settings.apiTokensFile);
   const drift = { applyCapture, strict };
 
   const database = await openDatabase(settings, logger, stops);

@@ -4,7 +4,6 @@ import { Clock } from '../event/clock';
 import type { ActionDefinition } from '../event/definitions';
 import type { EventRun } from '../pipeline/event-run';
 import { PipelineEvents, type PipelineSubscriber, type Try } from '../pipeline/pipeline-events';
-import { BoundedNames } from './bounded-names';
 
 /** Observers and look-ups with series of their own. */
 const MOST_NAMES = 200;
@@ -134,5 +133,19 @@ export class PipelineMetrics implements PipelineSubscriber {
     const found = this.matchedBy.get(name) ?? this.matched.labels(name);
     this.matchedBy.set(name, found);
     return found;
+  }
+}
+
+/** A label must not grow with what people configure: the first names are their own label, the rest is `other`. */
+export class BoundedNames {
+  private readonly names = new Set<string>();
+
+  constructor(private readonly most: number) {}
+
+  of(name: string): string {
+    if (this.names.has(name)) return name;
+    if (this.names.size >= this.most) return 'other';
+    this.names.add(name);
+    return name;
   }
 }

@@ -8,7 +8,7 @@ import { messageOf } from '../event/errors';
 import { within } from '../event/timing';
 import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
-import { BoundedNames } from './bounded-names';
+import { BoundedNames } from './pipeline-metrics';
 
 /** Endpoints, and captured tables, with series of their own. */
 const MOST_NAMES = 200;

@@ -10,7 +10,7 @@ import { Streams } from '../ha/streams.service';
 import { describeFailure } from '../config/problems';
 import { SETTINGS, type SettingName, type Settings } from '../config/settings';
 import { recordConfigVersion } from '../config/config-version.sql';
-import { countByObserver } from '../status/observer-counts.sql';
+import { countByObserver } from '../status/status-detail.sql';
 import type { ObserverDefinition } from '../event/definitions';
 import { settleDrift } from '../change-log/capture/drift';
 

@@ -1,14 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
-import { readLeader } from './leader.sql';
-import { readListeners, type Listeners } from './listeners.sql';
-import { countByObserver, type ObserverCounts } from './observer-counts.sql';
-import { findListeners, readStatusDetail, type ListenerStatus, type StatusDetail } from './status-detail.sql';
+import { readLeader, readListeners, type Listeners } from './listeners.sql';
+import {
+  countByObserver,
+  findListeners,
+  readStatusDetail,
+  type ObserverCounts,
+  type ListenerStatus,
+  type StatusDetail,
+} from './status-detail.sql';
 import { readStatus, type StreamStatus } from './status.sql';
 
 export { leading, type Listeners } from './listeners.sql';
-export type { ObserverCounts } from './observer-counts.sql';
-export type { EndpointStatus, ListenerStatus, PendingCounts, StatusDetail } from './status-detail.sql';
+export type { EndpointStatus, ListenerStatus, ObserverCounts, PendingCounts, StatusDetail } from './status-detail.sql';
 export { LAG_COUNTED, type StreamStatus } from './status.sql';
 
 /** How a stream is: who leads it, how far it is behind, what waits and what is dead. */

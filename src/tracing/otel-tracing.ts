@@ -1,7 +1,18 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace as api, TraceFlags } from '@opentelemetry/api';
-import type { Context, Link, Span, SpanContext, Tracer } from '@opentelemetry/api';
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace as api,
+  TraceFlags,
+  isValidTraceId,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+  type Tracer,
+} from '@opentelemetry/api';
 import { TraceState } from '@opentelemetry/core';
-import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+import { RandomIdGenerator, type BasicTracerProvider, type IdGenerator } from '@opentelemetry/sdk-trace-base';
 import { LRUCache } from 'lru-cache';
 import type { Tracing } from './tracing';
 import type { ActionDefinition } from '../event/definitions';
@@ -9,8 +20,23 @@ import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { parseTraceContext, type TraceContext } from '../event/trace-context';
 import { within } from '../event/timing';
-import type { EventTraceIds } from './event-trace-ids';
 import { actionSpan, deliveryAttributes, isHttp, outcomeAttributes, type ActionSpan } from './span-attributes';
+
+/**
+ * The trace id of an event that has no trace: its own id, without dashes. So all tries of all its deliveries are one trace, before and
+ * after a restart, and whoever has the event's id finds it. Other ids are random.
+ */
+export class EventTraceIds implements IdGenerator {
+  /** Id (UUID) of the event that the next span is for; null: of none. Written before each span is started, which happens at once. */
+  next: string | null = null;
+  private readonly random = new RandomIdGenerator();
+  readonly generateSpanId = this.random.generateSpanId;
+
+  generateTraceId(): string {
+    const id = this.next?.replaceAll('-', '') ?? '';
+    return isValidTraceId(id) ? id : this.random.generateTraceId();
+  }
+}
 
 /** How long a stop waits for the collector, in milliseconds. */
 const LAST_WORDS = 2_000;

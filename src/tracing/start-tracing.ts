@@ -1,16 +1,17 @@
 import { hostname } from 'node:os';
+import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import { AlwaysOffSampler, AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base'; // prettier-ignore
-import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace-base';
+import {
+  AlwaysOffSampler, AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler,
+  type ReadableSpan, type Sampler, type SpanExporter,
+} from '@opentelemetry/sdk-trace-base'; // prettier-ignore
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings';
-import { ExitCode, OperatorError } from '../event/errors';
+import { ExitCode, OperatorError, messageOf } from '../event/errors';
 import { VERSION } from '../config/version';
-import { EventTraceIds } from './event-trace-ids';
-import { OtelTracing } from './otel-tracing';
-import { TellingExporter } from './telling-exporter';
+import { EventTraceIds, OtelTracing } from './otel-tracing';
 
 /**
  * Milliseconds for one batch of spans, its repetition by the exporter included. The exporter's 10 s would keep a process alive for so
@@ -65,4 +66,48 @@ function samplerOf({ otelTracesSampler: name, otelTracesSamplerArg: ratio }: Set
 function rootSampler(name: string, ratio: number): Sampler {
   if (name === 'traceidratio') return new TraceIdRatioBasedSampler(ratio);
   return name === 'always_off' ? new AlwaysOffSampler() : new AlwaysOnSampler();
+}
+
+/** Tells that the collector does not take spans, once and not with every batch, and that it does again. */
+class TellingExporter implements SpanExporter {
+  /** Spans since it has stopped working; null while it works. */
+  private lost: number | null = null;
+
+  constructor(
+    private readonly exporter: SpanExporter,
+    /** Host and port. */
+    private readonly collector: string,
+    private readonly logger: Logger,
+  ) {}
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    this.exporter.export(spans, (result) => {
+      if (result.code === ExportResultCode.SUCCESS) this.works();
+      else this.failed(spans.length, result.error);
+      // It has been told here; the processor would tell it once more, and can do nothing else about it.
+      done({ code: ExportResultCode.SUCCESS });
+    });
+  }
+
+  forceFlush(): Promise<void> {
+    return this.exporter.forceFlush?.() ?? Promise.resolve();
+  }
+
+  shutdown(): Promise<void> {
+    return this.exporter.shutdown();
+  }
+
+  private failed(spans: number, error: Error | undefined): void {
+    if (this.lost === null) {
+      const { code } = (error ?? {}) as { code?: number | string };
+      const why = [code, error === undefined ? '' : messageOf(error)].filter((part) => part !== undefined && part !== '').join(' ');
+      this.logger.warn({ collector: this.collector, err: why }, 'the collector does not take traces; deliveries go on, and spans are lost');
+    }
+    this.lost = (this.lost ?? 0) + spans;
+  }
+
+  private works(): void {
+    if (this.lost !== null) this.logger.info({ collector: this.collector, lost: this.lost }, 'the collector takes traces again');
+    this.lost = null;
+  }
 }

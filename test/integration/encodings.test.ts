@@ -5,7 +5,7 @@ import { connect, createPool } from '../../src/database/postgres';
 import { listDeadLetters, showDeadLetter } from '../../src/redrive/dead-letters.sql';
 import { readRecent } from '../../src/status/tail.sql';
 import { examine } from '../../src/doctor/examine';
-import { explainChanges } from '../../src/explain/read';
+import { explainChanges } from '../../src/explain/explanations.service';
 import { searchPage } from '../../src/search/postgres-audit-trail.sql';
 import { listEvents } from '../../src/explain/stored-events.sql';
 import { createTestDatabase, urlFor, type TestDatabase } from '../support/database';

@@ -13,8 +13,7 @@ import { withServices } from '../modules';
 import { dryConfiguration } from '../dry-run/dry-configuration';
 import type { BackfillFlags } from './perform';
 import type { ClientBase } from 'pg';
-import { trialLines } from '../dry-run/trial-text';
-import { markOf } from '../explain/explanation-text';
+import { trialLines, markOf } from '../explain/explanation-text';
 import { colors, counted, print } from '../output';
 
 /** Rows that are looked at one by one. */

@@ -1,5 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { ResetPlan, ResetTarget } from '../../checkpoint/checkpoint-reset';
+import type { ResetPlan, ResetTarget } from '../../reset/checkpoint-resets.service';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';

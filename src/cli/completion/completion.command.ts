@@ -2,7 +2,9 @@ import { Command, InjectCommander } from 'nest-commander';
 import { OperatorError } from '../../event/errors';
 import { ObserversCommand } from '../command';
 import type { Command as Program } from '../program';
-import { SHELLS, type Shell } from './shells';
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
+type Shell = (typeof SHELLS)[number];
 
 @Command({
   name: 'completion',
@@ -22,7 +24,7 @@ export class CompletionCommand extends ObserversCommand {
   }
 
   async run([shell]: string[]): Promise<void> {
-    const script = isShell(shell) ? await (await import('./shells')).scriptFor(shell, this.program) : null;
+    const script = isShell(shell) ? await scriptFor(shell, this.program) : null;
     if (script !== null) process.stdout.write(script);
     else throw new OperatorError(`there is no completion for "${shell}"`, `What there is: ${SHELLS.join(', ')}`);
   }
@@ -30,4 +32,18 @@ export class CompletionCommand extends ObserversCommand {
 
 function isShell(text: string | undefined): text is Shell {
   return SHELLS.some((shell) => shell === text);
+}
+
+/** From the commands as they are registered: a script that is true as long as this version is. */
+async function scriptFor(shell: Shell, program: Program): Promise<string> {
+  const { completionNodes } = await import('./tree');
+  const nodes = completionNodes(program).map((node) => (node.path === '/completion' ? { ...node, choices: SHELLS } : node));
+  switch (shell) {
+    case 'bash':
+      return (await import('./bash')).bashScript(program.name(), nodes);
+    case 'zsh':
+      return (await import('./zsh')).zshScript(program.name(), nodes);
+    case 'fish':
+      return (await import('./fish')).fishScript(program.name(), nodes);
+  }
 }

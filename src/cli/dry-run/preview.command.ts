@@ -26,8 +26,7 @@ export class ConfigPreviewCommand extends ObserversCommand {
   }
 
   async run([file]: string[], flags: PreviewFlags): Promise<void> {
-    const { previewConfig } = await import('./preview-run');
-    const { printPreview } = await import('./preview-text');
+    const { previewConfig, printPreview } = await import('./preview-run');
     const result = await previewConfig(file === undefined ? flags : { ...flags, config: file });
     if (flags.format === 'json') printJson(result);
     else printPreview(result);

@@ -1,12 +1,11 @@
 import { Command, Option } from 'nest-commander';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { ObserversCommand } from '../command';
-import { eventLines, field } from '../explain/explanation-text';
+import { eventLines, field, trialLines } from '../explain/explanation-text';
 import { eventJson } from '../../explain/explanation-json';
 import { colors, counted, print, printJson } from '../output';
 import { isUuid } from '../values';
 import type { SentDelivery, TestEventFlags, TestRun } from './test-run';
-import { trialLines } from './trial-text';
 
 @Command({
   name: 'test-event',

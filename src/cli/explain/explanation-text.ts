@@ -4,6 +4,7 @@ import type { DeliveryState } from '../../explain/delivery-state';
 import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
 import { shortTime } from '../dlq/item';
 import type { ShownDelivery } from '../../dry-run/renderer';
+import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
 import { deliveryLines as contentLines, withoutLastGap } from '../dry-run/content-text';
 import type { Renderings } from '../dry-run/render-explained';
 import { colors, cut, printTable } from '../output';
@@ -55,7 +56,7 @@ export function markOf(verdict: string): string {
 }
 
 /** The condition's parts with their values, one beneath the other. */
-export function conditionLines(root: Explanation): string[] {
+function conditionLines(root: Explanation): string[] {
   const flat: { text: string; value: string }[] = [];
   const walk = ({ text, value, note, children }: Explanation, depth: number): void => {
     flat.push({
@@ -111,4 +112,22 @@ function summary(state: EventExplanation['state'], observers: readonly ObserverE
   if (counts.size === 0)
     return state === 'processed' ? 'none: no observer matched' : state === 'waiting' ? 'none yet' : 'none: no observer was asked';
   return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+}
+
+/** What one observer makes of an event, for people. */
+export function trialLines({ name, mode, verdict, why, condition, lookups, deliveries }: ObserverTrial): string[] {
+  const shadow = mode === 'shadow' ? colors.yellow(' (in shadow: it sends nothing)') : '';
+  return [
+    '',
+    `${markOf(verdict)} ${colors.bold(name)}${shadow}: ${why}`,
+    ...(condition === null ? [] : conditionLines(condition).map((line) => `    ${line}`)),
+    ...lookups.map((lookup) => `    ${lookupLine(lookup)}`),
+    ...withoutLastGap(deliveries.flatMap(contentLines)).map((line) => (line === '' ? '' : `    ${line}`)),
+  ];
+}
+
+function lookupLine({ name, state, url, found, why }: LookupTrial): string {
+  const what = { 'not asked': 'would ask', found: 'asked', 'nothing found': 'asked', failed: 'asked', 'nothing to ask': 'asks nothing' };
+  const result = state === 'found' ? `, found ${cut(JSON.stringify(found), 200)}` : state === 'not asked' ? '' : `, ${state}`;
+  return `look-up ${name}: ${what[state]}${url === null ? '' : ` GET ${url}`}${state === 'nothing to ask' ? '' : result}${why === null ? '' : `: ${why}`}`;
 }

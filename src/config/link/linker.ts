@@ -8,7 +8,7 @@ import type {
   RetryPolicy,
 } from '../../event/definitions';
 import { CHANGE_KINDS, type ChangeKind } from '../../event/entity-event';
-import { parseTableName } from '../../event/table-name';
+import { parseTableName } from '../../database/names';
 import { observerOwner, type CapturedColumn, type ColumnMentions } from '../column-mentions';
 import { FileProblems, type Path } from '../file-problems';
 import { linkAction } from './actions';

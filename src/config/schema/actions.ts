@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TABLE_NAME } from '../../event/table-name';
+import { TABLE_NAME } from '../../database/names';
 import { batchWindow, delay, destinationFields, endpointFields, headers, name, period, timeout, url } from './parts';
 
 const common = { name: name.optional().describe('default: the type'), execution: z.literal('inline').optional() };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { action } from './actions';
 import { cached, column, delay, destinationFields, endpointFields, headers, name, url, period } from './parts';
 import { fileKey, SETTINGS } from '../settings';
-import { TABLE_NAME, TABLE_NAME_EXPECTED } from '../../event/table-name';
+import { TABLE_NAME, TABLE_NAME_EXPECTED } from '../../database/names';
 
 const kind = z.enum(['insert', 'update', 'delete', 'custom']);
 

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { RateLimit } from '../../event/definitions';
+import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { parseRate, RATE } from '../units';
 import type { Setting } from './kinds';
 
@@ -17,10 +19,10 @@ export interface ApiToken {
 const SHORTEST = 16;
 const ENTRY = /^(read|write):(?:sha256:([\da-f]{64})|([\w.~+/=-]{16,512}))$/i;
 
-export const TOKEN_EXPECTED = `read:TOKEN or write:TOKEN, where a token has ${SHORTEST} to 512 characters (letters, digits, and .~+/=-_) or is given as sha256: and 64 hexadecimal digits`;
+const TOKEN_EXPECTED = `read:TOKEN or write:TOKEN, where a token has ${SHORTEST} to 512 characters (letters, digits, and .~+/=-_) or is given as sha256: and 64 hexadecimal digits`;
 
 /** One entry. @returns null when it is none; what is wrong is never told with the entry, which may hold a token */
-export function parseApiToken(entry: string): ApiToken | null {
+function parseApiToken(entry: string): ApiToken | null {
   const [, scope, hex, token] = ENTRY.exec(entry) ?? [];
   // Scopes are words of ours, in lower case as everywhere.
   if (scope !== 'read' && scope !== 'write') return null;
@@ -63,3 +65,35 @@ export const apiRate: Setting<RateLimit> = {
   },
   show: ({ count, per }) => `${count}/${per === 1_000 ? 's' : per === 60_000 ? 'm' : 'h'}`,
 };
+
+/** The tokens of the setting and of its file together. @throws OperatorError when the file cannot be read, or a line of it is none */
+export function readApiTokens(given: readonly ApiToken[] | null, path: string | null): readonly ApiToken[] {
+  return [...(given ?? []), ...(path === null ? [] : tokensIn(path))];
+}
+
+function tokensIn(path: string): ApiToken[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = String((error as { code?: string }).code ?? messageOf(error));
+    throw refusal(
+      `the file of OBSERVERS_API_TOKENS_FILE cannot be read: ${path}: ${reason}`,
+      'Correct the path, or the rights of the file.',
+    );
+  }
+  const tokens = text.split(/\r?\n/).flatMap((line, i): ApiToken[] => {
+    const entry = line.trim();
+    if (entry === '' || entry.startsWith('#')) return [];
+    const token = parseApiToken(entry);
+    if (token === null) throw refusal(`${path}:${i + 1} is not a token of the API`, `Expected ${TOKEN_EXPECTED}.`);
+    return [token];
+  });
+  // Somebody who names a file wants tokens: an empty one must not open the API to everybody on this machine.
+  if (tokens.length === 0) throw refusal(`${path} (OBSERVERS_API_TOKENS_FILE) holds no token`, `Expected lines with ${TOKEN_EXPECTED}.`);
+  return tokens;
+}
+
+function refusal(message: string, remedy: string): OperatorError {
+  return new OperatorError(message, remedy, ExitCode.configuration);
+}

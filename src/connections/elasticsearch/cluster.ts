@@ -10,9 +10,8 @@ import { messageOf } from '../../event/errors';
 import { parseExactJson } from '../../event/json-document';
 import type { Failed } from '../../event/outcome';
 import { DeadlineError, InterruptedError } from '../http/network-failure';
-import type { StoredDocument, WriteAnswer } from './answers';
+import { failureOfRequest, type StoredDocument, type WriteAnswer } from './outcomes';
 import type { DocumentChange } from './document-change';
-import { failureOfRequest } from './outcomes';
 
 export interface ClusterSettings {
   readonly nodes: readonly string[];

@@ -1,11 +1,32 @@
 import { errors } from '@elastic/elasticsearch';
 import { messageOf } from '../../event/errors';
+import type { JsonValue } from '../../event/json-document';
 import { failed, type Failed, type Outcome } from '../../event/outcome';
 import { parseRetryAfter } from '../http/http-sender';
 import { networkFailure } from '../http/network-failure';
 import { tlsMessage } from '../http/tls-failure';
-import type { ErrorAnswer, WriteAnswer } from './answers';
 import type { DocumentChange } from './document-change';
+
+/** What the bulk API says about one document. */
+export interface WriteAnswer {
+  readonly status: number;
+  readonly error?: ErrorAnswer;
+}
+
+interface ErrorAnswer {
+  readonly type: string;
+  readonly reason?: string | null;
+  readonly caused_by?: ErrorAnswer;
+}
+
+/** What is stored of one document. */
+export interface StoredDocument {
+  readonly found?: boolean;
+  readonly _version?: number;
+  /** Numbers are exact. */
+  readonly _source?: JsonValue;
+  readonly error?: ErrorAnswer;
+}
 
 /** As of a webhook's answer. */
 const EXCERPT = 1024;

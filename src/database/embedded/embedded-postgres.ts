@@ -7,8 +7,7 @@ import { Client } from 'pg';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { embeddedBinaries } from './binaries';
 import { connect } from '../postgres';
-import { placesIn, prepareFolder, type DataPlaces } from './data-folder';
-import { ownServer } from './owner';
+import { placesIn, prepareFolder, ownServer, type DataPlaces } from './data-folder';
 import { clearStale, isAlive, isPostmaster } from './postmaster';
 import { unprivilegedRunner, type Runner } from './unprivileged';
 

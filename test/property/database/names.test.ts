@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { Client } from 'pg';
-import { parseName, quoteIdentifier, quoteLiteral, quoteName } from '../../../src/database/names';
-import { shellWord } from '../../../src/event/shell-word';
+import { parseName, quoteIdentifier, quoteLiteral, quoteName, shellWord } from '../../../src/database/names';
 import { serverUrl } from '../../support/database';
 
 /** What has broken names before, among plain ones. */

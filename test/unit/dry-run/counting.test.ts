@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
-import { FrequentKeys } from '../../../src/dry-run/frequent';
-import { PeakRate } from '../../../src/dry-run/peak';
+import { FrequentKeys, PeakRate } from '../../../src/dry-run/counting';
 
 test('the most frequent keys are found in bounded memory, and each count lies between what is told', () => {
   fc.assert(

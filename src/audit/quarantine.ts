@@ -1,2 +1,0 @@
-/** In the place of an observer: the change itself belongs into quarantine, and is not there. */
-export const QUARANTINE = '(quarantine)';
