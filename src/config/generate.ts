@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { chartSchema } from './chart-schema';
-import { errorsPage } from './errors-page';
+import { chartSchema, errorsPage } from './generated';
 import { jsonSchema } from './schema/observers-file';
 import { envExample } from './settings/resolve';
 

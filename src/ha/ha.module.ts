@@ -9,7 +9,7 @@ import { InstanceAddress } from './heartbeat';
 import { Leases } from './lease';
 import { SideJobs } from './side-jobs';
 import { LeadershipTools, Streams } from './streams.service';
-import { Doors, Terms } from './terms';
+import { Doors, Terms } from './term';
 
 @Module({
   imports: [TimersModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],

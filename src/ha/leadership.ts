@@ -13,8 +13,7 @@ import type { BreakerState } from '../resilience/endpoint-state';
 import type { CaptureWatch } from './capture-watch';
 import type { Heartbeat } from './heartbeat';
 import type { Lease, Leases } from './lease';
-import type { Term } from './term';
-import type { Doors, Terms } from './terms';
+import type { Doors, Term, Terms } from './term';
 
 const STANDBY_POLL = 1_000;
 const FIRST_RETRY = 50;

@@ -10,7 +10,7 @@ import { CaptureWatch } from './capture-watch';
 import { Heartbeat, InstanceAddress } from './heartbeat';
 import { Leadership, newHolder } from './leadership';
 import { Leases } from './lease';
-import { Doors, Terms } from './terms';
+import { Doors, Terms } from './term';
 
 /** What a leadership is made of that it does not make itself. */
 @Injectable()

@@ -1,19 +1,30 @@
-import type { Pool } from 'pg';
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
 import type { Alerter } from '../alerts/alerter';
+import { Alerters } from '../alerts/alerts.module';
+import { ServiceConfiguration } from '../config/service-configuration';
 import type { Settings } from '../config/settings';
+import type { TermContext } from '../event/term-context';
 import { within } from '../event/timing';
 import type { ChangeLogReader } from '../listener/change-log-reader';
+import type { ListenConnection } from '../listener/listen-connection';
+import { Readers } from '../listener/listener.module';
 import type { StreamConfiguration } from '../pipeline/configuration';
 import type { EventPipeline } from '../pipeline/event-pipeline';
+import { EventPipelineService } from '../pipeline/event-pipeline.service';
+import type { PipelineSubscriber } from '../pipeline/pipeline-events';
 import type { SideJob } from '../pipeline/side-job';
 import type { JobWorker } from '../worker/job-worker';
+import { JobWorkers } from '../worker/worker.module';
+import type { CaptureWatch } from './capture-watch';
 import type { Lease } from './lease';
 import { recordReconfiguration } from './reconfiguration.sql';
+import { SideJobs } from './side-jobs';
 
 const HAND_OVER_CHECK = 100;
 
 /** What a term consists of. */
-export interface TermParts {
+interface TermParts {
   readonly pipeline: EventPipeline;
   readonly reader: ChangeLogReader;
   readonly worker: JobWorker;
@@ -110,5 +121,57 @@ export class Term {
     const draining = ledger.drain().then(() => (drained = true));
     do await within(draining, this.settings.shutdownTimeout, () => undefined);
     while (!drained && !stopping() && !this.lease.lost);
+  }
+}
+
+/** What a stream has of its own, over all its terms. */
+export interface StreamParts {
+  readonly listen: ListenConnection;
+  readonly captureWatch: CaptureWatch;
+  readonly subscriber: PipelineSubscriber;
+}
+
+/** The two doors of a pipeline: fresh changes, and deliveries that are due. */
+@Injectable()
+export class Doors {
+  constructor(
+    readonly readers: Readers,
+    readonly workers: JobWorkers,
+  ) {}
+}
+
+/** Opens terms of leadership. */
+@Injectable()
+export class Terms {
+  constructor(
+    private readonly pool: Pool,
+    private readonly configuration: ServiceConfiguration,
+    private readonly pipelines: EventPipelineService,
+    private readonly doors: Doors,
+    private readonly alerters: Alerters,
+    private readonly sideJobs: SideJobs,
+  ) {}
+
+  /** Takes up where the last term ended. When that fails, the lease is free again. */
+  async open(lease: Lease, context: TermContext, configuration: StreamConfiguration, stream: StreamParts): Promise<Term> {
+    const { settings } = this.configuration;
+    const { readers, workers } = this.doors;
+    try {
+      const pipeline = await this.pipelines.open(context, configuration, settings);
+      pipeline.events.subscribe(stream.subscriber);
+      // Last of what may fail: it leaves timers running.
+      const sideJobs = await this.sideJobs.begin(context, stream.captureWatch);
+      const alerter = await this.alerters.open(context, configuration.alerts, configuration.observers);
+      pipeline.events.subscribe({
+        buried: (letter, { observer }) => {
+          if (observer.onFailure === 'alert') alerter.failed(letter);
+        },
+      });
+      const [reader, worker] = [readers.open(pipeline, stream.listen), workers.open(pipeline)];
+      return new Term(lease, this.pool, settings, { pipeline, reader, worker, alerter, sideJobs });
+    } catch (error) {
+      await lease.release().catch(() => undefined);
+      throw error;
+    }
   }
 }

@@ -4,15 +4,14 @@ import type { Path } from '../file-problems';
 import { didYouMean } from '../problems';
 import type { ActionShape, CustomShape } from '../schema/actions';
 import { durationOf } from '../units';
-import type { LinkContext, ActionPlace } from './context';
-import { linkCache } from './cache';
+import type { ActionPlace, LinkContext } from './context';
+import { linkCache, linkPublish } from './brokers';
 import { linkEmail, linkPush, linkSms } from './messages';
 import { linkLimits } from './endpoints';
-import { linkPublish } from './publish';
 import { linkSearch } from './search';
 import { linkSlack, linkWebhook } from './http-actions';
 
-/** Of those that run within: a custom action, and a function of the database. */
+/** Of a custom action, and of a function of the database. */
 const DEFAULT_TIMEOUT = '10s';
 
 export function linkAction(shape: ActionShape, observer: string, path: Path, context: LinkContext): ActionDefinition {

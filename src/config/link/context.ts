@@ -22,11 +22,6 @@ export interface ActionPlace {
   readonly path: Path;
 }
 
-/** @param what that needs it */
-export function checkRedis({ problems, settings }: LinkContext, what: string, path: Path): void {
-  if (settings.redisUrl === null) problems.add([...path, 'type'], `${what} needs a server: set REDIS_URL, or redis_url under settings:`);
-}
-
 /** Text by text, so that each mistake has its own place; as a whole only when they are all right, for what lies between them. */
 export function checkBody(problems: FileProblems, body: BodyTemplate, compileWhole: () => Template, path: Path): void {
   const before = problems.found.length;

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorsPage } from '../../../src/config/errors-page';
-import { chartSchema } from '../../../src/config/chart-schema';
+import { chartSchema, errorsPage } from '../../../src/config/generated';
 import { jsonSchema } from '../../../src/config/schema/observers-file';
 import { SETTINGS } from '../../../src/config/settings';
 import type { Setting } from '../../../src/config/settings/kinds';

@@ -1,16 +1,21 @@
-import type { BodyTemplate, PublishActionDefinition, PublishTarget } from '../../event/definitions';
+import type { BodyTemplate, CacheActionDefinition, CacheValue, PublishActionDefinition, PublishTarget } from '../../event/definitions';
 import { compileBody, compileTemplate } from '../../matching/template/template';
 import type { Path } from '../file-problems';
-import type { PublishShape } from '../schema/actions';
+import type { CacheShape, PublishShape } from '../schema/actions';
 import { durationOf } from '../units';
-import { checkBody, checkRedis, type ActionPlace, type LinkContext } from './context';
+import { checkBody, type ActionPlace, type LinkContext } from './context';
 
-const DEFAULT_TIMEOUT = '5s';
+const DEFAULT_TIMEOUT = { publish: '5s', cache: '10s' } as const;
+
+/** @param what that needs it */
+function checkRedis({ problems, settings }: LinkContext, what: string, path: Path): void {
+  if (settings.redisUrl === null) problems.add([...path, 'type'], `${what} needs a server: set REDIS_URL, or redis_url under settings:`);
+}
 
 export function linkPublish(shape: PublishShape, { name, path }: ActionPlace, context: LinkContext): PublishActionDefinition {
   const body = (shape.body ?? null) as BodyTemplate | null;
   if (body !== null) checkBody(context.problems, body, () => compileBody(body, false), [...path, 'body']);
-  const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT);
+  const timeout = durationOf(shape.timeout ?? DEFAULT_TIMEOUT.publish);
   return { type: 'publish', name, to: linkTarget(shape, path, context), body, timeout };
 }
 
@@ -45,4 +50,28 @@ function checkHeaders(headers: Readonly<Record<string, string>>, path: Path, { p
   endpoints.headers(headers, path);
   for (const name of Object.keys(headers))
     if (/^nats-/i.test(name)) problems.add([...path, name], 'headers that begin with Nats- are set by the service itself');
+}
+
+export function linkCache(shape: CacheShape, { name, path }: ActionPlace, context: LinkContext): CacheActionDefinition {
+  const { problems } = context;
+  checkRedis(context, 'cache', path);
+  const keys = [shape.delete ?? []].flat();
+  const patterns = [shape.delete_matching ?? []].flat();
+  const set = shape.set === undefined ? null : linkValue(shape.set, [...path, 'set'], context);
+  if (keys.length + patterns.length === 0 && set === null) problems.add(path, 'give delete, delete_matching or set');
+  const at = (key: 'delete' | 'delete_matching', i: number): Path => (Array.isArray(shape[key]) ? [...path, key, i] : [...path, key]);
+  keys.forEach((key, i) => problems.template(at('delete', i), () => compileTemplate(key, 'text')));
+  patterns.forEach((pattern, i) => {
+    problems.template(at('delete_matching', i), () => compileTemplate(pattern, 'pattern'));
+    if (/^[*?]+$/.test(pattern))
+      problems.add(at('delete_matching', i), 'it would remove every key of the server; give a pattern with a prefix');
+  });
+  return { type: 'cache', name, keys, patterns, set, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT.cache) };
+}
+
+function linkValue({ key, ttl, ...shape }: NonNullable<CacheShape['set']>, path: Path, { problems }: LinkContext): CacheValue {
+  problems.template([...path, 'key'], () => compileTemplate(key, 'text'));
+  const value = shape.value as BodyTemplate;
+  checkBody(problems, value, () => compileBody(value, false), [...path, 'value']);
+  return { key, value, ttl: ttl === undefined ? null : durationOf(ttl) };
 }
