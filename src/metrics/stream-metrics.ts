@@ -67,6 +67,17 @@ export class StreamMetrics {
         this.inc(streams.terms);
       },
     });
+    this.addOfStatus(gauge, settings);
+  }
+
+  /** Before each scrape; scrapes at the same time share it. Never rejects. */
+  update(): Promise<void> {
+    this.updating ??= this.read().finally(() => (this.updating = null));
+    return this.updating;
+  }
+
+  /** Gauges of what `status` reads. */
+  private addOfStatus(gauge: (metric: string, help: string) => Gauge, settings: Pick<Settings, 'auditInterval'>): void {
     const ofStatus = (metric: string, help: string, value: (status: StreamStatus) => number | null): void =>
       void this.ofStatus.push([gauge(metric, help), value]);
     ofStatus('observer_lag_events', 'Changes that the stream has not passed (100,000 and more are 100,000).', ({ lag }) => lag.events);
@@ -95,12 +106,6 @@ export class StreamMetrics {
       'Age of the longest open transaction, when it is older than ten seconds.',
       ({ oldestTransaction }) => oldestTransaction?.seconds ?? 0,
     );
-  }
-
-  /** Before each scrape; scrapes at the same time share it. Never rejects. */
-  update(): Promise<void> {
-    this.updating ??= this.read().finally(() => (this.updating = null));
-    return this.updating;
   }
 
   private async read(): Promise<void> {
