@@ -36,6 +36,7 @@ const PENDING: Columns<PendingRecord> = {
   lane: ['text', (p) => storable(p.lane)],
   state: ['text', (p) => p.state],
   attempt: ['int', (p) => p.attempt],
+  appointments: ['int', (p) => p.appointments],
   elapsed: ['float8', (p) => p.elapsed],
   after: ['float8', (p) => p.after],
   claim: ['float8', (p) => p.claim],

@@ -31,6 +31,8 @@ export interface PendingRecord {
   readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';
   /** The try that comes next, or is under way. */
   readonly attempt: number;
+  /** How often in a row the receiver has asked for a later time. */
+  readonly appointments: number;
   /** Milliseconds since the first try began; null when there was none. */
   readonly elapsed: number | null;
   /** Milliseconds until the next try may begin. */

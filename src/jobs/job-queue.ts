@@ -18,6 +18,8 @@ export interface ClaimedDelivery {
   /** What it was before the claim. */
   readonly was: 'queued' | 'retrying';
   readonly attempt: number;
+  /** How often in a row the receiver has asked for a later time. */
+  readonly appointments: number;
   /** Milliseconds since its first try began, or since it was claimed for the first time. */
   readonly elapsed: number;
   readonly redrive: boolean;

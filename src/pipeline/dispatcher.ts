@@ -65,7 +65,7 @@ export class Dispatcher {
 
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
-    const flight = this.flight(delivery, { lane: laneOf(delivery), run, since: run.readAt, redrive: false });
+    const flight = this.flight(delivery, { lane: laneOf(delivery), run, since: run.readAt, appointments: 0, redrive: false });
     this.options.runs.enter(run);
     const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
     if (mustWait) this.handOver(flight);
@@ -75,7 +75,13 @@ export class Dispatcher {
   /** A claimed delivery. @param committed the ledger's last committed group when the claim began: what it could see */
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
     const since = this.term.clock.monotonic() - claimed.elapsed;
-    const flight = this.flight(delivery, { lane: claimed.lane, run: null, since, redrive: claimed.redrive });
+    const flight = this.flight(delivery, {
+      lane: claimed.lane,
+      run: null,
+      since,
+      appointments: claimed.appointments,
+      redrive: claimed.redrive,
+    });
     const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
     if (overtakes) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);
@@ -268,9 +274,11 @@ export class Dispatcher {
 
   private decide(flight: Flight, outcome: Outcome, now: number): Disposition {
     const { observer, attempt } = flight.delivery;
-    if (!outcome.ok && outcome.error === 'interrupted' && this.stopping) return { is: 'retry', after: 0, counts: false };
-    const decided = disposition(outcome, observer.retry, { attempt, elapsed: now - flight.since, random: Math.random() });
-    if (flight.redrive && decided.is === 'retry') return { is: 'dead', because: 'a redrive is one try' };
+    const { appointments, since } = flight;
+    if (!outcome.ok && outcome.error === 'interrupted' && this.stopping)
+      return { is: 'retry', after: 0, counts: false, appointments, note: null };
+    const decided = disposition(outcome, observer.retry, { attempt, appointments, elapsed: now - since, random: Math.random() });
+    if (flight.redrive && decided.is === 'retry') return { is: 'dead', because: 'a redrive is one try', note: null };
     return decided;
   }
 

@@ -9,6 +9,8 @@ export interface FlightOrigin {
   readonly run: EventRun | null;
   /** Monotonic time at which its first try began, or would have. */
   readonly since: number;
+  /** How often in a row the receiver has asked for a later time so far. */
+  readonly appointments: number;
   /** A person asked for it: one try. */
   readonly redrive: boolean;
 }
@@ -31,18 +33,20 @@ export class Flight implements GateTask {
   readonly lane: string;
   readonly run: EventRun | null;
   readonly since: number;
+  readonly appointments: number;
   readonly redrive: boolean;
 
   constructor(
     /** From its look-ups on, with what they found. */
     public delivery: Delivery,
     readonly gate: EndpointGate,
-    { lane, run, since, redrive }: FlightOrigin,
+    { lane, run, since, appointments, redrive }: FlightOrigin,
     private readonly advance: (flight: Flight) => void,
   ) {
     this.lane = lane;
     this.run = run;
     this.since = since;
+    this.appointments = appointments;
     this.redrive = redrive;
     this.pending = run === null;
   }

@@ -24,7 +24,7 @@ export class Recorder {
     const onRecord = outcome.ok ? outcome.recorded === true : outcome.error === 'busy';
     if (!onRecord) this.attempt(flight, outcome, decided, now);
     if (decided.is === 'retry') this.again(flight, outcome, decided, now);
-    else if (decided.is === 'dead') this.dead(flight, outcome as Failed, decided.because);
+    else if (decided.is === 'dead') this.dead(flight, outcome as Failed, decided);
     else {
       if (flight.pending) this.ledger.end(keyOf(delivery));
       if (flight.redrive)
@@ -42,7 +42,7 @@ export class Recorder {
       attempt: delivery.attempt,
       outcome: decided.is,
       error: outcome.ok ? null : outcome.error,
-      message: outcome.ok ? (outcome.skipped ?? null) : outcome.message,
+      message: outcome.ok ? (outcome.skipped ?? null) : noted(outcome.message, decided),
       status: outcome.status,
       response: outcome.ok ? null : outcome.excerpt,
       durationMs: now - startedAt,
@@ -51,13 +51,14 @@ export class Recorder {
     });
   }
 
-  private again(flight: Flight, outcome: Outcome, { after, counts }: Disposition & { is: 'retry' }, now: number): void {
+  private again(flight: Flight, outcome: Outcome, { after, counts, appointments }: Disposition & { is: 'retry' }, now: number): void {
     const state = this.waitingState(flight, counts || outcome.ok || outcome.error !== 'interrupted');
     if (state === 'queued') flight.gate.queued(this.ledger.gathering);
     this.ledger.pend({
       ...pendingRecord(flight),
       state,
       attempt: flight.delivery.attempt + (counts ? 1 : 0),
+      appointments,
       elapsed: now - flight.since,
       after,
     });
@@ -69,15 +70,15 @@ export class Recorder {
     return failed ? 'retrying' : 'queued';
   }
 
-  private dead(flight: Flight, { error, message, status, excerpt }: Failed, because: string): void {
+  private dead(flight: Flight, { error, message, status, excerpt }: Failed, decided: Disposition & { is: 'dead' }): void {
     const { delivery } = flight;
     const { onFailure } = delivery.observer;
-    const why = { error, message: `${message}; ${because}`, status, response: excerpt, attempts: delivery.attempt };
+    const why = { error, message: `${noted(message, decided)}; ${decided.because}`, status, response: excerpt, attempts: delivery.attempt };
     const letter = deadLetter(delivery, flight.gate.name, why);
     this.events.buried(letter, delivery);
     // Whoever is behind it in a strict lane must not overtake it, dead or not: a person decides.
     if (flight.strict && !flight.redrive) {
-      this.ledger.pend({ ...pendingRecord(flight), state: 'parked', attempt: delivery.attempt + 1 });
+      this.ledger.pend({ ...pendingRecord(flight), state: 'parked', attempt: delivery.attempt + 1, appointments: 0 });
       return;
     }
     if (flight.pending) this.ledger.end(keyOf(delivery));
@@ -89,9 +90,13 @@ export class Recorder {
   }
 }
 
+function noted(message: string, decided: Disposition): string {
+  return 'note' in decided && decided.note !== null ? `${message}; ${decided.note}` : message;
+}
+
 /** A flight's row while it waits; the rest is said by the caller. */
 export function pendingRecord(flight: Flight): PendingRecord {
-  const { delivery, gate, lane, strict, redrive } = flight;
+  const { delivery, gate, lane, strict, appointments, redrive } = flight;
   return {
     ...keyOf(delivery),
     endpoint: gate.name,
@@ -99,6 +104,7 @@ export function pendingRecord(flight: Flight): PendingRecord {
     strict,
     state: 'queued',
     attempt: delivery.attempt,
+    appointments,
     elapsed: null,
     after: 0,
     claim: null,

@@ -95,7 +95,9 @@ const FINAL: ReadonlySet<ErrorKind> = new Set(['template', 'condition', 'loop'])
 type Fate = Extract<Disposition, { readonly is: 'skipped' | 'dead' }>;
 
 function fateOf(outcome: Outcome): Fate {
-  return !outcome.ok && FINAL.has(outcome.error) ? { is: 'dead', because: 'it would have been a dead letter' } : { is: 'skipped' };
+  return !outcome.ok && FINAL.has(outcome.error)
+    ? { is: 'dead', because: 'it would have been a dead letter', note: null }
+    : { is: 'skipped' };
 }
 
 function messageFor(outcome: Outcome, decided: Fate): string {

@@ -7,7 +7,12 @@ import type { Milliseconds, RetryPolicy } from '../event/definitions';
  * @param random in [0, 1), for the jitter
  */
 export function backOff(policy: RetryPolicy, failedAttempts: number, random: number): Milliseconds | null {
-  if (failedAttempts >= policy.maxAttempts) return null;
+  const granted = policy.strategy === 'schedule' ? Math.min(policy.maxAttempts, policy.schedule.length + 1) : policy.maxAttempts;
+  return failedAttempts >= granted ? null : waitAfter(policy, failedAttempts, random);
+}
+
+/** The same where the next try costs none: the wait that the policy would take, though it may grant no further attempt. */
+export function waitAfter(policy: RetryPolicy, failedAttempts: number, random: number): Milliseconds {
   switch (policy.strategy) {
     case 'fixed':
       return Math.min(policy.initialDelay, policy.maxDelay);
@@ -19,6 +24,6 @@ export function backOff(policy: RetryPolicy, failedAttempts: number, random: num
       return Math.round(ceiling * random);
     }
     case 'schedule':
-      return policy.schedule[failedAttempts - 1] ?? null;
+      return policy.schedule[failedAttempts - 1] ?? policy.schedule.at(-1) ?? 0;
   }
 }

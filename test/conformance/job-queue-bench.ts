@@ -107,7 +107,8 @@ const INSERT_CHANGES = `
 /** A delivery that was never tried, each in a lane of its own. */
 export function queued(changeNumber: number, of: Partial<PendingRecord> = {}): PendingRecord {
   const where = { observer: 'o', action: 'a', endpoint: 'e', lane: `lane of ${changeNumber}`, strict: false } as const;
-  return { changeNumber, ...where, state: 'queued', attempt: 1, elapsed: null, after: 0, claim: null, redrive: false, ...of };
+  const fresh = { state: 'queued', attempt: 1, appointments: 0, elapsed: null, after: 0, claim: null, redrive: false } as const;
+  return { changeNumber, ...where, ...fresh, ...of };
 }
 
 /** One that has failed once, and is due. */

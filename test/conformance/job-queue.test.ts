@@ -126,10 +126,18 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
   describe('what comes with a claim', () => {
     test('is all that the ledger has written', async () => {
       const elapsed = 3_600_000;
-      await bench.put(leader, retrying(1, { observer: 'ö', action: 'b', lane: HOSTILE_LANE, attempt: 3, elapsed }));
+      await bench.put(leader, retrying(1, { observer: 'ö', action: 'b', lane: HOSTILE_LANE, attempt: 3, appointments: 7, elapsed }));
       const [claimed, ...more] = await claim();
       const where = { changeNumber: 1, observer: 'ö', action: 'b', endpoint: 'e', lane: HOSTILE_LANE };
-      const rest = { was: 'retrying', attempt: 3, elapsed: expect.any(Number), redrive: false, diedOf: null, configVersion: null };
+      const rest = {
+        was: 'retrying',
+        attempt: 3,
+        appointments: 7,
+        elapsed: expect.any(Number),
+        redrive: false,
+        diedOf: null,
+        configVersion: null,
+      };
       expect([claimed, more]).toEqual([{ ...where, ...rest }, []]);
       expect(claimed!.elapsed).toBeGreaterThanOrEqual(elapsed);
       expect(claimed!.elapsed).toBeLessThan(elapsed + LONG);

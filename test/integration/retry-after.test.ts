@@ -1,7 +1,9 @@
 import type { RetryPolicy } from '../../src/event/definitions';
 import { givenOrders } from '../support/fixture';
+import { status } from '../support/receiver';
 import { endpointOf, observerOf } from '../support/stream';
-import { eventually } from '../support/until';
+import { containing } from '../support/texts';
+import { eventually, untilRows } from '../support/until';
 
 const given = givenOrders('create table public.orders (id bigint primary key)');
 
@@ -30,8 +32,8 @@ test.each([
   ['ten years, which is capped at max_delay', '315360000', 2_000, 3_500],
   ['more digits than a number has', '9'.repeat(400), 2_000, 3_500],
   ['a date in ten years, which is capped as well', new Date(Date.now() + 3e11).toUTCString(), 2_000, 3_500],
-  ['no time at all', '0', 0, 900],
-  ['a date that is past: its own back-off goes', 'Wed, 21 Oct 2015 07:28:00 GMT', 50, 900],
+  ['no time at all, which is a second', '0', 1_000, 1_900],
+  ['a date that is past, which is now, which is a second', 'Wed, 21 Oct 2015 07:28:00 GMT', 1_000, 1_900],
   ['a negative number: its own back-off goes', '-5', 50, 900],
   ['something else: its own back-off goes', 'tomorrow, perhaps', 50, 900],
 ])('a receiver that answers 429 and asks for %s', async (_what, retryAfter, least, most) => {
@@ -48,9 +50,34 @@ test('an appointment may be an HTTP date', async () => {
   expect(waits[0]).toBeLessThan(3_000);
 });
 
-test('an appointment does not use up a try: five of them, and the policy grants two tries', async () => {
-  const { tries } = await refuse(5, 429, () => '0');
-  expect(tries).toMatchObject([...Array<object>(5).fill({ attempt: 1, outcome: 'retry' }), { attempt: 1, outcome: 'succeeded' }]);
+test('an appointment does not use up a try: three of them, and the policy grants two tries', async () => {
+  const { tries } = await refuse(3, 429, () => '0');
+  expect(tries).toMatchObject([...Array<object>(3).fill({ attempt: 1, outcome: 'retry' }), { attempt: 1, outcome: 'succeeded' }]);
+});
+
+test('how often a receiver has asked for later outlives the service: the last free appointment is not granted once more', async () => {
+  given.receiver.answer = status(503, { 'retry-after': '0' });
+  const observers = [observerOf('all', endpointOf(`${given.receiver.url}/hook`), { retry: RETRY })];
+  await given.start(observers);
+  await given.database.query('insert into orders (id) values (1)');
+  const row = (wanted: number): Promise<unknown> =>
+    untilRows(given.database, `select from observers.pending_delivery where state = 'retrying' and appointments = ${wanted}`, 1);
+  await row(1);
+  await given.stop();
+  await given.database.query('update observers.pending_delivery set appointments = appointments + 18');
+  await given.start(observers);
+  await row(20);
+  const [letter] = await untilRows(given.database, 'select message, attempts from observers.dead_letter', 1);
+  expect(letter).toMatchObject({
+    attempts: 2,
+    message: containing('22 times in a row, and only 20 of these use up no attempt; all 2 attempts failed'),
+  });
+  const tries = await given.database.query('select attempt, outcome, message from observers.attempt order by finished_at');
+  expect(tries.slice(-3)).toMatchObject([
+    { attempt: 1, outcome: 'retry', message: 'the receiver answered 503' },
+    { attempt: 1, outcome: 'retry', message: containing('21 times in a row') },
+    { attempt: 2, outcome: 'dead', message: containing('22 times in a row') },
+  ]);
 });
 
 test('without an appointment a 429 does use up a try', async () => {

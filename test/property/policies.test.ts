@@ -4,8 +4,9 @@ import { failed, type ErrorKind, type Outcome } from '../../src/event/outcome';
 import { Lanes } from '../../src/pipeline/lanes';
 import { Progress, type Reading } from '../../src/checkpoint/progress';
 import { backOff } from '../../src/resilience/back-off';
-import { disposition } from '../../src/resilience/disposition';
+import { disposition, FREE_APPOINTMENTS, SOONEST_APPOINTMENT } from '../../src/resilience/disposition';
 import { ERROR_KINDS } from '../../src/resilience/error-kinds';
+import { containing } from '../support/texts';
 
 const milliseconds = fc.integer({ min: 0, max: 90_000_000 });
 const policy: fc.Arbitrary<RetryPolicy> = fc.record({
@@ -59,20 +60,30 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
 
 test('every outcome has a disposition, waits are capped, and nothing is tried after max_elapsed', () => {
   fc.assert(
-    fc.property(outcome, policy, fc.integer({ min: 1, max: 1_000 }), milliseconds, random, (one, retry, attempt, elapsed, dice) => {
-      const decided = disposition(one, retry, { attempt, elapsed, random: dice });
-      if (one.ok) expect(decided.is).toBe('succeeded');
-      if (decided.is !== 'retry') return;
-      expect(decided.after).toBeLessThanOrEqual(Math.max(retry.maxDelay, ...retry.schedule));
-      if (retry.maxElapsed !== null) expect(elapsed + decided.after).toBeLessThanOrEqual(retry.maxElapsed);
-      if (decided.counts) expect(attempt).toBeLessThan(retry.maxAttempts);
-    }),
+    fc.property(
+      outcome,
+      policy,
+      fc.integer({ min: 1, max: 1_000 }),
+      fc.nat(40),
+      milliseconds,
+      random,
+      (one, retry, attempt, appointments, elapsed, dice) => {
+        const decided = disposition(one, retry, { attempt, appointments, elapsed, random: dice });
+        if (one.ok) expect(decided.is).toBe('succeeded');
+        if (decided.is !== 'retry' || (!one.ok && one.error === 'busy')) return;
+        expect(decided.after).toBeLessThanOrEqual(Math.max(retry.maxDelay, SOONEST_APPOINTMENT, ...retry.schedule));
+        if (!decided.counts) expect(decided.appointments).toBeLessThanOrEqual(FREE_APPOINTMENTS);
+        if (!decided.counts) expect(decided.after).toBeGreaterThanOrEqual(SOONEST_APPOINTMENT);
+        if (retry.maxElapsed !== null) expect(elapsed + decided.after).toBeLessThanOrEqual(retry.maxElapsed);
+        if (decided.counts) expect(attempt).toBeLessThan(retry.maxAttempts);
+      },
+    ),
   );
 });
 
 const FAST: RetryPolicy = { strategy: 'fixed', maxAttempts: 3, initialDelay: 10, maxDelay: 60_000, maxElapsed: null, schedule: [] };
-const decide = (error: ErrorKind, status: number | null = null, retryAfter: number | null = null, attempt = 1) =>
-  disposition(failed(error, 'x', { status, retryAfter }), FAST, { attempt, elapsed: 0, random: 0 });
+const decide = (error: ErrorKind, status: number | null = null, retryAfter: number | null = null, attempt = 1, appointments = 0) =>
+  disposition(failed(error, 'x', { status, retryAfter }), FAST, { attempt, appointments, elapsed: 0, random: 0 });
 
 test.each([
   [408, 'retry'],
@@ -124,11 +135,53 @@ test('no kind of error is left out above', () =>
   expect(['http_status', ...DECIDED.map(([error]) => error)].sort()).toEqual([...KINDS].sort()));
 
 test('Retry-After with 429 and 503 is an appointment that uses up no attempt, with 500 it only lengthens the wait', () => {
-  expect(decide('http_status', 429, 5_000, 3)).toEqual({ is: 'retry', after: 5_000, counts: false });
-  expect(decide('http_status', 503, 0, 3)).toEqual({ is: 'retry', after: 0, counts: false });
-  expect(decide('http_status', 500, 5_000)).toEqual({ is: 'retry', after: 5_000, counts: true });
-  expect(decide('http_status', 429, 10 * 365 * 86_400_000)).toEqual({ is: 'retry', after: 60_000, counts: false });
+  expect(decide('http_status', 429, 5_000, 3)).toMatchObject({ is: 'retry', after: 5_000, counts: false });
+  expect(decide('http_status', 503, 5_000, 3)).toMatchObject({ is: 'retry', after: 5_000, counts: false });
+  expect(decide('http_status', 500, 5_000)).toMatchObject({ is: 'retry', after: 5_000, counts: true });
+  expect(decide('http_status', 429, 10 * 365 * 86_400_000)).toMatchObject({ is: 'retry', after: 60_000, counts: false });
   expect(decide('http_status', 500, null, 3).is).toBe('dead');
+});
+
+test.each([0, 1, 999])(
+  'an appointment in %i ms is kept after a second, and never before the wait that the policy itself would take',
+  (asked) => {
+    expect(decide('http_status', 429, asked)).toMatchObject({ is: 'retry', after: 1_000, counts: false });
+    const slow: RetryPolicy = { ...FAST, strategy: 'exponential', initialDelay: 8_000 };
+    const wait = (random: number): unknown =>
+      disposition(failed('http_status', 'x', { status: 503, retryAfter: asked }), slow, {
+        attempt: 1,
+        appointments: 3,
+        elapsed: 0,
+        random,
+      });
+    expect(wait(0)).toMatchObject({ after: 1_000, counts: false });
+    expect(wait(0.75)).toMatchObject({ after: 6_000, counts: false });
+    const listed: RetryPolicy = { ...FAST, strategy: 'schedule', maxAttempts: 3, maxDelay: 0, schedule: [5_000, 7_000] };
+    const last = { attempt: 3, appointments: 0, elapsed: 0, random: 0 };
+    expect(disposition(failed('http_status', 'x', { status: 429, retryAfter: asked }), listed, last)).toMatchObject({
+      after: 7_000,
+      counts: false,
+    });
+  },
+);
+
+test('twenty appointments in a row are free; then each uses up an attempt, until the policy grants none, and that is said', () => {
+  let [attempt, appointments, requests] = [1, 0, 0];
+  let decided = decide('http_status', 429, 0);
+  for (; decided.is === 'retry'; requests++) {
+    decided = decide('http_status', 429, 0, attempt, appointments);
+    if (decided.is === 'retry') [attempt, appointments] = [attempt + (decided.counts ? 1 : 0), decided.appointments];
+  }
+  expect(requests).toBe(FREE_APPOINTMENTS + FAST.maxAttempts);
+  expect(decided).toMatchObject({ is: 'dead', because: 'all 3 attempts failed', note: containing('23 times in a row') });
+});
+
+test('only appointments are in a row with one another, and waiting for a dedup key or being cut off by a stop is neither here nor there', () => {
+  expect(decide('http_status', 429, 0, 1, 19)).toMatchObject({ appointments: 20, counts: false });
+  expect(decide('http_status', 429, 0, 1, 20)).toMatchObject({ appointments: 21, counts: true });
+  expect(decide('http_status', 429, null, 1, 20)).toMatchObject({ appointments: 0, counts: true });
+  expect(decide('timeout', null, null, 1, 20)).toMatchObject({ appointments: 0, counts: true });
+  expect(decide('busy', null, 250, 1, 20)).toEqual({ is: 'retry', after: 250, counts: false, appointments: 20, note: null });
 });
 
 test('lanes: within a lane one at a time in the order of entry, whatever ends or gives up when', () => {

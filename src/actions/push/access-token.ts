@@ -2,6 +2,7 @@ import { sign } from 'node:crypto';
 import { request } from 'undici';
 import type { FcmCredentials } from '../../config/fcm-credentials';
 import { messageOf } from '../../event/errors';
+import { parseRetryAfter } from '../../connections/http/retry-after';
 import { failed, type Failed } from '../../event/outcome';
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
@@ -42,7 +43,7 @@ export class AccessTokens {
     const began = performance.now();
     try {
       const form = new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: this.assertion() });
-      const { statusCode, body } = await request(this.credentials.tokenUri, {
+      const { statusCode, headers, body } = await request(this.credentials.tokenUri, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
         body: form.toString(),
@@ -51,9 +52,13 @@ export class AccessTokens {
       const text = await body.text();
       if (statusCode === 200) return tokenIn(text, began);
       const word = /"error"\s*:\s*"(\w{1,50})"/.exec(text)?.[1] ?? 'no reason given';
-      // 4xx: the account was deleted, its key revoked, or the clock of this machine is wrong. No try makes that better by itself.
-      const [kind, what] = statusCode < 500 ? (['configuration', 'was refused'] as const) : (['connection', 'could not be used'] as const);
-      return failed(kind, `the service account of OBSERVERS_FCM_CREDENTIALS ${what}: ${statusCode} ${word}`);
+      const about = (what: string): string => `the service account of OBSERVERS_FCM_CREDENTIALS ${what}: ${statusCode} ${word}`;
+      if (statusCode === 429 || statusCode >= 500) {
+        const retryAfter = parseRetryAfter(String(headers['retry-after'] ?? ''), Date.now());
+        return failed('connection', about('could not be used'), { status: statusCode, retryAfter });
+      }
+      // Other 4xx: the account was deleted, its key revoked, or the clock of this machine is wrong. No try makes that better by itself.
+      return failed('configuration', about('was refused'));
     } catch (error) {
       return failed('connection', `the token server of the service account does not answer: ${messageOf(error)}`);
     }

@@ -2,8 +2,8 @@ import { errors } from '@elastic/elasticsearch';
 import { messageOf } from '../../event/errors';
 import type { JsonValue } from '../../event/json-document';
 import { failed, type Failed, type Outcome } from '../../event/outcome';
-import { parseRetryAfter } from '../http/http-sender';
 import { networkFailure } from '../http/network-failure';
+import { parseRetryAfter } from '../http/retry-after';
 import { tlsMessage } from '../http/tls-failure';
 import type { DocumentChange } from './document-change';
 

@@ -6,6 +6,7 @@ import { failed, type ErrorKind, type Outcome } from '../../event/outcome';
 import { DeadlineError, InterruptedError, networkFailure } from './network-failure';
 import { AddressPolicy, guardedConnector } from './outbound-guard';
 import { ProxyError, proxyConnector } from './proxy-connector';
+import { parseRetryAfter } from './retry-after';
 import { tlsMessage } from './tls-failure';
 
 /** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
@@ -232,13 +233,6 @@ function describeStatus(status: number): [ErrorKind, string] {
   if (status >= 300 && status < 400)
     return ['redirect', `the receiver answered with a redirect (${status}), and redirects are not followed`];
   return ['http_status', `the receiver answered ${status}`];
-}
-
-/** `Retry-After` in seconds or as a date, to milliseconds from now; null for what is neither, or lies in the past. */
-export function parseRetryAfter(value: string, now: number): number | null {
-  const text = value.trim();
-  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1_000 : /[a-z]/i.test(text) ? Date.parse(text) - now : NaN;
-  return milliseconds >= 0 ? Math.min(milliseconds, Number.MAX_SAFE_INTEGER) : null;
 }
 
 function failureOf(error: Error, { tls }: EndpointDefinition): Outcome {
