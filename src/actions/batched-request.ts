@@ -149,7 +149,8 @@ export class BatchedRequest implements PreparedAction {
     );
     const refused = items.length > 1 && !outcome.ok && outcome.error === 'http_status' && REFUSALS.has(outcome.status);
     if (refused) this.remember(items);
-    for (const { resolve } of items) resolve(refused ? refusalOf(outcome, items.length) : outcome);
+    const shared: Outcome = { ...(refused ? refusalOf(outcome, items.length) : outcome), request: items };
+    for (const { resolve } of items) resolve(shared);
   }
 
   private request(items: readonly Pick<Item, 'id' | 'delivery' | 'body'>[], bytes: number): HttpRequest {

@@ -36,7 +36,12 @@ export type ErrorKind =
 /** What one try of one delivery came to. Expected failures are data; only broken plumbing throws. */
 export type Outcome = Succeeded | Failed;
 
-export interface Succeeded {
+interface OfRequest {
+  /** The same object for all deliveries that one request carried; missing where it carried one. */
+  readonly request?: object;
+}
+
+export interface Succeeded extends OfRequest {
   readonly ok: true;
   /** HTTP status or SMTP reply code, where there is one. */
   readonly status: number | null;
@@ -46,7 +51,7 @@ export interface Succeeded {
   readonly skipped?: string;
 }
 
-export interface Failed {
+export interface Failed extends OfRequest {
   readonly ok: false;
   readonly error: ErrorKind;
   /** One sentence for the operator; never holds a secret or a payload. */

@@ -33,6 +33,8 @@ export interface ClaimedDelivery {
 export interface FreePlaces {
   readonly endpoint: string;
   readonly free: number;
+  /** It gets no more than so many, retries included. */
+  readonly most?: number;
 }
 
 /** What a new leader finds. */
@@ -59,7 +61,8 @@ export abstract class JobQueue {
 
   /**
    * Claims what is due: of each endpoint as many queued ones as it has places, in the order of their changes, and retries for a quarter of the
-   * places besides, so that neither starves the other. What is more than there are places waits at its gate. Nothing is claimed by who no longer leads.
+   * places besides, so that neither starves the other; but no more of both than `most`, where an endpoint says so. What is more than there are places waits at
+   * its gate. Nothing is claimed by who no longer leads.
    *
    * @param lease milliseconds after which a claim that nobody holds is anybody's
    * @throws when it is not known whether something was claimed, too: see isRefusal

@@ -4,13 +4,14 @@ import type { Claimant, ClaimedDelivery, FreePlaces } from './job-queue';
 
 // As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
 // Queued ones in the order of their changes; of the places a quarter is kept for retries that are due, or a backlog would starve them.
+// Of an endpoint whose breaker is half-open, one of either.
 // The fence: a claim of a process that was killed may still be under way in PostgreSQL when the next leader takes over; what it claimed
 // after that would belong to nobody, and be overtaken by what comes later.
 const CLAIM = `
   with fence as materialized (
     select from observers.lease where stream = $1 and epoch = $6 for share
   ), picked as (
-    select p.* from fence cross join unnest($2::text[], $3::int[]) as w(endpoint, free)
+    select p.* from fence cross join unnest($2::text[], $3::int[], $7::int[]) as w(endpoint, free, most)
     cross join lateral (
       select * from (select change_number, observer, action, state from observers.pending_delivery
        where stream = $1 and endpoint = w.endpoint and state = 'retrying' and next_attempt_at <= clock_timestamp()
@@ -18,7 +19,9 @@ const CLAIM = `
       union all
       select * from (select change_number, observer, action, state from observers.pending_delivery
        where stream = $1 and endpoint = w.endpoint and state = 'queued'
-       order by next_attempt_at, change_number limit w.free for update skip locked) queued) p
+       order by next_attempt_at, change_number limit w.free for update skip locked) queued
+      -- Lazily: what lies beyond is not locked.
+      limit w.most) p
   ), claimed as (
     update observers.pending_delivery p
     set state = 'running', claimed_by = $4, claimed_until = clock_timestamp() + $5::float8 * interval '1 ms',
@@ -38,7 +41,8 @@ export async function claimDue(
   places: readonly FreePlaces[],
   lease: number,
 ): Promise<ClaimedDelivery[]> {
-  const values = [stream, places.map(({ endpoint }) => endpoint), places.map(({ free }) => free), holder, lease, epoch];
+  const [endpoints, free, most] = [places.map((one) => one.endpoint), places.map((one) => one.free), places.map((one) => one.most ?? null)];
+  const values = [stream, endpoints, free, holder, lease, epoch, most];
   const { rows } = await client.query<ClaimedDelivery>({ name: 'pending-claim', text: CLAIM, values });
   return rows;
 }

@@ -24,17 +24,23 @@ export class CircuitBreaker {
     clock: Clock,
     private readonly onChange: () => void,
   ) {
-    // Its timers are monotonic; those of the requests are ours.
-    this.breaker = new Opossum((verdict: ReceiverVerdict) => (verdict === 'works' ? WORKS : Promise.reject(FAILS)), {
-      timeout: false,
-      errorThresholdPercentage: policy.failureRate * 100,
-      volumeThreshold: policy.minimum,
-      rollingCountTimeout: policy.window,
-      rollingCountBuckets: BUCKETS,
-      resetTimeout: policy.openFor,
-      rollingPercentilesEnabled: false,
-      enableSnapshots: false,
-    });
+    // Its timers are monotonic; those of the requests are ours. A failure is thrown, not rejected: so it is counted, and opens, at once.
+    this.breaker = new Opossum(
+      (verdict: ReceiverVerdict) => {
+        if (verdict === 'fails') throw FAILS;
+        return WORKS;
+      },
+      {
+        timeout: false,
+        errorThresholdPercentage: policy.failureRate * 100,
+        volumeThreshold: policy.minimum,
+        rollingCountTimeout: policy.window,
+        rollingCountBuckets: BUCKETS,
+        resetTimeout: policy.openFor,
+        rollingPercentilesEnabled: false,
+        enableSnapshots: false,
+      },
+    );
     this.breaker.on('open', () => this.changed(clock.monotonic() + policy.openFor));
     this.breaker.on('halfOpen', () => this.changed(null));
     this.breaker.on('close', () => this.changed(null));
@@ -55,9 +61,13 @@ export class CircuitBreaker {
     return { requests: fires, failures };
   }
 
+  /** Its state is what it is by this verdict when this returns: whoever asks next must not find the one before. */
   record(verdict: ReceiverVerdict): void {
+    const wasHalfOpen = this.state === 'half-open';
     // Rejected: it fails, or came so late that the breaker is open already. Both are no news here.
     this.breaker.fire(verdict).catch(() => undefined);
+    // By itself a success would close it one promise later.
+    if (wasHalfOpen && verdict === 'works') this.breaker.close();
   }
 
   /** A person knows that the receiver works again. The failures of the window still count. @returns what it was */

@@ -34,8 +34,10 @@ const WAIT_IN_MEMORY = 1_000;
 export class EndpointGate {
   private running = 0;
   private readonly waiting = new Set<GateTask>();
-  /** While the breaker is half-open, the one request that tries. */
+  /** While the breaker is half-open, the one request that tries; null in any other state. */
   private probe: GateTask | null = null;
+  /** Requests for several deliveries whose verdict is in. */
+  private readonly heard = new WeakSet<object>();
   private timer: NodeJS.Timeout | null = null;
   private limiter: RateLimiter | null;
   private currentLimits: EndpointLimits;
@@ -102,7 +104,7 @@ export class EndpointGate {
   /** How many deliveries may be fetched from PostgreSQL now. A healthy endpoint gets a second round ahead, so that it is never idle. */
   get claimable(): number {
     if (this.shut) return 0;
-    if (this.breaker?.state === 'half-open') return this.probe === null && this.waiting.size + this.lookingUp === 0 ? 1 : 0;
+    if (this.isHalfOpen) return this.hasTrier ? 0 : 1;
     const places = (this.slow > 0 ? 1 : 2) * this.limits.concurrency - this.running;
     const granted = Math.min(places, this.limiter?.within(CLAIM_AHEAD) ?? MOST_CLAIMED);
     return Math.max(0, Math.min(granted - this.waiting.size - this.lookingUp, MOST_CLAIMED));
@@ -111,13 +113,19 @@ export class EndpointGate {
   /** Whether a new delivery has to go behind others that stand in PostgreSQL, or will. */
   get mustQueue(): boolean {
     if (this.backlogged || this.shut) return true;
+    if (this.isHalfOpen) return this.hasTrier;
     if (this.limiter !== null && this.waiting.size > this.limiter.within(WAIT_IN_MEMORY)) return true;
-    return this.probe !== null || (this.slow > 0 && this.running >= this.limits.concurrency);
+    return this.slow > 0 && this.running >= this.limits.concurrency;
   }
 
   /** The breaker is open: nobody need wait here. */
   get shut(): boolean {
     return this.breaker?.state === 'open';
+  }
+
+  /** One delivery may try, and no more. */
+  get isHalfOpen(): boolean {
+    return this.breaker?.state === 'half-open';
   }
 
   /** Half of the places are free, and there is a backlog that could take them. */
@@ -136,9 +144,10 @@ export class EndpointGate {
 
   /** A try has ended; its place goes to whoever waits longest. `outcome` is null when nothing was tried after all. */
   leave(task: GateTask, outcome: Outcome | null): void {
-    const verdict = outcome === null ? null : verdictOn(outcome);
-    if (verdict !== null) this.breaker?.record(verdict);
     this.running--;
+    // Before anybody is let in: what the breaker is after this verdict decides on the next.
+    if (outcome !== null) this.hear(task, outcome);
+    // It tried, and came to nothing that speaks of the receiver (no name, a template): another one tries.
     if (this.probe === task) this.probe = null;
     this.pump();
   }
@@ -152,9 +161,36 @@ export class EndpointGate {
     this.breaker?.close();
   }
 
+  /**
+   * While the breaker is not closed only the probe is believed: a request that was under way when it opened speaks of an earlier time, and
+   * would close it, or open it once more with the probe still out.
+   */
+  private hear(task: GateTask, outcome: Outcome): void {
+    const { breaker } = this;
+    const verdict = verdictOn(outcome);
+    if (breaker === null || verdict === null) return;
+    const isProbe = this.probe === task;
+    if (isProbe || (breaker.state === 'closed' && this.isNews(outcome))) breaker.record(verdict);
+  }
+
+  /** A request says one thing about its receiver, however many deliveries it carries. */
+  private isNews({ request }: Outcome): boolean {
+    if (request === undefined) return true;
+    const known = this.heard.has(request);
+    this.heard.add(request);
+    return !known;
+  }
+
+  /** Somebody tries, or is about to. */
+  private get hasTrier(): boolean {
+    return this.probe !== null || this.waiting.size + this.lookingUp > 0;
+  }
+
   private breakerOf({ circuitBreaker }: EndpointLimits): CircuitBreaker | null {
     if (circuitBreaker === null) return null;
     return new CircuitBreaker(circuitBreaker, this.clock, () => {
+      // Its verdict is in, or a person has decided: it is a request as others are, however long it still takes.
+      this.probe = null;
       this.events.breaker(this);
       this.pump();
     });
@@ -169,8 +205,8 @@ export class EndpointGate {
   }
 
   private take(task: GateTask): boolean {
-    const halfOpen = this.breaker?.state === 'half-open';
-    if (this.shut || this.running >= Math.min(this.limits.concurrency, task.most) || (halfOpen && this.probe !== null)) return false;
+    const { isHalfOpen } = this;
+    if (this.shut || this.running >= Math.min(this.limits.concurrency, task.most) || (isHalfOpen && this.probe !== null)) return false;
     if (this.limiter?.take() === false) {
       this.timer ??= setTimeout(() => {
         this.timer = null;
@@ -178,7 +214,7 @@ export class EndpointGate {
       }, this.limiter.wait);
       return false;
     }
-    if (halfOpen) this.probe = task;
+    if (isHalfOpen) this.probe = task;
     this.running++;
     return true;
   }

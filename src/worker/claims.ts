@@ -48,7 +48,10 @@ export class Claims {
   async claim(): Promise<Claimed> {
     const { gates, handOvers } = this.dispatcher;
     const places: FreePlaces[] = [{ endpoint: ORPHANED, free: ORPHANS }];
-    for (const gate of gates.all.values()) if (gate.claimable > 0) places.push({ endpoint: gate.name, free: gate.claimable });
+    for (const gate of gates.all.values()) {
+      const free = gate.claimable;
+      if (free > 0) places.push({ endpoint: gate.name, free, ...(gate.isHalfOpen && { most: free }) });
+    }
     const { committed } = this.ledger;
     handOvers.forget(committed);
     try {

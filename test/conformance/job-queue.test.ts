@@ -70,6 +70,23 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
       expect(await claimNumbers({ e: 8 })).toEqual([...range(1, 8), 31, 32]);
     });
 
+    test('gives no more than the most that an endpoint takes, be it a retry or one that is queued, and leaves the rest to the next', async () => {
+      await bench.put(
+        leader,
+        queued(1),
+        queued(2),
+        retrying(3),
+        queued(4, { endpoint: 'f' }),
+        retrying(5, { endpoint: 'g' }),
+        queued(6, { endpoint: 'g' }),
+      );
+      const one = (endpoint: string): Promise<ClaimedDelivery[]> => jobs.claim(leader, [{ endpoint, free: 1, most: 1 }], LONG);
+      const claims = [await one('e'), await one('e'), await one('e'), await one('e'), await one('f')].map(numbersOf);
+      expect(claims.map(({ length }) => length)).toEqual([1, 1, 1, 0, 1]);
+      expect(claims.slice(0, 3).flat().sort()).toEqual([1, 2, 3]);
+      expect(await Promise.all([one('g'), one('g')]).then((both) => both.map(numbersOf).flat().sort())).toEqual([5, 6]);
+    });
+
     test('of two at the same time never gives one delivery to both, nor withholds one from both', async () => {
       const retries = range(101, 108).map((n) => retrying(n, { endpoint: 'f' }));
       await bench.put(leader, ...range(1, 100).map((n) => queued(n)), ...retries);
