@@ -9,6 +9,7 @@ import type { DeadLetterRecord } from '../delivery/records';
 import type { EndpointDefinition, ObserverDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { webhookHeaders } from '../event/webhook-headers';
+import { encodeUrl } from '../matching/template/encoding';
 
 /** At most one alert about an observer in this time, in milliseconds; a failed one is tried again sooner. */
 const PAUSE = 60_000;
@@ -126,6 +127,6 @@ export class Alerter {
     const headers = ['webhook-id', id, 'webhook-timestamp', String(timestamp)];
     for (const [name, value] of webhookHeaders({ endpoint, headers: {} })) headers.push(name, value);
     if (endpoint.signingSecrets.length > 0) headers.push('webhook-signature', signer(endpoint.signingSecrets)(id, timestamp, body));
-    return sender.send({ path: splitUrl(endpoint.url)[1], method: 'POST', headers, body });
+    return sender.send({ path: encodeUrl(splitUrl(endpoint.url)[1]), method: 'POST', headers, body });
   }
 }

@@ -1,25 +1,50 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { hasTags } from '../matching/template/template';
+import { isDotSegment } from '../matching/template/encoding';
+import { hasTags, literalsOf } from '../matching/template/template';
 import { didYouMean } from './problems';
 
 // Each answers what is wrong, or null. None repeats the value: it may have come out of a secret.
 
-/** @returns null for http(s) URLs without credentials whose origin holds no template */
+// eslint-disable-next-line no-control-regex -- these are what is refused
+const CONTROL = /[\0-\x1f\x7f]/;
+
+/** @returns null for http(s) URLs without credentials whose origin holds no template, and whose path and query can be sent as they are meant */
 export function urlProblem(url: string): string | null {
   const [, scheme = '', authority = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(url) ?? [];
   if (!/^https?$/i.test(scheme)) return 'expected a URL that begins with http:// or https://';
   if (hasTags(authority)) return 'host and port may not hold a template: where a delivery goes is decided by the file, not by data';
   if (authority.includes('@')) return 'credentials do not belong in a URL, which is logged; give an authorization header';
-  if (!URL.canParse(`${scheme}://${authority}`) || authority === '') return 'host or port is not valid';
-  return null;
+  // Not what stands in a tag: that is encoded when it is rendered.
+  const literal = literalsOf(url, 'x');
+  if (CONTROL.test(literal)) return 'a URL may not hold a line break or another control character';
+  if (/ $/.test(literal)) return 'the URL ends with a blank';
+  const [path = ''] = literal.split(/[?#]/, 1);
+  if (path.includes('\\')) return 'before the query a URL may not hold a backslash: write / or %5C';
+  if (!URL.canParse(`${scheme}://${authority}`) || authority === '' || isPortZero(`${scheme}://${authority}`))
+    return 'host or port is not valid';
+  return path.split('/').some(isDotSegment) ? 'the path may not hold the parts "." and "..": write where it leads' : null;
+}
+
+function isPortZero(origin: string): boolean {
+  return new URL(origin).port === '0';
+}
+
+/** A fragment belongs to who reads a page, and never goes out. */
+export function hasFragment(url: string): boolean {
+  return literalsOf(url).includes('#');
+}
+
+/** For a text that is one line once it is rendered. */
+export function oneLineProblem(template: string, what: string): string | null {
+  return CONTROL.test(literalsOf(template)) ? `${what} may not hold a line break or another control character` : null;
 }
 
 /** @returns null for `http://host:port`, with or without user and password */
 export function proxyProblem(url: string): string | null {
   const expected = 'expected http://host:port or http://user:password@host:port';
   if (/^https:/i.test(url)) return `${expected}; the tunnel through it is encrypted to an https receiver all the same`;
-  if (!/^http:\/\/[^/?#\s]+\/?$/i.test(url) || !URL.canParse(url))
+  if (!/^http:\/\/[^/?#\\\s]+\/?$/i.test(url) || !URL.canParse(url) || isPortZero(url))
     return `${expected}; in user and password write / ? # @ : % as %2F %3F %23 %40 %3A %25`;
   const { username, password } = new URL(url);
   try {
@@ -38,10 +63,24 @@ const RESERVED = new Set([
   'webhook-signature',
   'observers-cause',
   'observers-action',
-  'content-length',
-  'transfer-encoding',
+  'observers-test',
   'host',
+]);
+/** Of one connection, not of a request: they say how it is framed, who is next, or what becomes of the connection (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = new Set([
   'connection',
+  'content-length',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'trailers',
+  'transfer-encoding',
+  'upgrade',
 ]);
 
 /** Names of headers count without regard to case: of two that differ only in that, one would silently win. */
@@ -52,9 +91,12 @@ export function repeatedHeader(names: readonly string[]): string | null {
 
 export function headerProblem(name: string, value: string): string | null {
   if (!TOKEN.test(name)) return `"${name}" is not the name of a header`;
-  if (RESERVED.has(name.toLowerCase())) return `the header ${name} is set by the service itself`;
+  const lower = name.toLowerCase();
+  if (RESERVED.has(lower)) return `the header ${name} is set by the service itself`;
+  if (lower === 'proxy-authorization') return `the header ${name} would go to the receiver; give user and password in proxy`;
+  if (HOP_BY_HOP.has(lower)) return `the header ${name} belongs to the connection, which is the service's own`;
   // What stands in a tag is encoded when it is rendered.
-  const literal = value.replace(/\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g, '');
+  const literal = literalsOf(value);
   // eslint-disable-next-line no-control-regex -- these are what is refused
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(literal)) return 'a header may not hold a line break or another control character';
   return /[^\t\x20-\x7e]/.test(literal) ? 'a header may hold ASCII characters only' : null;

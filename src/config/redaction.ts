@@ -1,5 +1,5 @@
 import type { Redactor } from '../event/definitions';
-import { headerSafe, htmlSafe, slackSafe } from '../matching/template/encoding';
+import { encodeUrl, headerSafe, htmlSafe, slackSafe } from '../matching/template/encoding';
 
 /** A text of the file whose `${…}` were filled in. */
 export interface FilledText {
@@ -83,6 +83,8 @@ function formsOf(value: string): Set<string> {
     htmlSafe,
     slackSafe,
     inHeader,
+    encodeUrl,
+    (text: string) => encodeUrl(`?${text}`).slice(1),
     (text: string) => text.replace(/[\r\n]/g, ' '),
   ];
   const forms = new Set<string>();

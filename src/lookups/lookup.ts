@@ -5,7 +5,7 @@ import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import { JsonDocument, type JsonValue } from '../event/json-document';
 import { failed, type Failed, type Outcome } from '../event/outcome';
-import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import { compileTemplate, EmptyValueError, TemplateRenderError, type Template } from '../matching/template/template';
 import type { CachedAnswer, LookupCache } from '../cache/lookup-cache';
 
 /** A refresh that fails is told no more often than this, in milliseconds. */
@@ -77,14 +77,27 @@ export class Lookup {
     return { url: `${splitUrl(this.definition.endpoint.url)[0]}${path}`, headers: pairs };
   }
 
-  /** Null: a value that it is made of is null or missing, so there is nothing to ask for. */
+  /** Null: a value that it is made of is null or missing, or in the path empty, so there is nothing to ask for. */
   private questionOf(event: EntityEvent): Question | null {
-    const path = this.path.render(event);
+    const path = this.pathOf(event);
+    if (path === null) return null;
     const values = this.headers.map(([name, value]) => [name, value.render(event)] as const);
-    if (path.missing.length > 0 || values.some(([, { missing }]) => missing.length > 0)) return null;
-    const headers = ['accept', 'application/json', ...values.flatMap(([name, { text }]) => [name, text])];
+    if (values.some(([, { missing }]) => missing.length > 0)) return null;
+    const accept = values.some(([name]) => name === 'accept') ? [] : ['accept', 'application/json'];
+    const headers = [...accept, ...values.flatMap(([name, { text }]) => [name, text])];
     const { name, endpoint } = this.definition;
-    return { path: path.text, headers, key: [name, endpoint.url, path.text, ...headers].join('\n') };
+    return { path, headers, key: [name, endpoint.url, path, ...headers].join('\n') };
+  }
+
+  /** Null: of a value that is empty, null or missing. `/customers/` would be another question. @throws TemplateRenderError */
+  private pathOf(event: EntityEvent): string | null {
+    try {
+      const { text, missing } = this.path.render(event);
+      return missing.length > 0 ? null : text;
+    } catch (error) {
+      if (error instanceof EmptyValueError) return null;
+      throw error;
+    }
   }
 
   private ask(question: Question): Promise<LookedUp> {

@@ -1,5 +1,5 @@
 import type { BodyTemplate, CacheActionDefinition, CacheValue, PublishActionDefinition, PublishTarget } from '../../event/definitions';
-import { compileBody, compileTemplate } from '../../matching/template/template';
+import { compileBody, compileTemplate, literalsOf } from '../../matching/template/template';
 import type { Path } from '../file-problems';
 import type { CacheShape, PublishShape } from '../schema/actions';
 import { durationOf } from '../units';
@@ -40,7 +40,7 @@ function linkTarget({ subject, stream, headers, max_length }: PublishShape, path
 
 /** Checks what stands outside the tags; values are encoded. */
 function subjectProblem(subject: string): string | null {
-  const literal = subject.replace(/\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g, 'x');
+  const literal = literalsOf(subject, 'x');
   if (/[\s*>]/.test(literal)) return 'a subject to publish to holds no blank, * or >';
   if (/^\$/.test(literal)) return 'subjects that begin with $ belong to the server';
   return literal.split('.').includes('') ? 'a subject has no empty part between its dots' : null;

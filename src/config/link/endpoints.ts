@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { DEFAULT_BREAKER, type BreakerPolicy, type EndpointDefinition, type EndpointLimits } from '../../event/definitions';
 import { compileTemplate } from '../../matching/template/template';
 import { AddressPolicy } from '../address-policy';
-import { addressProblem, headerProblem, proxyProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
+import { addressProblem, hasFragment, headerProblem, proxyProblem, repeatedHeader, secretProblem, urlProblem } from '../checks';
 import type { FileProblems, Path } from '../file-problems';
 import { didYouMean } from '../problems';
 import type { EndpointShape } from '../schema/observers-file';
@@ -34,6 +34,7 @@ export class EndpointLinker {
     this.warnAboutAddress(name, url, shape.allow_addresses ?? [], [...path, 'url']);
     this.problems.check([...path, 'url'], urlProblem(url));
     this.problems.template([...path, 'url'], () => compileTemplate(url, 'url'));
+    if (hasFragment(url)) this.problems.warnings.push(this.problems.source.problem([...path, 'url'], FRAGMENT));
     this.headers(shape.headers ?? {}, [...path, 'headers']);
     const secrets = shape.signing?.secrets ?? [];
     secrets.forEach((secret, i) => this.problems.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
@@ -104,6 +105,8 @@ export class EndpointLinker {
     if (repeated !== null) this.problems.add([...path, repeated], `the header ${repeated} is there already, in other letters`);
   }
 }
+
+const FRAGMENT = 'what stands behind # is never sent; for the sign itself write %23';
 
 /** The owner of what stands in a named endpoint's texts. */
 export function endpointOwner(name: string): string {

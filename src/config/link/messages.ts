@@ -2,6 +2,7 @@ import type { EmailActionDefinition, PushActionDefinition, PushContent, SmsActio
 import { compileTemplate } from '../../matching/template/template';
 import { addressProblem } from '../checks';
 import { readFcmCredentials } from '../fcm-credentials';
+import { oneLineProblem } from '../checks';
 import type { Path } from '../file-problems';
 import type { EmailShape, PushShape, SmsShape } from '../schema/actions';
 import { durationOf } from '../units';
@@ -19,10 +20,16 @@ export function linkEmail(shape: EmailShape, { name, path }: ActionPlace, { prob
   const lists = { to: [shape.to].flat(), cc: [shape.cc ?? []].flat(), bcc: [shape.bcc ?? []].flat() };
   const texts = { from, reply_to: replyTo ?? '', subject, text: text ?? '' };
   for (const [key, source] of Object.entries(texts)) problems.template([...path, key], () => compileTemplate(source, 'text'));
+  problems.check([...path, 'subject'], oneLineProblem(subject, 'a subject'));
+  for (const [key, source] of Object.entries({ from: shape.from ?? '', reply_to: replyTo ?? '' }))
+    problems.check([...path, key], oneLineProblem(source, 'an address'));
   problems.template([...path, 'html'], () => compileTemplate(html ?? '', 'html'));
   for (const [key, list] of Object.entries(lists)) {
     const at = (i: number): Path => (Array.isArray(shape[key as keyof typeof lists]) ? [...path, key, i] : [...path, key]);
-    list.forEach((source, i) => problems.template(at(i), () => compileTemplate(source, 'text')));
+    list.forEach((source, i) => {
+      problems.template(at(i), () => compileTemplate(source, 'text'));
+      problems.check(at(i), oneLineProblem(source, 'an address'));
+    });
   }
   return { type: 'email', name, from, ...lists, replyTo, subject, text, html, timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT.email) };
 }

@@ -121,9 +121,11 @@ export class Places {
   }
 }
 
-/** The origin holds no template (checked when the file is loaded), so the path begins at the first slash after it. */
+/** The origin holds no template (checked when the file is loaded), so the path begins at the first slash after it. A fragment is not sent. */
 export function splitUrl(url: string): [origin: string, path: string] {
-  const [, origin = url, path = ''] = /^(https?:\/\/[^/?#]+)([^#]*)/i.exec(url) ?? [];
+  const [, origin = url, rest = ''] = /^(https?:\/\/[^/?#]+)([\s\S]*)/i.exec(url) ?? [];
+  // A # within a tag begins none.
+  const [path = ''] = /^(?:\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}|[^#])*/.exec(rest) ?? [];
   return [origin, path.startsWith('/') ? path : `/${path}`];
 }
 

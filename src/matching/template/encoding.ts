@@ -5,10 +5,59 @@ export function jsonSafe(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** Encoded, it cannot leave its place in the path; but `.` and `..` need no encoding and would. */
-export function urlSafe(text: string): string {
+/** Stands for a value that is empty until the whole URL is there: in the path it is refused, in the query it is nothing. No value and no literal holds it. */
+const EMPTY = '\0';
+const EMPTY_VALUE = /\0([^\0]*)\0/g;
+
+/**
+ * Encoded, it cannot leave its place in the path; but `.` and `..` need no encoding and would.
+ *
+ * @param name what it is, as the template says it
+ */
+export function urlSafe(text: string, name: () => string): string {
+  if (text === '') return EMPTY + name() + EMPTY;
   if (text === '.' || text === '..') throw new TemplateRenderError('a value in a URL is "." or "..", which would name another resource');
   return encodeURIComponent(text.toWellFormed());
+}
+
+/** Path and query as a request holds them, made of literals and of values that are encoded. @throws TemplateRenderError */
+export function wholeUrl(text: string): string {
+  const [path] = splitAtQuery(text);
+  const [empty] = path.matchAll(EMPTY_VALUE);
+  if (empty !== undefined) throw new EmptyValueError(empty[1] ?? '');
+  if (path.split('/').some(isDotSegment))
+    throw new TemplateRenderError('a part of the path is "." or ".." once it is rendered, which would name another resource');
+  return encodeUrl(text.replace(EMPTY_VALUE, ''));
+}
+
+/** `DELETE /orders/` is another request than `DELETE /orders/42`: who means it says so, with `allow_empty`. */
+export class EmptyValueError extends TemplateRenderError {
+  constructor(name: string) {
+    super(`a value in the path of the URL is empty or missing (${name}); where that is meant: {{ ${name} | allow_empty }}`);
+  }
+}
+
+/** A part of a path that goes up, or nowhere. */
+export function isDotSegment(part: string): boolean {
+  return /^(?:\.|%2e){1,2}$/i.test(part);
+}
+
+/** The literals of path and query, percent-encoded as the URL standard (WHATWG) says. What is encoded already stays. */
+export function encodeUrl(text: string): string {
+  const [path, query] = splitAtQuery(text.toWellFormed());
+  return (
+    path.replace(/[^\x21-\x7e]+|["<>`{}]+/g, (part) => percentEncoded(part)) +
+    query.replace(/[^\x21-\x7e]+|["'<>#]+/g, (part) => percentEncoded(part))
+  );
+}
+
+function splitAtQuery(text: string): [path: string, query: string] {
+  const at = text.indexOf('?');
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at)];
+}
+
+function percentEncoded(text: string): string {
+  return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }
 
 /** In HTML's text and in quoted attributes. */

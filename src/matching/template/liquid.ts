@@ -81,10 +81,10 @@ class Assign extends AssignTag {
 }
 
 /**
- * @param encode applied to each output
+ * @param encode applied to each output; `name` is what it is of, as it is written
  * @param jsonIsRaw whether what `| json` gives is written as it is
  */
-export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolean): Liquid {
+export function createLiquid(encode: (text: string, name: () => string) => string, jsonIsRaw: boolean): Liquid {
   const liquid = new Liquid({
     ...LIMITS,
     ownPropertyOnly: true,
@@ -95,8 +95,9 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
     templates: {},
     outputEscape(this: { readonly context: LiquidRendering; readonly token: { getText(): string } }, value: unknown) {
       const rendering = this.context;
+      if (value === ALLOWED_EMPTY) return '';
       if (value === undefined || value === null) rendering.lacks(this.token.getText());
-      return rendering.captures > 0 ? textOf(value) : encode(textOf(value));
+      return rendering.captures > 0 ? textOf(value) : encode(textOf(value), () => nameIn(this.token.getText()));
     },
   });
   for (const tag of NOT_OFFERED) delete liquid.tags[tag];
@@ -108,6 +109,15 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
     liquid.registerFilter(name, name === 'default' ? filter : keepingMissing(filter));
   const handler = (value: unknown): string => stringifyExactJson((value ?? null) as JsonValue);
   liquid.registerFilter('json', { raw: jsonIsRaw, handler } satisfies FilterImplOptions);
+  return liquid;
+}
+
+/** What `| allow_empty` gives for a value that is empty or missing. */
+const ALLOWED_EMPTY = { toString: () => '' };
+
+/** For the paths of URLs, where a value that is empty is refused otherwise. */
+export function allowEmpty(liquid: Liquid): Liquid {
+  liquid.registerFilter('allow_empty', (value: unknown) => (textOf(value) === '' ? ALLOWED_EMPTY : value));
   return liquid;
 }
 

@@ -2,11 +2,12 @@ import { LiquidError, UndefinedVariableError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
-import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
+import { encodeUrl, headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe, wholeUrl } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
-import { createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } from './liquid';
+import { allowEmpty, createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } from './liquid';
 
+export { EmptyValueError } from './encoding';
 export { TemplateError, TemplateRenderError } from './errors';
 
 /** Where the rendered text goes, which decides how values are encoded. */
@@ -37,11 +38,11 @@ type Writer = (rendering: LiquidRendering) => string;
 const PLAIN = createLiquid((text) => text, false);
 const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   json: createLiquid(jsonSafe, true),
-  url: createLiquid(urlSafe, false),
+  url: allowEmpty(createLiquid(urlSafe, false)),
   html: createLiquid(htmlSafe, false),
   pattern: createLiquid(patternSafe, false),
   subject: createLiquid(subjectSafe, false),
-  // A header is encoded as a whole: its literals may need it too.
+  // Encoded as a whole, see below.
   header: PLAIN,
   text: PLAIN,
 };
@@ -50,11 +51,15 @@ const SLACK = createLiquid(slackSafe, false);
 
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
-  if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : source);
+  if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : target === 'url' ? encodeUrl(source) : source);
   const uses = new Uses();
   const write = writer(ENGINES[target], source, uses);
-  return rendering(ENGINES[target], target === 'header' ? (context) => headerSafe(write(context)) : write, uses);
+  const finish = AS_A_WHOLE[target];
+  return rendering(ENGINES[target], finish === undefined ? write : (context) => finish(write(context)), uses);
 }
+
+/** Targets that are encoded, or looked at, as a whole: their literals may need it too. */
+const AS_A_WHOLE: Partial<Record<TemplateTarget, (text: string) => string>> = { header: headerSafe, url: wholeUrl };
 
 /**
  * A body: a text, or a structure whose strings are templates. In a structure a string that is nothing but one output with the
@@ -146,6 +151,7 @@ function rendering(liquid: Liquid, write: Writer, uses: Uses): Template {
         const context = new LiquidRendering(liquid, scopeOf(event), strict);
         return { text: write(context), missing: context.missing };
       } catch (error) {
+        if (error instanceof TemplateRenderError) throw error;
         throw new TemplateRenderError(error instanceof LiquidError ? reasonOf(error) : messageOf(error), { cause: error });
       }
     },
@@ -175,6 +181,13 @@ function literalHeader(source: string): string {
 /** Whether a text is a template at all. */
 export function hasTags(source: string): boolean {
   return source.includes('{{') || source.includes('{%');
+}
+
+const TAGS = /(?:\s*\{\{-|\{\{)[\s\S]*?(?:-\}\}\s*|\}\})|(?:\s*\{%-|\{%)[\s\S]*?(?:-%\}\s*|%\})/g;
+
+/** What stands outside the tags, and goes out as it is written. @param standIn for each tag, with the blanks that it takes away */
+export function literalsOf(source: string, standIn = ''): string {
+  return source.replace(TAGS, () => standIn);
 }
 
 function isJson(text: string): boolean {

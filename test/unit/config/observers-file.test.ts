@@ -120,6 +120,23 @@ test.each([
   [endpoint('url: "https://{{ data.host }}/"'), /may not hold a template/],
   [endpoint('url: "https://x y/"'), /not valid/],
   [endpoint('url: "https:///path"'), /not valid/],
+  [endpoint('url: "https://x:0/"'), /not valid/],
+  [endpoint('url: "https://x/a\\nb"'), /^a URL may not hold a line break/],
+  [endpoint('url: "https://x/hook\\n"'), /^a URL may not hold a line break/],
+  [endpoint('url: "https://x/hook "'), /^the URL ends with a blank/],
+  [endpoint('url: "https://x\\\\hook/"'), /may not hold a backslash/],
+  [endpoint('url: "https://x/a\\\\b"'), /may not hold a backslash/],
+  [endpoint('url: "https://x/a/../b"'), /^the path may not hold the parts/],
+  [endpoint('url: "https://x/{{ data.id }}/%2e%2E"'), /^the path may not hold the parts/],
+  ['version: 1\nlookups:\n  l: { url: "https://x/./{{ data.id }}" }\n', /^the path may not hold the parts/],
+  ['version: 1\nalerts: { url: "https://x/a\\tb" }\n', /^a URL may not hold a line break/],
+  [endpoint('url: "https://x", proxy: "http://p:0"'), /^expected http:\/\/host:port/],
+  [endpoint('url: "https://x", proxy: "http://p\\\\q"'), /^expected http:\/\/host:port/],
+  [endpoint('url: "https://x", headers: { Proxy-Authorization: x }'), /would go to the receiver; give user and password in proxy/],
+  [endpoint('url: "https://x", headers: { x: "a\\n" }'), /line break/],
+  [action('type: email, to: a@b.c, text: x, subject: "Order {{ entity.key }}\\n"'), /^a subject may not hold a line break/m],
+  [action('type: email, to: "a@b.c\\n", text: x, subject: x'), /^an address may not hold a line break/m],
+  [action('type: publish, subject: "orders\\n"'), /holds no blank/],
   [endpoint('url: "https://x", concurrency: 0'), /at least 1/],
   [endpoint('url: "https://x", concurrency: many'), /a whole number|a number/],
   [endpoint('url: "https://x", rate_limit: "200"'), /a rate such as 200\/s/],
@@ -263,4 +280,32 @@ test('the observers file of the README is valid', () => {
   const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? [];
   const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
   expect(load(yaml, { BILLING_URL: 'https://b.example/h', BILLING_SECRET: secret }).file.definition.observers).toHaveLength(1);
+});
+
+test('a fragment is told of: it is never sent', () => {
+  const { warnings } = load(endpoint(`url: "https://x/hook?a={{ data.a | append: '#' }}"`)).file;
+  expect(warnings).toEqual([]);
+  const [warning] = load(endpoint('url: "https://x/hook#top"')).file.warnings;
+  expect(places([warning!])).toEqual(['3:13 endpoints.e.url: what stands behind # is never sent; for the sign itself write %23']);
+});
+
+test('blanks that a tag takes away with - are none', () => {
+  const text = action('type: log, message: x }\n      - { type: email, to: a@b.c, text: x, subject: "Order {{ entity.key -}}\\n"');
+  expect(problemsOf(text, { SMTP_URL: 'smtp://mail', OBSERVERS_MAIL_FROM: 'a@b.c' })).toEqual([]);
+});
+
+test.each([
+  ...['Expect', 'upgrade', 'keep-alive', 'Connection', 'TE', 'trailer', 'transfer-encoding'],
+  ...['content-length', 'proxy-connection', 'proxy-authenticate', 'http2-settings'],
+])('the header %s is refused, of an endpoint, an action and a look-up', (name) => {
+  const headers = `headers: { ${name}: "100-continue" }`;
+  const files = [
+    endpoint(`url: "https://x", ${headers}`),
+    action(`type: webhook, endpoint: e, ${headers}`),
+    `version: 1\nlookups:\n  l: { url: "https://x/", ${headers} }\n`,
+  ];
+  for (const file of files)
+    expect(problemsOf(file).map(({ message }) => message)).toEqual([
+      `the header ${name} belongs to the connection, which is the service's own`,
+    ]);
 });

@@ -180,3 +180,19 @@ test('no other address is asked than one that is allowed', async () => {
   expect(await found(lookups.enrich(order(ALICE), [definition]))).toMatch(/^lookup: lookup customer: .*allow_addresses/);
   expect(crm.requests).toEqual([]);
 });
+
+test.each([
+  ['empty', '{"customer":""}'],
+  ['null', '{"customer":null}'],
+  ['missing', '{}'],
+])('where the value in the path is %s nothing is asked for: it would be another question', async (_what, row) => {
+  expect(await found(lookups.enrich(order(row), [customer()]))).toBe('{}');
+  expect(crm.requests).toEqual([]);
+});
+
+test('an empty value is asked for where the look-up says so, and an accept of its own is the only one', async () => {
+  const definition = customer({}, '/größe/{{ data.customer | allow_empty }}');
+  const endpoint = { ...definition.endpoint, headers: { Accept: 'application/vnd.crm+json' } };
+  expect(await found(lookups.enrich(order('{"customer":""}'), [{ ...definition, endpoint }]))).toBe(GOLD);
+  expect(crm.requests.map(({ path, headers }) => [path, headers['accept']])).toEqual([['/gr%C3%B6%C3%9Fe/', 'application/vnd.crm+json']]);
+});
