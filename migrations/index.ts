@@ -18,6 +18,7 @@ import { Backfill0022 } from './0022-backfill';
 import { Encodings0023 } from './0023-encodings';
 import { Timers0024 } from './0024-timers';
 import { Appointments0025 } from './0025-appointments';
+import { Parties0028 } from './0028-parties';
 
 /**
  * In the order in which they run. 0010, 0011, 0013, 0018 and 0019 are missing: numbers were given out to work that went on side by side, and
@@ -44,4 +45,5 @@ export const MIGRATIONS = [
   Encodings0023,
   Timers0024,
   Appointments0025,
+  Parties0028,
 ];

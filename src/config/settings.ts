@@ -89,6 +89,12 @@ export const SETTINGS = {
     'how long a delivery may hold the stream before it goes on from PostgreSQL',
   ),
   commitWindow: duration('OBSERVERS_COMMIT_WINDOW', '5ms', ['0ms', '1s'], 'how long outcomes gather before they are committed together'),
+  fairness: oneOf(
+    'OBSERVERS_FAIRNESS',
+    'tenants',
+    ['tenants', 'none'],
+    'who is next at an endpoint that is busy: tenants and observers in turn, or whoever came first',
+  ),
   maxEventSize: size('OBSERVERS_MAX_EVENT_SIZE', '16MiB', 'bytes of row JSON above which a change is quarantined instead of delivered'),
   maxHops: whole(
     'OBSERVERS_MAX_HOPS',

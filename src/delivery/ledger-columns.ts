@@ -34,6 +34,7 @@ const PENDING: Columns<PendingRecord> = {
   ...KEY,
   endpoint: ['text', (p) => p.endpoint],
   lane: ['text', (p) => storable(p.lane)],
+  party: ['text', (p) => p.party],
   state: ['text', (p) => p.state],
   attempt: ['int', (p) => p.attempt],
   appointments: ['int', (p) => p.appointments],

@@ -33,9 +33,9 @@ const WRITE_ANY = write({
 
 // A change is in quarantine once: a second delivery of it that belongs there adds its message, and what was discarded before is open again.
 const WRITE_FAILURES = `, pending as (
-    insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, state, attempt, appointments, first_attempt_at,
+    insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, party, state, attempt, appointments, first_attempt_at,
                                                  next_attempt_at, claimed_by, claimed_until, redrive, strict)
-    select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.state, u.attempt, u.appointments, now() - u.elapsed * interval '1 ms',
+    select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.party, u.state, u.attempt, u.appointments, now() - u.elapsed * interval '1 ms',
            case when u.state in ('queued', 'waiting') or u.state = 'paused' and u.after = 0 then '-infinity' when u.state = 'parked' then 'infinity' else now() + u.after * interval '1 ms' end, case when u.claim is not null then $3 end, now() + u.claim * interval '1 ms', u.redrive, u.strict
     from fence, ${NUMBERED.pending.rows}
     on conflict (change_number, observer, action) do update

@@ -26,6 +26,8 @@ export interface PendingRecord {
   readonly action: string;
   readonly endpoint: string;
   readonly lane: string;
+  /** Whose turn it is when several wait for the endpoint; the same for all where nobody takes turns. */
+  readonly party: string;
   /** Its observer has `ordering: strict`: its lane has a head, and the others are `waiting`. */
   readonly strict: boolean;
   readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';

@@ -15,6 +15,7 @@ export interface ClaimedDelivery {
   readonly action: string;
   readonly endpoint: string;
   readonly lane: string;
+  readonly party: string;
   /** What it was before the claim. */
   readonly was: 'queued' | 'retrying';
   readonly attempt: number;
@@ -60,7 +61,8 @@ export abstract class JobQueue {
   abstract takeOver(term: Claimant, checkpoint: Cursor, arrangement: Arrangement): Promise<Inherited>;
 
   /**
-   * Claims what is due: of each endpoint as many queued ones as it has places, in the order of their changes, and retries for a quarter of the
+   * Claims what is due: of each endpoint as many queued ones as it has places, of its parties in turn, of one party and of one lane in the order of
+   * their changes, and retries for a quarter of the
    * places besides, so that neither starves the other; but no more of both than `most`, where an endpoint says so. What is more than there are places waits at
    * its gate. Nothing is claimed by who no longer leads.
    *

@@ -2,8 +2,28 @@ import type { ClientBase, Pool } from 'pg';
 import type { DeliveryKey } from '../delivery/records';
 import type { Claimant, ClaimedDelivery, FreePlaces } from './job-queue';
 
+const PARTY = (condition: string): string => `
+  (select q.party from observers.pending_delivery q where q.stream = $1 and q.endpoint = w.endpoint and q.state = 'queued' ${condition} order by q.party limit 1)`;
+
+const QUEUED = `
+  with recursive parties(party, number) as (
+    select coalesce(${PARTY('and q.party > w.after')}, ${PARTY('')}), 1
+    union all
+    select ${PARTY('and q.party > p.party')}, p.number + 1 from parties p where p.party is not null and p.number < w.free
+  ), turns as materialized (
+    select party, count(*) over () as parties from parties where party is not null
+  )
+  select mine.* from turns t cross join lateral (
+    select q.change_number, q.observer, q.action, q.state from observers.pending_delivery q
+    where q.stream = $1 and q.endpoint = w.endpoint and q.state = 'queued' and q.party = t.party and not exists (
+      select from observers.pending_delivery e
+      where e.stream = $1 and e.state = 'queued' and e.lane = q.lane and e.change_number < q.change_number and e.party <> q.party)
+    order by q.change_number limit ceil(w.free::float8 / t.parties)::int for update skip locked) mine
+  limit w.free`;
+
 // As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
-// Queued ones in the order of their changes; of the places a quarter is kept for retries that are due, or a backlog would starve them.
+// Queued ones of the parties in turn, behind those that had theirs (`after`): the walk from party to party is an index look-up each, and reads no
+// backlog. Changes of one entity may have several parties: none is taken before what is queued of its lane. Of the places a quarter is kept for retries that are due, or a backlog would starve them.
 // Of an endpoint whose breaker is half-open, one of either.
 // The fence: a claim of a process that was killed may still be under way in PostgreSQL when the next leader takes over; what it claimed
 // after that would belong to nobody, and be overtaken by what comes later.
@@ -11,15 +31,13 @@ const CLAIM = `
   with fence as materialized (
     select from observers.lease where stream = $1 and epoch = $6 for share
   ), picked as (
-    select p.* from fence cross join unnest($2::text[], $3::int[], $7::int[]) as w(endpoint, free, most)
+    select p.* from fence cross join unnest($2::text[], $3::int[], $7::int[], $8::text[]) as w(endpoint, free, most, after)
     cross join lateral (
       select * from (select change_number, observer, action, state from observers.pending_delivery
        where stream = $1 and endpoint = w.endpoint and state = 'retrying' and next_attempt_at <= clock_timestamp()
        order by next_attempt_at, change_number limit (w.free + 3) / 4 for update skip locked) due
       union all
-      select * from (select change_number, observer, action, state from observers.pending_delivery
-       where stream = $1 and endpoint = w.endpoint and state = 'queued'
-       order by next_attempt_at, change_number limit w.free for update skip locked) queued
+      select * from (${QUEUED}) queued
       -- Lazily: what lies beyond is not locked.
       limit w.most) p
   ), claimed as (
@@ -29,20 +47,23 @@ const CLAIM = `
     from picked where p.change_number = picked.change_number and p.observer = picked.observer and p.action = picked.action
     returning p.*, picked.state as was
   )
-  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.was, c.attempt, c.appointments, c.redrive, d.error as "diedOf", c.config_version as "configVersion",
+  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.party, c.was, c.attempt, c.appointments, c.redrive, d.error as "diedOf", c.config_version as "configVersion",
          extract(epoch from clock_timestamp() - c.first_attempt_at)::float8 * 1000 as elapsed
   from claimed c left join observers.dead_letter d
     on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action
   order by c.change_number`;
 
+/** @param reached by endpoint: the party that had the last turn */
 export async function claimDue(
   client: ClientBase | Pool,
   { stream, holder, epoch }: Claimant,
   places: readonly FreePlaces[],
   lease: number,
+  reached: ReadonlyMap<string, string>,
 ): Promise<ClaimedDelivery[]> {
   const [endpoints, free, most] = [places.map((one) => one.endpoint), places.map((one) => one.free), places.map((one) => one.most ?? null)];
-  const values = [stream, endpoints, free, holder, lease, epoch, most];
+  const after = endpoints.map((endpoint) => reached.get(endpoint) ?? '');
+  const values = [stream, endpoints, free, holder, lease, epoch, most, after];
   const { rows } = await client.query<ClaimedDelivery>({ name: 'pending-claim', text: CLAIM, values });
   return rows;
 }

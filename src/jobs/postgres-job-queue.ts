@@ -8,6 +8,9 @@ import { takeOverPending } from './takeover.sql';
 
 /** The queue is the table that the ledger writes: nothing can be in one and not in the other. */
 export class PostgresJobQueue extends JobQueue {
+  /** By stream and endpoint: the party that had the last turn. */
+  private readonly reached = new Map<string, Map<string, string>>();
+
   constructor(private readonly pool: Pool) {
     super();
   }
@@ -19,7 +22,9 @@ export class PostgresJobQueue extends JobQueue {
   async claim(term: Claimant, places: readonly FreePlaces[], lease: number): Promise<ClaimedDelivery[]> {
     const client = await this.pool.connect();
     try {
-      const claimed = await claimDue(client, term, places, lease);
+      const reached = this.reached.get(term.stream) ?? new Map<string, string>();
+      const claimed = await claimDue(client, term, places, lease, reached);
+      this.reached.set(term.stream, turnsAfter(reached, places, claimed));
       client.release();
       return claimed;
     } catch (error) {
@@ -40,4 +45,19 @@ export class PostgresJobQueue extends JobQueue {
   drained(stream: string, endpoints: readonly string[]): Promise<string[]> {
     return findDrained(this.pool, stream, endpoints);
   }
+}
+
+/** Where some party has not had its turn in this claim the next one goes on behind the last that had; otherwise it begins anew. */
+function turnsAfter(
+  before: ReadonlyMap<string, string>,
+  places: readonly FreePlaces[],
+  claimed: readonly ClaimedDelivery[],
+): Map<string, string> {
+  const reached = new Map(before);
+  for (const { endpoint, free } of places) {
+    const parties = new Set(claimed.filter((one) => one.endpoint === endpoint && one.was === 'queued').map(({ party }) => party));
+    if (parties.size < free) reached.delete(endpoint);
+    else reached.set(endpoint, [...parties].sort().at(-1) ?? '');
+  }
+  return reached;
 }

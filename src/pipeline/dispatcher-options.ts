@@ -1,4 +1,5 @@
 import type { ActionRunner } from '../actions/action-runner';
+import type { Settings } from '../config/settings';
 import type { Deduplication } from '../dedup/deduplication';
 import type { GoneEndpoints } from '../delivery/gone-endpoints';
 import type { Ledger } from '../delivery/ledger';
@@ -18,4 +19,5 @@ export interface DispatcherOptions {
   readonly runs: Runs;
   /** Milliseconds for which a delivery may hold the stream. */
   readonly inlineBudget: number;
+  readonly fairness: Settings['fairness'];
 }

@@ -1,6 +1,6 @@
 import type { ActionRunner } from '../actions/action-runner';
 import type { ObserverDefinition } from '../event/definitions';
-import { laneOf, type Delivery } from '../event/delivery';
+import { laneOf, partyOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
 import { Lanes } from './lanes';
 import { StrictLanes } from './strict-lanes';
@@ -24,6 +24,8 @@ import type { EventRun } from './event-run';
 /** Added to an action's timeout for a claim: the commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
 const LEASE_CHECK = 50;
+/** The party of all where nobody takes turns. */
+const EVERYBODY = '-';
 
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
@@ -65,7 +67,8 @@ export class Dispatcher {
 
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
-    const flight = this.flight(delivery, { lane: laneOf(delivery), run, since: run.readAt, appointments: 0, redrive: false });
+    const party = this.options.fairness === 'tenants' ? partyOf(delivery) : EVERYBODY;
+    const flight = this.flight(delivery, { lane: laneOf(delivery), party, run, since: run.readAt, appointments: 0, redrive: false });
     this.options.runs.enter(run);
     const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
     if (mustWait) this.handOver(flight);
@@ -75,13 +78,8 @@ export class Dispatcher {
   /** A claimed delivery. @param committed the ledger's last committed group when the claim began: what it could see */
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
     const since = this.term.clock.monotonic() - claimed.elapsed;
-    const flight = this.flight(delivery, {
-      lane: claimed.lane,
-      run: null,
-      since,
-      appointments: claimed.appointments,
-      redrive: claimed.redrive,
-    });
+    const { lane, party, appointments, redrive } = claimed;
+    const flight = this.flight(delivery, { lane, party, run: null, since, appointments, redrive });
     const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
     if (overtakes) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);

@@ -18,7 +18,7 @@ import { PipelineEvents } from './pipeline-events';
 import { Runs } from './runs';
 import { Shadow } from './shadow';
 
-export type PipelineSettings = Pick<Settings, 'commitWindow' | 'inlineBudget' | 'maxHops'>;
+export type PipelineSettings = Pick<Settings, 'commitWindow' | 'inlineBudget' | 'maxHops' | 'fairness'>;
 
 /**
  * Every feature of the path comes in here, once. Each of them lives with the process and opens something for one term: what may be stale
@@ -43,7 +43,7 @@ export class EventPipelineService {
    * @throws what the database failed with, when another instance leads by now, and what an action's preparation throws
    */
   async open(term: TermContext, { observers, version }: StreamConfiguration, settings: PipelineSettings): Promise<EventPipeline> {
-    const { inlineBudget, maxHops, commitWindow } = settings;
+    const { inlineBudget, maxHops, commitWindow, fairness } = settings;
     const cursor = await this.checkpoints.open(term, version);
     const gone = await this.ledgers.goneEndpoints(term);
     const { backlogged, blocked, pauses } = await this.jobs.takeOver(term, cursor, arrangementOf(observers));
@@ -56,7 +56,7 @@ export class EventPipelineService {
     const dedup = this.deduplications.open(events);
     const gates = this.gates.open(term.clock, events);
     const record = { ledger, pauses, gone };
-    const dispatcher = new Dispatcher({ term, runner, enrichment, dedup, record, gates, runs, inlineBudget });
+    const dispatcher = new Dispatcher({ term, runner, enrichment, dedup, record, gates, runs, inlineBudget, fairness });
     dispatcher.configure(observers, backlogged);
     dispatcher.strictLanes.inherit(blocked);
     const shadow = new Shadow(term, { runner, enrichment, ledger, runs, inlineBudget });

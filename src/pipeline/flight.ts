@@ -5,6 +5,7 @@ import type { EventRun } from './event-run';
 /** Where a delivery comes from: the stream, or the queue. */
 export interface FlightOrigin {
   readonly lane: string;
+  readonly party: string;
   /** The event whose end waits for this delivery; null for a claimed one. */
   readonly run: EventRun | null;
   /** Monotonic time at which its first try began, or would have. */
@@ -31,6 +32,7 @@ export class Flight implements GateTask {
   most = Infinity;
 
   readonly lane: string;
+  readonly party: string;
   readonly run: EventRun | null;
   readonly since: number;
   readonly appointments: number;
@@ -40,10 +42,11 @@ export class Flight implements GateTask {
     /** From its look-ups on, with what they found. */
     public delivery: Delivery,
     readonly gate: EndpointGate,
-    { lane, run, since, appointments, redrive }: FlightOrigin,
+    { lane, party, run, since, appointments, redrive }: FlightOrigin,
     private readonly advance: (flight: Flight) => void,
   ) {
     this.lane = lane;
+    this.party = party;
     this.run = run;
     this.since = since;
     this.appointments = appointments;

@@ -96,11 +96,12 @@ function noted(message: string, decided: Disposition): string {
 
 /** A flight's row while it waits; the rest is said by the caller. */
 export function pendingRecord(flight: Flight): PendingRecord {
-  const { delivery, gate, lane, strict, appointments, redrive } = flight;
+  const { delivery, gate, lane, party, strict, appointments, redrive } = flight;
   return {
     ...keyOf(delivery),
     endpoint: gate.name,
     lane,
+    party,
     strict,
     state: 'queued',
     attempt: delivery.attempt,

@@ -5,9 +5,10 @@ import type { Outcome } from '../event/outcome';
 import { CircuitBreaker } from './circuit-breaker';
 import { verdictOn } from './fault';
 import { RateLimiter } from './rate-limiter';
+import { Turns, type Waiting } from './turns';
 
 /** A delivery that waits for a place. */
-export interface GateTask {
+export interface GateTask extends Waiting {
   /** It has a place, and must call `leave` when it no longer needs it. */
   start(): void;
   /** It begins only beside fewer than so many others: what it was prepared with may have fewer connections than there are now. */
@@ -33,7 +34,7 @@ const WAIT_IN_MEMORY = 1_000;
  */
 export class EndpointGate {
   private running = 0;
-  private readonly waiting = new Set<GateTask>();
+  private readonly waiting = new Turns<GateTask>();
   /** While the breaker is half-open, the one request that tries; null in any other state. */
   private probe: GateTask | null = null;
   /** Requests for several deliveries whose verdict is in. */
@@ -142,7 +143,7 @@ export class EndpointGate {
     else this.waiting.add(task);
   }
 
-  /** A try has ended; its place goes to whoever waits longest. `outcome` is null when nothing was tried after all. */
+  /** A try has ended; its place goes to whose turn it is. `outcome` is null when nothing was tried after all. */
   leave(task: GateTask, outcome: Outcome | null): void {
     this.running--;
     // Before anybody is let in: what the breaker is after this verdict decides on the next.
@@ -197,10 +198,9 @@ export class EndpointGate {
   }
 
   private pump(): void {
-    for (const task of this.waiting) {
-      if (!this.take(task)) return;
-      this.waiting.delete(task);
-      task.start();
+    for (let { next } = this.waiting; next !== undefined && this.take(next); { next } = this.waiting) {
+      this.waiting.took(next);
+      next.start();
     }
   }
 

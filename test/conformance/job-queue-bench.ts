@@ -106,7 +106,7 @@ const INSERT_CHANGES = `
 
 /** A delivery that was never tried, each in a lane of its own. */
 export function queued(changeNumber: number, of: Partial<PendingRecord> = {}): PendingRecord {
-  const where = { observer: 'o', action: 'a', endpoint: 'e', lane: `lane of ${changeNumber}`, strict: false } as const;
+  const where = { observer: 'o', action: 'a', endpoint: 'e', lane: `lane of ${changeNumber}`, party: '-', strict: false } as const;
   const fresh = { state: 'queued', attempt: 1, appointments: 0, elapsed: null, after: 0, claim: null, redrive: false } as const;
   return { changeNumber, ...where, ...fresh, ...of };
 }

@@ -56,6 +56,36 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
       expect(await claimNumbers({ e: 1, unasked: 3, nothing: 4 })).toEqual([3, 10]);
     });
 
+    test('gives parties their turns, whoever came first, and each in the order of its changes', async () => {
+      await bench.put(
+        leader,
+        ...range(1, 100).map((n) => queued(n, { party: 'a' })),
+        ...range(101, 103).map((n) => queued(n, { party: 'b' })),
+      );
+      await bench.put(leader, queued(104, { party: 'c' }));
+      expect(await claimNumbers({ e: 6 })).toEqual([1, 2, 101, 102, 104]);
+      expect(await claimNumbers({ e: 2 })).toEqual([3, 103]);
+      expect(await claimNumbers({ e: 2 })).toEqual([4, 5]);
+    });
+
+    test('comes round to every party, also with fewer places than there are parties', async () => {
+      for (const party of ['a', 'b', 'c', 'd'])
+        await bench.put(leader, ...range(1, 5).map((n) => queued(party.charCodeAt(0) * 10 + n, { party })));
+      const turns: number[] = [];
+      for (let i = 0; i < 8; i++) turns.push(...(await claimNumbers({ e: 1 })));
+      expect(turns.map((n) => String.fromCharCode(Math.floor(n / 10))).join('')).toMatch(/^(abcd|bcda|cdab|dabc){2}$/);
+    });
+
+    test('keeps the order of a lane whose changes have several parties', async () => {
+      const lane = 'moves house';
+      await bench.put(leader, queued(1, { lane, party: 'z' }), queued(2, { lane, party: 'a' }), queued(3, { lane, party: 'm' }));
+      await bench.put(leader, queued(4, { party: 'm' }));
+      const claimed: number[] = [];
+      for (let i = 0; i < 6; i++) claimed.push(...(await claimNumbers({ e: 2 })));
+      expect(claimed.filter((n) => n < 4)).toEqual([1, 2, 3]);
+      expect(claimed).toContain(4);
+    });
+
     test('keeps a quarter of the places for retries that are due, beside a backlog that would take them all', async () => {
       await bench.put(leader, ...range(1, 20).map((n) => queued(n)), ...range(31, 40).map((n) => retrying(n)));
       const claimed = await claim({ e: 8 });
@@ -143,9 +173,12 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
   describe('what comes with a claim', () => {
     test('is all that the ledger has written', async () => {
       const elapsed = 3_600_000;
-      await bench.put(leader, retrying(1, { observer: 'ö', action: 'b', lane: HOSTILE_LANE, attempt: 3, appointments: 7, elapsed }));
+      await bench.put(
+        leader,
+        retrying(1, { observer: 'ö', action: 'b', lane: HOSTILE_LANE, party: 'tenant\nö', attempt: 3, appointments: 7, elapsed }),
+      );
       const [claimed, ...more] = await claim();
-      const where = { changeNumber: 1, observer: 'ö', action: 'b', endpoint: 'e', lane: HOSTILE_LANE };
+      const where = { changeNumber: 1, observer: 'ö', action: 'b', endpoint: 'e', lane: HOSTILE_LANE, party: 'tenant\nö' };
       const rest = {
         was: 'retrying',
         attempt: 3,

@@ -26,7 +26,7 @@ afterEach(() => gate.close());
 
 function enter(count: number): void {
   for (let i = 0; i < count; i++) {
-    const task: GateTask = { most: Infinity, start: () => void inside.push(task) };
+    const task: GateTask = { most: Infinity, party: '-', start: () => void inside.push(task) };
     gate.enter(task);
   }
 }
