@@ -1,5 +1,6 @@
-# The image of the service. Any Node 20 or later with a shell to build in will do: docker build --build-arg NODE_IMAGE=node:22-slim .
-ARG NODE_IMAGE=node:20-slim
+# The image of the service. Any Node 20 or later with a shell to build in will do. Pin it by its digest where images must not change by
+# themselves: docker build --build-arg NODE_IMAGE=node:24-slim@sha256:… .
+ARG NODE_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app

@@ -77,7 +77,7 @@ const filesIn = (path: string): string[] => readdirSync(path, { recursive: true,
 test('the Dockerfile has no mistake, names its base by a tag that can be exchanged, and its last user is not root', () => {
   expect(validate(DOCKERFILE).map(({ message, range }) => `${range.start.line + 1}: ${JSON.stringify(message)}`)).toEqual([]);
   expect(DOCKERFILE.match(/^FROM .*$/gm)!.every((line) => line.startsWith('FROM ${NODE_IMAGE}'))).toBe(true);
-  expect(DOCKERFILE).toMatch(/^ARG NODE_IMAGE=node:20-slim$/m);
+  expect(DOCKERFILE).toMatch(/^ARG NODE_IMAGE=node:24-slim$/m);
   expect(image.user).toMatch(/^[1-9]\d{3,}:[1-9]\d{3,}$/);
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   expect(DOCKERFILE).toContain(`ARG VERSION=${version}\n`);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -41,6 +41,15 @@ describe('what it finds in its folder', () => {
     writeFileSync(join(data, 'password'), 'half');
     writeFileSync(join(data, 'password.4711'), 'half');
     expect(await ask((await start()).url, 'select 1')).toBe(1);
+  });
+
+  test("the server's log is for its owner alone, also where an earlier version left it readable for others", async () => {
+    await (await start()).stop();
+    const log = join(place.path, 'data/postgres.log');
+    expect(statSync(log).mode & 0o777).toBe(0o600);
+    chmodSync(log, 0o644);
+    await (await start()).stop();
+    expect(statSync(log).mode & 0o777).toBe(0o600);
   });
 
   test('data of another major version is refused, and left as it is', async () => {

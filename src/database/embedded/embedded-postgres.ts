@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, fchmodSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -156,7 +156,9 @@ async function launch(runner: Runner, places: DataPlaces, port: number, settings
   };
   const options = Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const { command, args, options: how } = runner.wrap(join(runner.native, 'bin', 'postgres'), ['-D', places.pgdata, ...options]);
-  const log = openSync(places.log, 'a');
+  // It may hold statements, and so values. One of an earlier version was readable by others.
+  const log = openSync(places.log, 'a', 0o600);
+  fchmodSync(log, 0o600);
   // A session of its own: Ctrl-C in the terminal is ours to handle, and must not reach the server.
   const child = spawn(command, args as string[], { ...how, env: environment(), stdio: ['ignore', log, log], detached: true, cwd: '/' });
   closeSync(log);
