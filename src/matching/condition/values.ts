@@ -1,15 +1,11 @@
 import Big from 'big.js';
 import { LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
 import { MISSING } from '../path';
+import { Instant, orderOfTimes, readInstant } from '../time';
 import { EvaluationError } from './errors';
 
 /** The answer of a comparison that lacks a value: neither true nor false, and it does not match. */
 export const UNKNOWN = Symbol('unknown');
-
-/** A point in time, milliseconds since 1970. */
-export class Instant {
-  constructor(readonly milliseconds: number) {}
-}
 
 /** A span of time in milliseconds. */
 export class Duration {
@@ -19,23 +15,31 @@ export class Duration {
 export type Value = JsonValue | Instant | Duration | typeof MISSING | typeof UNKNOWN;
 export type Truth = boolean | typeof UNKNOWN;
 
+/** Negative, 0 or positive. */
+export type OrderOfTexts = (left: string, right: string) => number;
+
 /** @returns negative, 0 or positive; null when a value is missing or null. @throws EvaluationError when the types do not compare. */
-export function compare(left: Value, right: Value): number | null {
+export function compare(left: Value, right: Value, texts: OrderOfTexts): number | null {
   if (isAbsent(left) || isAbsent(right)) return null;
   if (typeof left === 'number' && typeof right === 'number') return left - right;
-  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
+  if (typeof left === 'string' && typeof right === 'string') return texts(left, right);
   if (isNumber(left) && isNumber(right)) return new Big(left).cmp(right);
   if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right);
-  if (left instanceof Instant || right instanceof Instant) return toInstant(left) - toInstant(right);
-  if (left instanceof Duration || right instanceof Duration) return toDuration(left) - toDuration(right);
+  if (left instanceof Instant || right instanceof Instant) return orderOfTimes(toInstant(left), toInstant(right));
+  if (left instanceof Duration || right instanceof Duration) return sign(toDuration(left), toDuration(right));
   throw new EvaluationError(`${typeName(left)} cannot be compared with ${typeName(right)}`);
 }
 
 /** Equality, also of arrays and objects; numbers by value. @returns null when a value is missing or null. */
-export function equal(left: Value, right: Value): boolean | null {
+export function equal(left: Value, right: Value, texts: OrderOfTexts): boolean | null {
   if (isAbsent(left) || isAbsent(right)) return null;
   if (isComposite(left) && isComposite(right)) return sameJson(left as JsonValue, right as JsonValue);
-  return compare(left, right) === 0;
+  return compare(left, right, texts) === 0;
+}
+
+/** Infinity is as far as infinity. */
+function sign(left: number, right: number): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 /** Whether two JSON values are the same, numbers by value, members in any order. */
@@ -75,34 +79,19 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
 }
 
 function shift(operator: string, left: Value, right: Value): Value {
-  if (operator === '-' && right instanceof Instant) return new Duration(toInstant(left) - right.milliseconds);
+  if (operator === '-' && right instanceof Instant) return new Duration(toInstant(left).since(right));
   if (left instanceof Instant && (operator === '+' || operator === '-')) {
     const by = toDuration(right);
-    return new Instant(left.milliseconds + (operator === '+' ? by : -by));
+    return left.plus(operator === '+' ? by : -by);
   }
   throw new EvaluationError(`${operator} cannot be used with ${typeName(left)} and ${typeName(right)}`);
 }
 
-// As PostgreSQL and RFC 3339 write times; V8's own parser would also accept "order 12". Without an offset it is UTC, to which our
-// sessions are pinned.
-const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(\.\d+)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
-
-export function toInstant(value: Value): number {
-  if (value instanceof Instant) return value.milliseconds;
-  const milliseconds = typeof value === 'string' ? parseTime(value) : null;
-  if (milliseconds === null) throw new EvaluationError(`${typeName(value)} is not a time`);
-  return milliseconds;
-}
-
-function parseTime(text: string): number | null {
-  const [, year = '', month = '', day = '', clock = '00:00', fraction = '', offset = 'Z'] = TIME.exec(text) ?? [];
-  const date = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
-  // Date.parse rolls the 30th of February over into March.
-  if (Number.isNaN(date) || new Date(date).getUTCDate() !== Number(day)) return null;
-  const zone =
-    offset.length === 3 ? `${offset}:00` : offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase();
-  const milliseconds = Date.parse(`${year}-${month}-${day}T${clock.length === 5 ? `${clock}:00` : clock}${fraction.slice(0, 4)}${zone}`);
-  return Number.isNaN(milliseconds) ? null : milliseconds;
+export function toInstant(value: Value): Instant {
+  if (value instanceof Instant) return value;
+  const instant = typeof value === 'string' ? readInstant(value) : null;
+  if (instant === null) throw new EvaluationError(`${typeName(value)} is not a time`);
+  return instant;
 }
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
