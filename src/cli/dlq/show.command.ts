@@ -1,4 +1,5 @@
 import { SubCommand } from 'nest-commander';
+import { jsonText } from '../../event/json-text';
 import type { DeadLetterDetails } from '../../redrive/dead-letters.service';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onServices } from '../modules';
@@ -41,6 +42,6 @@ function describe(item: DeadLetterDetails): [string, string][] {
     ['answer', item.response ?? '–'],
     ['configuration', item.configVersion === null ? '–' : `version ${item.configVersion}`],
     ['resolved', item.resolvedAt === null ? 'no' : `${item.resolution} at ${item.resolvedAt}`],
-    ['data', cut(JSON.stringify(item.data), 400)],
+    ['data', cut(jsonText(item.data), 400)],
   ];
 }

@@ -1,4 +1,5 @@
 import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
+import { jsonText } from '../../event/json-text';
 import { conditionLines, markOf } from '../explain/explanation-text';
 import { colors, cut } from '../output';
 import { deliveryLines, withoutLastGap } from './content-text';
@@ -17,6 +18,6 @@ export function trialLines({ name, mode, verdict, why, condition, lookups, deliv
 
 function lookupLine({ name, state, url, found, why }: LookupTrial): string {
   const what = { 'not asked': 'would ask', found: 'asked', 'nothing found': 'asked', failed: 'asked', 'nothing to ask': 'asks nothing' };
-  const result = state === 'found' ? `, found ${cut(JSON.stringify(found), 200)}` : state === 'not asked' ? '' : `, ${state}`;
+  const result = state === 'found' ? `, found ${cut(jsonText(found), 200)}` : state === 'not asked' ? '' : `, ${state}`;
   return `look-up ${name}: ${what[state]}${url === null ? '' : ` GET ${url}`}${state === 'nothing to ask' ? '' : result}${why === null ? '' : `: ${why}`}`;
 }

@@ -1,4 +1,4 @@
-import { parseExactJson, stringifyExactJson } from '../../event/json-document';
+import { parseSpelledJson, stringifyExactJson } from '../../event/json-document';
 import { failed, type Failed, type Outcome } from '../../event/outcome';
 import type { StoredDocument, WriteAnswer } from './answers';
 import type { Cluster } from './cluster';
@@ -144,7 +144,7 @@ function update(
   if (!found) return change;
   if (version > change.version) return NEWER;
   if (!isObject(source)) return failed('configuration', `the index ${change.index} keeps no _source, which an update is merged into`);
-  const changed = parseExactJson(change.document);
+  const changed = parseSpelledJson(change.document);
   if (!isObject(changed)) return failed('template', 'the document is not a JSON object');
   return { ...change, document: stringifyExactJson(merge(source, changed)) };
 }

@@ -1,5 +1,5 @@
 import Big from 'big.js';
-import { LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
+import { isComputable, LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
 import { MISSING } from '../path';
 import { Instant, orderOfTimes, readInstant } from '../time';
 import { EvaluationError } from './errors';
@@ -42,15 +42,38 @@ function sign(left: number, right: number): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** Whether two JSON values are the same, numbers by value, members in any order. */
+/** Whether two JSON values are the same, numbers by value, members in any order. A loop: rows may be nested deeper than the stack. */
 export function sameJson(left: JsonValue, right: JsonValue): boolean {
-  if (left === right) return true;
-  if (isNumber(left) && isNumber(right)) return new Big(left).eq(right);
-  if (!isComposite(left) || !isComposite(right) || Array.isArray(left) !== Array.isArray(right)) return false;
-  const a = left as Record<string, JsonValue>;
-  const b = right as Record<string, JsonValue>;
+  // Pairs that are still to be compared.
+  const open: JsonValue[] = [left, right];
+  while (open.length > 0) {
+    const b = open.pop() ?? null;
+    const a = open.pop() ?? null;
+    if (a === b) continue;
+    if (!isComposite(a) || !isComposite(b)) {
+      if (isNumber(a) && isNumber(b) && new Big(a).eq(b)) continue;
+      return false;
+    }
+    if (!openMembers(a as Container, b as Container, open)) return false;
+  }
+  return true;
+}
+
+type Container = Readonly<Record<string, JsonValue>>;
+
+/** Adds the pairs of members to what is open. @returns false when the two have not the same members */
+function openMembers(a: Container, b: Container, open: JsonValue[]): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    for (let at = 0; at < a.length; at++) open.push(a[at] as JsonValue, b[at] as JsonValue);
+    return a.length === b.length;
+  }
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key] ?? null, b[key] ?? null));
+  if (Array.isArray(a) || Array.isArray(b) || keys.length !== Object.keys(b).length) return false;
+  for (const key of keys) {
+    if (!Object.hasOwn(b, key)) return false;
+    open.push(a[key] ?? null, b[key] ?? null);
+  }
+  return true;
 }
 
 /** Exact: 0.1 + 0.2 is 0.3, and int8 does not lose digits. A quotient is rounded to 20 decimals. @throws EvaluationError */
@@ -62,8 +85,12 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
   }
   const a = new Big(left);
   // Big writes out the zeros between 1e300000000 and the other number: gigabytes.
-  if ([a, new Big(right)].some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) {
+  const b = new Big(right);
+  if ([a, b].some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) {
     throw new EvaluationError('a number has more digits than PostgreSQL computes with');
+  }
+  if ((operator === '*' || operator === '/') && !isComputable(a, b)) {
+    throw new EvaluationError('two numbers have too many digits to be multiplied or divided here');
   }
   switch (operator) {
     case '+':

@@ -1,11 +1,12 @@
-import { LiquidError, UndefinedVariableError, type Liquid } from 'liquidjs';
+import { LiquidError, toValueSync, UndefinedVariableError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
-import { messageOf } from '../../event/errors';
+import { isStackOverflow, messageOf } from '../../event/errors';
 import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
-import { createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } from './liquid';
+import { createLiquid, firstLine, parseLiquid, scopeOf, Uses } from './liquid';
+import { LiquidRendering, Output } from './rendering';
 
 export { TemplateError, TemplateRenderError } from './errors';
 
@@ -133,7 +134,9 @@ function writer(liquid: Liquid, source: string, uses: Uses): Writer {
   return (context) => {
     // A stray {% break %} ends its own text, not the next one of a structure.
     context.breakCalled = context.continueCalled = false;
-    return String(liquid.renderSync(nodes, context));
+    const output = new Output(context);
+    toValueSync(liquid.renderer.renderTemplates(nodes, context, output));
+    return output.buffer;
   };
 }
 
@@ -153,11 +156,14 @@ function rendering(liquid: Liquid, write: Writer, uses: Uses): Template {
 }
 
 function reasonOf(error: LiquidError): string {
-  const reason = firstLine(error);
-  return error instanceof UndefinedVariableError
-    ? `strict_templates: the event has no ${reason.replace(/^undefined variable: /, '')}`
-    : reason;
+  const { originalError } = error as { readonly originalError?: Error };
+  if (isStackOverflow(originalError)) return 'a value is nested too deep for what the template does with it';
+  // Whatever goes wrong while Liquid reads a path is called so, a limit that is exceeded too.
+  const reason = error instanceof UndefinedVariableError && originalError !== undefined ? originalError.message : firstLine(error);
+  return reason.startsWith(UNDEFINED) ? `strict_templates: the event has no ${reason.slice(UNDEFINED.length)}` : reason;
 }
+
+const UNDEFINED = 'undefined variable: ';
 
 function constant(text: string): Template {
   const rendered = { text, missing: [] };
