@@ -47,7 +47,8 @@ function orderOf(left: unknown, right: unknown): number | null {
 }
 
 function equal(left: unknown, right: unknown): unknown {
-  const [a, b]: [unknown, unknown] = [toValue(left), toValue(right)];
+  const a: unknown = toValue(left);
+  const b: unknown = toValue(right);
   if (typeof a === 'string' && typeof b === 'string') return TEXTS.of(a, b) === 0;
   if (isNumber(a) && isNumber(b)) return orderOfNumbers(numberIn(a) ?? NaN, numberIn(b) ?? NaN) === 0;
   // Liquid's own walk calls itself for each list in a list.

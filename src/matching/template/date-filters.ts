@@ -1,6 +1,7 @@
 import Big from 'big.js';
 import { toValue, type FilterImplOptions } from 'liquidjs';
 import { calendarOf, Instant, readInstant } from '../time';
+import { textOf } from './rendering';
 import { strftime, type Moment } from './strftime';
 
 /**
@@ -10,7 +11,7 @@ import { strftime, type Moment } from './strftime';
 export const DATE_FILTERS: Readonly<Record<string, FilterImplOptions>> = {
   date(value: unknown, format: unknown, zone: unknown) {
     const given: unknown = toValue(format);
-    return shown(value, given === undefined || given === null ? '%A, %B %-e, %Y at %-l:%M %P %z' : String(given), zone, this.context);
+    return shown(value, given === undefined || given === null ? '%A, %B %-e, %Y at %-l:%M %P %z' : textOf(given), zone, this.context);
   },
   date_to_xmlschema(value: unknown) {
     return shown(value, '%Y-%m-%dT%H:%M:%S%:z', undefined, this.context);
@@ -74,9 +75,9 @@ const FIXED = /^([+-])(\d\d):?(\d\d)$/;
 function offsetOf(zone: unknown, instant: Instant): readonly [number, string | null] {
   if (zone === undefined || zone === null) return [0, 'UTC'];
   if (typeof zone === 'number' || zone instanceof Big) return [-60 * Math.trunc(Number(zone)), null];
-  const [, sign, hours, minutes] = FIXED.exec(String(zone)) ?? [];
+  const [, sign, hours, minutes] = FIXED.exec(textOf(zone)) ?? [];
   if (sign !== undefined) return [(sign === '-' ? -1 : 1) * (Number(hours) * 3_600 + Number(minutes) * 60), null];
-  const name = String(zone);
+  const name = textOf(zone);
   return [offsetIn(name, instant), name];
 }
 

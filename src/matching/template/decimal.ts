@@ -35,9 +35,13 @@ const ZERO: Decimal = { value: new Big(0), scale: 0 };
 function decimalOf(text: string): Decimal {
   const [, sign = '', digits = '0', exponent = ''] = NUMERIC.exec(text) ?? [];
   const value = new Big(`${sign === '-' ? '-' : ''}${digits.startsWith('.') ? '0' : ''}${digits.replace(/\.$/, '')}${exponent}`);
-  if (Math.abs(value.e) > LARGEST_EXPONENT) throw new Error('a number has more digits than PostgreSQL computes with');
   const decimals = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
   return { value, scale: exponent === '' ? decimals : decimalsOf(value) };
+}
+
+/** What must not be written out: the zeros of 1e300000000 are gigabytes. */
+function requireWritable(...numbers: readonly Big[]): void {
+  if (numbers.some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) throw new Error('a number has more digits than PostgreSQL computes with');
 }
 
 function decimalsOf({ c, e }: Big): number {
@@ -48,6 +52,7 @@ function decimalsOf({ c, e }: Big): number {
 export function written(operand: Operand): unknown {
   if (typeof operand === 'number') return Number.isFinite(operand) ? operand : String(operand);
   const { value, scale } = operand;
+  requireWritable(value);
   return spelledNumber((value.eq(0) ? value.abs() : value).toFixed(scale));
 }
 
@@ -55,6 +60,7 @@ export function written(operand: Operand): unknown {
 export function compute(operator: '+' | '-' | '*' | '/' | '%', left: Operand, right: Operand): Operand {
   if (typeof left === 'number' || typeof right === 'number') return ofDoubles(operator, doubleOf(left), doubleOf(right));
   const [a, b] = [left.value, right.value];
+  requireWritable(a, b);
   const scale = Math.max(left.scale, right.scale);
   if (operator !== '+' && operator !== '-' && !isComputable(a, b)) throw new Error('two numbers have too many digits to be computed with');
   switch (operator) {
@@ -102,6 +108,7 @@ const MOST_DECIMALS = 1_000;
 export function rounded(operand: Operand, decimals: number): Operand {
   if (!(Math.abs(decimals) <= MOST_DECIMALS)) throw new Error(`a number is rounded to ${MOST_DECIMALS} decimals at the most`);
   if (typeof operand === 'number') return operand;
+  requireWritable(operand.value);
   return { value: operand.value.round(Math.trunc(decimals), Big.roundHalfUp), scale: Math.max(Math.trunc(decimals), 0) };
 }
 
@@ -109,6 +116,7 @@ export function rounded(operand: Operand, decimals: number): Operand {
 export function whole(operand: Operand, direction: 'down' | 'up'): Operand {
   if (typeof operand === 'number') return operand;
   const { value } = operand;
+  requireWritable(value);
   const towardsZero = value.round(0, Big.roundDown);
   const step = direction === 'down' ? (towardsZero.gt(value) ? -1 : 0) : towardsZero.lt(value) ? 1 : 0;
   return { value: towardsZero.plus(step), scale: 0 };

@@ -14,6 +14,7 @@ import Big from 'big.js';
 import type { EntityEvent } from '../../event/entity-event';
 import { isStackOverflow, messageOf } from '../../event/errors';
 import { stringifyExactJson, type JsonValue } from '../../event/json-document';
+import { jsonText } from '../../event/json-text';
 import { columnOf, compilePath, lookupOf, PATH_ROOTS, UnknownPathError, type NamedColumn } from '../path';
 import { OPERATORS } from './comparison';
 import { DATE_FILTERS } from './date-filters';
@@ -21,7 +22,7 @@ import { TemplateError } from './errors';
 import { LIST_FILTERS } from './list-filters';
 import { makeExactWithin } from './literals';
 import { NUMBER_FILTERS } from './number-filters';
-import { MEMORY_LIMIT, Output as CountedOutput, RENDER_LIMIT, type FilterHandler, type LiquidRendering } from './rendering';
+import { MEMORY_LIMIT, Output as CountedOutput, RENDER_LIMIT, textOf, type FilterHandler, type LiquidRendering } from './rendering';
 
 const LONGEST_TEMPLATE = 100_000;
 const NOT_OFFERED = ['include', 'render', 'layout', 'block'];
@@ -72,7 +73,7 @@ export function createLiquid(encode: (text: string) => string, jsonIsRaw: boolea
   liquid.registerTag('assign', Assign);
   // `raw` would switch the encoding off, which is what makes injection impossible.
   delete liquid.filters['raw'];
-  const filters = { ...liquid.filters, ...NUMBER_FILTERS, ...DATE_FILTERS, ...LIST_FILTERS, jsonify: json, inspect: json };
+  const filters = { ...liquid.filters, ...NUMBER_FILTERS, ...DATE_FILTERS, ...LIST_FILTERS, jsonify, inspect: jsonify };
   for (const [name, filter] of Object.entries(filters))
     liquid.registerFilter(name, counted(name === 'default' ? handlerOf(filter) : keepingMissing(handlerOf(filter))));
   liquid.registerFilter('json', { raw: jsonIsRaw, handler: counted(json) } satisfies FilterImplOptions);
@@ -85,6 +86,14 @@ function json(this: { readonly context: Context }, value: unknown): string {
   return text;
 }
 
+/** With lines, where it is asked for and somebody may read it: a row of megabytes would have gigabytes of blanks. */
+function jsonify(this: { readonly context: Context }, value: unknown, indent: unknown = 0): unknown {
+  if (value === undefined) return value;
+  const text = json.call(this, value);
+  const spaces = Math.min(Math.max(Math.trunc(Number(indent)) || 0, 0), 10);
+  return spaces === 0 || text.length > LONGEST_TEMPLATE ? text : jsonText(value, spaces);
+}
+
 function handlerOf(filter: FilterImplOptions): FilterHandler {
   return typeof filter === 'function' ? filter : filter.handler;
 }
@@ -95,6 +104,7 @@ function counted(handler: FilterHandler): FilterHandler {
     const { memoryLimit, renderLimit } = this.context;
     const result: unknown = handler.call(this, value, ...args);
     renderLimit.check(performance.now());
+    // What is JSON is counted as output is.
     if (typeof result === 'string' && handler !== json) memoryLimit.use(result.length);
     return result;
   };
@@ -106,12 +116,6 @@ function keepingMissing(handler: FilterHandler): FilterHandler {
     const result: unknown = handler.call(this, value, ...args);
     return result === '' && (value === undefined || value === null) ? value : result;
   };
-}
-
-function textOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value === 'string') return value;
-  return stringifyExactJson(value as JsonValue);
 }
 
 /** What a template takes from an event and its observer. */

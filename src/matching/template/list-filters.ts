@@ -3,7 +3,7 @@ import { toValue, toValueSync, Value, type FilterImplOptions } from 'liquidjs';
 import { isNumber, orderForSorting } from './comparison';
 import { compute, numberIn, written, type Operand } from './decimal';
 import { makeExact } from './literals';
-import type { FilterHandler, LiquidRendering } from './rendering';
+import { textOf, type FilterHandler, type LiquidRendering } from './rendering';
 
 type Filter = ThisParameterType<FilterHandler>;
 
@@ -17,7 +17,7 @@ export const LIST_FILTERS: Readonly<Record<string, FilterImplOptions>> = {
   sort_natural(list: unknown, property?: unknown) {
     return sorted(this, list, (item) => {
       const value = propertyOf(this, item, property);
-      return value === undefined || value === null ? value : String(value).toLowerCase();
+      return value === undefined || value === null ? value : textOf(value).toLowerCase();
     });
   },
   sum(list: unknown, property?: unknown) {
@@ -33,7 +33,7 @@ export const LIST_FILTERS: Readonly<Record<string, FilterImplOptions>> = {
   sample(given: unknown, count: unknown = 1) {
     const value: unknown = toValue(given);
     if (value === undefined || value === null) return [];
-    const drawn = [...elements(this, Array.isArray(value) ? value : [...String(value)])];
+    const drawn = [...elements(this, Array.isArray(value) ? value : [...textOf(value)])];
     const wanted = Math.min(Number(count), drawn.length);
     for (let at = 0; at < wanted; at++) {
       rendering(this).step();
@@ -88,7 +88,7 @@ function* elements(filter: Filter, given: unknown): Generator<unknown, void> {
 function propertyOf(filter: Filter, item: unknown, property: unknown): unknown {
   const name: unknown = toValue(property);
   if (name === undefined || name === null || name === '') return item;
-  return toValueSync(filter.context._getFromScope(item, String(name).split('.'), false));
+  return toValueSync(filter.context._getFromScope(item, textOf(name).split('.'), false));
 }
 
 function sorted(filter: Filter, list: unknown, by: (item: unknown) => unknown): unknown[] {
@@ -121,7 +121,7 @@ function grouped(filter: Filter, given: unknown, by: (item: unknown) => unknown)
 }
 
 function expression({ liquid }: Filter, source: unknown): Value {
-  const value = new Value(String(toValue(source) ?? ''), liquid);
+  const value = new Value(textOf(toValue(source)), liquid);
   makeExact(value);
   return value;
 }
@@ -130,7 +130,7 @@ function byExpression(filter: Filter, name: unknown, source: unknown): (item: un
   const value = expression(filter, source);
   const { context } = filter;
   return (item) => {
-    context.push(Object.assign(Object.create(null), { [String(toValue(name))]: item }) as object);
+    context.push(Object.assign(Object.create(null), { [textOf(toValue(name))]: item }) as object);
     try {
       return toValueSync(value.value(context));
     } finally {

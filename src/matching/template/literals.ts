@@ -13,7 +13,7 @@ export function makeExactWithin(nodes: readonly LiquidNode[]): void {
     if (node instanceof Output) makeExact(node.value);
     else for (const argument of node.arguments?.() ?? []) makeExact(argument);
     const within = (node as LiquidNode).children?.(false, true);
-    if (within !== undefined) makeExactWithin(toValueSync(within) as LiquidNode[]);
+    if (within !== undefined) makeExactWithin(toValueSync(within));
   }
 }
 

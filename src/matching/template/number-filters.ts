@@ -1,5 +1,6 @@
 import type { FilterImplOptions } from 'liquidjs';
 import { compute, numberIn, operandOf, orderOfNumbers, rounded, whole, written, type Operand } from './decimal';
+import { textOf } from './rendering';
 
 /**
  * Liquid's own compute with doubles: 0.1 + 0.2 is 0.30000000000000004, int8 loses its last digits, and 4.90 becomes 4.9. These keep the
@@ -59,12 +60,12 @@ function isNothing(value: unknown): boolean {
 /** Two decimals; with the code of a currency as many as it has, and the code. */
 function money(amount: Operand, currency: unknown): unknown {
   if (isNothing(currency)) return written(rounded(amount, 2));
-  return `${String(written(rounded(amount, decimalsOfCurrency(currency))))} ${String(currency).toUpperCase()}`;
+  return `${textOf(written(rounded(amount, decimalsOfCurrency(currency))))} ${textOf(currency).toUpperCase()}`;
 }
 
 function decimalsOfCurrency(currency: unknown): number {
   try {
-    return new Intl.NumberFormat('en', { style: 'currency', currency: String(currency) }).resolvedOptions().maximumFractionDigits ?? 2;
+    return new Intl.NumberFormat('en', { style: 'currency', currency: textOf(currency) }).resolvedOptions().maximumFractionDigits ?? 2;
   } catch {
     throw new Error("money takes the code of a currency, such as 'EUR'");
   }

@@ -1,5 +1,6 @@
 import Big from 'big.js';
 import { Context, type FilterImplOptions, type Liquid, type Scope } from 'liquidjs';
+import { stringifyExactJson, type JsonValue } from '../../event/json-document';
 
 /**
  * What stops a mistake from stalling the process: half a second for one rendering, 16,000,000 characters and list elements made by filters
@@ -75,10 +76,17 @@ export class Output {
   constructor(private readonly rendering: LiquidRendering) {}
 
   write(part: unknown): void {
-    const text = typeof part === 'string' ? part : String(part ?? '');
+    const text = textOf(part);
     this.rendering.writes(text.length);
     this.buffer += text;
   }
+}
+
+/** How a value is written: lists and objects as JSON. */
+export function textOf(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return value;
+  return stringifyExactJson(value as JsonValue);
 }
 
 /** `{{- customer.email | upcase }}` is `customer.email`. */

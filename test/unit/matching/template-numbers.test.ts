@@ -4,7 +4,7 @@ import { orderEvent } from './order-event';
 /** Columns as PostgreSQL writes them in JSON: numeric(12,2), numeric, int8, float8. */
 const ROW = `{"total":4.90,"whole":702.00,"small":0.0000001,"large":1000000000000000000000,"id":9007199254740993,"long":12345678901234567890,
   "long2":12345678901234567891,"minus":-0.125,"zero":0.00,"floated":1e-07,"tenth":0.1,"fifth":0.2,"cent":2.675,"nan":"NaN","infinite":"Infinity","below":"-Infinity",
-  "text":"19.90","word":"ten","nothing":null,"negative":-0,"prices":[4.90,10.00,0.10],"twice":[4.9,4.90,5],
+  "vast":1e300000000,"text":"19.90","word":"ten","nothing":null,"negative":-0,"prices":[4.90,10.00,0.10],"twice":[4.9,4.90,5],
   "items":[{"sku":"b","price":10.00,"n":9007199254740993},{"sku":"a","price":9.90,"n":9007199254740992},{"sku":"c","price":9.9,"n":1}],"at":2.00}`;
 
 const rendered = (source: string, target: TemplateTarget = 'text', row = ROW): string => {
@@ -69,6 +69,11 @@ describe('the digits of the database', () => {
     expect(rendered('{{ floated }} {{ floated | append: "" }}')).toBe('0.0000001 0.0000001');
     const event = orderEvent('{}', { kind: 'update', before: '{"total":4.90}' });
     expect(compileTemplate('{{ before.total }}', 'text').render(event).text).toBe('4.90');
+  });
+
+  it('stand in JSON with lines, where these are asked for', () => {
+    expect(rendered('{{ items[0] | jsonify: 2 }}')).toBe('{\n  "sku": "b",\n  "price": 10.00,\n  "n": 9007199254740993\n}');
+    expect(compileTemplate('{{ nowhere | jsonify }}', 'text').render(orderEvent(ROW)).missing).toEqual(['nowhere']);
   });
 
   it('of a literal of the template stay', () => {
@@ -211,6 +216,9 @@ describe('comparisons', () => {
     ['nan > 5', false],
     ['nan < 5', false],
     ['infinite > 5', true],
+    ['vast > 5', true],
+    ['vast == vast', true],
+    ['5 < vast', true],
   ])('{%% if %s %%} is %s', (condition, holds) => {
     expect(rendered(`{% if ${condition} %}yes{% else %}no{% endif %}`)).toBe(holds ? 'yes' : 'no');
   });
