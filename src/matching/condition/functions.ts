@@ -3,7 +3,7 @@ import { messageOf } from '../../event/errors';
 import { columnOf, compilePath, descend, documentValue, lookupOf, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
 import { EvaluationError } from './errors';
 import type { Node, NodeType, Scope } from './node';
-import { Instant } from '../time';
+import { Instant, readInstant } from '../time';
 import { checkText, made, shown, type Fail } from './operators';
 import type { TextOrder } from './text-order';
 import { compileRegularExpression } from './text-patterns';
@@ -121,6 +121,8 @@ function readerOf(call: Call): PathReader {
 }
 
 function age(call: Call): Node {
+  const { literal } = argument(call, 0);
+  if (typeof literal === 'string' && readInstant(literal) === null) call.fail(argument(call, 0), `'${literal}' is not a time`);
   const evaluate = (scope: Scope): Value => {
     const since = argument(call, 0).evaluate(scope);
     return isAbsent(since) ? MISSING : new Duration(Instant.at(scope.now).since(toInstant(since)));

@@ -1,8 +1,9 @@
 import { messageOf } from '../../event/errors';
+import { readInstant } from '../time';
 import type { Node, NodeType, Scope } from './node';
 import type { TextOrder } from './text-order';
 import { compileLike } from './text-patterns';
-import { arithmetic, compare, equal, isAbsent, toDuration, toInstant, toText, toTruth, UNKNOWN, type Value } from './values';
+import { arithmetic, compare, equal, isAbsent, spanOf, toDuration, toInstant, toText, toTruth, UNKNOWN, type Value } from './values';
 
 /** Ends compilation with an error at the node. */
 export type Fail = (node: { start: number; end: number }, message: string) => never;
@@ -104,6 +105,8 @@ export function arithmeticNode(operator: '+' | '-' | '*' | '/', left: Node, righ
   const timed = [left, right].some((node) => node.type === 'time' || node.type === 'duration');
   for (const node of [left, right]) {
     if (node.type === 'truth' || (node.type === 'text' && !timed)) fail(node, `${operator} needs numbers, and this is ${named(node.type)}`);
+    if (typeof node.literal === 'string' && spanOf(node.literal) === null && readInstant(node.literal) === null)
+      fail(node, `'${node.literal}' is neither a time nor a duration such as '1h' or '30s'`);
   }
   const type: NodeType = timed ? (operator === '-' && right.type === 'time' ? 'duration' : 'time') : 'number';
   const a = left.evaluate;

@@ -1,5 +1,5 @@
 import Big from 'big.js';
-import { defaultOperators, toValue, type Context } from 'liquidjs';
+import { defaultOperators, toValue, toValueSync, type Context } from 'liquidjs';
 import type { JsonValue } from '../../event/json-document';
 import { TextOrder } from '../condition/text-order';
 import { sameJson } from '../condition/values';
@@ -29,6 +29,9 @@ function own(operator: keyof typeof defaultOperators): Operator {
   return defaultOperators[operator] as unknown as Operator;
 }
 
+/** Liquid's own gives a generator, which is neither true nor false. */
+const EQUALS = defaultOperators['=='] as unknown as (left: unknown, right: unknown) => unknown;
+
 function ordered(operator: keyof typeof defaultOperators, holds: (order: number) => boolean): Operator {
   return (left, right, context) => {
     const order = orderOf(toValue(left), toValue(right));
@@ -46,14 +49,14 @@ function orderOf(left: unknown, right: unknown): number | null {
   return a === null || b === null ? NaN : orderOfNumbers(a, b);
 }
 
-function equal(left: unknown, right: unknown): unknown {
+function equal(left: unknown, right: unknown): boolean {
   const a: unknown = toValue(left);
   const b: unknown = toValue(right);
   if (typeof a === 'string' && typeof b === 'string') return TEXTS.of(a, b) === 0;
   if (isNumber(a) && isNumber(b)) return orderOfNumbers(numberIn(a) ?? NaN, numberIn(b) ?? NaN) === 0;
   // Liquid's own walk calls itself for each list in a list.
   if (Array.isArray(a) && Array.isArray(b)) return sameJson(a as JsonValue, b as JsonValue);
-  return (own('==') as (l: unknown, r: unknown) => unknown)(left, right);
+  return toValueSync(EQUALS(left, right)) === true;
 }
 
 export function isNumber(value: unknown): value is number | Big {

@@ -23,7 +23,11 @@ export function makeExact(part: unknown): void {
     part.initial.postfix.forEach(makeExact);
     for (const { args } of part.filters) args.forEach(makeExactArgument);
   } else if (TypeGuards.isNumberToken(part)) {
-    const text = part.getText().replace(/^\+/, '').replace(/\.$/, '');
+    const text = part
+      .getText()
+      .replace(/^\+/, '')
+      .replace(/\.$/, '')
+      .replace(/^(-?)0+(?=\d)/, '$1');
     (part as { content: unknown }).content = spelledNumber(text);
   } else if (TypeGuards.isPropertyAccessToken(part)) {
     makeExact(part.variable);

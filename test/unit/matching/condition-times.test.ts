@@ -173,7 +173,25 @@ describe('a quoted text that looks like a time and is none', () => {
   });
 
   it.each([
+    ["AGE('2026-02-30') > '1h'", "1:5 '2026-02-30' is not a time"],
+    ["NOW() > '2026-02-30'", "1:9 '2026-02-30' is not a time"],
+    ["'2026-02-30' - NOW() < '3d'", "1:1 '2026-02-30' is neither a time nor a duration such as '1h' or '30s'"],
+  ])('beside a time and within AGE too: %s', (source, told) => {
+    let error: unknown;
+    try {
+      compileCondition(source);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(ConditionSyntaxError);
+    const { line, column, message } = error as ConditionSyntaxError;
+    expect(`${line}:${column} ${message}`).toContain(told);
+  });
+
+  it.each([
     "code = '2026/02/17'",
+    "AGE('2026-01-31') > '1h'",
+    "'2026-12-31' - NOW() < '3d'",
     "code = '2026-13-1'",
     "code IN ('1310-73-2')",
     "version >= '1.2.3'",

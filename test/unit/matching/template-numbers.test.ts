@@ -4,7 +4,7 @@ import { orderEvent } from './order-event';
 /** Columns as PostgreSQL writes them in JSON: numeric(12,2), numeric, int8, float8. */
 const ROW = `{"total":4.90,"whole":702.00,"small":0.0000001,"large":1000000000000000000000,"id":9007199254740993,"long":12345678901234567890,
   "long2":12345678901234567891,"minus":-0.125,"zero":0.00,"floated":1e-07,"tenth":0.1,"fifth":0.2,"cent":2.675,"nan":"NaN","infinite":"Infinity","below":"-Infinity",
-  "vast":1e300000000,"text":"19.90","word":"ten","nothing":null,"negative":-0,"prices":[4.90,10.00,0.10],"twice":[4.9,4.90,5],
+  "yes":true,"mixed":[null,"a",1.50],"vast":1e300000000,"text":"19.90","word":"ten","nothing":null,"negative":-0,"prices":[4.90,10.00,0.10],"twice":[4.9,4.90,5],
   "items":[{"sku":"b","price":10.00,"n":9007199254740993},{"sku":"a","price":9.90,"n":9007199254740992},{"sku":"c","price":9.9,"n":1}],"at":2.00}`;
 
 const rendered = (source: string, target: TemplateTarget = 'text', row = ROW): string => {
@@ -205,6 +205,22 @@ describe('comparisons', () => {
     ['nothing == nil', true],
     ['total == nil', false],
     ['total == empty', false],
+    ['total != nil', true],
+    ['nothing != nil', false],
+    ['nowhere != nil', false],
+    ['word != blank', true],
+    ['prices != empty', true],
+    ['yes == true', true],
+    ['yes != true', false],
+    ['yes != false', true],
+    ['mixed contains true', false],
+    ['mixed contains "a"', true],
+    ['mixed contains nothing', true],
+    ['prices contains nothing', false],
+    ['items contains word', false],
+    ['word contains total', false],
+    ['word != 10', true],
+    ['prices != items', true],
     ['word == blank', false],
     ['zero == 0', true],
     ['negative == 0', true],
