@@ -28,13 +28,6 @@ export class JsonDocument {
 /** PostgreSQL's numeric has 131,072 digits before its point at the most. What lies beyond is not computed with, and not written out. */
 export const LARGEST_EXPONENT = 131_072;
 
-/** Whether two numbers may be multiplied and divided: the digits of one times those of the other are steps, and numeric has 131,072. */
-export function isComputable(left: Big, right: Big): boolean {
-  return [left, right].every(({ e }) => Math.abs(e) <= LARGEST_EXPONENT) && left.c.length * right.c.length <= MOST_STEPS;
-}
-
-const MOST_STEPS = 10_000_000;
-
 /** A number as it is written. @param text an unsigned or negative decimal */
 export function spelledNumber(text: string): number | Big {
   const double = Number(text);

@@ -17,3 +17,14 @@ export function renderedTexts({ row, sources }: Texts): string[] {
     }
   });
 }
+
+/** For what takes a tenth of the time that a rendering has: on a machine that does much else it may need more tries than one. */
+export function patiently(render: () => string): string {
+  for (const until = performance.now() + 50_000; ;) {
+    try {
+      return render();
+    } catch (error) {
+      if (performance.now() > until || (error as Error).message !== 'template render limit exceeded') throw error;
+    }
+  }
+}

@@ -1,5 +1,6 @@
 import Big from 'big.js';
-import { isComputable, LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
+import { LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
+import { compute, operandIn, textOfDecimal, type Decimal } from '../decimal';
 import { MISSING } from '../path';
 import { Instant, orderOfTimes, readInstant } from '../time';
 import { EvaluationError } from './errors';
@@ -89,9 +90,7 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
   if ([a, b].some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) {
     throw new EvaluationError('a number has more digits than PostgreSQL computes with');
   }
-  if ((operator === '*' || operator === '/') && !isComputable(a, b)) {
-    throw new EvaluationError('two numbers have too many digits to be multiplied or divided here');
-  }
+  if (isLong(a) || isLong(b)) return ofLongNumbers(operator, a, b);
   switch (operator) {
     case '+':
       return a.plus(right);
@@ -103,6 +102,19 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
       if (new Big(right).eq(0)) throw new EvaluationError('division by zero');
       return a.div(right);
   }
+}
+
+/** Big takes seconds for numbers as long as numeric may be. */
+function isLong({ c, e }: Big): boolean {
+  return c.length > LONG || Math.abs(e) > LONG;
+}
+
+const LONG = 1_000;
+
+function ofLongNumbers(operator: '+' | '-' | '*' | '/', left: Big, right: Big): Big {
+  if (operator === '/' && right.eq(0)) throw new EvaluationError('division by zero');
+  const [a, b] = [operandIn(left.toFixed()), operandIn(right.toFixed())] as [Decimal, Decimal];
+  return new Big(textOfDecimal(compute(operator, a, b) as Decimal));
 }
 
 function shift(operator: string, left: Value, right: Value): Value {

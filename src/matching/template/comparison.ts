@@ -3,7 +3,7 @@ import { defaultOperators, toValue, toValueSync, type Context } from 'liquidjs';
 import type { JsonValue } from '../../event/json-document';
 import { TextOrder } from '../condition/text-order';
 import { sameJson } from '../condition/values';
-import { numberIn, orderOfNumbers } from './decimal';
+import { operandIn, orderOfNumbers } from '../decimal';
 
 type Operator = (left: unknown, right: unknown, context: Context) => unknown;
 
@@ -43,9 +43,10 @@ function ordered(operator: keyof typeof defaultOperators, holds: (order: number)
 function orderOf(left: unknown, right: unknown): number | null {
   if (typeof left === 'string' && typeof right === 'string') return TEXTS.of(left, right);
   if (left === null || left === undefined || right === null || right === undefined) return NaN;
+  if (isNumber(left) && isNumber(right)) return new Big(left).cmp(right);
   if (!isNumber(left) && !isNumber(right)) return null;
   if (!(isNumber(left) || typeof left === 'string') || !(isNumber(right) || typeof right === 'string')) return null;
-  const [a, b] = [numberIn(left), numberIn(right)];
+  const [a, b] = [operandIn(left), operandIn(right)];
   return a === null || b === null ? NaN : orderOfNumbers(a, b);
 }
 
@@ -53,20 +54,20 @@ function equal(left: unknown, right: unknown): boolean {
   const a: unknown = toValue(left);
   const b: unknown = toValue(right);
   if (typeof a === 'string' && typeof b === 'string') return TEXTS.of(a, b) === 0;
-  if (isNumber(a) && isNumber(b)) return orderOfNumbers(numberIn(a) ?? NaN, numberIn(b) ?? NaN) === 0;
+  if (isNumber(a) && isNumber(b)) return new Big(a).eq(b);
   // Liquid's own walk calls itself for each list in a list.
   if (Array.isArray(a) && Array.isArray(b)) return sameJson(a as JsonValue, b as JsonValue);
   return toValueSync(EQUALS(left, right)) === true;
 }
 
 export function isNumber(value: unknown): value is number | Big {
-  return typeof value === 'number' || value instanceof Big;
+  return Number.isFinite(value) || value instanceof Big;
 }
 
 /** For `sort`: what is missing comes last; what does not compare stays where it is. */
 export function orderForSorting(left: unknown, right: unknown): number {
   const [a, b] = [left ?? null, right ?? null];
   if (a === null || b === null) return Number(a === null) - Number(b === null);
-  if (isNumber(a) && isNumber(b)) return orderOfNumbers(numberIn(a) ?? NaN, numberIn(b) ?? NaN) || 0;
+  if (isNumber(a) && isNumber(b)) return new Big(a).cmp(b);
   return (a as string) < (b as string) ? -1 : (a as string) > (b as string) ? 1 : 0;
 }

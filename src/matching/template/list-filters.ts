@@ -1,8 +1,9 @@
 import Big from 'big.js';
 import { toValue, toValueSync, Value, type FilterImplOptions } from 'liquidjs';
 import { isNumber, orderForSorting } from './comparison';
-import { compute, numberIn, written, type Operand } from './decimal';
+import { compute, operandIn, type Operand } from '../decimal';
 import { makeExact } from './literals';
+import { written } from './number-filters';
 import { textOf, type FilterHandler, type LiquidRendering } from './rendering';
 
 type Filter = ThisParameterType<FilterHandler>;
@@ -21,8 +22,8 @@ export const LIST_FILTERS: Readonly<Record<string, FilterImplOptions>> = {
     });
   },
   sum(list: unknown, property?: unknown) {
-    let sum: Operand = { value: new Big(0), scale: 0 };
-    for (const item of elements(this, list)) sum = compute('+', sum, numberIn(propertyOf(this, item, property)) ?? NOTHING);
+    let sum: Operand = NOTHING;
+    for (const item of elements(this, list)) sum = compute('+', sum, operandIn(propertyOf(this, item, property)) ?? NOTHING);
     return written(sum);
   },
   uniq(list: unknown) {
@@ -68,7 +69,7 @@ export const LIST_FILTERS: Readonly<Record<string, FilterImplOptions>> = {
   },
 };
 
-const NOTHING: Operand = { value: new Big(0), scale: 0 };
+const NOTHING: Operand = { digits: 0n, scale: 0 };
 
 function rendering(filter: Filter): LiquidRendering {
   return filter.context as LiquidRendering;

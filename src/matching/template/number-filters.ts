@@ -1,5 +1,6 @@
-import type { FilterImplOptions } from 'liquidjs';
-import { compute, numberIn, operandOf, orderOfNumbers, rounded, whole, written, type Operand } from './decimal';
+import { toValue, type FilterImplOptions } from 'liquidjs';
+import { spelledNumber } from '../../event/json-document';
+import { compute, floorOfQuotient, operandIn, orderOfNumbers, rounded, textOfDecimal, whole, type Operand } from '../decimal';
 import { textOf } from './rendering';
 
 /**
@@ -12,12 +13,14 @@ export const NUMBER_FILTERS: Readonly<Record<string, FilterImplOptions>> = {
   times: binary((left, right) => compute('*', left, right)),
   modulo: binary((left, right) => compute('%', left, right)),
   divided_by: (left: unknown, right: unknown, integer: unknown = false) => {
-    const quotient = compute('/', operandOf(left), operandOf(right));
-    return written(integer === true ? floorOfQuotient(operandOf(left), operandOf(right), quotient) : quotient);
+    const [dividend, divisor] = [operandOf(left), operandOf(right)];
+    return written(integer === true ? floorOfQuotient(dividend, divisor) : compute('/', dividend, divisor));
   },
   at_least: binary((left, right) => (orderOfNumbers(left, right) < 0 ? right : left)),
   at_most: binary((left, right) => (orderOfNumbers(left, right) > 0 ? right : left)),
-  abs: unary((operand) => (typeof operand === 'number' ? Math.abs(operand) : { ...operand, value: operand.value.abs() })),
+  abs: unary((operand) =>
+    typeof operand === 'number' ? Math.abs(operand) : { ...operand, digits: operand.digits < 0n ? -operand.digits : operand.digits },
+  ),
   ceil: unary((operand) => whole(operand, 'up')),
   floor: unary((operand) => whole(operand, 'down')),
   round: (value: unknown, decimals: unknown = 0) => written(rounded(operandOf(value), countOf(decimals))),
@@ -35,20 +38,27 @@ function unary(result: (operand: Operand) => Operand): FilterImplOptions {
   return (value: unknown) => written(result(operandOf(value)));
 }
 
-/** A quotient that was rounded to 20 decimals may have reached the next whole number. */
-function floorOfQuotient(left: Operand, right: Operand, quotient: Operand): Operand {
-  if (typeof left === 'number' || typeof right === 'number') return typeof quotient === 'number' ? Math.floor(quotient) : quotient;
-  return rounded(compute('/', compute('-', left, compute('%', left, right)), right), 0);
+/** What a filter computes with; 0 for what is no number, as everywhere in Liquid. */
+function operandOf(value: unknown): Operand {
+  return operandIn(toValue(value)) ?? ZERO;
+}
+
+const ZERO: Operand = { digits: 0n, scale: 0 };
+
+/** As a template knows it: a number that is written with its decimals, or a text where there is no such number. */
+export function written(operand: Operand): unknown {
+  if (typeof operand === 'number') return Number.isFinite(operand) ? operand : String(operand);
+  return spelledNumber(textOfDecimal(operand));
 }
 
 function countOf(decimals: unknown): number {
   const operand = operandOf(decimals);
-  return typeof operand === 'number' ? operand : Number(operand.value.toString());
+  return typeof operand === 'number' ? operand : Number(textOfDecimal(operand));
 }
 
 /** What is no number is refused where a bill would show a 0 in its place. */
 function required(value: unknown, filter: string): Operand {
-  const operand = numberIn(value);
+  const operand = operandIn(toValue(value));
   if (operand === null) throw new Error(`${filter} needs a number`);
   return operand;
 }

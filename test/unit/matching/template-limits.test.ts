@@ -1,4 +1,5 @@
 import { compileBody, compileTemplate, TemplateError, TemplateRenderError } from '../../../src/matching/template/template';
+import { patiently } from '../../support/rendered-texts';
 import { orderEvent } from './order-event';
 
 const MANY = `{"list":[${Array.from({ length: 300_000 }, (_, i) => `{"n":${(i * 7_919) % 300_007}.50,"s":"x${i}"}`).join(',')}]}`;
@@ -17,17 +18,6 @@ function endOf(source: string, event = orderEvent('{}')): string {
     // Half a second is the limit; the rest is for a machine that does something else besides.
     expect(performance.now() - started).toBeLessThan(5_000);
     return (error as Error).message;
-  }
-}
-
-/** It takes a tenth of the time that a rendering has; a machine that does much else may still need more tries than one. */
-function patiently(render: () => string): string {
-  for (let left = 20; ; left--) {
-    try {
-      return render();
-    } catch (error) {
-      if (left === 0 || (error as Error).message !== TIME) throw error;
-    }
   }
 }
 
