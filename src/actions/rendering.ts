@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { jsonText } from '../event/json-text';
 import type { FilledTemplates } from './fill';
 import type { HttpRequest } from '../connections/http/http-sender';
 
@@ -100,7 +101,7 @@ function payloadOf(content: Content): string {
     case 'redis stream':
       return content.fields.find(([name]) => name === 'body')?.[1] ?? '';
     case 'custom':
-      return JSON.stringify(content.rendered ?? null);
+      return jsonText(content.rendered ?? null);
     case 'email':
     case 'cache':
       return JSON.stringify(content);

@@ -82,7 +82,9 @@ async function rulesOf(flags: GlobalOptions, { version }: ComparedVersion): Prom
 }
 
 function describeRules(rules: Rules | null): string {
-  return rules === null ? 'others, of a newer release,' : `ignore_unchanged: ${rules.ignoreUnchanged}`;
+  return rules === null
+    ? 'others, of a newer release,'
+    : `ignore_unchanged: ${rules.ignoreUnchanged} and times compared as ${rules.timesAsText ? 'texts' : 'times'}`;
 }
 
 interface ComparedVersion {

@@ -17,9 +17,9 @@ export class FileProblems {
 
   constructor(readonly source: ConfigSource) {}
 
-  condition(path: Path, source: string): void {
+  condition(path: Path, source: string, timesAsText: boolean): void {
     try {
-      const { lookups, columns } = compileCondition(source);
+      const { lookups, columns } = compileCondition(source, timesAsText);
       this.checkLookups(path, lookups);
       this.mention(path, columns, false);
     } catch (error) {

@@ -38,20 +38,40 @@ export class Redaction implements Redactor {
   }
 
   all<T>(value: T, sources: readonly string[]): T {
-    if (typeof value === 'string') return this.text(value, sources) as T;
-    if (Array.isArray(value)) return value.map((entry: unknown) => this.all(entry, sources)) as T;
-    // Not of what is more than a structure: an exact number.
-    if (typeof value !== 'object' || value === null || ![Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null))
-      return value;
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.all(entry as unknown, sources)])) as T;
+    const root: unknown[] = [value];
+    // Copies whose members are still those of the original. A loop: what a custom action renders may be nested deeper than the stack.
+    const open: object[] = [root];
+    for (let copy = open.pop(); copy !== undefined; copy = open.pop()) {
+      for (const [key, member] of Object.entries(copy) as [string, unknown][]) {
+        const shown = typeof member === 'string' ? this.text(member, sources) : copyOf(member);
+        if (shown === member) continue;
+        // An assignment to `__proto__` would not make a member.
+        Object.defineProperty(copy, key, { value: shown, writable: true, enumerable: true, configurable: true });
+        if (typeof shown === 'object' && shown !== null) open.push(shown);
+      }
+    }
+    return root[0] as T;
   }
+}
+
+/** Of a structure; what is more than that (an exact number) is itself. */
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [...(value as unknown[])];
+  if (typeof value !== 'object' || value === null || ![Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null))
+    return value;
+  return Object.fromEntries(Object.entries(value));
 }
 
 /** All texts in a piece of a definition. */
 export function textsIn(definition: unknown): string[] {
-  if (typeof definition === 'string') return [definition];
-  if (typeof definition !== 'object' || definition === null) return [];
-  return Object.values(definition).flatMap(textsIn);
+  const texts: string[] = [];
+  const open: unknown[] = [definition];
+  while (open.length > 0) {
+    const part = open.pop();
+    if (typeof part === 'string') texts.push(part);
+    else if (typeof part === 'object' && part !== null) for (const member of Object.values(part).reverse()) open.push(member);
+  }
+  return texts;
 }
 
 function replaced(text: string, by: readonly (readonly [string, string])[]): string {

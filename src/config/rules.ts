@@ -1,18 +1,22 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What a text of the observers file means where it says nothing. When a default changes what matches, an observers file that stays as it is
- * means another thing from that release on: the change gets a number, and versions on record are read by the rules of their day.
+ * What a text of the observers file means beyond what it says. When a default, or the language of conditions, changes what matches, an observers
+ * file that stays as it is means another thing from that release on: the change gets a number, and versions on record are read by the rules of
+ * their day.
  */
 export interface Rules {
   readonly number: number;
   /** Whether updates that change nothing match no observer, where `ignore_unchanged` is not written. */
   readonly ignoreUnchanged: boolean;
+  /** Whether conditions compare times as texts, in which `2026-02-01T00:00:00+00:00` comes before `2026-02-01T00:00:00Z`. */
+  readonly timesAsText: boolean;
 }
 
 const RULES: readonly Rules[] = [
-  { number: 1, ignoreUnchanged: false },
-  { number: 2, ignoreUnchanged: true },
+  { number: 1, ignoreUnchanged: false, timesAsText: true },
+  { number: 2, ignoreUnchanged: true, timesAsText: true },
+  { number: 3, ignoreUnchanged: true, timesAsText: false },
 ];
 
 export const CURRENT_RULES: Rules = RULES.at(-1) as Rules;

@@ -1,6 +1,6 @@
 import { createColors } from 'picocolors';
 import { eventTypeName } from '../event/envelope';
-import { compileCondition, type Explanation } from '../matching/condition/condition';
+import { conditionOf, type Explanation } from '../matching/condition/condition';
 import type { EventRun } from '../pipeline/event-run';
 import type { Arrival } from './demo-receiver';
 
@@ -84,8 +84,9 @@ export class Narrator {
     results.forEach(({ observer, matched }, i) => {
       const mark = matched ? colors.green('✓') : colors.red('✗');
       this.step(i === 0 ? 'the observers' : '', `${mark} ${observer.name.padEnd(14)} ${colors.dim('when')} ${observer.when}`);
-      if (observer.when === null) return;
-      const reasons = leaves(compileCondition(observer.when).explain({ event, now: Date.now() }));
+      const condition = conditionOf(observer);
+      if (condition === null) return;
+      const reasons = leaves(condition.explain({ event, now: Date.now() }));
       this.step('', `  ${' '.repeat(14)} ${colors.dim(`because ${reasons.join(', ')}`)}`);
     });
     const signature = arrival.verified ? colors.green('signature verified') : colors.red('signature NOT valid');

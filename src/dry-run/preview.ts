@@ -4,7 +4,7 @@ import type { Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
 import type { Decoded } from '../change-log/decode';
-import { compileCondition } from '../matching/condition/condition';
+import { conditionOf } from '../matching/condition/condition';
 import { Matcher } from '../matching/matcher';
 import { ObserverTally, type Answer } from './observer-tally';
 import { PeakRate } from './counting';
@@ -24,7 +24,7 @@ class JudgingSide {
   constructor(readonly observers: readonly ObserverDefinition[]) {
     this.matcher = new Matcher(observers);
     this.names = new Set(observers.map(({ name }) => name));
-    const taking = observers.filter(({ when }) => when !== null && compileCondition(when).lookups.length > 0);
+    const taking = observers.filter((observer) => (conditionOf(observer)?.lookups.length ?? 0) > 0);
     this.undecided = new Set(taking.map(({ name }) => name));
   }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EntityEvent, EventKind } from '../event/entity-event';
 import { EVENT_KINDS } from '../event/entity-event';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
-import { JsonDocument, parseExactJson, stringifyExactJson, type JsonValue } from '../event/json-document';
+import { JsonDocument, parseSpelledJson, stringifyExactJson, type JsonValue } from '../event/json-document';
 
 /** One to begin with. */
 export const SAMPLE = {
@@ -45,7 +45,7 @@ const KINDS = { created: 'insert', updated: 'update', deleted: 'delete', custom:
 export function readEvent(text: string, file: string): EntityEvent {
   let content: JsonValue;
   try {
-    content = parseExactJson(text);
+    content = parseSpelledJson(text);
   } catch (error) {
     throw refusal(`${file} is not JSON: ${messageOf(error)}`);
   }

@@ -52,6 +52,8 @@ export interface ObserverDefinition {
   readonly ignoreUnchanged: boolean;
   /** Source of the condition; null matches every event of these entities and kinds. */
   readonly when: string | null;
+  /** Whether its condition compares times as texts: as releases did that recorded its version of the observers file. */
+  readonly timesAsText?: boolean;
   /** What its condition and its actions may use as `lookups.NAME`. */
   readonly lookups: readonly LookupDefinition[];
   /** Whether a path of its actions' templates that leads nowhere fails the delivery. */

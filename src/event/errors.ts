@@ -23,6 +23,11 @@ export class OperatorError extends Error {
   }
 }
 
+/** V8's: something calls itself for each level of a value that has too many. */
+export function isStackOverflow(error: unknown): boolean {
+  return types.isNativeError(error) && error.name === 'RangeError' && error.message.includes('call stack');
+}
+
 /** The message of anything that was thrown, with its causes: `a: b: c`. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import Big from 'big.js';
 
-/** A parsed JSON value in which numbers that a double cannot hold exactly are `Big`. */
+/** A parsed JSON value in which numbers that a double cannot hold exactly, or would write in another way, are `Big`. */
 export type JsonValue = null | boolean | number | string | Big | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
@@ -10,6 +10,7 @@ export type JsonValue = null | boolean | number | string | Big | readonly JsonVa
  */
 export class JsonDocument {
   private parsed: JsonValue | undefined;
+  private spelt: JsonValue | undefined;
 
   constructor(readonly text: string) {}
 
@@ -17,23 +18,34 @@ export class JsonDocument {
   get value(): JsonValue {
     return (this.parsed ??= parseExactJson(this.text));
   }
+
+  /** The same for whoever writes numbers out again: 4.90 stays 4.90. @throws SyntaxError when the text is not JSON. */
+  get spelled(): JsonValue {
+    return (this.spelt ??= parseSpelledJson(this.text));
+  }
 }
 
 /** PostgreSQL's numeric has 131,072 digits before its point at the most. What lies beyond is not computed with, and not written out. */
 export const LARGEST_EXPONENT = 131_072;
 
-/** A number of a document that a double does not hold. */
+/** A number as it is written. @param text an unsigned or negative decimal */
+export function spelledNumber(text: string): number | Big {
+  const double = Number(text);
+  return String(double) === text ? double : new ExactNumber(text);
+}
+
+/** A number of a document that a double does not hold, or would write in another way. */
 class ExactNumber extends Big {
   readonly #spelling: string;
 
   constructor(spelling: string) {
     super(spelling);
-    this.#spelling = spelling;
+    this.#spelling = String(spelling);
   }
 
-  /** Without an exponent, as PostgreSQL writes numbers; but 1e300000000 stays as it was read, for its zeros would be gigabytes. */
+  /** Without an exponent, as PostgreSQL writes numeric; but 1e300000000 stays as it was read, for its zeros would be gigabytes. */
   override toString(): string {
-    return Math.abs(this.e) < LARGEST_EXPONENT ? this.toFixed() : this.#spelling;
+    return /e/i.test(this.#spelling) && Math.abs(this.e) < LARGEST_EXPONENT ? this.toFixed() : this.#spelling;
   }
 
   override toJSON(): string {
@@ -86,7 +98,16 @@ class ExactNumber extends Big {
  */
 export function parseExactJson(text: string): JsonValue {
   const numbers: ExactNumber[] = [];
-  const marked = mayBeInexact(text) ? markInexact(text, numbers) : text;
+  return parseMarked(text, mayBeInexact(text) ? markNumbers(text, numbers, exactNumber) : text, numbers);
+}
+
+/** The same, and a number is as it was written: 4.90, 702.00 and 0.0000001, which JavaScript writes as 4.9, 702 and 1e-7. @throws SyntaxError */
+export function parseSpelledJson(text: string): JsonValue {
+  const numbers: ExactNumber[] = [];
+  return parseMarked(text, markNumbers(text, numbers, speltNumber), numbers);
+}
+
+function parseMarked(text: string, marked: string, numbers: readonly ExactNumber[]): JsonValue {
   if (numbers.length === 0) return JSON.parse(text) as JsonValue;
   let parsed: unknown;
   try {
@@ -101,7 +122,7 @@ export function parseExactJson(text: string): JsonValue {
 // A double holds fifteen digits whatever they are, and any exponent of two. A UUID has digits around an e too, but ends in a quote.
 const LARGE_EXPONENT = /\d[eE][+-]?\d{3,}(?:[\s,}\]]|$)/;
 const LONG = 16;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?([eE][+-]?\d+)?/y;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const NAME_END = /\s*:/y;
 // Stands for a number while the rest is parsed. Random, so that no text can be taken for one, in whatever way it is escaped.
 const MARK = `number ${randomBytes(16).toString('hex')} `;
@@ -123,8 +144,8 @@ function isDigitOrPoint(code: number): boolean {
   return (code >= ZERO && code <= NINE) || code === POINT;
 }
 
-/** The text with marked strings for the numbers that a double does not hold, which are added to `numbers`. */
-function markInexact(text: string, numbers: ExactNumber[]): string {
+/** The text with marked strings for the numbers that `keep` makes, which are added to `numbers`. */
+function markNumbers(text: string, numbers: ExactNumber[], keep: (token: string) => ExactNumber | null): string {
   const parts: string[] = [];
   let copied = 0;
   for (let at = 0; at < text.length;) {
@@ -133,8 +154,8 @@ function markInexact(text: string, numbers: ExactNumber[]): string {
       at = endOfString(text, at);
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
       NUMBER.lastIndex = at;
-      const [token = text.charAt(at), exponent] = NUMBER.exec(text) ?? [];
-      const number = token.length < LONG && exponent === undefined ? null : exactNumber(token);
+      const token = NUMBER.exec(text)?.[0] ?? text.charAt(at);
+      const number = keep(token);
       if (number !== null && !isName(text, at + token.length)) {
         parts.push(text.slice(copied, at), `"${MARK}${numbers.push(number) - 1}"`);
         copied = at + token.length;
@@ -161,8 +182,14 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
+/** The number, or null when a double writes it as it is. */
+function speltNumber(token: string): ExactNumber | null {
+  return token === '-' || String(Number(token)) === token ? null : new ExactNumber(token);
+}
+
 /** The number, or null when a double holds it. */
 function exactNumber(token: string): ExactNumber | null {
+  if (token.length < LONG && !/e/i.test(token)) return null;
   const double = Number(token);
   if (String(double) === token) return null;
   const exact = new ExactNumber(token);
@@ -185,39 +212,50 @@ function putBack(parsed: unknown, numbers: readonly ExactNumber[]): JsonValue {
 
 type Container = readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** The text of a parsed value, exact numbers included: the inverse of {@link parseExactJson}. */
+/** A list or an object that is being written. */
+interface Open {
+  readonly container: Container;
+  /** Null: it is a list. */
+  readonly names: readonly string[] | null;
+  next: number;
+}
+
+/** The text of a parsed value, exact numbers included: the inverse of {@link parseExactJson}. A loop: values may be nested deeper than the stack. */
 export function stringifyExactJson(value: JsonValue): string {
-  const written: string[] = [];
-  // What is still to be written, the next one last: finished text, or what is to be taken apart.
-  const open: (string | Container)[] = [isContainer(value) ? value : scalarText(value)];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next === 'string') written.push(next);
-    else for (const part of partsOf(next).reverse()) open.push(part);
+  const open: Open[] = [];
+  const quoted = new Map<string, string>();
+  let text = isContainer(value) ? opened(value, open) : scalarText(value);
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { container, names } = top;
+    const at = top.next++;
+    if (at >= (names ?? (container as readonly JsonValue[])).length) {
+      text += names === null ? ']' : '}';
+      open.pop();
+      continue;
+    }
+    const name = names?.[at] ?? '';
+    // Liquid's lists may hold undefined.
+    const member = (names === null ? (container as readonly JsonValue[])[at] : (container as Record<string, JsonValue>)[name]) ?? null;
+    if (at > 0) text += ',';
+    if (names !== null) {
+      // Rows of one list have the same names.
+      let label = quoted.get(name);
+      if (label === undefined) quoted.set(name, (label = `${JSON.stringify(name)}:`));
+      text += label;
+    }
+    text += isContainer(member) ? opened(member, open) : scalarText(member);
   }
-  return written.join('');
+  return text;
 }
 
 function isContainer(value: JsonValue): value is Container {
   return typeof value === 'object' && value !== null && !(value instanceof Big);
 }
 
-/** The text of a list or an object up to the first list or object in it, that one, the text up to the next, and so on. */
-function partsOf(container: Container): (string | Container)[] {
-  const parts: (string | Container)[] = [];
-  const isList = Array.isArray(container);
-  let text = isList ? '[' : '{';
-  let comma = '';
-  for (const [key, value] of Object.entries(container as Record<string, JsonValue>)) {
-    text += isList ? comma : `${comma}${JSON.stringify(key)}:`;
-    comma = ',';
-    if (isContainer(value)) {
-      parts.push(text, value);
-      text = '';
-      // Liquid's lists may hold undefined.
-    } else text += scalarText(value ?? null);
-  }
-  parts.push(text + (isList ? ']' : '}'));
-  return parts;
+function opened(container: Container, open: Open[]): string {
+  const names = Array.isArray(container) ? null : Object.keys(container);
+  open.push({ container, names, next: 0 });
+  return names === null ? '[' : '{';
 }
 
 function scalarText(value: Exclude<JsonValue, Container>): string {

@@ -39,7 +39,7 @@ export function eventJson(event: EntityEvent): EventJson {
     tracestate,
     cause,
     backfill,
-    data: data === null ? null : data.value,
-    before: before === null ? null : before.value,
+    data: data === null ? null : data.spelled,
+    before: before === null ? null : before.spelled,
   };
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import type { Enriched, Lookups } from './lookups';
-import { compileCondition, type Condition } from '../matching/condition/condition';
+import { conditionOf, type Condition } from '../matching/condition/condition';
 
 /** A delivery that may go on to its endpoint, or what became of it before. */
 export type Prepared = Delivery | Outcome;
@@ -48,7 +48,7 @@ export class Enrichment {
   private conditionOf(observer: ObserverDefinition): Condition | null {
     let condition = this.conditions.get(observer);
     if (condition === undefined) {
-      const compiled = observer.when === null ? null : compileCondition(observer.when);
+      const compiled = conditionOf(observer);
       condition = compiled !== null && compiled.lookups.length > 0 ? compiled : null;
       this.conditions.set(observer, condition);
     }

@@ -3,7 +3,7 @@ import { splitUrl, type HttpSender } from '../connections/http/http-sender';
 import type { Clock } from '../event/clock';
 import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
-import { JsonDocument, type JsonValue } from '../event/json-document';
+import { parseSpelledJson, type JsonValue } from '../event/json-document';
 import { failed, type Failed, type Outcome } from '../event/outcome';
 import { compileTemplate, EmptyValueError, TemplateRenderError, type Template } from '../matching/template/template';
 import type { CachedAnswer, LookupCache } from '../cache/lookup-cache';
@@ -130,7 +130,7 @@ export class Lookup {
     if (!outcome.ok) return this.failure(outcome.message, outcome);
     if (outcome.status === 204) return NOTHING;
     try {
-      return { value: new JsonDocument(UTF8.decode(body)).value };
+      return { value: parseSpelledJson(UTF8.decode(body)) };
     } catch {
       // Without the parser's own words: they quote the answer.
       return this.failure('the answer is not JSON');

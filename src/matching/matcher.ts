@@ -2,7 +2,7 @@ import type { ActionDefinition, ObserverDefinition } from '../event/definitions'
 import type { ChangeKind, EntityEvent } from '../event/entity-event';
 import { messageOf } from '../event/errors';
 import { changedAmong, changedNothing } from './changes';
-import { compileCondition, type Condition, type Explanation, type Scope } from './condition/condition';
+import { conditionOf, type Condition, type Explanation, type Scope } from './condition/condition';
 
 /** What an observer made of an event. */
 export type MatchResult =
@@ -47,7 +47,7 @@ export class Matcher {
 
   constructor(observers: readonly ObserverDefinition[]) {
     for (const observer of observers) {
-      const candidate = { observer, condition: observer.when === null ? null : compileCondition(observer.when) };
+      const candidate = { observer, condition: conditionOf(observer) };
       this.byName.set(observer.name, candidate);
       for (const kind of new Set(observer.kinds)) this.index(kind, candidate);
     }

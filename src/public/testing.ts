@@ -3,6 +3,7 @@ import { deliveryId } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import { envelopeText } from '../event/envelope';
 import { JsonDocument } from '../event/json-document';
+import { jsonText } from '../event/json-text';
 import type { CustomDelivery } from '../actions/custom/custom-action';
 
 /** What a test says about a delivery; the rest is made up. */
@@ -53,5 +54,5 @@ export function sampleDelivery({ entity = 'Order', key = '1', kind = 'insert', .
 }
 
 function documentOf(content: object | string | undefined): JsonDocument | null {
-  return content === undefined ? null : new JsonDocument(typeof content === 'string' ? content : JSON.stringify(content));
+  return content === undefined ? null : new JsonDocument(typeof content === 'string' ? content : jsonText(content));
 }

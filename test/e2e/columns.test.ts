@@ -158,6 +158,6 @@ test('what an earlier release decided is explained and audited by the defaults o
   expect((await explain(2)).observers).toMatchObject([{ verdict: 'matched' }]);
   expect(await program.json<Audit>(['audit', 'verify'])).toMatchObject({ notMatched: 2, unaccounted: 1 });
   expect((await program.run(['config', 'diff', '1', '2'])).out).toBe(
-    'version 1 and version 2 are the same\nby defaults of different releases: ignore_unchanged: false in version 1, ignore_unchanged: true in version 2\n',
+    'version 1 and version 2 are the same\nby defaults of different releases: ignore_unchanged: false and times compared as texts in version 1, ignore_unchanged: true and times compared as times in version 2\n',
   );
 });

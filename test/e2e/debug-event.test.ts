@@ -196,7 +196,7 @@ test('secrets that only the service has need not be at hand, and no digit is los
   await database.query('insert into orders (id, total) values (1, 12345678901234567890.10)');
   await settled(1);
   const { out } = await program.run(['debug-event', '--event-id', '1', '--format', 'json']);
-  expect(out).toContain('"total": 12345678901234567890.1,');
+  expect(out).toContain('"total": 12345678901234567890.10,');
   expect((JSON.parse(out) as EventExplanation).observers).toMatchObject([{ name: 'all', deliveries: [{ state: 'delivered' }] }]);
 });
 

@@ -3,7 +3,7 @@ import type { CustomActionDefinition } from '../../event/definitions';
 import { causeOf } from '../../event/cause';
 import { passedOn, type Delivery } from '../../event/delivery';
 import { envelopeText } from '../../event/envelope';
-import { messageOf } from '../../event/errors';
+import { isStackOverflow, messageOf } from '../../event/errors';
 import { failed, type Outcome } from '../../event/outcome';
 import type { CustomActionTypes, OptionProblem } from '../../config/custom-action-types';
 import { compileTemplate, TemplateRenderError } from '../../matching/template/template';
@@ -105,7 +105,11 @@ class PreparedCustom implements PreparedAction {
     try {
       rendered = JSON.parse(JSON.stringify(this.rendered(given(delivery, id)) ?? null));
     } catch (error) {
-      throw error instanceof TemplateRenderError ? error : new TemplateRenderError(`${handler} cannot be rendered: ${messageOf(error)}`);
+      throw error instanceof TemplateRenderError
+        ? error
+        : new TemplateRenderError(
+            `${handler} cannot be rendered: ${isStackOverflow(error) ? 'what it gives is nested too deep' : messageOf(error)}`,
+          );
     }
     return { content: { type: 'custom', handler, rendered }, missing: [], notes: [] };
   }

@@ -1,4 +1,5 @@
 import { SubCommand } from 'nest-commander';
+import { jsonText } from '../../event/json-text';
 import type { DeadLetterDetails } from '../../redrive/dead-letters.service';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onServices } from '../modules';
@@ -45,7 +46,7 @@ function describe(item: DeadLetterDetails): [string, string][] {
       'data',
       item.data === null && item.dataBytes !== null
         ? `${item.dataBytes.toLocaleString('en')} bytes, too many to be shown`
-        : cut(JSON.stringify(item.data), 400),
+        : cut(jsonText(item.data), 400),
     ],
   ];
 }

@@ -1,5 +1,6 @@
 import type { Content, Header } from '../../actions/rendering';
 import type { ShownDelivery } from '../../dry-run/renderer';
+import { jsonText } from '../../event/json-text';
 import { colors, cut } from '../output';
 
 /** Characters of a body on the screen; `--format json` has all of it. */
@@ -70,7 +71,7 @@ function linesOf(content: Content): string[] {
     case 'log':
       return [content.message, ...headerLines(Object.entries(content.fields))];
     case 'custom':
-      return content.rendered === null ? [] : bodyLines(typeof content.rendered === 'string' ? content.rendered : JSON.stringify(content.rendered, null, 2)); // prettier-ignore
+      return content.rendered === null ? [] : bodyLines(typeof content.rendered === 'string' ? content.rendered : jsonText(content.rendered, 2)); // prettier-ignore
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EntityEvent } from '../../event/entity-event';
+import { jsonText } from '../../event/json-text';
 import type { Explanation } from '../../matching/condition/condition';
 import type { DeliveryState } from '../../explain/delivery-state';
 import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
@@ -128,6 +129,6 @@ export function trialLines({ name, mode, verdict, why, condition, lookups, deliv
 
 function lookupLine({ name, state, url, found, why }: LookupTrial): string {
   const what = { 'not asked': 'would ask', found: 'asked', 'nothing found': 'asked', failed: 'asked', 'nothing to ask': 'asks nothing' };
-  const result = state === 'found' ? `, found ${cut(JSON.stringify(found), 200)}` : state === 'not asked' ? '' : `, ${state}`;
+  const result = state === 'found' ? `, found ${cut(jsonText(found), 200)}` : state === 'not asked' ? '' : `, ${state}`;
   return `look-up ${name}: ${what[state]}${url === null ? '' : ` GET ${url}`}${state === 'nothing to ask' ? '' : result}${why === null ? '' : `: ${why}`}`;
 }

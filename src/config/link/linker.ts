@@ -168,7 +168,7 @@ export class Linker {
     const entities = typeof shape.entity === 'string' ? [shape.entity] : shape.entity;
     if (entities.includes('*') && entities.length > 1) this.collected.add([...path, 'entity'], '"*" means all entities, and stands alone');
     const { when = null } = shape;
-    if (when !== null) this.collected.condition([...path, 'when'], when);
+    if (when !== null) this.collected.condition([...path, 'when'], when, this.rules.timesAsText);
     const kinds = shape.on === undefined ? CHANGE_KINDS : [shape.on].flat();
     this.collected.unique(entities, (i) => [...path, 'entity', i], 'entity');
     this.collected.unique(kinds, (i) => [...path, 'on', i], 'kind');
@@ -182,6 +182,7 @@ export class Linker {
       columns: shape.columns === undefined ? null : this.columnsOf(shape.columns, kinds, [...path, 'columns']),
       ignoreUnchanged: shape.ignore_unchanged ?? this.rules.ignoreUnchanged,
       when,
+      ...(this.rules.timesAsText && { timesAsText: true }),
       strictTemplates: shape.strict_templates ?? strictTemplates,
       ordering: shape.ordering ?? 'none',
       dedup: shape.dedup === undefined ? null : this.dedup(shape.dedup, actions, [...path, 'dedup']),

@@ -7,7 +7,7 @@ import type {
 } from '@elastic/elasticsearch';
 import { Pool } from 'undici';
 import { messageOf } from '../../event/errors';
-import { parseExactJson } from '../../event/json-document';
+import { parseSpelledJson } from '../../event/json-document';
 import type { Failed } from '../../event/outcome';
 import { DeadlineError, InterruptedError } from '../http/network-failure';
 import { failureOfRequest, type StoredDocument, type WriteAnswer } from './outcomes';
@@ -154,7 +154,7 @@ class NodeConnection extends BaseConnection {
 class ExactSerializer extends Serializer {
   override deserialize<T>(json: string): T {
     try {
-      return parseExactJson(json) as T;
+      return parseSpelledJson(json) as T;
     } catch (error) {
       throw new errors.DeserializationError(messageOf(error), json);
     }

@@ -1,9 +1,9 @@
-import Big from 'big.js';
-import { parseExactJson, stringifyExactJson, type JsonValue } from '../../event/json-document';
+import { parseSpelledJson, stringifyExactJson } from '../../event/json-document';
 import { failed, type Failed, type Outcome } from '../../event/outcome';
 import { failureOfDocument, NEWER, outcomeOfWrite, type StoredDocument, type WriteAnswer } from './outcomes';
 import type { Cluster } from './cluster';
 import { documentKey, type DocumentChange } from './document-change';
+import { isObject, merge } from './merge';
 
 /** Requests under way at once; what comes meanwhile gathers for the next one. */
 const REQUESTS = 4;
@@ -143,27 +143,7 @@ function update(
   if (!found) return change;
   if (version > change.version) return NEWER;
   if (!isObject(source)) return failed('configuration', `the index ${change.index} keeps no _source, which an update is merged into`);
-  const changed = parseExactJson(change.document);
+  const changed = parseSpelledJson(change.document);
   if (!isObject(changed)) return failed('template', 'the document is not a JSON object');
   return { ...change, document: stringifyExactJson(merge(source, changed)) };
-}
-
-type JsonObject = { readonly [key: string]: JsonValue };
-
-/**
- * What Elasticsearch's own partial update makes of a document: objects are merged member by member, and everything else, lists and null
- * included, takes the place of what was there.
- */
-function merge(into: JsonObject, change: JsonObject): JsonObject {
-  // Entries, for an assignment to `__proto__` would not make a member.
-  const members = new Map(Object.entries(into));
-  for (const [name, value] of Object.entries(change)) {
-    const old = members.get(name);
-    members.set(name, isObject(old) && isObject(value) ? merge(old, value) : value);
-  }
-  return Object.fromEntries(members);
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Big);
 }

@@ -46,9 +46,11 @@ export function failureOfDocument(status: number, error: ErrorAnswer): Failed {
   return failed('http_status', message, { status, excerpt: reasonsOf(error).slice(0, EXCERPT) });
 }
 
-function reasonsOf({ type, reason, caused_by: cause }: ErrorAnswer): string {
-  const own = `${type}: ${reason ?? ''}`;
-  return cause === undefined ? own : `${own}; ${reasonsOf(cause)}`;
+function reasonsOf(error: ErrorAnswer): string {
+  const reasons: string[] = [];
+  for (let cause: ErrorAnswer | undefined = error; cause !== undefined; cause = cause.caused_by)
+    reasons.push(`${cause.type}: ${cause.reason ?? ''}`);
+  return reasons.join('; ');
 }
 
 /**

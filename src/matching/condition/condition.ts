@@ -1,9 +1,12 @@
+import type { ObserverDefinition } from '../../event/definitions';
 import { stringifyExactJson } from '../../event/json-document';
 import { columnOf, MISSING, type NamedColumn } from '../path';
 import { EvaluationError, placeOf } from './errors';
 import type { Node, Scope } from './node';
 import { Parser } from './parser';
-import { Duration, Instant, toTruth, UNKNOWN, type Value } from './values';
+import { Instant } from '../time';
+import { TextOrder } from './text-order';
+import { Duration, toTruth, UNKNOWN, type Value } from './values';
 
 export { ConditionSyntaxError } from './errors';
 export type { Scope } from './node';
@@ -37,9 +40,17 @@ export interface Condition {
   explain(scope: Scope): Explanation;
 }
 
-/** @throws ConditionSyntaxError with line, column and what was expected. */
-export function compileCondition(source: string): Condition {
-  const root = new Parser(source).parse();
+/** The condition of an observer; null where it has none. */
+export function conditionOf({ when, timesAsText = false }: Pick<ObserverDefinition, 'when' | 'timesAsText'>): Condition | null {
+  return when === null ? null : compileCondition(when, timesAsText);
+}
+
+/**
+ * @param timesAsText as versions of the observers file are read that were recorded when times compared as texts
+ * @throws ConditionSyntaxError with line, column and what was expected.
+ */
+export function compileCondition(source: string, timesAsText = false): Condition {
+  const root = new Parser(source, new TextOrder(!timesAsText)).parse();
   return {
     source,
     lookups: [...new Set(lookupsOf(root))],
@@ -108,7 +119,7 @@ function noteFor(node: Node, value: Value): string | null {
 function shownValue(value: Value): string {
   if (value === MISSING) return 'missing';
   if (value === UNKNOWN) return 'unknown';
-  if (value instanceof Instant) return new Date(value.milliseconds).toISOString();
+  if (value instanceof Instant) return value.toString();
   if (value instanceof Duration) return `${Math.round(value.milliseconds)} ms`;
   return stringifyExactJson(value);
 }

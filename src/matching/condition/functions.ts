@@ -3,9 +3,11 @@ import { messageOf } from '../../event/errors';
 import { columnOf, compilePath, descend, documentValue, lookupOf, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
 import { EvaluationError } from './errors';
 import type { Node, NodeType, Scope } from './node';
-import { made, shown, type Fail } from './operators';
+import { Instant, readInstant } from '../time';
+import { checkText, made, shown, type Fail } from './operators';
+import type { TextOrder } from './text-order';
 import { compileRegularExpression } from './text-patterns';
-import { Duration, equal, Instant, isAbsent, sameJson, toInstant, toText, UNKNOWN, type Value } from './values';
+import { Duration, equal, isAbsent, sameJson, toInstant, toText, UNKNOWN, type Value } from './values';
 
 interface FunctionDefinition {
   readonly arguments: number;
@@ -17,6 +19,7 @@ interface Call {
   readonly args: readonly Node[];
   readonly start: number;
   readonly end: number;
+  readonly texts: TextOrder;
   readonly fail: Fail;
 }
 
@@ -33,7 +36,7 @@ const FUNCTIONS: Readonly<Record<string, FunctionDefinition>> = {
   FIELD_CHANGED_TO: { arguments: 2, compile: (call) => change(call, fieldOf(call, 0), null, argument(call, 1)) },
   FIELD_CHANGED_FROM: { arguments: 2, compile: (call) => change(call, fieldOf(call, 0), argument(call, 1), null) },
   STATUS_CHANGED_TO: { arguments: 1, compile: (call) => change(call, ['status'], null, argument(call, 0), call.start) },
-  NOW: { arguments: 0, compile: (call) => ({ ...yielding('time', call, [], ({ now }) => new Instant(now)), clock: true }) },
+  NOW: { arguments: 0, compile: (call) => ({ ...yielding('time', call, [], ({ now }) => Instant.at(now)), clock: true }) },
   AGE: { arguments: 1, compile: age },
 };
 
@@ -43,9 +46,10 @@ export function isFunctionName(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name.toUpperCase());
 }
 
-export function compileFunction(name: string, args: readonly Node[], start: number, end: number, fail: Fail): Node {
+export function compileFunction(name: string, written: Omit<Call, 'name'>): Node {
   const definition = FUNCTIONS[name.toUpperCase()] as FunctionDefinition;
-  const call = { name, args, start, end, fail };
+  const call = { name, ...written };
+  const { args, fail } = call;
   if (args.length !== definition.arguments) {
     fail(call, `${name}() takes ${definition.arguments} argument${definition.arguments === 1 ? '' : 's'}, here are ${args.length}`);
   }
@@ -74,9 +78,14 @@ function contains(call: Call): Node {
     const whole = argument(call, 0).evaluate(scope);
     const part = argument(call, 1).evaluate(scope);
     if (isAbsent(whole) || isAbsent(part)) return UNKNOWN;
-    if (Array.isArray(whole)) return (whole as readonly JsonValue[]).some((element) => sameJson(element, part as JsonValue));
+    if (Array.isArray(whole)) return (whole as readonly JsonValue[]).some((element) => isElement(element, part, call.texts));
     return toText(whole, call.name).includes(toText(part, call.name));
   });
+}
+
+function isElement(element: JsonValue, wanted: Value, texts: TextOrder): boolean {
+  if (typeof element === 'string' && typeof wanted === 'string') return texts.of(element, wanted) === 0;
+  return sameJson(element, wanted as JsonValue);
 }
 
 function matches(call: Call): Node {
@@ -112,9 +121,11 @@ function readerOf(call: Call): PathReader {
 }
 
 function age(call: Call): Node {
+  const { literal } = argument(call, 0);
+  if (typeof literal === 'string' && readInstant(literal) === null) call.fail(argument(call, 0), `'${literal}' is not a time`);
   const evaluate = (scope: Scope): Value => {
     const since = argument(call, 0).evaluate(scope);
-    return isAbsent(since) ? MISSING : new Duration(scope.now - toInstant(since));
+    return isAbsent(since) ? MISSING : new Duration(Instant.at(scope.now).since(toInstant(since)));
   };
   return { ...yielding('duration', call, call.args, evaluate), clock: true };
 }
@@ -131,6 +142,7 @@ function change(
   start = argument(call, 0).start,
 ): Node {
   const name = steps.join('.');
+  for (const node of [from, to]) if (node !== null) checkText(node, false, call.texts, call.fail);
   const evaluate = (scope: Scope): Value => {
     const { event } = scope;
     if (event.kind !== 'update') return false;
@@ -143,15 +155,15 @@ function change(
       return UNKNOWN;
     }
     if (before !== MISSING && after !== MISSING && sameJson(before, after)) return false;
-    return fits(before, from, scope) && fits(after, to, scope);
+    return fits(before, from, scope, call.texts) && fits(after, to, scope, call.texts);
   };
   const use = from === null && to === null ? 'change' : 'value';
   const names = { column: String(steps[0]), use, start } as const;
   return { ...yielding('truth', call, shown([from, to].filter((node) => node !== null)), evaluate), path: name, names };
 }
 
-function fits(value: Value, wanted: Node | null, scope: Scope): boolean {
-  return wanted === null || equal(value, wanted.evaluate(scope)) === true;
+function fits(value: Value, wanted: Node | null, scope: Scope, texts: TextOrder): boolean {
+  return wanted === null || equal(value, wanted.evaluate(scope), texts.of) === true;
 }
 
 /** The row's field that an argument names: `status`, `data.status` or `'status'`. */

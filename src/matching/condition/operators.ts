@@ -1,7 +1,9 @@
 import { messageOf } from '../../event/errors';
+import { readInstant } from '../time';
 import type { Node, NodeType, Scope } from './node';
+import type { TextOrder } from './text-order';
 import { compileLike } from './text-patterns';
-import { arithmetic, compare, equal, isAbsent, toDuration, toInstant, toText, toTruth, UNKNOWN, type Value } from './values';
+import { arithmetic, compare, equal, isAbsent, spanOf, toDuration, toInstant, toText, toTruth, UNKNOWN, type Value } from './values';
 
 /** Ends compilation with an error at the node. */
 export type Fail = (node: { start: number; end: number }, message: string) => never;
@@ -40,39 +42,42 @@ export function negation(operand: Node, start: number, fail: Fail): Node {
   return made(start, operand.end, [operand], (scope) => negate(toTruth(a(scope))));
 }
 
-export function comparison(operator: string, left: Node, right: Node, fail: Fail): Node {
+export function comparison(operator: string, left: Node, right: Node, texts: TextOrder, fail: Fail): Node {
   checkComparable(left, right, fail);
+  for (const node of [left, right]) checkText(node, !EQUALITIES.includes(operator), texts, fail);
+  const order = texts.of;
   const a = left.evaluate;
   const b = right.evaluate;
   switch (operator) {
     case '=':
     case '==':
-      return joined(left, right, (scope) => equal(a(scope), b(scope)) ?? UNKNOWN);
+      return joined(left, right, (scope) => equal(a(scope), b(scope), order) ?? UNKNOWN);
     case '!=':
     case '<>':
-      return joined(left, right, (scope) => negate(equal(a(scope), b(scope)) ?? UNKNOWN));
+      return joined(left, right, (scope) => negate(equal(a(scope), b(scope), order) ?? UNKNOWN));
     case '<':
-      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope)), (order) => order < 0));
+      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope), order), (sign) => sign < 0));
     case '<=':
-      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope)), (order) => order <= 0));
+      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope), order), (sign) => sign <= 0));
     case '>':
-      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope)), (order) => order > 0));
+      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope), order), (sign) => sign > 0));
     case '>=':
-      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope)), (order) => order >= 0));
+      return joined(left, right, (scope) => ordered(compare(a(scope), b(scope), order), (sign) => sign >= 0));
     default:
       return fail(left, `"${operator}" is not an operator`);
   }
 }
 
-export function membership(left: Node, items: readonly Node[], negated: boolean, end: number, fail: Fail): Node {
+export function membership(left: Node, items: readonly Node[], negated: boolean, end: number, texts: TextOrder, fail: Fail): Node {
   for (const item of items) checkComparable(left, item, fail);
+  for (const node of [left, ...items]) checkText(node, false, texts, fail);
   const a = left.evaluate;
   const evaluate = (scope: Scope): Value => {
     const value = a(scope);
     if (isAbsent(value)) return UNKNOWN;
     let answer: boolean | typeof UNKNOWN = false;
     for (const item of items) {
-      const same = equal(value, item.evaluate(scope));
+      const same = equal(value, item.evaluate(scope), texts.of);
       if (same === true) return !negated;
       if (same === null) answer = UNKNOWN;
     }
@@ -100,6 +105,8 @@ export function arithmeticNode(operator: '+' | '-' | '*' | '/', left: Node, righ
   const timed = [left, right].some((node) => node.type === 'time' || node.type === 'duration');
   for (const node of [left, right]) {
     if (node.type === 'truth' || (node.type === 'text' && !timed)) fail(node, `${operator} needs numbers, and this is ${named(node.type)}`);
+    if (typeof node.literal === 'string' && spanOf(node.literal) === null && readInstant(node.literal) === null)
+      fail(node, `'${node.literal}' is neither a time nor a duration such as '1h' or '30s'`);
   }
   const type: NodeType = timed ? (operator === '-' && right.type === 'time' ? 'duration' : 'time') : 'number';
   const a = left.evaluate;
@@ -124,8 +131,8 @@ function negate(value: boolean | typeof UNKNOWN): boolean | typeof UNKNOWN {
   return value === UNKNOWN ? UNKNOWN : !value;
 }
 
-function ordered(order: number | null, holds: (order: number) => boolean): Value {
-  return order === null ? UNKNOWN : holds(order);
+function ordered(sign: number | null, holds: (sign: number) => boolean): Value {
+  return sign === null ? UNKNOWN : holds(sign);
 }
 
 function checkComparable(left: Node, right: Node, fail: Fail): void {
@@ -139,7 +146,15 @@ function checkComparable(left: Node, right: Node, fail: Fail): void {
   fail(right, `${named(left.type)} cannot be compared with ${named(right.type)}`);
 }
 
-function checkTimeLiteral(node: Node, parse: (value: Value) => number, fail: Fail): void {
+const EQUALITIES: readonly string[] = ['=', '==', '!=', '<>'];
+
+/** A quoted text that is meant for a time, and is none, would never fit one. */
+export function checkText(node: Node, ordered: boolean, texts: TextOrder, fail: Fail): void {
+  const problem = typeof node.literal === 'string' ? texts.problemOf(node.literal, ordered) : null;
+  if (problem !== null) fail(node, problem);
+}
+
+function checkTimeLiteral(node: Node, parse: (value: Value) => unknown, fail: Fail): void {
   if (typeof node.literal !== 'string') return;
   try {
     parse(node.literal);

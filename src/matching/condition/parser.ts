@@ -4,6 +4,7 @@ import { ConditionSyntaxError } from './errors';
 import { compileFunction, isFunctionName } from './functions';
 import { tokenize, type Token } from './lexer';
 import type { Node, NodeType } from './node';
+import type { TextOrder } from './text-order';
 import { arithmeticNode, comparison, conjunction, disjunction, membership, like, negation, nullTest, shown, truth } from './operators';
 
 export const MAX_BYTES = 4_096;
@@ -26,7 +27,10 @@ export class Parser {
   private at = 0;
   private depth = 0;
 
-  constructor(private readonly source: string) {
+  constructor(
+    private readonly source: string,
+    private readonly texts: TextOrder,
+  ) {
     if (Buffer.byteLength(source) > MAX_BYTES) {
       throw new ConditionSyntaxError(source, 0, 1, `a condition may have ${MAX_BYTES} bytes, this one has ${Buffer.byteLength(source)}`);
     }
@@ -84,7 +88,7 @@ export class Parser {
       case '/':
         return arithmeticNode(operator, left, this.expression(binding), this.fail);
       default:
-        return comparison(operator, left, this.expression(binding), this.fail);
+        return comparison(operator, left, this.expression(binding), this.texts, this.fail);
     }
   }
 
@@ -93,7 +97,7 @@ export class Parser {
     const items: Node[] = [];
     do items.push(this.expression(COMPARISON));
     while (this.takeSymbol(','));
-    return membership(left, items, negated, this.need(')', '"," or ")"').end, this.fail);
+    return membership(left, items, negated, this.need(')', '"," or ")"').end, this.texts, this.fail);
   }
 
   private operand(): Node {
@@ -152,7 +156,7 @@ export class Parser {
       while (this.takeSymbol(','));
       this.need(')', '"," or ")"');
     }
-    return compileFunction(token.value, args, token.start, this.previous.end, this.fail);
+    return compileFunction(token.value, { args, start: token.start, end: this.previous.end, texts: this.texts, fail: this.fail });
   }
 
   private path(first: Token): Node {

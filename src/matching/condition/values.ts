@@ -1,15 +1,12 @@
 import Big from 'big.js';
 import { LARGEST_EXPONENT, type JsonValue } from '../../event/json-document';
+import { compute, operandIn, textOfDecimal, type Decimal } from '../decimal';
 import { MISSING } from '../path';
+import { Instant, orderOfTimes, readInstant } from '../time';
 import { EvaluationError } from './errors';
 
 /** The answer of a comparison that lacks a value: neither true nor false, and it does not match. */
 export const UNKNOWN = Symbol('unknown');
-
-/** A point in time, milliseconds since 1970. */
-export class Instant {
-  constructor(readonly milliseconds: number) {}
-}
 
 /** A span of time in milliseconds. */
 export class Duration {
@@ -19,34 +16,65 @@ export class Duration {
 export type Value = JsonValue | Instant | Duration | typeof MISSING | typeof UNKNOWN;
 export type Truth = boolean | typeof UNKNOWN;
 
+/** Negative, 0 or positive. */
+export type OrderOfTexts = (left: string, right: string) => number;
+
 /** @returns negative, 0 or positive; null when a value is missing or null. @throws EvaluationError when the types do not compare. */
-export function compare(left: Value, right: Value): number | null {
+export function compare(left: Value, right: Value, texts: OrderOfTexts): number | null {
   if (isAbsent(left) || isAbsent(right)) return null;
   if (typeof left === 'number' && typeof right === 'number') return left - right;
-  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
+  if (typeof left === 'string' && typeof right === 'string') return texts(left, right);
   if (isNumber(left) && isNumber(right)) return new Big(left).cmp(right);
   if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right);
-  if (left instanceof Instant || right instanceof Instant) return toInstant(left) - toInstant(right);
-  if (left instanceof Duration || right instanceof Duration) return toDuration(left) - toDuration(right);
+  if (left instanceof Instant || right instanceof Instant) return orderOfTimes(toInstant(left), toInstant(right));
+  if (left instanceof Duration || right instanceof Duration) return sign(toDuration(left), toDuration(right));
   throw new EvaluationError(`${typeName(left)} cannot be compared with ${typeName(right)}`);
 }
 
 /** Equality, also of arrays and objects; numbers by value. @returns null when a value is missing or null. */
-export function equal(left: Value, right: Value): boolean | null {
+export function equal(left: Value, right: Value, texts: OrderOfTexts): boolean | null {
   if (isAbsent(left) || isAbsent(right)) return null;
   if (isComposite(left) && isComposite(right)) return sameJson(left as JsonValue, right as JsonValue);
-  return compare(left, right) === 0;
+  return compare(left, right, texts) === 0;
 }
 
-/** Whether two JSON values are the same, numbers by value, members in any order. */
+/** Infinity is as far as infinity. */
+function sign(left: number, right: number): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Whether two JSON values are the same, numbers by value, members in any order. A loop: rows may be nested deeper than the stack. */
 export function sameJson(left: JsonValue, right: JsonValue): boolean {
-  if (left === right) return true;
-  if (isNumber(left) && isNumber(right)) return new Big(left).eq(right);
-  if (!isComposite(left) || !isComposite(right) || Array.isArray(left) !== Array.isArray(right)) return false;
-  const a = left as Record<string, JsonValue>;
-  const b = right as Record<string, JsonValue>;
+  // Pairs that are still to be compared.
+  const open: JsonValue[] = [left, right];
+  while (open.length > 0) {
+    const b = open.pop() ?? null;
+    const a = open.pop() ?? null;
+    if (a === b) continue;
+    if (!isComposite(a) || !isComposite(b)) {
+      if (isNumber(a) && isNumber(b) && new Big(a).eq(b)) continue;
+      return false;
+    }
+    if (!openMembers(a as Container, b as Container, open)) return false;
+  }
+  return true;
+}
+
+type Container = Readonly<Record<string, JsonValue>>;
+
+/** Adds the pairs of members to what is open. @returns false when the two have not the same members */
+function openMembers(a: Container, b: Container, open: JsonValue[]): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    for (let at = 0; at < a.length; at++) open.push(a[at] as JsonValue, b[at] as JsonValue);
+    return a.length === b.length;
+  }
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key] ?? null, b[key] ?? null));
+  if (Array.isArray(a) || Array.isArray(b) || keys.length !== Object.keys(b).length) return false;
+  for (const key of keys) {
+    if (!Object.hasOwn(b, key)) return false;
+    open.push(a[key] ?? null, b[key] ?? null);
+  }
+  return true;
 }
 
 /** Exact: 0.1 + 0.2 is 0.3, and int8 does not lose digits. A quotient is rounded to 20 decimals. @throws EvaluationError */
@@ -58,9 +86,11 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
   }
   const a = new Big(left);
   // Big writes out the zeros between 1e300000000 and the other number: gigabytes.
-  if ([a, new Big(right)].some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) {
+  const b = new Big(right);
+  if ([a, b].some(({ e }) => Math.abs(e) > LARGEST_EXPONENT)) {
     throw new EvaluationError('a number has more digits than PostgreSQL computes with');
   }
+  if (isLong(a) || isLong(b)) return ofLongNumbers(operator, a, b);
   switch (operator) {
     case '+':
       return a.plus(right);
@@ -74,35 +104,33 @@ export function arithmetic(operator: '+' | '-' | '*' | '/', left: Value, right: 
   }
 }
 
+/** Big takes seconds for numbers as long as numeric may be. */
+function isLong({ c, e }: Big): boolean {
+  return c.length > LONG || Math.abs(e) > LONG;
+}
+
+const LONG = 1_000;
+
+function ofLongNumbers(operator: '+' | '-' | '*' | '/', left: Big, right: Big): Big {
+  if (operator === '/' && right.eq(0)) throw new EvaluationError('division by zero');
+  const [a, b] = [operandIn(left.toFixed()), operandIn(right.toFixed())] as [Decimal, Decimal];
+  return new Big(textOfDecimal(compute(operator, a, b) as Decimal));
+}
+
 function shift(operator: string, left: Value, right: Value): Value {
-  if (operator === '-' && right instanceof Instant) return new Duration(toInstant(left) - right.milliseconds);
+  if (operator === '-' && right instanceof Instant) return new Duration(toInstant(left).since(right));
   if (left instanceof Instant && (operator === '+' || operator === '-')) {
     const by = toDuration(right);
-    return new Instant(left.milliseconds + (operator === '+' ? by : -by));
+    return left.plus(operator === '+' ? by : -by);
   }
   throw new EvaluationError(`${operator} cannot be used with ${typeName(left)} and ${typeName(right)}`);
 }
 
-// As PostgreSQL and RFC 3339 write times; V8's own parser would also accept "order 12". Without an offset it is UTC, to which our
-// sessions are pinned.
-const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(\.\d+)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
-
-export function toInstant(value: Value): number {
-  if (value instanceof Instant) return value.milliseconds;
-  const milliseconds = typeof value === 'string' ? parseTime(value) : null;
-  if (milliseconds === null) throw new EvaluationError(`${typeName(value)} is not a time`);
-  return milliseconds;
-}
-
-function parseTime(text: string): number | null {
-  const [, year = '', month = '', day = '', clock = '00:00', fraction = '', offset = 'Z'] = TIME.exec(text) ?? [];
-  const date = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
-  // Date.parse rolls the 30th of February over into March.
-  if (Number.isNaN(date) || new Date(date).getUTCDate() !== Number(day)) return null;
-  const zone =
-    offset.length === 3 ? `${offset}:00` : offset.length === 5 ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset.toUpperCase();
-  const milliseconds = Date.parse(`${year}-${month}-${day}T${clock.length === 5 ? `${clock}:00` : clock}${fraction.slice(0, 4)}${zone}`);
-  return Number.isNaN(milliseconds) ? null : milliseconds;
+export function toInstant(value: Value): Instant {
+  if (value instanceof Instant) return value;
+  const instant = typeof value === 'string' ? readInstant(value) : null;
+  if (instant === null) throw new EvaluationError(`${typeName(value)} is not a time`);
+  return instant;
 }
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;

@@ -1,73 +1,39 @@
 import {
   AssignTag,
   CaptureTag,
-  Context,
   Liquid,
   LiquidError,
   Output,
   toValueSync,
+  type Context,
   type FilterImplOptions,
-  type Scope,
   type Template as LiquidNode,
   type Value,
 } from 'liquidjs';
 import Big from 'big.js';
 import type { EntityEvent } from '../../event/entity-event';
-import { messageOf } from '../../event/errors';
+import { isStackOverflow, messageOf } from '../../event/errors';
 import { stringifyExactJson, type JsonValue } from '../../event/json-document';
+import { jsonText } from '../../event/json-text';
 import { columnOf, compilePath, lookupOf, PATH_ROOTS, UnknownPathError, type NamedColumn } from '../path';
+import { OPERATORS } from './comparison';
+import { DATE_FILTERS } from './date-filters';
 import { TemplateError } from './errors';
+import { LIST_FILTERS } from './list-filters';
+import { makeExactWithin } from './literals';
+import { NUMBER_FILTERS } from './number-filters';
+import { MEMORY_LIMIT, nameIn, Output as CountedOutput, RENDER_LIMIT, textOf, type FilterHandler, type LiquidRendering } from './rendering';
 
-/**
- * What stops a mistake from stalling the process: 100,000 characters of source, half a second for one rendering, and 16,000,000
- * characters and list elements made by filters and ranges.
- */
-const LIMITS = { parseLimit: 100_000, renderLimit: 500, memoryLimit: 16_000_000 };
+const LONGEST_TEMPLATE = 100_000;
 const NOT_OFFERED = ['include', 'render', 'layout', 'block'];
-
-/** What one rendering knows and counts. */
-export class LiquidRendering extends Context {
-  /** Outputs that had no value and left nothing behind, as they are written. */
-  missing: readonly string[] = NONE;
-  /** Captures that are open. What they collect becomes a value, which is encoded where that is output. */
-  captures = 0;
-
-  constructor(liquid: Liquid, scope: object, strict: boolean, limits?: Pick<Context, 'memoryLimit' | 'renderLimit'>) {
-    super(scope, liquid.options, { sync: true, strictVariables: strict }, { ...limits, liquid });
-  }
-
-  /** @param source the output or tag with its braces */
-  lacks(source: string): void {
-    const name = nameIn(source);
-    if (this.missing === NONE) this.missing = [name];
-    else (this.missing as string[]).push(name);
-  }
-
-  /** A number has no fields, those of Big included. */
-  override readProperty(from: Scope, key: Parameters<Context['readProperty']>[1]): unknown {
-    return from instanceof Big ? undefined : super.readProperty(from, key);
-  }
-
-  override spawn(scope: object = {}): Context {
-    return new LiquidRendering(this.liquid as Liquid, scope, this.strictVariables, {
-      memoryLimit: this.memoryLimit,
-      renderLimit: this.renderLimit,
-    });
-  }
-}
-
-const NONE: readonly string[] = [];
-
-/** `{{- customer.email | upcase }}` is `customer.email`. */
-function nameIn(source: string): string {
-  const [, name = source] = /^\{[{%]-?\s*(?:echo\s+)?([^|]*?)\s*(?:\||-?[%}]\})/.exec(source) ?? [];
-  return name;
-}
 
 class Capture extends CaptureTag {
   override *render(rendering: LiquidRendering): Generator<unknown, void, string> {
+    const { variable, templates } = this as unknown as { readonly variable: string; readonly templates: LiquidNode[] };
     rendering.captures++;
-    yield* super.render(rendering);
+    const output = new CountedOutput(rendering);
+    yield this.liquid.renderer.renderTemplates(templates, rendering, output);
+    (rendering.bottom() as Record<string, unknown>)[variable] = output.buffer;
     rendering.captures--;
   }
 }
@@ -86,7 +52,10 @@ class Assign extends AssignTag {
  */
 export function createLiquid(encode: (text: string, name: () => string) => string, jsonIsRaw: boolean): Liquid {
   const liquid = new Liquid({
-    ...LIMITS,
+    parseLimit: LONGEST_TEMPLATE,
+    renderLimit: RENDER_LIMIT,
+    memoryLimit: MEMORY_LIMIT,
+    operators: OPERATORS,
     ownPropertyOnly: true,
     strictFilters: true,
     // Where variables are strict: {% if %} may ask whether something is there, and {{ | default }} is for what is not.
@@ -105,10 +74,10 @@ export function createLiquid(encode: (text: string, name: () => string) => strin
   liquid.registerTag('assign', Assign);
   // `raw` would switch the encoding off, which is what makes injection impossible.
   delete liquid.filters['raw'];
-  for (const [name, filter] of Object.entries(liquid.filters))
-    liquid.registerFilter(name, name === 'default' ? filter : keepingMissing(filter));
-  const handler = (value: unknown): string => stringifyExactJson((value ?? null) as JsonValue);
-  liquid.registerFilter('json', { raw: jsonIsRaw, handler } satisfies FilterImplOptions);
+  const filters = { ...liquid.filters, ...NUMBER_FILTERS, ...DATE_FILTERS, ...LIST_FILTERS, jsonify, inspect: jsonify };
+  for (const [name, filter] of Object.entries(filters))
+    liquid.registerFilter(name, counted(name === 'default' ? handlerOf(filter) : keepingMissing(handlerOf(filter))));
+  liquid.registerFilter('json', { raw: jsonIsRaw, handler: counted(json) } satisfies FilterImplOptions);
   return liquid;
 }
 
@@ -121,19 +90,42 @@ export function allowEmpty(liquid: Liquid): Liquid {
   return liquid;
 }
 
+function json(this: { readonly context: Context }, value: unknown): string {
+  const text = stringifyExactJson((value ?? null) as JsonValue);
+  (this.context as LiquidRendering).writes(text.length);
+  return text;
+}
+
+/** With lines, where it is asked for and somebody may read it: a row of megabytes would have gigabytes of blanks. */
+function jsonify(this: { readonly context: Context }, value: unknown, indent: unknown = 0): unknown {
+  if (value === undefined) return value;
+  const text = json.call(this, value);
+  const spaces = Math.min(Math.max(Math.trunc(Number(indent)) || 0, 0), 10);
+  return spaces === 0 || text.length > LONGEST_TEMPLATE ? text : jsonText(value, spaces);
+}
+
+function handlerOf(filter: FilterImplOptions): FilterHandler {
+  return typeof filter === 'function' ? filter : filter.handler;
+}
+
+/** Each filter counts, those that Liquid does not count too; a list of a million takes as long as a loop over it. */
+function counted(handler: FilterHandler): FilterHandler {
+  return function (value: unknown, ...args: unknown[]): unknown {
+    const { memoryLimit, renderLimit } = this.context;
+    const result: unknown = handler.call(this, value, ...args);
+    renderLimit.check(performance.now());
+    // What is JSON is counted as output is.
+    if (typeof result === 'string' && handler !== json) memoryLimit.use(result.length);
+    return result;
+  };
+}
+
 /** Most filters make '' of no value, and the output would not count as missing. */
-function keepingMissing(filter: FilterImplOptions): FilterImplOptions {
-  const handler = typeof filter === 'function' ? filter : filter.handler;
+function keepingMissing(handler: FilterHandler): FilterHandler {
   return function (value: unknown, ...args: unknown[]): unknown {
     const result: unknown = handler.call(this, value, ...args);
     return result === '' && (value === undefined || value === null) ? value : result;
   };
-}
-
-function textOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value === 'string') return value;
-  return stringifyExactJson(value as JsonValue);
 }
 
 /** What a template takes from an event and its observer. */
@@ -163,9 +155,12 @@ export function parseLiquid(liquid: Liquid, source: string, uses: Uses): LiquidN
     nameOutputs(nodes);
     const { globals } = liquid.analyzeSync(nodes, { partials: false });
     for (const { segments, location } of Object.values(globals).flat()) uses.add(knownSteps(segments), location);
+    makeExactWithin(nodes);
     return nodes;
   } catch (error) {
     if (error instanceof UnknownPathError) throw new TemplateError(error.message, ...positionOf(source, error.message));
+    if (isStackOverflow(error instanceof LiquidError ? (error as { originalError?: unknown }).originalError : error))
+      throw new TemplateError('the template is nested too deep', 1, 1);
     if (error instanceof LiquidError) {
       const [line, column] = error.token.getPosition() as [number, number];
       throw new TemplateError(firstLine(error), line, column);
@@ -205,13 +200,13 @@ function positionOf(source: string, message: string): [number, number] {
 
 /** The names that a template may begin a path with: those of conditions. */
 export function scopeOf(event: EntityEvent): object {
-  const data = event.data?.value ?? null;
+  const data = event.data?.spelled ?? null;
   const row = data !== null && typeof data === 'object' && !Array.isArray(data) && !(data instanceof Big) ? data : {};
   const { kind, entityType, entityKey, tenant } = event;
   return {
     ...row,
     data,
-    before: event.before?.value ?? null,
+    before: event.before?.spelled ?? null,
     entity: { type: entityType, key: entityKey },
     // Null where nothing was asked: strict templates do not take that for a path that leads nowhere.
     lookups: event.lookups,

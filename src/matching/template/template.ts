@@ -1,11 +1,12 @@
-import { LiquidError, UndefinedVariableError, type Liquid } from 'liquidjs';
+import { LiquidError, toValueSync, UndefinedVariableError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
-import { messageOf } from '../../event/errors';
+import { isStackOverflow, messageOf } from '../../event/errors';
 import { encodeUrl, headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe, wholeUrl } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
-import { allowEmpty, createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } from './liquid';
+import { allowEmpty, createLiquid, firstLine, parseLiquid, scopeOf, Uses } from './liquid';
+import { LiquidRendering, Output } from './rendering';
 
 export { EmptyValueError } from './encoding';
 export { TemplateError, TemplateRenderError } from './errors';
@@ -138,7 +139,9 @@ function writer(liquid: Liquid, source: string, uses: Uses): Writer {
   return (context) => {
     // A stray {% break %} ends its own text, not the next one of a structure.
     context.breakCalled = context.continueCalled = false;
-    return String(liquid.renderSync(nodes, context));
+    const output = new Output(context);
+    toValueSync(liquid.renderer.renderTemplates(nodes, context, output));
+    return output.buffer;
   };
 }
 
@@ -159,11 +162,14 @@ function rendering(liquid: Liquid, write: Writer, uses: Uses): Template {
 }
 
 function reasonOf(error: LiquidError): string {
-  const reason = firstLine(error);
-  return error instanceof UndefinedVariableError
-    ? `strict_templates: the event has no ${reason.replace(/^undefined variable: /, '')}`
-    : reason;
+  const { originalError } = error as { readonly originalError?: Error };
+  if (isStackOverflow(originalError)) return 'a value is nested too deep for what the template does with it';
+  // Whatever goes wrong while Liquid reads a path is called so, a limit that is exceeded too.
+  const reason = error instanceof UndefinedVariableError && originalError !== undefined ? originalError.message : firstLine(error);
+  return reason.startsWith(UNDEFINED) ? `strict_templates: the event has no ${reason.slice(UNDEFINED.length)}` : reason;
 }
+
+const UNDEFINED = 'undefined variable: ';
 
 function constant(text: string): Template {
   const rendered = { text, missing: [] };

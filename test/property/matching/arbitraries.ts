@@ -29,7 +29,9 @@ export const plainNumber: fc.Arbitrary<string> = fc.oneof(
 export const signedNumber: fc.Arbitrary<string> = fc.tuple(fc.boolean(), plainNumber).map(([minus, text]) => (minus ? `-${text}` : text));
 
 const WORDS = ['', 'a', 'ab', 'b', 'paid', 'PAID', "o'clock", '"', '%', '_', '\\', 'é', '😀', '\uFDD0#1', 'NaN', '1', '\n', '{{ x }}'];
+const TIMES = ['2026-02-01T00:00:00+00:00', '2026-02-01T00:00:00Z', '2026-02-01', '2026-02-01 01:00:00+01', '2026-02-01T00:00:00.5', 'infinity', '10:00', '10:00:00+00', '09:00:00.25']; // prettier-ignore
 export const shortText: fc.Arbitrary<string> = fc.oneof(
+  fc.constantFrom(...TIMES),
   { weight: 3, arbitrary: fc.constantFrom(...WORDS) },
   fc.array(fc.constantFrom('a', 'b', '%', '_', '\\', 'é', '😀', '.', '*', '\n'), { maxLength: 6 }).map((parts) => parts.join('')),
 );

@@ -133,9 +133,24 @@ function comparison(how: Comparison, left: Result, right: Result): Result {
 
 function orderOf(left: Present, right: Present): number {
   if (left.is === 'exact' && right.is === 'exact') return sign(left.value.n * right.value.d - right.value.n * left.value.d);
-  if (left.is === 'text' && right.is === 'text') return left.value < right.value ? -1 : left.value > right.value ? 1 : 0;
+  if (left.is === 'text' && right.is === 'text') return orderOfTexts(left.value, right.value);
   if (left.is === 'truth' && right.is === 'truth') return Number(left.value) - Number(right.value);
   throw new NoAnswer();
+}
+
+function orderOfTexts(left: string, right: string): number {
+  const [a, b] = [momentOf(left), momentOf(right)];
+  if (a === null || b === null || a.ofDay !== b.ofDay) return left < right ? -1 : left > right ? 1 : 0;
+  return a.at < b.at ? -1 : a.at > b.at ? 1 : 0;
+}
+
+/** Of the times that the tests make; in milliseconds. */
+function momentOf(text: string): { readonly ofDay: boolean; readonly at: number } | null {
+  if (text === 'infinity') return { ofDay: false, at: Infinity };
+  const [, date = '1970-01-01', clock = '00:00', zone = 'Z'] =
+    /^(?!$)(\d{4}-\d\d-\d\d)?[T ]?(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(Z|[+-]\d\d(?::\d\d)?)?$/.exec(text) ?? [];
+  const at = /^\d\d.*\d\d/.test(text) ? Date.parse(`${date}T${clock}${zone.length === 3 ? `${zone}:00` : zone}`) : NaN;
+  return Number.isNaN(at) || !/[-:]\d\d/.test(text) ? null : { ofDay: !/^\d{4}-/.test(text), at };
 }
 
 type Present = Exclude<Result, Absent | { is: 'null' }>;
@@ -190,6 +205,7 @@ function textTest(how: 'starts' | 'ends' | 'contains', left: Result, right: Resu
 function sameResult(left: Result, right: Present): boolean {
   if (typeof left === 'string' || left.is !== right.is) return false;
   if (left.is === 'exact' && right.is === 'exact') return left.value.n * right.value.d === right.value.n * left.value.d;
+  if (left.is === 'text' && right.is === 'text') return orderOfTexts(left.value, right.value) === 0;
   return sameModel(left as Model, right as Model);
 }
 

@@ -14,6 +14,20 @@ function render(source: string, target: TemplateTarget, row: string): string {
   return compileTemplate(source, target).render(orderEvent(row)).text;
 }
 
+/** `-490n` with two decimals is `-4.90`. */
+function decimalText(digits: bigint, scale: number): string {
+  const text = String(digits < 0n ? -digits : digits).padStart(scale + 1, '0');
+  const at = text.length - scale;
+  return `${digits < 0n ? '-' : ''}${text.slice(0, at)}${scale === 0 ? '' : `.${text.slice(at)}`}`;
+}
+
+function halfAwayFromZero(digits: bigint, scale: number, places: number): bigint {
+  if (places >= scale) return digits * 10n ** BigInt(places - scale);
+  const unit = 10n ** BigInt(scale - places);
+  const [sign, size] = digits < 0n ? [-1n, -digits] : [1n, digits];
+  return sign * ((2n * size + unit) / (2n * unit));
+}
+
 describe('a structured body', () => {
   it('is JSON for any row, and its leaf is the value', () => {
     fc.assert(
@@ -134,7 +148,7 @@ describe('a URL', () => {
           const row = rowText(value, seed);
           const event = orderEvent(row);
           const text = compileTemplate('{{ x }}', 'url').render(event).text;
-          const own = (event.data?.value as { x: Parameters<typeof stringifyExactJson>[0] }).x;
+          const own = (event.data?.spelled as { x: Parameters<typeof stringifyExactJson>[0] }).x;
           expect(decodeURIComponent(text)).toBe(wellFormed(stringifyExactJson(own)));
         },
       ),
@@ -146,19 +160,44 @@ describe('a URL', () => {
 describe('any template', () => {
   it('writes numbers with all their digits in every target', () => {
     const number = fc
-      .tuple(fc.bigInt({ min: 10n ** 17n, max: 10n ** 45n }), fc.boolean())
-      .map(([n, minus]) => (minus ? `-${n}` : String(n)));
+      .tuple(fc.constantFrom('', '-'), fc.bigInt({ min: 0n, max: 10n ** 45n }), fc.stringMatching(/^(\.[0-9]{1,25}|)$/))
+      .map((parts) => parts.join(''));
     fc.assert(
       fc.property(
         number,
         fc.constantFrom<TemplateTarget>('json', 'header', 'url', 'text'),
-        fc.constantFrom('{{ x }}', '{{ data.x | json }}', '{{ x | default: 0 }}'),
+        fc.constantFrom(
+          '{{ x }}',
+          '{{ data.x | json }}',
+          '{{ x | default: 0 }}',
+          '{{ x | append: "" }}',
+          '{% for i in list %}{{ i }}{% endfor %}',
+        ),
         (n, target, source) => {
-          // By value: how a round number is spelt is a unit test's matter.
-          const text = decodeURIComponent(render(source, target, `{"x":${n}}`));
-          expect(canonical(readJson(text))).toBe(canonical({ is: 'number', text: n }));
+          expect(decodeURIComponent(render(source, target, `{"x":${n},"list":[${n}]}`))).toBe(n);
         },
       ),
+    );
+  });
+
+  it('computes with numbers exactly, with the decimals of both', () => {
+    const decimal = fc
+      .tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.integer({ min: 0, max: 12 }))
+      .map(([digits, scale]) => ({ digits, scale, text: decimalText(digits, scale) }));
+    fc.assert(
+      fc.property(decimal, decimal, fc.integer({ min: 0, max: 6 }), (a, b, places) => {
+        const row = `{"a":${a.text},"b":${b.text}}`;
+        const scale = Math.max(a.scale, b.scale);
+        const [x, y] = [a, b].map(({ digits, scale: own }) => digits * 10n ** BigInt(scale - own)) as [bigint, bigint];
+        const computed = (source: string): string => render(`{{ ${source} }}`, 'text', row);
+        expect(computed('a | plus: b')).toBe(decimalText(x + y, scale));
+        expect(computed('a | minus: b')).toBe(decimalText(x - y, scale));
+        expect(computed('a | times: b')).toBe(decimalText(a.digits * b.digits, a.scale + b.scale));
+        expect(computed(`a | round: ${places}`)).toBe(decimalText(halfAwayFromZero(a.digits, a.scale, places), places));
+        expect(computed('a | at_least: b')).toBe(x < y ? b.text : a.text);
+        expect(render('{% if a < b %}<{% elsif a == b %}={% else %}>{% endif %}', 'text', row)).toBe(x < y ? '<' : x === y ? '=' : '>');
+      }),
+      { numRuns: 500 },
     );
   });
 

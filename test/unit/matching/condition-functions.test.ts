@@ -77,7 +77,7 @@ describe('time', () => {
     expect(verdictOn("AGE(at) > '1h'", orderEvent(JSON.stringify({ at: text })))).toContain('is not a time');
   });
 
-  it.each(['infinity', '-infinity', '', 'yesterday'])('refuses "%s", which is no time', (text) => {
+  it.each(['', 'yesterday', 'finite'])('refuses "%s", which is no time', (text) => {
     expect(verdictOn("AGE(at) > '1h'", orderEvent(JSON.stringify({ at: text })))).toContain('is not a time');
   });
 

@@ -120,6 +120,14 @@ describe.each(Object.entries(SECTIONS))('%s', (_, { row, cases }) => {
   );
 });
 
+test('numbers as long as numeric may be are computed with in a moment', () => {
+  const nines = '9'.repeat(131_072);
+  const row = orderEvent(`{"a":${nines},"b":${nines.slice(0, -1)}8,"round":1e131071,"c":${'7'.repeat(3_000)}}`);
+  for (const source of ['a - b = 1', 'a * a > a', 'a / a = 1', 'round / c > 0', 'a + 1 = round * 10', 'round - a < 0', '-(b - a) = 1'])
+    expect([source, verdictOn(source, row)]).toEqual([source, 'true']);
+  expect(verdictOn('a / (a - a) > 1', row)).toBe('error: division by zero');
+});
+
 describe('paths', () => {
   it('lead into the row before the change', () => {
     const event = orderUpdate('{"status":"new"}', '{"status":"paid"}', ['status']);

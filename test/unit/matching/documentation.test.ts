@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { EntityEvent } from '../../../src/event/entity-event';
-import { parseExactJson, stringifyExactJson, type JsonValue } from '../../../src/event/json-document';
+import { parseExactJson, parseSpelledJson, stringifyExactJson, type JsonValue } from '../../../src/event/json-document';
 import { compileCondition, ConditionSyntaxError } from '../../../src/matching/condition/condition';
 import { FUNCTION_NAMES } from '../../../src/matching/condition/functions';
 import { MAX_BYTES, MAX_NESTING } from '../../../src/matching/condition/parser';
@@ -40,7 +40,7 @@ function examplesOf(document: string, info: string): readonly (readonly [source:
 }
 
 function eventOf(document: string): EntityEvent {
-  const { data, before, ...parts } = parseExactJson(blocksOf(document).find(({ info }) => info === 'json event')?.text ?? '') as Record<
+  const { data, before, ...parts } = parseSpelledJson(blocksOf(document).find(({ info }) => info === 'json event')?.text ?? '') as Record<
     string,
     JsonValue
   >;
