@@ -17,6 +17,9 @@ export interface PreparedAction {
    */
   run(delivery: Delivery, id: string): Promise<Outcome>;
 
+  /** Where data says which server of its endpoint a delivery goes to: its origin. Null when it says none. Never throws. */
+  serverOf?(delivery: Delivery): string | null;
+
   /**
    * What such a try would send: the first half of `run`, so that the two cannot differ. It asks nobody and opens nothing.
    *

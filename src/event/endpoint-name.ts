@@ -23,3 +23,16 @@ export function endpointNameOf(action: ActionDefinition): string {
       return action.type;
   }
 }
+
+// No endpoint of the observers file has a blank in its name, nor `: `.
+const BRANCH = ': ';
+
+/** The name of one server of an endpoint that has many, where data says which (Web Push): limits, breaker and backlog are its own. */
+export function branchOf(endpoint: string, server: string): string {
+  return endpoint + BRANCH + server;
+}
+
+/** The endpoint that a branch is of; any other is its own. */
+export function homeOf(name: string): string {
+  return name.split(BRANCH, 1)[0] ?? name;
+}

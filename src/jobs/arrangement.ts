@@ -1,5 +1,5 @@
 import type { ObserverDefinition } from '../event/definitions';
-import { endpointNameOf } from '../event/endpoint-name';
+import { endpointNameOf, homeOf } from '../event/endpoint-name';
 
 /** What the configuration says about where deliveries wait, and in which order. */
 export interface Arrangement {
@@ -30,6 +30,6 @@ export function movesBy({
   const endpoints = new Map(homes.map(({ observer, action, endpoint }) => [`${observer}\n${action}`, endpoint]));
   return (observer, action, endpoint, isStrict) => {
     const home = endpoints.get(`${observer}\n${action}`);
-    return home !== undefined && (home !== endpoint || strictOnes.has(observer) !== isStrict);
+    return home !== undefined && (home !== homeOf(endpoint) || strictOnes.has(observer) !== isStrict);
   };
 }

@@ -74,8 +74,13 @@ export abstract class JobQueue {
   /** Frees claims whose lease ran out, but for those that are held in memory. @returns how many */
   abstract sweep(stream: string, held: readonly DeliveryKey[]): Promise<number>;
 
-  /** Puts deliveries of endpoints that nobody knows under `endpoint`, where they are claimed and judged by name. */
-  abstract adopt(stream: string, known: readonly string[], endpoint: string): Promise<void>;
+  /**
+   * Puts deliveries of endpoints that nobody knows under `endpoint`, where they are claimed and judged by name; those of a branch whose
+   * endpoint is known under that.
+   *
+   * @returns where some are queued now
+   */
+  abstract adopt(stream: string, known: readonly string[], endpoint: string): Promise<string[]>;
 
   /** Those of these endpoints of which nothing is queued. */
   abstract drained(stream: string, endpoints: readonly string[]): Promise<string[]>;

@@ -82,13 +82,29 @@ export async function sweepExpiredClaims(client: ClientBase | Pool, stream: stri
   return rowCount ?? 0;
 }
 
-// A renamed endpoint or a removed observer leaves deliveries behind that no free place would ever fetch.
+// A renamed endpoint or a removed observer leaves deliveries behind that no free place would ever fetch. Those of a branch without a gate go to
+// its endpoint, from where each finds its way.
 const ADOPT = `
-  update observers.pending_delivery set endpoint = $3 where stream = $1 and state in ('queued', 'retrying') and endpoint <> all ($2::text[])`;
+  with adopted as (
+    update observers.pending_delivery
+    set endpoint = case when split_part(endpoint, ': ', 1) = any ($2::text[]) then split_part(endpoint, ': ', 1) else $3 end
+    where stream = $1 and state in ('queued', 'retrying') and endpoint <> all ($2::text[]) returning endpoint, state
+  )
+  select distinct endpoint from adopted where state = 'queued'`;
 
-/** Puts deliveries of endpoints that are no longer configured under `endpoint`, where they are claimed and judged by name. */
-export async function adoptOrphans(client: ClientBase | Pool, stream: string, known: readonly string[], endpoint: string): Promise<void> {
-  await client.query(ADOPT, [stream, known, endpoint]);
+/**
+ * Puts deliveries of endpoints that are no longer configured under `endpoint`, where they are claimed and judged by name.
+ *
+ * @returns where some are queued now
+ */
+export async function adoptOrphans(
+  client: ClientBase | Pool,
+  stream: string,
+  known: readonly string[],
+  endpoint: string,
+): Promise<string[]> {
+  const { rows } = await client.query<{ endpoint: string }>(ADOPT, [stream, known, endpoint]);
+  return rows.map((row) => row.endpoint);
 }
 
 const DRAINED = `

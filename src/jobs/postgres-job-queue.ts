@@ -38,7 +38,7 @@ export class PostgresJobQueue extends JobQueue {
     return sweepExpiredClaims(this.pool, stream, held);
   }
 
-  adopt(stream: string, known: readonly string[], endpoint: string): Promise<void> {
+  adopt(stream: string, known: readonly string[], endpoint: string): Promise<string[]> {
     return adoptOrphans(this.pool, stream, known, endpoint);
   }
 

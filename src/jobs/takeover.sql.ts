@@ -74,11 +74,12 @@ const RECLAIM = `
   update observers.pending_delivery set state = 'queued', claimed_by = null, claimed_until = null, next_attempt_at = '-infinity'
   where stream = $1 and state = 'running'`;
 
-// What waits for an action goes where the action goes now, or it would be overtaken there by what comes later.
+// What waits for an action goes where the action goes now, or it would be overtaken there by what comes later. A branch (`web push: https://…`)
+// is where its endpoint is.
 const REHOME = `
   update observers.pending_delivery p set endpoint = h.endpoint
   from unnest($2::text[], $3::text[], $4::text[]) as h(observer, action, endpoint)
-  where p.stream = $1 and p.observer = h.observer and p.action = h.action and p.endpoint <> h.endpoint
+  where p.stream = $1 and p.observer = h.observer and p.action = h.action and split_part(p.endpoint, ': ', 1) <> h.endpoint
     and p.state <> 'running' and p.config_version is null`;
 
 async function arrange(client: ClientBase, stream: string, { homes, strict }: Arrangement): Promise<string[]> {

@@ -2,6 +2,7 @@ import type { ActionRunner } from '../actions/action-runner';
 import type { ObserverDefinition } from '../event/definitions';
 import { laneOf, partyOf, type Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
+import type { EndpointGate } from '../resilience/endpoint-gate';
 import { Lanes } from './lanes';
 import { StrictLanes } from './strict-lanes';
 import type { Ledger } from '../delivery/ledger';
@@ -20,6 +21,7 @@ import { HandOvers } from './hand-overs';
 import { keyOf, pendingRecord, Recorder, summary } from './recorder';
 import type { DispatcherOptions } from './dispatcher-options';
 import type { EventRun } from './event-run';
+import { Routes } from './routes';
 
 /** Added to an action's timeout for a claim: the commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
@@ -41,6 +43,7 @@ export class Dispatcher {
   private readonly gone: GoneEndpoints;
   private readonly recorder: Recorder;
   private readonly lanes = new Lanes<Flight>();
+  private readonly routes: Routes;
   /** Deliveries in memory, in the order in which they came. */
   private readonly flights = new Set<Flight>();
   /** Bytes of images that they hold: with as many as IMAGE_BUDGET nothing more is read, nor taken up. */
@@ -57,6 +60,7 @@ export class Dispatcher {
     this.gone = record.gone;
     this.recorder = new Recorder(record.ledger, term.logger, runs.events, record.pauses);
     this.gates = gates;
+    this.routes = new Routes(runner, gates, this.lanes);
   }
 
   /** The limits of these observers' endpoints hold from now on. @param backlogged endpoints of which deliveries stand queued in PostgreSQL */
@@ -68,7 +72,14 @@ export class Dispatcher {
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
     const party = this.options.fairness === 'tenants' ? partyOf(delivery) : EVERYBODY;
-    const flight = this.flight(delivery, { lane: laneOf(delivery), party, run, since: run.readAt, appointments: 0, redrive: false });
+    const flight = this.flight(delivery, this.routes.begin(delivery), {
+      lane: laneOf(delivery),
+      party,
+      run,
+      since: run.readAt,
+      appointments: 0,
+      redrive: false,
+    });
     this.options.runs.enter(run);
     const mustWait = flight.gate.mustQueue || this.isPaused(flight) || (flight.strict && this.strictLanes.isBlocked(flight.lane));
     if (mustWait) this.handOver(flight);
@@ -79,7 +90,14 @@ export class Dispatcher {
   resume(delivery: Delivery, claimed: ClaimedDelivery, committed: number): void {
     const since = this.term.clock.monotonic() - claimed.elapsed;
     const { lane, party, appointments, redrive } = claimed;
-    const flight = this.flight(delivery, { lane, party, run: null, since, appointments, redrive });
+    const flight = this.flight(delivery, this.routes.claimed(delivery, claimed.endpoint), {
+      lane,
+      party,
+      run: null,
+      since,
+      appointments,
+      redrive,
+    });
     const overtakes = !flight.redrive && this.handOvers.holds(flight.lane, claimed.changeNumber, committed);
     if (overtakes) this.handOver(flight);
     else this.lanes.enter(flight.lane, flight);
@@ -140,11 +158,11 @@ export class Dispatcher {
     return [...this.flights].filter(({ pending }) => pending).map(({ delivery }) => keyOf(delivery));
   }
 
-  private flight(delivery: Delivery, origin: FlightOrigin): Flight {
-    const gate = this.gates.of(delivery, this.runner.actionOf(delivery).limits);
+  private flight(delivery: Delivery, gate: EndpointGate, origin: FlightOrigin): Flight {
     const flight = new Flight(delivery, gate, origin, this.advance);
     this.flights.add(flight);
     this.bytes += flight.bytes;
+    gate.flights++;
     return flight;
   }
 
@@ -185,6 +203,7 @@ export class Dispatcher {
   private prepared(flight: Flight, result: Prepared): void {
     if ('ok' in result) return this.ended(flight, result);
     flight.delivery = result;
+    if (!this.routes.goOn(flight)) return this.handOver(flight);
     flight.state = 'gate';
     flight.gate.enter(flight);
   }
@@ -287,8 +306,10 @@ export class Dispatcher {
   }
 
   private left(flight: Flight): void {
-    this.flights.delete(flight);
-    this.bytes -= flight.bytes;
+    if (this.flights.delete(flight)) {
+      this.bytes -= flight.bytes;
+      flight.gate.flights--;
+    }
     if (!this.isInMemory(flight.lane)) this.strictLanes.vacated(flight.lane, this.ledger.gathering);
     if (this.flights.size > 0) return;
     this.idle?.();

@@ -41,7 +41,8 @@ export class Flight implements GateTask {
   constructor(
     /** From its look-ups on, with what they found. */
     public delivery: Delivery,
-    readonly gate: EndpointGate,
+    /** From then on that of the one server that it goes to, where its endpoint has several. */
+    public gate: EndpointGate,
     { lane, party, run, since, appointments, redrive }: FlightOrigin,
     private readonly advance: (flight: Flight) => void,
   ) {

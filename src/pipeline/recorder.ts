@@ -3,6 +3,7 @@ import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
 import type { DeadLetterRecord, DeliveryKey, PendingRecord } from '../delivery/records';
 import { deliveryId, type Delivery } from '../event/delivery';
+import { homeOf } from '../event/endpoint-name';
 import type { Failed, Outcome } from '../event/outcome';
 import type { Disposition } from '../resilience/disposition';
 import type { Flight } from './flight';
@@ -74,7 +75,7 @@ export class Recorder {
     const { delivery } = flight;
     const { onFailure } = delivery.observer;
     const why = { error, message: `${noted(message, decided)}; ${decided.because}`, status, response: excerpt, attempts: delivery.attempt };
-    const letter = deadLetter(delivery, flight.gate.name, why);
+    const letter = deadLetter(delivery, homeOf(flight.gate.name), why);
     this.events.buried(letter, delivery);
     // Whoever is behind it in a strict lane must not overtake it, dead or not: a person decides.
     if (flight.strict && !flight.redrive) {

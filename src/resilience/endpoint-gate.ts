@@ -52,6 +52,8 @@ export class EndpointGate {
 
   /** Deliveries whose look-ups are under way: they will want a place soon. */
   lookingUp = 0;
+  /** Deliveries in memory that belong here, wherever they are; written by the dispatcher. */
+  flights = 0;
 
   constructor(
     readonly name: string,
@@ -132,6 +134,11 @@ export class EndpointGate {
   /** Half of the places are free, and there is a backlog that could take them. */
   get isIdle(): boolean {
     return this.backlogged && this.waiting.size === 0 && this.claimable >= this.limits.concurrency / 2;
+  }
+
+  /** Nobody would miss it. */
+  get isUnused(): boolean {
+    return this.flights === 0 && !this.backlogged;
   }
 
   get waitingCount(): number {

@@ -4,16 +4,24 @@ import type { BreakerState, EndpointState } from './endpoint-state';
 import type { Clock } from '../event/clock';
 import type { ActionDefinition, EndpointLimits } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
-import { endpointNameOf } from '../event/endpoint-name';
+import { branchOf, endpointNameOf, homeOf } from '../event/endpoint-name';
 
 /** Something that is held to the limits of its endpoint. */
 interface Limited {
   readonly limits: EndpointLimits;
 }
 
+/**
+ * Branches that have a gate at once. Who subscribes to a push service says where it is, and may say a new one each time: beyond this number a
+ * server shares the gate of its endpoint, until one that nobody uses makes room.
+ */
+const MOST_BRANCHES = 100;
+
 /** The gates of a term: what an endpoint was like in an earlier one is not known. */
 export class Gates {
   private readonly gates = new Map<string, EndpointGate>();
+  /** Names of those of branches; what was not asked for longest comes first. */
+  private readonly branches = new Set<string>();
 
   constructor(
     private readonly clock: Clock,
@@ -30,7 +38,20 @@ export class Gates {
       const gate = this.named(endpoint, limits);
       if (gate.limits !== limits) gate.change(limits);
     }
-    for (const endpoint of backlogged) this.gates.get(endpoint)?.queued();
+    for (const endpoint of backlogged) this.queued(endpoint);
+  }
+
+  /** Deliveries of this endpoint, or branch, stand queued in PostgreSQL. */
+  queued(name: string): void {
+    const home = this.gates.get(homeOf(name));
+    const gate = this.gates.get(name) ?? (home === undefined ? undefined : (this.opened(name, home) ?? home));
+    gate?.queued();
+  }
+
+  /** The gate of one server of an endpoint; that of the endpoint itself when too many have one. */
+  branch(gate: EndpointGate, server: string): EndpointGate {
+    const home = this.named(homeOf(gate.name), gate.limits);
+    return this.opened(branchOf(home.name, server), home) ?? home;
   }
 
   get all(): ReadonlyMap<string, EndpointGate> {
@@ -65,6 +86,26 @@ export class Gates {
   /** No timer of an endpoint outlives the term. */
   close(): void {
     for (const gate of this.gates.values()) gate.close();
+  }
+
+  /** Null when there is no room for one more. */
+  private opened(name: string, home: EndpointGate): EndpointGate | null {
+    if (!this.gates.has(name) && this.branches.size >= MOST_BRANCHES && !this.dropUnused()) return null;
+    this.branches.delete(name);
+    this.branches.add(name);
+    return this.named(name, home.limits);
+  }
+
+  /** What is waited for at a gate, or stands queued for it, keeps it. Its breaker does not: whoever is there anew is heard anew. */
+  private dropUnused(): boolean {
+    for (const name of this.branches) {
+      const gate = this.gates.get(name);
+      if (gate?.isUnused === false) continue;
+      gate?.close();
+      this.gates.delete(name);
+      return this.branches.delete(name);
+    }
+    return false;
   }
 
   /** An older version of the configuration may have endpoints that this one no longer has. */

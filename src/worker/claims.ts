@@ -28,6 +28,7 @@ export const NOTHING_CLAIMED: Claimed = { deliveries: [], committed: 0, exhauste
 /** Who has which row of what is due. One claim at a time: the worker's rounds see to that. */
 export class Claims {
   private sweptAt = -Infinity;
+  private adoptedAt = -Infinity;
   /** What was in memory at a moment, and the ledger's group in which all is that had left it by then. */
   private look: { readonly at: number; readonly held: readonly DeliveryKey[]; readonly group: number } | null = null;
 
@@ -76,6 +77,7 @@ export class Claims {
   /** Now and then: rows that nobody has, lanes that wait for a head, endpoints that are gone. */
   async sweep(): Promise<void> {
     const now = this.term.clock.monotonic();
+    if (now - this.adoptedAt >= SWEEP_EVERY) await this.adopt(now);
     if (now - this.sweptAt < SWEEP_EVERY) return;
     const { dispatcher, ledger } = this;
     // What has just ended has its row until that is committed; it is not free.
@@ -86,7 +88,12 @@ export class Claims {
     this.sweptAt = now;
     await this.free(held);
     dispatcher.strictLanes.recheck(RECHECKED);
-    await this.jobs.adopt(this.term.stream, [...dispatcher.gates.all.keys(), ORPHANED], ORPHANED);
+  }
+
+  private async adopt(now: number): Promise<void> {
+    const { gates } = this.dispatcher;
+    for (const endpoint of await this.jobs.adopt(this.term.stream, [...gates.all.keys(), ORPHANED], ORPHANED)) gates.queued(endpoint);
+    this.adoptedAt = now;
   }
 
   private async free(held: readonly DeliveryKey[]): Promise<void> {

@@ -199,7 +199,7 @@ export class JobWorker {
     if (lanes.length === 0) return;
     for (const { lane, endpoint, promoted } of await promoteHeads(this.pool, stream, lanes, pauses.all)) {
       if (endpoint === null) strictLanes.open(lane, committed);
-      else if (promoted) gates.all.get(endpoint)?.queued();
+      else if (promoted) gates.queued(endpoint);
     }
   }
 

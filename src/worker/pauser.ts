@@ -80,6 +80,6 @@ export class Pauser {
   /** No claim finds them drained meanwhile: none is made beside this. */
   private queued(endpoints: Iterable<string>): void {
     const { gates } = this.dispatcher;
-    for (const endpoint of endpoints) gates.all.get(endpoint)?.queued();
+    for (const endpoint of endpoints) gates.queued(endpoint);
   }
 }

@@ -186,6 +186,15 @@ describe.each(Object.entries(JOB_QUEUES))('%s: a take-over', (_name, open) => {
     expect(await claimNumbers({ old: 40 })).toEqual([2, 3, 8]);
   });
 
+  test('leaves what stands at a branch of the endpoint where it is, and takes it along when the action goes elsewhere', async () => {
+    const at = { endpoint: 'push: https://a' };
+    await bench.put(first, queued(1, at), queued(2, { ...at, action: 'b' }));
+    const homes = [{ observer: 'o', action: 'a', endpoint: 'push' }, { observer: 'o', action: 'b', endpoint: 'fcm' }]; // prettier-ignore
+    expect([...(await takeOver({ homes })).backlogged].sort()).toEqual(['fcm', 'push: https://a']);
+    expect(await claimNumbers({ 'push: https://a': 20 })).toEqual([1]);
+    expect(await claimNumbers({ fcm: 20 })).toEqual([2]);
+  });
+
   describe('where order is strict', () => {
     const inLane = (lane: string, of: object = {}): { lane: string; strict: boolean } => ({ lane, strict: true, ...of });
 

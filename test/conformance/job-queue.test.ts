@@ -267,6 +267,22 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
       expect(await claim({ adopted: 20 })).toMatchObject([{ changeNumber: 6, endpoint: 'adopted' }]);
       expect(await claimNumbers(places, LONG, other)).toEqual([7]);
     });
+
+    test('puts those of a branch that nobody knows under its endpoint, where that is known, and tells where some are queued', async () => {
+      await bench.put(
+        leader,
+        queued(1, { endpoint: 'push: https://a' }),
+        queued(2, { endpoint: 'push: https://b' }),
+        queued(3, { endpoint: 'push' }),
+      );
+      await bench.put(leader, retrying(4, { endpoint: 'push: https://b' }), queued(5, { endpoint: 'other: https://b' }));
+      expect((await jobs.adopt('main', ['push', 'push: https://a', 'adopted'], 'adopted')).sort()).toEqual(['adopted', 'push']);
+      expect(await claimNumbers({ push: 20 })).toEqual([2, 3, 4]);
+      expect(await claimNumbers({ 'push: https://a': 20 })).toEqual([1]);
+      expect(await claimNumbers({ adopted: 20 })).toEqual([5]);
+      await bench.put(leader, retrying(6, { endpoint: 'push: https://c' }));
+      expect(await jobs.adopt('main', ['push'], 'adopted')).toEqual([]);
+    });
   });
 
   describe('drained', () => {

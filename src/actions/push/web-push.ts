@@ -1,6 +1,5 @@
 import { TEST_HEADER } from '../../event/webhook-headers';
 import { createECDH } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { generateRequestDetails, type PushSubscription, type RequestDetails } from 'web-push';
 import { DEFAULT_BREAKER, type EndpointDefinition, type WebPushDefinition } from '../../event/definitions';
 import { passedOn, type Delivery } from '../../event/delivery';
@@ -10,12 +9,12 @@ import { traceHeaders } from '../../event/trace-context';
 import { compileBody, compileTemplate, TemplateRenderError, type Template } from '../../matching/template/template';
 import type { PreparedAction } from '../action-handler';
 import { FilledTemplates } from '../fill';
-import { HttpSender } from '../../connections/http/http-sender';
+import { OriginSenders } from '../../connections/http/origin-senders';
 import { renderingOf, type Header, type Rendering } from '../rendering';
 
 const CONCURRENCY = 32;
-/** Push services in use: each browser's maker has one or two. */
-const MOST_SERVICES = 50;
+/** Of a host's name (RFC 1035). It becomes the name of an endpoint, which stands in an index. */
+const LONGEST_HOST = 253;
 /** What fits into the 4096 bytes that a push service must take, encrypted. */
 const LARGEST = 3_993;
 const DEFAULT_TTL = 28 * 86_400;
@@ -60,7 +59,7 @@ class PreparedWebPush implements PreparedAction {
   readonly timeout: number;
   private readonly subscription: Template;
   private readonly body: Template;
-  private readonly senders: LRUCache<string, HttpSender>;
+  private readonly senders: OriginSenders;
 
   constructor(
     private readonly definition: WebPushDefinition,
@@ -73,7 +72,7 @@ class PreparedWebPush implements PreparedAction {
       { ...(notification === null ? {} : { notification }), ...(Object.keys(data).length === 0 ? {} : { data }) },
       true,
     );
-    this.senders = new LRUCache({ max: MOST_SERVICES, dispose: (sender) => void sender.close() });
+    this.senders = new OriginSenders((origin) => endpointOf(origin, definition));
   }
 
   run(delivery: Delivery): Promise<Outcome> {
@@ -101,12 +100,26 @@ class PreparedWebPush implements PreparedAction {
     return renderingOf(content, fill, ['the body is encrypted for the browser when it is sent']);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.senders.values()].map((sender) => sender.close()));
+  /** One push service that is down holds up its own messages. */
+  serverOf(delivery: Delivery): string | null {
+    try {
+      return new URL(this.subscriptionOf(new FilledTemplates(delivery)).endpoint).origin;
+    } catch {
+      // The try says what is wrong with it.
+      return null;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.senders.close();
+  }
+
+  private subscriptionOf(fill: FilledTemplates): PushSubscription {
+    return parseSubscription(fill.text(this.subscription), this.definition.allowAddresses.length > 0);
   }
 
   private message(fill: FilledTemplates): Message {
-    const subscription = parseSubscription(fill.text(this.subscription), this.definition.allowAddresses.length > 0);
+    const subscription = this.subscriptionOf(fill);
     const body = fill.text(this.body);
     const size = Buffer.byteLength(body);
     if (size > LARGEST) throw new TemplateRenderError(`the message has ${size} bytes, and push services take ${LARGEST}`);
@@ -132,14 +145,8 @@ class PreparedWebPush implements PreparedAction {
     const { origin, pathname, search } = new URL(endpoint);
     const list = Object.entries(headers).filter(([name]) => name !== 'Content-Length').flatMap(([name, value]) => [name.toLowerCase(), String(value)]); // prettier-ignore
     list.push(...more);
-    const outcome = await this.senderFor(origin).send({ path: pathname + search, method: 'POST', headers: list, body });
+    const outcome = await this.senders.send(origin, { path: pathname + search, method: 'POST', headers: list, body });
     return outcome.ok ? outcome : explained(outcome);
-  }
-
-  private senderFor(origin: string): HttpSender {
-    const sender = this.senders.get(origin) ?? new HttpSender(endpointOf(origin, this.definition));
-    this.senders.set(origin, sender);
-    return sender;
   }
 }
 
@@ -170,8 +177,9 @@ function parseSubscription(text: string, plainAllowed: boolean): PushSubscriptio
   const { endpoint, keys } = parsed ?? {};
   if (typeof endpoint !== 'string' || typeof keys?.p256dh !== 'string' || typeof keys.auth !== 'string')
     throw new TemplateRenderError('the subscription lacks endpoint, keys.p256dh or keys.auth');
-  const { protocol = '', username = '' } = URL.canParse(endpoint) ? new URL(endpoint) : {};
-  if ((protocol !== 'https:' && !(protocol === 'http:' && plainAllowed)) || username !== '')
+  const { protocol = '', username = '', password = '', hostname = '' } = URL.canParse(endpoint) ? new URL(endpoint) : {};
+  const isHttp = protocol === 'https:' || (protocol === 'http:' && plainAllowed);
+  if (!isHttp || username + password !== '' || hostname.length > LONGEST_HOST)
     throw new TemplateRenderError('the endpoint of the subscription is not an https URL');
   return { endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth } };
 }
