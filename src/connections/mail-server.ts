@@ -1,6 +1,7 @@
 import { createTransport } from 'nodemailer';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
+import type { Mailbox } from '../matching/template/address';
 import { isTlsFailure, tlsMessage } from './http/tls-failure';
 
 /** Connections to the SMTP server, kept open between mails. */
@@ -8,11 +9,11 @@ export const SMTP_CONNECTIONS = 5;
 
 export interface Mail {
   readonly messageId: string;
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly cc: readonly string[];
-  readonly bcc: readonly string[];
-  readonly replyTo: string | undefined;
+  readonly from: Mailbox;
+  readonly to: readonly Mailbox[];
+  readonly cc: readonly Mailbox[];
+  readonly bcc: readonly Mailbox[];
+  readonly replyTo: Mailbox | undefined;
   readonly subject: string;
   readonly text: string | undefined;
   readonly html: string | undefined;

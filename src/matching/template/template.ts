@@ -2,6 +2,7 @@ import { LiquidError, UndefinedVariableError, type Liquid } from 'liquidjs';
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
+import { hasMarks, mailboxText, markValue, parseMailboxes, type Mailbox } from './address';
 import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
@@ -10,7 +11,7 @@ import { createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } 
 export { TemplateError, TemplateRenderError } from './errors';
 
 /** Where the rendered text goes, which decides how values are encoded. */
-export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'text';
+export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'address' | 'text';
 
 export interface Rendered {
   readonly text: string;
@@ -31,6 +32,15 @@ export interface Template {
   render(event: EntityEvent, strict?: boolean): Rendered;
 }
 
+/** A template of senders or recipients. */
+export interface AddressTemplate extends Pick<Template, 'lookups' | 'columns'> {
+  /**
+   * @param strict whether a path that leads nowhere is refused
+   * @throws TemplateRenderError when a value does not fit where it stands; its message repeats none
+   */
+  render(event: EntityEvent, strict?: boolean): { readonly mailboxes: readonly Mailbox[] } & Pick<Rendered, 'missing'>;
+}
+
 /** Writes one text of a template within a rendering. */
 type Writer = (rendering: LiquidRendering) => string;
 
@@ -41,6 +51,7 @@ const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   html: createLiquid(htmlSafe, false),
   pattern: createLiquid(patternSafe, false),
   subject: createLiquid(subjectSafe, false),
+  address: createLiquid(markValue, false),
   // A header is encoded as a whole: its literals may need it too.
   header: PLAIN,
   text: PLAIN,
@@ -50,10 +61,57 @@ const SLACK = createLiquid(slackSafe, false);
 
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
+  if (target === 'address') return addressText(compileAddresses(source));
   if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : source);
   const uses = new Uses();
   const write = writer(ENGINES[target], source, uses);
   return rendering(ENGINES[target], target === 'header' ? (context) => headerSafe(write(context)) : write, uses);
+}
+
+/**
+ * Mailboxes, whose form is that of the template: what comes from data stays within the name, the local part or the domain where it
+ * stands, or is one whole address.
+ *
+ * @throws TemplateError
+ */
+export function compileAddresses(source: string): AddressTemplate {
+  if (hasMarks(source)) throw new TemplateError('the text holds U+E000 or U+E001, which addresses cannot have', 1, 1);
+  const template = hasTags(source) ? compiledAddresses(source) : constant(source);
+  return {
+    lookups: template.lookups,
+    columns: template.columns,
+    render(event, strict) {
+      const { text, missing } = template.render(event, strict);
+      return { mailboxes: parseMailboxes(text), missing };
+    },
+  };
+}
+
+/** The same, for a file that is checked: one without a value is right or wrong already. @throws TemplateError */
+export function checkAddresses(source: string): AddressTemplate {
+  const template = compileAddresses(source);
+  if (hasTags(source)) return template;
+  try {
+    parseMailboxes(source);
+  } catch (error) {
+    throw new TemplateError(messageOf(error), 1, 1);
+  }
+  return template;
+}
+
+function compiledAddresses(source: string): Template {
+  const uses = new Uses();
+  return rendering(ENGINES.address, writer(ENGINES.address, source, uses), uses);
+}
+
+function addressText(template: AddressTemplate): Template {
+  return {
+    ...template,
+    render(event, strict) {
+      const { mailboxes, missing } = template.render(event, strict);
+      return { text: mailboxes.map(mailboxText).join(', '), missing };
+    },
+  };
 }
 
 /**
