@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { createColors } from 'picocolors';
+import { SECRETS } from '../event/secrets';
 
 /** URLs keep their host and lose what may be secret: user, password, query. */
 const REDACT = ['password', 'secret', 'token', 'authorization', '*.password', '*.secret', '*.token', '*.authorization'];
@@ -19,7 +20,16 @@ export function createLogger(
     redact: REDACT,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, pretty ? prettyStream(out) : batchedStream(out.fd));
+  return pino(options, withoutSecrets(pretty ? prettyStream(out) : batchedStream(out.fd)));
+}
+
+/** How the line of an event ends, of which there are thousands a second; all that is in it is ours. */
+const EVENT = '"msg":"event"}\n';
+
+/** What receivers and databases say may hold what they were sent. */
+function withoutSecrets<Stream extends { write(line: string): void }>(stream: Stream): Stream {
+  const write = stream.write.bind(stream);
+  return Object.assign(stream, { write: (line: string) => write(line.endsWith(EVENT) ? line : SECRETS.hide(line)) });
 }
 
 /** Characters of lines that are written at once, or sooner when this much time has passed, in milliseconds. */
