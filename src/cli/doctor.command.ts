@@ -4,7 +4,7 @@ import type { CaptureDefinition, ObserversDefinition } from '../event/definition
 import { ExitCode } from '../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
 import { databaseUrl, onDatabase } from './modules';
-import { colors, counted, print, printJson } from './output';
+import { BREAK, colors, counted, print, printJson } from './output';
 
 @Command({
   name: 'doctor',
@@ -26,7 +26,7 @@ export class DoctorCommand extends ObserversCommand {
     if (flags.format === 'json') return printJson(findings);
     for (const finding of findings) show(finding);
     const count = (state: Finding['state']): number => findings.filter((finding) => finding.state === state).length;
-    print(`\n${counted(count('problem'), 'problem')}, ${counted(count('warning'), 'warning')}`);
+    print(`${BREAK}${counted(count('problem'), 'problem')}, ${counted(count('warning'), 'warning')}`);
   }
 }
 

@@ -1,6 +1,6 @@
-import { createColors } from 'picocolors';
 import { inPlainWords } from '../database/plain-words';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
+import { colorsFor, visible, visibleLines, writeTrusted } from '../event/terminal';
 
 /**
  * Ends a command: what is wrong and what to do on stderr, the exit code by its kind. A stack is shown for our own mistakes, and with
@@ -8,16 +8,20 @@ import { ExitCode, messageOf, OperatorError } from '../event/errors';
  */
 export function fail(thrown: unknown): never {
   const error = inPlainWords(thrown);
-  const colors = createColors(process.stderr.isTTY);
+  const colors = colorsFor(process.stderr.isTTY);
+  const say = (text: string): void => void writeTrusted(process.stderr, `${text}\n`);
   // commander has printed its own usage errors, and exits 0 for --help and --version by throwing too.
   const { code, exitCode } = error as { code?: unknown; exitCode?: unknown };
   if (typeof code === 'string' && code.startsWith('commander.')) process.exit(Number(exitCode) === 0 ? ExitCode.ok : ExitCode.error);
   if (error instanceof OperatorError) {
-    process.stderr.write(`${colors.red('error')}: ${error.message}\n${error.remedy === '' ? '' : `${colors.cyan('→')} ${error.remedy}\n`}`);
-    if (process.argv.includes('--verbose')) process.stderr.write(`${stackOf(error)}\n`);
+    // Of a configuration all problems are told, a line each; every other message is one line, and a line break in it a value's.
+    const shown = 'problems' in error ? visibleLines : visible;
+    say(shown(`${colors.red('error')}: ${error.message}`));
+    if (error.remedy !== '') say(visible(`${colors.cyan('→')} ${error.remedy}`));
+    if (process.argv.includes('--verbose')) say(visibleLines(stackOf(error)));
     process.exit(error.exitCode);
   }
-  process.stderr.write(`${colors.red('unexpected error')}: ${stackOf(error)}\n`);
+  say(visibleLines(`${colors.red('unexpected error')}: ${stackOf(error)}`));
   process.exit(ExitCode.error);
 }
 

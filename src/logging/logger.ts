@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { createColors } from 'picocolors';
 import { SECRETS } from '../event/secrets';
+import { BREAK, colorsFor, visible, writeTrusted } from '../event/terminal';
 
 /** URLs keep their host and lose what may be secret: user, password, query. */
 const REDACT = ['password', 'secret', 'token', 'authorization', '*.password', '*.secret', '*.token', '*.authorization'];
@@ -72,7 +72,7 @@ function batchedStream(fd: number): DestinationStream & { flush(done?: (error?: 
 
 /** One line per record for people: time, level, message, then the fields that are left. */
 function prettyStream(out: NodeJS.WriteStream): { write(line: string): void } {
-  const colors = createColors(out.isTTY);
+  const colors = colorsFor(out.isTTY);
   const paint: Readonly<Record<string, (text: string) => string>> = {
     error: colors.red,
     fatal: colors.red,
@@ -91,7 +91,8 @@ function prettyStream(out: NodeJS.WriteStream): { write(line: string): void } {
       const rest = details
         .map(([key, value]) => colors.dim(`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`))
         .join(' ');
-      out.write(`${colors.dim(time.slice(11, 23))} ${(paint[level] ?? colors.cyan)(level.padEnd(5))} ${msg ?? ''} ${rest}\n`);
+      const head = `${colors.dim(time.slice(11, 23))} ${(paint[level] ?? colors.cyan)(level.padEnd(5))}`;
+      writeTrusted(out, visible(`${head} ${msg ?? ''} ${rest}${BREAK}`));
     },
   };
 }

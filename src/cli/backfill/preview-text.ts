@@ -1,6 +1,6 @@
 import { markOf } from '../explain/explanation-text';
 import { trialLines } from '../dry-run/trial-text';
-import { colors, counted, print } from '../output';
+import { BREAK, colors, counted, print } from '../output';
 import type { BackfillPreview, PreviewedRow } from './preview';
 
 /** The first row with what would be sent of it; of the others what each observer makes of them. */
@@ -13,7 +13,7 @@ export function printPreview({ table, entity, observers, where, count, unplaced,
   for (const note of notes) print(colors.dim(note));
   const [first, ...others] = sample;
   if (first === undefined) return;
-  print(`\nThe first row, ${colors.bold(`${entity} ${first.key}`)}`);
+  print(`${BREAK}The first row, ${colors.bold(`${entity} ${first.key}`)}`);
   for (const line of first.observers?.flatMap(trialLines) ?? [colors.red(first.problem ?? '')]) print(line);
   if (others.length === 0) return;
   print('');

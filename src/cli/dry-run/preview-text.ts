@@ -2,7 +2,7 @@ import { formatDuration } from '../../config/units';
 import type { EndpointPreview, Examples, ObserverPreview } from '../../dry-run/report';
 import { shortTime } from '../dlq/item';
 import { field } from '../explain/explanation-text';
-import { colors, counted, print, printTable } from '../output';
+import { BREAK, colors, counted, print, printTable } from '../output';
 import { deliveryLines, withoutLastGap } from './content-text';
 import type { PreviewResult } from './preview-run';
 
@@ -16,7 +16,7 @@ export function printPreview({ file, version, events, unreadable, from, to, note
   for (const line of observers.flatMap(observerLines)) print(line);
   if (endpoints.length > 0) print('');
   if (endpoints.length > 0) printEndpoints(endpoints);
-  print('\nnothing was sent');
+  print(`${BREAK}nothing was sent`);
 }
 
 function observerLines(one: ObserverPreview): string[] {
