@@ -20,7 +20,8 @@ export class DoctorCommand extends ObserversCommand {
     const { examine } = await import('../doctor/examine');
     const findings = await onDatabase(flags, async (client, settings) => {
       const captures = capturesOf(await definitionReader(flags, settings));
-      return examine({ client, url: await databaseUrl(settings), settings, captures });
+      const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
+      return examine({ client, url: await databaseUrl(settings), settings, captures, unverified });
     });
     if (findings.some(({ state }) => state === 'problem')) process.exitCode = ExitCode.error;
     if (flags.format === 'json') return printJson(findings);

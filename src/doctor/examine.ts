@@ -11,6 +11,7 @@ import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/clock';
 import { shellWord } from '../event/shell-word';
 import { planCapture } from '../change-log/capture/capture';
+import { encryptionFindings } from './encryption';
 import { encodingFinding, readOnlyFindings } from './database-findings';
 import { ok, problem, unknown, warning, type Finding } from './finding';
 import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
@@ -25,6 +26,8 @@ export interface Patient {
   readonly client: Client;
   readonly url: string;
   readonly settings: Settings;
+  /** Whether this process takes every certificate. */
+  readonly unverified?: boolean;
   /** Tables that the observers file captures; null when the file cannot be read here. */
   readonly captures: readonly CaptureDefinition[] | null;
 }
@@ -50,6 +53,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const server = await readServer(client);
     return [...serverFindings(server), pooler(client, server), skew(server.now - (asked + Date.now()) / 2)];
   },
+  tls: ({ client, settings, unverified = false }) => Promise.resolve(encryptionFindings(client, settings, unverified)),
   migrations: async ({ url }) => {
     const pending = (await listMigrations(url)).filter(({ applied }) => !applied);
     if (pending.length === 0) return [ok('migrations', 'all are applied')];

@@ -189,8 +189,25 @@ test('a recipient that is refused beside one that is not is named, and nobody ge
   await start({ to: ['ann@example.org', 'bad@example.org'] }, { onRcptTo });
   await insert('Ann');
   const [letter] = await dead();
-  expect(letter!.message).toContain('the mail was sent, but the SMTP server refused bad@example.org');
+  expect(letter!.message).toContain('the mail was sent, but the SMTP server refused bad@example.org (550)');
   expect(smtp.mails).toHaveLength(1);
+});
+
+test('one that is deferred is told apart from one that is refused, and is not said to have the mail', async () => {
+  const onRcptTo: SMTPServerOptions['onRcptTo'] = ({ address }, _session, callback) => {
+    if (address.startsWith('bad')) return callback(new SmtpReply(550, 'no such mailbox'));
+    return address.startsWith('full') ? callback(new SmtpReply(451, 'greylisted')) : callback();
+  };
+  await start({ to: ['ann@example.org', 'bad@example.org', 'full@example.org'] }, { onRcptTo });
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter).toMatchObject({ error: 'smtp_rejected' });
+  expect(letter!.message).toContain(
+    'the SMTP server refused bad@example.org (550), and the SMTP server deferred full@example.org (451), who did not get it',
+  );
+  expect(letter!.message).toContain('a further try sends it to all of them again');
+  expect(smtp.mails.map(({ to }) => to)).toEqual([['ann@example.org']]);
+  expect(await tries()).toBe(1);
 });
 
 test('user and password are used, and wrong ones are told without showing them', async () => {
@@ -223,6 +240,27 @@ test.each([
   await start({}, server, (port) => `${scheme}://127.0.0.1:${port}?tls.rejectUnauthorized=false`);
   await database.query("insert into orders values (8, 'Ann', 'ann@example.org')");
   expect((await mails(1))[0]!.secure).toBe(true);
+});
+
+test('a server elsewhere that offers no STARTTLS is told nothing, unless the URL says so', async () => {
+  const users: string[] = [];
+  const onAuth: SMTPServerOptions['onAuth'] = ({ username = '' }, _session, callback) => {
+    users.push(username);
+    callback(null, { user: username });
+  };
+  const options = { authOptional: false, allowInsecureAuth: true, onAuth };
+  // It is this machine, and not one of its own addresses.
+  await start({}, options, (port) => `smtp://shop:secret@0.0.0.0:${port}`);
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter).toMatchObject({ error: 'tls', message: containing('offers no TLS (STARTTLS)') });
+  expect(letter!.message).toContain('?tls=none');
+  expect([users, smtp.mails]).toEqual([[], []]);
+  await stream?.stop();
+  await smtp.close();
+  await start({}, options, (port) => `smtp://shop:secret@0.0.0.0:${port}?tls=none`);
+  await database.query("insert into orders values (8, 'Ann', 'ann@example.org')");
+  expect((await mails(1))[0]).toMatchObject({ user: 'shop', secure: false });
 });
 
 test('a server that does not answer is a timeout, and one that is not there a connection: both are tried again', async () => {
