@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { SECRETS } from '../event/secrets';
-import { BREAK, colorsFor, visible, writeTrusted } from '../event/terminal';
+import { BREAK, colorsFor, visible, visibleJson, writeTrusted } from '../event/terminal';
 
 /** URLs keep their host and lose what may be secret: user, password, query. */
 const REDACT = ['password', 'secret', 'token', 'authorization', '*.password', '*.secret', '*.token', '*.authorization'];
@@ -20,7 +20,15 @@ export function createLogger(
     redact: REDACT,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, withoutSecrets(pretty ? prettyStream(out) : batchedStream(out.fd)));
+  if (pretty) return pino(options, withoutSecrets(prettyStream(out)));
+  const json = withoutSecrets(batchedStream(out.fd));
+  return pino(options, out.isTTY ? escapedStream(json) : json);
+}
+
+/** For a terminal: the JSON means the same, and holds nothing that a terminal obeys. */
+function escapedStream<Stream extends { write(line: string): void }>(stream: Stream): Stream {
+  const write = stream.write.bind(stream);
+  return Object.assign(stream, { write: (line: string) => write(visibleJson(line)) });
 }
 
 /** How the line of an event ends, of which there are thousands a second; all that is in it is ours. */

@@ -3,7 +3,7 @@ import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { messageOf } from '../../event/errors';
 import { hasMarks, mailboxText, markValue, parseMailboxes, type Mailbox } from './address';
-import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe } from './encoding';
+import { headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, topicSafe, urlSafe } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
 import { createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } from './liquid';
@@ -11,7 +11,7 @@ import { createLiquid, firstLine, parseLiquid, LiquidRendering, scopeOf, Uses } 
 export { TemplateError, TemplateRenderError } from './errors';
 
 /** Where the rendered text goes, which decides how values are encoded. */
-export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'address' | 'text';
+export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'topic' | 'address' | 'text';
 
 export interface Rendered {
   readonly text: string;
@@ -51,6 +51,7 @@ const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   html: createLiquid(htmlSafe, false),
   pattern: createLiquid(patternSafe, false),
   subject: createLiquid(subjectSafe, false),
+  topic: createLiquid(topicSafe, false),
   address: createLiquid(markValue, false),
   // A header is encoded as a whole: its literals may need it too.
   header: PLAIN,
