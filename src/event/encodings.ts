@@ -31,7 +31,6 @@ function bytesOf(text: string): string {
 }
 
 function asBytes(given: string): Writing {
-  // eslint-disable-next-line no-control-regex -- all of ASCII
   if (/^[\0-\x7f]*$/.test(given)) return { text: given, at: (offset) => offset };
   const places: number[] = [];
   let text = '';

@@ -37,7 +37,7 @@ export function colorsFor(enabled: boolean): Colors {
 
 /** A text as one line: only our own colours and breaks are obeyed. */
 export function visible(text: string): string {
-  return revealed(text.replace(OBEYED, escaped));
+  return revealed(text.replace(OBEYED, (sign) => escaped(sign)));
 }
 
 /** The same of a text of several lines that are ours, such as SQL or a page of help. */
@@ -74,7 +74,7 @@ export function guardTerminal(stream: NodeJS.WriteStream): void {
   const write = stream.write.bind(stream) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
   const guardedWrite = (chunk: string | Uint8Array, ...rest: unknown[]): boolean =>
     write(trusted ? chunk : visibleLines(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')), ...rest);
-  stream.write = guardedWrite as typeof stream.write;
+  stream.write = guardedWrite;
 }
 
 /** Writes what is visible already, or moves the cursor for us. */
