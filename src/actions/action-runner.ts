@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
 import { idOf, type Delivery } from '../event/delivery';
 import { messageOf } from '../event/errors';
-import { failed, type Outcome } from '../event/outcome';
+import { failed, withoutSecrets, type Outcome } from '../event/outcome';
 import { TemplateRenderError } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { actionTypes, type ActionParts } from './action-types';
@@ -60,11 +60,11 @@ export class ActionRunner {
   private async attempt(delivery: Delivery, id: string): Promise<Outcome> {
     const { event, observer, action } = delivery;
     try {
-      return await this.actionOf(delivery).run(delivery, id);
+      return withoutSecrets(await this.actionOf(delivery).run(delivery, id));
     } catch (error) {
-      if (error instanceof TemplateRenderError) return failed('template', error.message);
+      if (error instanceof TemplateRenderError) return withoutSecrets(failed('template', error.message));
       this.logger.error({ err: error, observer: observer.name, action: action.name, event: event.id }, 'an action broke');
-      return failed('internal', messageOf(error));
+      return withoutSecrets(failed('internal', messageOf(error)));
     }
   }
 

@@ -1,8 +1,8 @@
-import addressParser from 'nodemailer/lib/addressparser';
 import { DEFAULT_BREAKER, type EmailActionDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
-import { compileTemplate, TemplateRenderError, type Template } from '../matching/template/template';
+import { mailboxText, type Mailbox } from '../matching/template/address';
+import { compileAddresses, compileTemplate, TemplateRenderError, type AddressTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { FilledTemplates } from './fill';
 import { SMTP_CONNECTIONS, type Mail, type Mailer } from '../connections/mail-server';
@@ -22,7 +22,7 @@ export function emailAction(mailer: Mailer | null): ActionHandler<EmailActionDef
 class PreparedEmail implements PreparedAction {
   readonly limits = { concurrency: SMTP_CONNECTIONS, rateLimit: null, circuitBreaker: DEFAULT_BREAKER };
   readonly timeout: number;
-  private readonly addresses: Readonly<Record<'from' | 'to' | 'cc' | 'bcc' | 'reply_to', readonly Template[]>>;
+  private readonly addresses: Readonly<Record<'from' | 'to' | 'cc' | 'bcc' | 'reply_to', readonly AddressTemplate[]>>;
   private readonly subject: Template;
   private readonly text: Template | null;
   private readonly html: Template | null;
@@ -35,11 +35,11 @@ class PreparedEmail implements PreparedAction {
     const plain = (source: string): Template => compileTemplate(source, 'text');
     this.timeout = timeout;
     this.addresses = {
-      from: [plain(from)],
-      to: to.map(plain),
-      cc: cc.map(plain),
-      bcc: bcc.map(plain),
-      reply_to: replyTo === null ? [] : [plain(replyTo)],
+      from: [compileAddresses(from)],
+      to: to.map(compileAddresses),
+      cc: cc.map(compileAddresses),
+      bcc: bcc.map(compileAddresses),
+      reply_to: replyTo === null ? [] : [compileAddresses(replyTo)],
     };
     this.subject = plain(subject);
     this.text = text === null ? null : plain(text);
@@ -52,22 +52,26 @@ class PreparedEmail implements PreparedAction {
 
   render(delivery: Delivery, id: string): Rendering {
     const fill = new FilledTemplates(delivery);
-    const { test, replyTo = null, text = null, html = null, ...mail } = this.mail(delivery, id, fill);
-    return renderingOf({ type: 'email', ...mail, replyTo, text, html }, fill, test ? ['with the header Observers-Test: true'] : []);
+    const { test, from, to, cc, bcc, replyTo, text = null, html = null, ...mail } = this.mail(delivery, id, fill);
+    const lists = { to: to.map(mailboxText), cc: cc.map(mailboxText), bcc: bcc.map(mailboxText) };
+    const sender = { from: mailboxText(from), replyTo: replyTo === undefined ? null : mailboxText(replyTo) };
+    const notes = test ? ['with the header Observers-Test: true'] : [];
+    return renderingOf({ type: 'email', ...mail, ...sender, ...lists, text, html }, fill, notes);
   }
 
   private mail({ test }: Delivery, id: string, fill: FilledTemplates): Mail {
-    const [from = ''] = this.rendered('from', fill);
-    const [replyTo] = this.rendered('reply_to', fill);
+    const from = this.one('from', fill);
+    const to = this.all('to', fill);
+    if (to.length === 0) throw new TemplateRenderError('to names nobody once it is rendered');
     const subject = fill.text(this.subject);
     if (/[\r\n]/.test(subject)) throw new TemplateRenderError('the subject holds a line break');
     return {
-      messageId: `<${id}@${/@([^\s>]+)/.exec(from)?.[1] ?? 'fraiseql-observers'}>`,
+      messageId: `<${id}@${from.address.slice(from.address.lastIndexOf('@') + 1)}>`,
       from,
-      to: this.rendered('to', fill),
-      cc: this.rendered('cc', fill),
-      bcc: this.rendered('bcc', fill),
-      replyTo,
+      to,
+      cc: this.all('cc', fill),
+      bcc: this.all('bcc', fill),
+      replyTo: this.addresses.reply_to.length === 0 ? undefined : this.one('reply_to', fill),
       subject,
       text: this.text === null ? undefined : fill.text(this.text),
       html: this.html === null ? undefined : fill.text(this.html),
@@ -75,15 +79,18 @@ class PreparedEmail implements PreparedAction {
     };
   }
 
-  /** A value from data could otherwise add recipients: `a@b.example, everybody@b.example`. */
-  private rendered(field: keyof PreparedEmail['addresses'], fill: FilledTemplates): string[] {
-    return this.addresses[field].map((template) => {
-      const text = fill.text(template);
-      const found = addressParser(text, { flatten: true });
-      // Not the text itself: it is payload.
-      if (found.length !== 1 || !/^[^\s@]+@[^\s@]+$/.test(found[0]?.address ?? '') || /[\r\n]/.test(text))
-        throw new TemplateRenderError(`${field} is not one address once it is rendered`);
-      return text;
-    });
+  private one(field: 'from' | 'reply_to', fill: FilledTemplates): Mailbox {
+    const [mailbox, ...more] = this.all(field, fill);
+    if (mailbox === undefined || more.length > 0) throw new TemplateRenderError(`${field} is not one address once it is rendered`);
+    return mailbox;
+  }
+
+  private all(field: keyof PreparedEmail['addresses'], fill: FilledTemplates): Mailbox[] {
+    try {
+      return this.addresses[field].flatMap((template) => fill.mailboxes(template));
+    } catch (error) {
+      if (!(error instanceof TemplateRenderError)) throw error;
+      throw new TemplateRenderError(`${field}: ${error.message}`, { cause: error });
+    }
   }
 }

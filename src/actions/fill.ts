@@ -1,6 +1,7 @@
 import type { Delivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
-import type { Template } from '../matching/template/template';
+import type { Mailbox } from '../matching/template/address';
+import type { AddressTemplate, Template } from '../matching/template/template';
 
 const NOTHING: readonly string[] = [];
 
@@ -20,7 +21,18 @@ export class FilledTemplates {
   /** @throws TemplateRenderError */
   text(template: Template): string {
     const { text, missing } = template.render(this.event, this.strict);
-    if (missing.length > 0) this.missing = [...this.missing, ...missing];
+    this.note(missing);
     return text;
+  }
+
+  /** @throws TemplateRenderError */
+  mailboxes(template: AddressTemplate): readonly Mailbox[] {
+    const { mailboxes, missing } = template.render(this.event, this.strict);
+    this.note(missing);
+    return mailboxes;
+  }
+
+  private note(missing: readonly string[]): void {
+    if (missing.length > 0) this.missing = [...this.missing, ...missing];
   }
 }

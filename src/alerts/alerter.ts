@@ -8,8 +8,9 @@ import { alertSent, claimAlert, findUntold, unclaimAlert } from './alert.sql';
 import type { DeadLetterRecord } from '../delivery/records';
 import type { EndpointDefinition, ObserverDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
+import { visible } from '../event/terminal';
 import { webhookHeaders } from '../event/webhook-headers';
-import { encodeUrl } from '../matching/template/encoding';
+import { encodeUrl, slackSafe } from '../matching/template/encoding';
 
 /** At most one alert about an observer in this time, in milliseconds; a failed one is tried again sooner. */
 const PAUSE = 60_000;
@@ -110,12 +111,11 @@ export class Alerter {
 
   private send({ endpoint, sender }: Target, observer: string, { failures, since, last }: Untold): ReturnType<HttpSender['send']> {
     const what = last === null ? '' : `; the last: ${last.action} for ${last.entityType} ${last.entityKey}: ${last.message}`;
-    const text = `${observer}: ${failures} ${failures === 1 ? 'delivery has' : 'deliveries have'} failed for good since ${since}${what}`;
+    const said = `${observer}: ${failures} ${failures === 1 ? 'delivery has' : 'deliveries have'} failed for good since ${since}${what}`;
     const body = Buffer.from(
       JSON.stringify({
         type: 'observers.alert',
-        // What Slack, Mattermost and the like show of it.
-        text,
+        text: chatText(said),
         observer,
         failures,
         since,
@@ -129,4 +129,10 @@ export class Alerter {
     if (endpoint.signingSecrets.length > 0) headers.push('webhook-signature', signer(endpoint.signingSecrets)(id, timestamp, body));
     return sender.send({ path: encodeUrl(splitUrl(endpoint.url)[1]), method: 'POST', headers, body });
   }
+}
+
+/** What Slack, Mattermost and the like show of it: keys and messages neither mention, nor link, nor make lines. The other fields are exact. */
+function chatText(text: string): string {
+  // Mattermost mentions by a bare @channel; a joiner of no width keeps it from being a name.
+  return slackSafe(visible(text)).replaceAll(/@(?=[\p{L}\p{N}_])/gu, '@\u2060');
 }

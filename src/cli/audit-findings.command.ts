@@ -5,7 +5,7 @@ import { ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
 import { onServices } from './modules';
 import { operator, shortTime } from './dlq/item';
-import { counted, duration, print, printJson, printTable } from './output';
+import { BREAK, counted, duration, print, printJson, printTable } from './output';
 import { wholeNumber } from './values';
 
 const DEFAULT_LIMIT = 50;
@@ -52,7 +52,7 @@ function show(listed: readonly UnaccountedDelivery[], all: number, age: string):
     ]), // prettier-ignore
   );
   print(
-    `\n${counted(all, 'delivery is', 'deliveries are')} unaccounted${all > listed.length ? `, ${listed.length} are shown` : ''}; ${age}`,
+    `${BREAK}${counted(all, 'delivery is', 'deliveries are')} unaccounted${all > listed.length ? `, ${listed.length} are shown` : ''}; ${age}`,
   );
 }
 

@@ -4,7 +4,7 @@ import { ExitCode } from '../event/errors';
 import { AuditDismissCommand, AuditListCommand } from './audit-findings.command';
 import { CommandGroup, definitionReader, ObserversCommand, type GlobalOptions } from './command';
 import { onServices } from './modules';
-import { colors, counted, print, printJson, printTable } from './output';
+import { BREAK, colors, counted, print, printJson, printTable } from './output';
 import { parseMoment } from './values';
 
 const SHOWN = 20;
@@ -108,7 +108,7 @@ function list({ list: missing, unaccounted }: Audit): void {
   const first = missing.find(({ event }) => event !== '');
   if (first !== undefined)
     print(
-      `\nTo send one now: fraiseql-observers replay --observer ${first.observer} --action ${first.action} --event ${first.event} --dry-run`,
+      `${BREAK}To send one now: fraiseql-observers replay --observer ${first.observer} --action ${first.action} --event ${first.event} --dry-run`,
     );
 }
 

@@ -4,7 +4,7 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { configurationOf, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onDatabase, withDatabase } from './modules';
 import { confirm } from './confirm';
-import { colors, print, printJson, printTable } from './output';
+import { BREAK, colors, print, printJson, printTable, printText } from './output';
 
 async function plans(flags: GlobalOptions): Promise<CapturePlan[]> {
   const { planCapture } = await import('../change-log/capture/capture');
@@ -55,7 +55,7 @@ class CapturePlanCommand extends ObserversCommand {
       const what = `${table}: ${state}${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`;
       // A name may hold a line break, behind which a comment would be SQL.
       print(`-- ${what.replace(/\s+/g, ' ')}`);
-      if (sql.length > 0) print(`${sql.join(';\n')};\n`);
+      if (sql.length > 0) printText(`${sql.join(';\n')};\n`);
     }
   }
 }
@@ -115,7 +115,7 @@ class CaptureCheckCommand extends ObserversCommand {
     else if (open.length === 0) print(colors.green('the triggers are as the observers file says'));
     else {
       for (const { table, reasons } of open) print(`${colors.red(table)}: ${reasons.join('; ')}`);
-      print('\nTo repair: fraiseql-observers capture apply   (capture plan shows the SQL)');
+      print(`${BREAK}To repair: fraiseql-observers capture apply   (capture plan shows the SQL)`);
     }
     if (open.length > 0) process.exitCode = ExitCode.validation;
   }

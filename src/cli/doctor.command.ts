@@ -4,7 +4,7 @@ import type { CaptureDefinition, ObserversDefinition } from '../event/definition
 import { ExitCode } from '../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
 import { databaseUrl, onDatabase } from './modules';
-import { colors, counted, print, printJson } from './output';
+import { BREAK, colors, counted, print, printJson } from './output';
 
 @Command({
   name: 'doctor',
@@ -20,13 +20,14 @@ export class DoctorCommand extends ObserversCommand {
     const { examine } = await import('../doctor/examine');
     const findings = await onDatabase(flags, async (client, settings) => {
       const captures = capturesOf(await definitionReader(flags, settings));
-      return examine({ client, url: await databaseUrl(settings), settings, captures });
+      const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
+      return examine({ client, url: await databaseUrl(settings), settings, captures, unverified });
     });
     if (findings.some(({ state }) => state === 'problem')) process.exitCode = ExitCode.error;
     if (flags.format === 'json') return printJson(findings);
     for (const finding of findings) show(finding);
     const count = (state: Finding['state']): number => findings.filter((finding) => finding.state === state).length;
-    print(`\n${counted(count('problem'), 'problem')}, ${counted(count('warning'), 'warning')}`);
+    print(`${BREAK}${counted(count('problem'), 'problem')}, ${counted(count('warning'), 'warning')}`);
   }
 }
 

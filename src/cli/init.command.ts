@@ -3,7 +3,7 @@ import { Command } from 'nest-commander';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { shellWord } from '../database/names';
 import { ObserversCommand } from './command';
-import { print } from './output';
+import { BREAK, print } from './output';
 
 @Command({ name: 'init', arguments: '[file]', description: 'write an observers file to begin with' })
 export class InitCommand extends ObserversCommand {
@@ -24,7 +24,7 @@ export class InitCommand extends ObserversCommand {
     }
     const word = shellWord(file);
     print(
-      `wrote ${file}\n\nNext:\n  fraiseql-observers validate-config ${word}\n  fraiseql-observers capture plan --config ${word}\n  fraiseql-observers start --apply --config ${word}`,
+      `wrote ${file}${BREAK}${BREAK}Next:${BREAK}  fraiseql-observers validate-config ${word}${BREAK}  fraiseql-observers capture plan --config ${word}${BREAK}  fraiseql-observers start --apply --config ${word}`,
     );
   }
 }

@@ -5,7 +5,7 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
 import { onServices } from './modules';
-import { colors, cut, duration, print, printJson, printTable } from './output';
+import { BREAK, colors, cut, duration, print, printJson, printTable } from './output';
 
 interface LaneFlags extends GlobalOptions {
   readonly observer?: string;
@@ -80,7 +80,7 @@ class LanesListCommand extends LanesSubCommand {
     if (flags.format === 'json') return printJson(lanes);
     if (lanes.length === 0) return print(colors.green('no lane is held up'));
     printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
-    print('\nOne more try: lanes resume     give the head up: lanes skip     to the dead letters: lanes dead-letter');
+    print(`${BREAK}One more try: lanes resume     give the head up: lanes skip     to the dead letters: lanes dead-letter`);
   }
 }
 

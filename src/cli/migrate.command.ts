@@ -2,7 +2,7 @@ import { Command, Option } from 'nest-commander';
 import { ExitCode } from '../event/errors';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from './command';
 import { databaseUrl } from './modules';
-import { colors, print, printJson, printTable } from './output';
+import { BREAK, colors, print, printJson, printTable } from './output';
 
 interface MigrateFlags extends GlobalOptions {
   readonly check?: boolean;
@@ -38,7 +38,7 @@ export class MigrateCommand extends ObserversCommand {
       print(
         applied.length === 0
           ? 'nothing to do: the database is up to date'
-          : applied.map((name) => `${colors.green('applied')} ${name}`).join('\n'),
+          : applied.map((name) => `${colors.green('applied')} ${name}`).join(BREAK),
       );
       return;
     }

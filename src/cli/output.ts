@@ -1,35 +1,37 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
-import { createColors } from 'picocolors';
 import { jsonText } from '../event/json-text';
+import { colorsFor, visible, visibleJson, visibleLines, writeTrusted } from '../event/terminal';
 
-export const colors = createColors(process.stdout.isTTY);
+export { BREAK } from '../event/terminal';
+
+export const colors = colorsFor(process.stdout.isTTY);
 
 /**
  * A table without lines. On a terminal it is as wide as that: what does not fit ends with …, ids and times never; where not even that
  * fits, each row is a record of its own, as psql does it. In a pipe nothing is cut.
  */
 export function printTable(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): void {
-  const texts = rows.map((row) => row.map((cell) => (cell === null ? '–' : String(cell))));
+  const texts = rows.map((row) => row.map((cell) => (cell === null ? '–' : visible(String(cell)))));
   const room = process.stdout.isTTY ? process.stdout.columns : Infinity;
   const layout = layoutOf(head, texts, room);
   if (layout.as === 'records') return printRecords(head, texts, room);
   const chars = Object.fromEntries(BORDERS.map((part) => [part, '']));
   const table = new Table({
-    head: head.map((text) => colors.bold(text)),
+    head: head.map((text) => visible(colors.bold(text))),
     ...(layout.widths === null ? {} : { colWidths: layout.widths }),
     chars: { ...chars, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   table.push(...texts);
-  print(table.toString().replaceAll(/ +$/gm, ''));
+  write(table.toString().replaceAll(/ +$/gm, ''));
 }
 
 function printRecords(head: readonly string[], rows: readonly (readonly string[])[], room: number): void {
   const label = Math.max(...head.map((text) => text.length));
   const record = (row: readonly string[]): string =>
-    row.map((cell, column) => `${colors.dim((head[column] ?? '').padEnd(label))}  ${cut(cell, room - label - 2)}`).join('\n');
-  print(rows.map(record).join('\n\n'));
+    row.map((cell, column) => `${visible(colors.dim((head[column] ?? '').padEnd(label)))}  ${cut(cell, room - label - 2)}`).join('\n');
+  write(rows.map(record).join('\n\n'));
 }
 
 const BETWEEN = 2;
@@ -68,13 +70,24 @@ const BORDERS = [
   'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid',
 ] as const; // prettier-ignore
 
+/** A line. Within it a line break is a BREAK, and every other one is shown as what it is: a value that holds one. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(visible(text));
+}
+
+/** A text of several lines that are ours: SQL, a page of help. */
+export function printText(text: string): void {
+  write(visibleLines(text));
+}
+
+/** Lines that have been made visible. @returns whether there is room for more */
+export function write(text: string): boolean {
+  return writeTrusted(process.stdout, `${text}\n`);
 }
 
 /** Numbers of rows keep the digits that PostgreSQL has. */
 export function printJson(value: unknown): void {
-  print(jsonText(value, 2));
+  write(visibleJson(jsonText(value, 2)));
 }
 
 /** `1 item`, `2 items`. */

@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
 import { onDatabase } from './modules';
-import { colors, print, printJson } from './output';
+import { BREAK, colors, print, printJson, printText } from './output';
 
 @SubCommand({ name: 'plan', description: 'show the SQL that gives each role what it needs, and no more; changes nothing' })
 class RolesPlanCommand extends ObserversCommand {
@@ -13,9 +13,9 @@ class RolesPlanCommand extends ObserversCommand {
     const { describeRoles, planRoles } = await import('../database/roles/plan');
     const plan = await onDatabase(flags, (client) => planRoles(client));
     if (flags.format === 'json') return printJson(plan);
-    print(describeRoles().join('\n'));
-    print(plan.sql.length === 0 ? '-- nothing is missing' : `${plan.sql.join(';\n')};`);
-    for (const { what, repair } of plan.excess) print(`-- too much: ${what}\n-- ${repair};`);
+    printText(describeRoles().join('\n'));
+    printText(plan.sql.length === 0 ? '-- nothing is missing' : `${plan.sql.join(';\n')};`);
+    for (const { what, repair } of plan.excess) print(`-- too much: ${what}${BREAK}-- ${repair};`);
   }
 }
 
@@ -38,7 +38,7 @@ class RolesApplyCommand extends ObserversCommand {
       const { sql, missing, excess } = await planRoles(client);
       for (const { what, repair } of excess) print(`${colors.yellow('too much')}: ${what}; to end it: ${repair}`);
       if (sql.length === 0) return print('nothing to do: the roles have what they need');
-      print(sql.join(';\n'));
+      printText(sql.join(';\n'));
       await confirm(`Run ${sql.length === 1 ? 'this statement' : `these ${sql.length} statements`}?`, flags.yes ?? false);
       try {
         await transaction(client, 'begin', async () => {

@@ -6,7 +6,7 @@ import type { FoundEvent, SearchResult } from '../search/audit-trail';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onServices } from './modules';
 import { shortTime } from './dlq/item';
-import { colors, counted, cut, print, printJson, printTable } from './output';
+import { BREAK, colors, counted, cut, print, printJson, printTable } from './output';
 import { parseMoment, wholeNumber } from './values';
 
 interface SearchFlags extends GlobalOptions {
@@ -90,7 +90,7 @@ function printFound(found: readonly FoundEvent[]): void {
 }
 
 function summary({ found, ended, looked, reached }: SearchResult, limit: number, timeout: number): string[] {
-  const lines = [found.length === 0 ? `nothing found in ${counted(looked, 'change')}` : `\n${counted(found.length, 'event')}`];
+  const lines = [found.length === 0 ? `nothing found in ${counted(looked, 'change')}` : `${BREAK}${counted(found.length, 'event')}`];
   if (ended === 'limit') lines[0] += `: the newest; there may be more (--limit ${limit * 5})`;
   if (ended === 'time') {
     const place = reached === null ? 'before any was looked at' : `at change ${reached.change}, written ${toTheSecond(reached.written)}`;

@@ -4,7 +4,8 @@ import type { CaptureDrift } from '../status/capture-drift';
 import { LAG_COUNTED, type Status, type StreamStatus } from '../status/status.service';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { onServices } from './modules';
-import { colors, counted, duration, print, printJson } from './output';
+import { writeTrusted } from '../event/terminal';
+import { BREAK, colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
 import { describeEndpoint, instanceStateOf, oneListener, printListener } from './status/listener';
 
@@ -60,7 +61,7 @@ export class StatusCommand extends ObserversCommand {
 
   private async show(service: Status, stream: string, flags: StatusFlags): Promise<void> {
     const json = flags.format === 'json';
-    const clear = (): void => void (flags.watch === true && process.stdout.isTTY && process.stdout.write(CLEAR_SCREEN));
+    const clear = (): void => void (flags.watch === true && process.stdout.isTTY && writeTrusted(process.stdout, CLEAR_SCREEN));
     if (flags.listener !== undefined) return this.showListener(service, flags.listener, json, clear);
     const status = await service.summary(stream);
     const detail = flags.detailed === true ? await this.detail(service, stream) : null;
@@ -99,7 +100,7 @@ function describe(status: StreamStatus): [string, string][] {
     ],
     [
       'listeners',
-      `${alive.length} of ${listeners.length} alive${alive.map(({ id, address }) => `\n${' '.repeat(13)}${id}${address === null ? '' : ` at ${address}`}`).join('')}`,
+      `${alive.length} of ${listeners.length} alive${alive.map(({ id, address }) => `${BREAK}${' '.repeat(13)}${id}${address === null ? '' : ` at ${address}`}`).join('')}`,
     ],
     ['lag', lag.events === 0 ? colors.green('none') : `${behind} events, ${duration(lag.seconds)}`],
     ['in flight', leading === undefined ? 'unknown: no service answers for it' : `${leading.inFlight}, as of its last heartbeat`],

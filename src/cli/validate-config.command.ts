@@ -4,7 +4,7 @@ import type { LoadedConfiguration } from '../config/load';
 import type { Problem } from '../config/problems';
 import { ExitCode } from '../event/errors';
 import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
-import { colors, print, printJson } from './output';
+import { BREAK, colors, print, printJson } from './output';
 
 interface ValidateFlags extends GlobalOptions {
   readonly detailed?: boolean;
@@ -66,6 +66,6 @@ function warningLine({ file, line, column, path, message }: Problem): string {
 
 function lines(observer: object): string[] {
   return Object.entries(observer).map(
-    ([key, value]) => `  ${colors.dim(key.padEnd(12))} ${Array.isArray(value) ? value.join('\n               ') : String(value)}`,
+    ([key, value]) => `  ${colors.dim(key.padEnd(12))} ${Array.isArray(value) ? value.join(`${BREAK}${' '.repeat(15)}`) : String(value)}`,
   );
 }

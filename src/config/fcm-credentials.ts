@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../event/errors';
+import { SECRETS } from '../event/secrets';
 
 /** What is needed of a Google service account's key file. */
 export interface FcmCredentials {
@@ -28,5 +29,6 @@ export function readFcmCredentials(path: string): FcmCredentials | { readonly pr
   } catch {
     return { problem: `the private_key in ${path} is not a key` };
   }
+  SECRETS.remember(String(private_key), '${OBSERVERS_FCM_CREDENTIALS}');
   return { projectId: String(project_id), clientEmail: String(client_email), privateKey: String(private_key), tokenUri: String(token_uri) };
 }

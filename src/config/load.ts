@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import type { ColumnMentions } from './column-mentions';
 import type { CustomActionTypes } from './custom-action-types';
+import { rememberFile, rememberSettings } from './known-secrets';
 import { Linker } from './link/linker';
 import { ConfigurationError, type Problem } from './problems';
 import { CURRENT_RULES, type Rules, type VersionText } from './rules';
@@ -110,6 +111,8 @@ function linkWhole(
   const needed = loosely ? source.unresolved.filter(({ path }) => path.startsWith('settings.')) : source.unresolved;
   const all = [...needed, ...known].sort((a, b) => a.line - b.line || a.column - b.column);
   if (all.length > 0 || definition === null) throw new ConfigurationError(all);
+  rememberSettings(settings);
+  rememberFile(source.filled, definition);
   return { definition, warnings: linker.warnings, columns: linker.columns };
 }
 
@@ -126,6 +129,7 @@ export function loadSettings({ env, configFile, flags = {} }: LoadInput): Settin
   const unresolved = source?.unresolved.filter((problem) => problem.path.startsWith('settings.')) ?? [];
   const all = [...unresolved, ...problems.filter((problem) => source?.isUnresolved(problem) !== true)];
   if (all.length > 0) throw new ConfigurationError(all);
+  rememberSettings(settings);
   return settings;
 }
 

@@ -28,7 +28,8 @@ export function describeFailure(error: unknown): string {
 
 export function describeProblem({ file, line, column, path, message }: Problem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`;
-  return path === '' ? `${place} ${message}` : `${place} ${path}: ${message}`;
+  // One line, whatever the name of a file or a key of it holds.
+  return (path === '' ? `${place} ${message}` : `${place} ${path}: ${message}`).replaceAll('\n', '\\n');
 }
 
 /** `; did you mean "x"?` when something known is near, else nothing. */

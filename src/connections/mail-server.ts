@@ -1,6 +1,8 @@
 import { createTransport } from 'nodemailer';
+import { mailTlsOf } from '../config/settings/connections';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
+import type { Mailbox } from '../matching/template/address';
 import { isTlsFailure, tlsMessage } from './http/tls-failure';
 
 /** Connections to the SMTP server, kept open between mails. */
@@ -8,11 +10,11 @@ export const SMTP_CONNECTIONS = 5;
 
 export interface Mail {
   readonly messageId: string;
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly cc: readonly string[];
-  readonly bcc: readonly string[];
-  readonly replyTo: string | undefined;
+  readonly from: Mailbox;
+  readonly to: readonly Mailbox[];
+  readonly cc: readonly Mailbox[];
+  readonly bcc: readonly Mailbox[];
+  readonly replyTo: Mailbox | undefined;
   readonly subject: string;
   readonly text: string | undefined;
   readonly html: string | undefined;
@@ -52,19 +54,29 @@ export class Mailer {
     const lists = { to: [...mail.to], cc: [...mail.cc], bcc: [...mail.bcc] };
     try {
       const headers = test ? { headers: { 'Observers-Test': 'true' } } : {};
-      const { rejected, response } = await this.transport.sendMail({ ...mail, ...lists, ...headers });
+      const { rejected, rejectedErrors = [], response } = await this.transport.sendMail({ ...mail, ...lists, ...headers });
       if (rejected.length === 0) return { ok: true, status: codeOf(response) };
       // The others have it already, and would get it twice: a person decides.
-      return failed('smtp_rejected', `the mail was sent, but the SMTP server refused ${rejected.join(', ')}`);
+      return failed(
+        'smtp_rejected',
+        `the mail was sent, but ${describeRejected(rejectedErrors)}; a further try sends it to all of them again`,
+      );
     } catch (error) {
       return this.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error as SmtpError);
     }
   }
 }
 
-function transportTo(url: string) {
+function transportTo(text: string) {
+  const url = new URL(text);
+  const tls = mailTlsOf(text);
+  // Ours, and not the client's.
+  url.searchParams.delete('tls');
   return createTransport({
-    url,
+    url: url.href,
+    // Whoever stands between could otherwise take the server's offer of STARTTLS away, and would be told user and password.
+    requireTLS: tls === 'required',
+    ignoreTLS: tls === 'none',
     pool: true,
     maxConnections: SMTP_CONNECTIONS,
     // A text of the file or of the data is a text, never the name of a file to attach or an address to fetch.
@@ -74,13 +86,19 @@ function transportTo(url: string) {
 }
 
 interface SmtpError extends Error {
-  readonly code?: string;
-  readonly response?: string;
-  readonly responseCode?: number;
+  readonly code?: string | undefined;
+  readonly response?: string | undefined;
+  readonly responseCode?: number | undefined;
+  readonly recipient?: string | undefined;
 }
+
+const NO_STARTTLS =
+  'the SMTP server offers no TLS (STARTTLS), or somebody on the way takes the offer away; nothing was sent. Where it is meant to be reached in clear, say so in SMTP_URL: ?tls=none';
 
 function outcomeOf(error: SmtpError): Outcome {
   const { code = '', responseCode, response } = error;
+  if (/STARTTLS/.test(error.message) && (responseCode ?? 500) >= 500 && !isTlsFailure(code))
+    return failed('tls', NO_STARTTLS, { status: responseCode ?? null });
   if (responseCode !== undefined) {
     const kind = responseCode < 500 ? 'smtp_temporary' : code === 'EAUTH' ? 'configuration' : 'smtp_rejected';
     const what =
@@ -94,6 +112,16 @@ function outcomeOf(error: SmtpError): Outcome {
   if (code === 'EDNS') return failed('dns', messageOf(error));
   if (code === 'ETIMEDOUT') return failed('timeout', messageOf(error));
   return failed('connection', messageOf(error));
+}
+
+/** Later and never are told apart: for whom the server said later, it was not asked again. */
+function describeRejected(errors: readonly SmtpError[]): string {
+  const named = (kind: 'deferred' | 'refused'): string[] => {
+    const those = errors.filter(({ responseCode = 500 }) => responseCode < 500 === (kind === 'deferred'));
+    const recipients = those.map(({ recipient = 'one', responseCode }) => `${recipient} (${responseCode ?? 'no reply'})`);
+    return recipients.length === 0 ? [] : [`the SMTP server ${kind} ${recipients.join(', ')}`];
+  };
+  return [...named('refused'), ...named('deferred').map((text) => `${text}, who did not get it`)].join(', and ');
 }
 
 function codeOf(response: string): number | null {

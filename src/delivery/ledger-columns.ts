@@ -1,5 +1,5 @@
 import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord, RedrivenRecord } from './records';
-import { storable } from './storable';
+import { recordable, storable } from './storable';
 
 type Value = string | number | boolean | null;
 
@@ -25,8 +25,8 @@ const ATTEMPTS: Columns<AttemptRecord> = {
 const OUTCOMES: Columns<AttemptRecord> = {
   outcome: ['text', (a) => a.outcome],
   error: ['text', (a) => a.error],
-  message: ['text', (a) => storable(a.message)],
-  response: ['text', (a) => storable(a.response)],
+  message: ['text', (a) => recordable(a.message)],
+  response: ['text', (a) => recordable(a.response)],
   config_version: ['int', (a) => a.configVersion],
 };
 
@@ -53,9 +53,9 @@ const DEAD_LETTERS: Columns<DeadLetterRecord> = {
   entity_type: ['text', (d) => d.entityType],
   entity_key: ['text', (d) => d.entityKey],
   error: ['text', (d) => d.error],
-  message: ['text', (d) => storable(d.message)],
+  message: ['text', (d) => recordable(d.message)],
   status: ['smallint', (d) => d.status],
-  response: ['text', (d) => storable(d.response)],
+  response: ['text', (d) => recordable(d.response)],
   attempts: ['int', (d) => d.attempts],
   config_version: ['int', (d) => d.configVersion],
 };
@@ -65,7 +65,7 @@ const REDRIVEN: Columns<RedrivenRecord> = { id: ['uuid', (r) => r.id] };
 const QUARANTINE: Columns<QuarantineRecord> = {
   change_number: ['bigint', (q) => q.changeNumber],
   reason: ['text', (q) => q.reason],
-  message: ['text', (q) => storable(q.message)],
+  message: ['text', (q) => recordable(q.message)],
 };
 
 /** Parameters that are no columns: stream, epoch, holder, version, and the three of the cursor. */

@@ -1,10 +1,10 @@
-import { createColors } from 'picocolors';
 import { eventTypeName } from '../event/envelope';
+import { colorsFor, visibleLines, writeTrusted } from '../event/terminal';
 import { conditionOf, type Explanation } from '../matching/condition/condition';
 import type { EventRun } from '../pipeline/event-run';
 import type { Arrival } from './demo-receiver';
 
-const colors = createColors(process.stdout.isTTY);
+const colors = colorsFor(process.stdout.isTTY);
 
 /** Tells on the terminal what happens: the first delivery step by step, the others in a line each. */
 export class Narrator {
@@ -106,7 +106,7 @@ export class Narrator {
   }
 
   private say(text: string): void {
-    process.stdout.write(`${text}\n`);
+    writeTrusted(process.stdout, visibleLines(`${text}\n`));
   }
 }
 

@@ -10,6 +10,7 @@ import type { CaptureDefinition } from '../event/definitions';
 import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/clock';
 import { planCapture } from '../change-log/capture/capture';
+import { encryptionFindings } from './encryption';
 import { ok, problem, unknown, warning, type Finding } from './finding';
 import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
 
@@ -23,6 +24,8 @@ export interface Patient {
   readonly client: Client;
   readonly url: string;
   readonly settings: Settings;
+  /** Whether this process takes every certificate. */
+  readonly unverified?: boolean;
   /** Tables that the observers file captures; null when the file cannot be read here. */
   readonly captures: readonly CaptureDefinition[] | null;
 }
@@ -48,6 +51,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const server = await readServer(client);
     return [...serverFindings(server), pooler(client, server), skew(server.now - (asked + Date.now()) / 2)];
   },
+  tls: ({ client, settings, unverified = false }) => Promise.resolve(encryptionFindings(client, settings, unverified)),
   migrations: async ({ url }) => {
     const pending = (await listMigrations(url)).filter(({ applied }) => !applied);
     if (pending.length === 0) return [ok('migrations', 'all are applied')];

@@ -107,7 +107,12 @@ async function lookUp(event: EntityEvent, observer: ObserverDefinition, options:
       if (found === null) return { ...base, url, state: 'not asked' };
       if (failure !== null) return { ...base, url, state: 'failed', why: failure };
       const value = enriched.lookups?.[name];
-      return { ...base, url, state: value === undefined ? 'nothing found' : 'found', found: value ?? null };
+      return {
+        ...base,
+        url,
+        state: value === undefined ? 'nothing found' : 'found',
+        found: options.redaction.all(value ?? null, [endpoint.url, ...Object.values(endpoint.headers)]),
+      };
     } catch (error) {
       return { ...base, state: 'failed', why: options.redaction.text(messageOf(error), [endpoint.url]) };
     }

@@ -39,7 +39,7 @@ export interface EmailActionDefinition {
   readonly type: 'email';
   readonly name: string;
   readonly from: string;
-  /** Each is one address once it is rendered. */
+  /** Each names its mailboxes; what comes from data is only ever a part of one, or one address. */
   readonly to: readonly string[];
   readonly cc: readonly string[];
   readonly bcc: readonly string[];

@@ -1,3 +1,5 @@
+import { SECRETS } from './secrets';
+
 /** Why an attempt failed. One word per cause; in attempts, dead letters, logs and filters. */
 export type ErrorKind =
   | 'http_status'
@@ -65,4 +67,11 @@ export interface Failed extends OfRequest {
 
 export function failed(error: ErrorKind, message: string, more: Partial<Omit<Failed, 'ok' | 'error' | 'message'>> = {}): Failed {
   return { ok: false, error, message, status: null, retryAfter: null, excerpt: null, ...more };
+}
+
+/** What may be told of it: a receiver may have given back what it was sent. */
+export function withoutSecrets<O extends Outcome>(outcome: O, secrets = SECRETS): O {
+  if (outcome.ok) return outcome.skipped === undefined ? outcome : { ...outcome, skipped: secrets.hide(outcome.skipped) };
+  const { message, excerpt } = outcome;
+  return { ...outcome, message: secrets.hide(message), excerpt: excerpt === null ? null : secrets.hide(excerpt) };
 }

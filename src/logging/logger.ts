@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { createColors } from 'picocolors';
+import { SECRETS } from '../event/secrets';
+import { BREAK, colorsFor, visible, visibleJson, writeTrusted } from '../event/terminal';
 
 /** URLs keep their host and lose what may be secret: user, password, query. */
 const REDACT = ['password', 'secret', 'token', 'authorization', '*.password', '*.secret', '*.token', '*.authorization'];
@@ -19,7 +20,24 @@ export function createLogger(
     redact: REDACT,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, pretty ? prettyStream(out) : batchedStream(out.fd));
+  if (pretty) return pino(options, withoutSecrets(prettyStream(out)));
+  const json = withoutSecrets(batchedStream(out.fd));
+  return pino(options, out.isTTY ? escapedStream(json) : json);
+}
+
+/** For a terminal: the JSON means the same, and holds nothing that a terminal obeys. */
+function escapedStream<Stream extends { write(line: string): void }>(stream: Stream): Stream {
+  const write = stream.write.bind(stream);
+  return Object.assign(stream, { write: (line: string) => write(visibleJson(line)) });
+}
+
+/** How the line of an event ends, of which there are thousands a second; all that is in it is ours. */
+const EVENT = '"msg":"event"}\n';
+
+/** What receivers and databases say may hold what they were sent. */
+function withoutSecrets<Stream extends { write(line: string): void }>(stream: Stream): Stream {
+  const write = stream.write.bind(stream);
+  return Object.assign(stream, { write: (line: string) => write(line.endsWith(EVENT) ? line : SECRETS.hide(line)) });
 }
 
 /** Characters of lines that are written at once, or sooner when this much time has passed, in milliseconds. */
@@ -62,7 +80,7 @@ function batchedStream(fd: number): DestinationStream & { flush(done?: (error?: 
 
 /** One line per record for people: time, level, message, then the fields that are left. */
 function prettyStream(out: NodeJS.WriteStream): { write(line: string): void } {
-  const colors = createColors(out.isTTY);
+  const colors = colorsFor(out.isTTY);
   const paint: Readonly<Record<string, (text: string) => string>> = {
     error: colors.red,
     fatal: colors.red,
@@ -81,7 +99,8 @@ function prettyStream(out: NodeJS.WriteStream): { write(line: string): void } {
       const rest = details
         .map(([key, value]) => colors.dim(`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`))
         .join(' ');
-      out.write(`${colors.dim(time.slice(11, 23))} ${(paint[level] ?? colors.cyan)(level.padEnd(5))} ${msg ?? ''} ${rest}\n`);
+      const head = `${colors.dim(time.slice(11, 23))} ${(paint[level] ?? colors.cyan)(level.padEnd(5))}`;
+      writeTrusted(out, visible(`${head} ${msg ?? ''} ${rest}${BREAK}`));
     },
   };
 }

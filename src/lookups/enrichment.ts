@@ -2,7 +2,7 @@ import type { ObserverDefinition } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Clock } from '../event/clock';
 import { messageOf } from '../event/errors';
-import { failed, type Outcome } from '../event/outcome';
+import { failed, withoutSecrets, type Outcome } from '../event/outcome';
 import type { Enriched, Lookups } from './lookups';
 import { conditionOf, type Condition } from '../matching/condition/condition';
 
@@ -35,13 +35,13 @@ export class Enrichment {
   }
 
   private decide(delivery: Delivery, enriched: Enriched): Prepared {
-    if ('error' in enriched) return enriched;
+    if ('error' in enriched) return withoutSecrets(enriched);
     const { event } = enriched;
     try {
       const met = this.conditionOf(delivery.observer)?.matches({ event, now: this.clock.now() }) ?? true;
       return met ? { ...delivery, event } : DECLINED;
     } catch (error) {
-      return failed('condition', `the condition has no answer: ${messageOf(error)}`);
+      return withoutSecrets(failed('condition', `the condition has no answer: ${messageOf(error)}`));
     }
   }
 

@@ -30,10 +30,13 @@ let folder: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.query('create table public.orders (id int primary key, note text)');
-  // One that answers with all it was told.
-  receiver = await startReceiver(
-    (request, response) => void response.writeHead(401).end(`who are you? ${request.headers['x-harmless'] ?? ''}`),
-  );
+  // One that answers with all it was told, in every way, and so that the end of what is kept is in the middle of a secret.
+  receiver = await startReceiver(({ path, headers }, response) => {
+    const told = JSON.stringify({ path, headers });
+    const ways = [told, encodeURIComponent(path), Buffer.from(told).toString('base64'), headers['authorization'] ?? path].join(' ');
+    const room = 1024 - 10;
+    response.writeHead(401).end(path.endsWith('/batch') ? ways : `${ways.slice(0, 600).padEnd(room, '.')}CANARY-token`);
+  });
   folder = mkdtempSync(join(tmpdir(), 'observers-canary-'));
 });
 
@@ -85,6 +88,13 @@ observers:
     retry: { strategy: fixed, max_attempts: 2, initial_delay: 10ms }
     actions: [{ type: log, message: "{{ lookups.customer.name }}" }]
 `;
+
+async function tables(): Promise<string[]> {
+  const found = await database.query<{ name: string }>(
+    "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('observers', 'core')",
+  );
+  return found.map(({ name }) => name);
+}
 
 test('secrets are in no log, no table, no answer of a probe and no output of a command, whatever fails', async () => {
   await database.query(`create role canary superuser login password 'CANARY-database'`);
@@ -159,6 +169,13 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
     expect({ command, code, err }).toMatchObject({ command, code: 0 });
   }
   await service.end('SIGTERM');
+  const kept = await database.query<{ response: string }>('select distinct response from observers.attempt where response is not null');
+  expect(kept.map(({ response }) => response).join()).toContain('${TOKEN}');
+  for (const table of await tables()) {
+    const rows = await database.query<{ row: string }>(`select t::text as row from ${table} t`);
+    const leaks = rows.map(({ row }) => row).filter((row) => /CANARY-|Q0FOQVJZ|NBTkFSWS|DQU5BUl/.test(row));
+    expect({ table, leaks }).toEqual({ table, leaks: [] });
+  }
   await database.query('reassign owned by canary to current_user; drop owned by canary; drop role canary');
 }, 90_000);
 

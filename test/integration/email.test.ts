@@ -50,6 +50,22 @@ async function start(
 
 const insert = (name: string, email = 'ann@example.org'): Promise<unknown> =>
   database.query('insert into orders values (7, $1, $2)', [name, email]);
+/** Its headers, each a line. */
+const unfolded = ({ source }: ReceivedMail): string =>
+  source
+    .split('\r\n\r\n')[0]!
+    .replaceAll(/\r\n[ \t]/g, ' ')
+    .replaceAll('\r', '');
+/** Encoded words (RFC 2047) as text. */
+const decoded = (words: string): string =>
+  words
+    .split(' ')
+    .map((word) => {
+      const [, kind, text = ''] = /^=\?UTF-8\?([BQ])\?(.*)\?=$/i.exec(word) ?? [];
+      if (kind === 'B') return Buffer.from(text, 'base64').toString();
+      return decodeURIComponent(text.replaceAll('_', ' ').replaceAll(/=([\dA-F]{2})/g, '%$1'));
+    })
+    .join('');
 const mails = (count: number): Promise<ReceivedMail[]> =>
   eventually(
     () => smtp.mails,
@@ -80,10 +96,10 @@ test('text and HTML arrive, with values escaped for each, and a Message-ID of th
 });
 
 test.each([
-  ['a second recipient', 'ann@example.org, all@example.org', 'Ann', /^to is not one address/],
-  ['a group', 'friends: a@example.org, b@example.org;', 'Ann', /^to is not one address/],
-  ['a header', 'ann@example.org\r\nBcc: all@example.org', 'Ann', /^to is not one address/],
-  ['no address', '', 'Ann', /^to is not one address/],
+  ['a second recipient', 'ann@example.org, all@example.org', 'Ann', /^to: a value that stands for an address is not one/],
+  ['a group', 'friends: a@example.org, b@example.org;', 'Ann', /^to: a value that stands for an address is not one/],
+  ['a header', 'ann@example.org\r\nBcc: all@example.org', 'Ann', /^to: a value that stands for an address is not one/],
+  ['no address', '', 'Ann', /^to: a value that stands for an address is empty or missing/],
   ['a header in the subject', 'ann@example.org', 'Ann\r\nBcc: all@example.org', /^the subject holds a line break/],
 ])('%s from the data is refused before anything is sent', async (_what, email, name, message) => {
   await start({});
@@ -91,9 +107,57 @@ test.each([
   const [letter] = await dead();
   expect(letter!.error).toBe('template');
   expect(letter!.message).toMatch(message);
-  expect(letter!.message).not.toContain('example.org');
+  expect(letter!.message).not.toContain('all@example.org');
   expect(smtp.mails).toEqual([]);
 });
+
+test('a name that looks like an address is a name: of the recipient, the sender, and whoever is answered', async () => {
+  const named = '{{ name }} <{{ email }}>';
+  await start({ from: '"{{ name }}" <shop@example.com>', to: [named], replyTo: '{{ name }} <reply@example.com>' });
+  await insert('Eve, "E" \\ <evil@e.example>');
+  const [mail] = await mails(1);
+  expect(mail).toMatchObject({ from: 'shop@example.com', to: ['ann@example.org'] });
+  const quoted = '"Eve, \\"E\\" \\\\ <evil@e.example>"';
+  expect(unfolded(mail!)).toContain(`From: ${quoted} <shop@example.com>`);
+  expect(unfolded(mail!)).toContain(`\nTo: ${quoted} <ann@example.org>`);
+  expect(unfolded(mail!)).toContain(`\nReply-To: ${quoted} <reply@example.com>`);
+  expect(mail!.source).toMatch(/^Message-ID: <[\da-f-]{36}@example\.com>\r$/m);
+});
+
+test('names and addresses of any script arrive, and a list comes out of a loop', async () => {
+  const loop = "{% assign all = email | split: '|' %}{% for one in all %}{{ name }} <{{ one }}>, {% endfor %}";
+  await start({ to: [loop], cc: ['{% if cc %}{{ cc }}{% endif %}'] });
+  await insert('Jürgen "J." 李, Ökonom', 'jürgen@bücher.example|ann@bücher.example');
+  const [mail] = await mails(1);
+  // The test server reads xn--bcher-kva for us.
+  expect(mail!.to).toEqual(['jürgen@bücher.example', 'ann@bücher.example']);
+  const [, encoded = ''] = /^To: (.*?) <jürgen@bücher\.example>, \S+.* <ann@xn--bcher-kva\.example>$/m.exec(unfolded(mail!)) ?? [];
+  expect(decoded(encoded)).toBe('Jürgen "J." 李, Ökonom');
+  expect(unfolded(mail!)).not.toMatch(/^Cc:/m);
+});
+
+test('whatever the data, nobody gets a mail whom the file does not mean', async () => {
+  await start({
+    from: '{{ name }} <bounce+{{ email }}@fixed.example>',
+    to: ['{{ name }} <{{ email }}@fixed.example>', '"{{ name }}" <shop@fixed.example>'],
+    bcc: ['{{ name }} <log@{{ email }}.fixed.example>'],
+    subject: '{{ entity.key }}',
+    html: null,
+  });
+  const names = ['Ann', 'evil@e.example', '" <evil@e.example>, "', 'a: evil@e.example;', '>, <evil@e.example', '(<evil@e.example>', "'", '\\', '=?utf-8?q?x?=', 'é\t', 'x\u2028y', 'x\r\ny'];
+  const parts = ['ann', 'evil@e.example>, <x', 'x%e.example', 'e.example!x', '"evil@e.example"', 'é', 'ann\n', '', '.', 'a..b', 'e.example#', '[10.0.0.1]'];
+  const rows = names.flatMap((name) => parts.map((part) => [name, part] as const));
+  await database.query(
+    'insert into orders select row_number() over (), n, p from unnest($1::text[], $2::text[]) as given(n, p)',
+    [rows.map(([name]) => name), rows.map(([, part]) => part)],
+  );
+  await untilRows(database, "select from observers.attempt where outcome in ('succeeded', 'dead')", rows.length, 30_000);
+  const found = await database.query<{ outcome: string; error: string | null; count: number }>('select outcome, error, count(*)::int from observers.attempt group by 1, 2 order by 1');
+  expect(found).toEqual([{ outcome: 'dead', error: 'template', count: 0 }, { outcome: 'succeeded', error: null, count: smtp.mails.length }].map((row) => ({ ...row, count: expect.any(Number) as number })));
+  expect(smtp.mails.length).toBeGreaterThan(5);
+  for (const { from, to } of smtp.mails) for (const address of [from, ...to]) expect(address).toMatch(/^[^@<>,]+@([\p{L}\d-]+\.)*fixed\.example$/u);
+  for (const { to } of smtp.mails) expect(to).toHaveLength(3);
+}, 60_000); // prettier-ignore
 
 test('a 4xx is tried again, with the same Message-ID', async () => {
   let refused = 0;
@@ -125,8 +189,25 @@ test('a recipient that is refused beside one that is not is named, and nobody ge
   await start({ to: ['ann@example.org', 'bad@example.org'] }, { onRcptTo });
   await insert('Ann');
   const [letter] = await dead();
-  expect(letter!.message).toContain('the mail was sent, but the SMTP server refused bad@example.org');
+  expect(letter!.message).toContain('the mail was sent, but the SMTP server refused bad@example.org (550)');
   expect(smtp.mails).toHaveLength(1);
+});
+
+test('one that is deferred is told apart from one that is refused, and is not said to have the mail', async () => {
+  const onRcptTo: SMTPServerOptions['onRcptTo'] = ({ address }, _session, callback) => {
+    if (address.startsWith('bad')) return callback(new SmtpReply(550, 'no such mailbox'));
+    return address.startsWith('full') ? callback(new SmtpReply(451, 'greylisted')) : callback();
+  };
+  await start({ to: ['ann@example.org', 'bad@example.org', 'full@example.org'] }, { onRcptTo });
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter).toMatchObject({ error: 'smtp_rejected' });
+  expect(letter!.message).toContain(
+    'the SMTP server refused bad@example.org (550), and the SMTP server deferred full@example.org (451), who did not get it',
+  );
+  expect(letter!.message).toContain('a further try sends it to all of them again');
+  expect(smtp.mails.map(({ to }) => to)).toEqual([['ann@example.org']]);
+  expect(await tries()).toBe(1);
 });
 
 test('user and password are used, and wrong ones are told without showing them', async () => {
@@ -159,6 +240,27 @@ test.each([
   await start({}, server, (port) => `${scheme}://127.0.0.1:${port}?tls.rejectUnauthorized=false`);
   await database.query("insert into orders values (8, 'Ann', 'ann@example.org')");
   expect((await mails(1))[0]!.secure).toBe(true);
+});
+
+test('a server elsewhere that offers no STARTTLS is told nothing, unless the URL says so', async () => {
+  const users: string[] = [];
+  const onAuth: SMTPServerOptions['onAuth'] = ({ username = '' }, _session, callback) => {
+    users.push(username);
+    callback(null, { user: username });
+  };
+  const options = { authOptional: false, allowInsecureAuth: true, onAuth };
+  // It is this machine, and not one of its own addresses.
+  await start({}, options, (port) => `smtp://shop:secret@0.0.0.0:${port}`);
+  await insert('Ann');
+  const [letter] = await dead();
+  expect(letter).toMatchObject({ error: 'tls', message: containing('offers no TLS (STARTTLS)') });
+  expect(letter!.message).toContain('?tls=none');
+  expect([users, smtp.mails]).toEqual([[], []]);
+  await stream?.stop();
+  await smtp.close();
+  await start({}, options, (port) => `smtp://shop:secret@0.0.0.0:${port}?tls=none`);
+  await database.query("insert into orders values (8, 'Ann', 'ann@example.org')");
+  expect((await mails(1))[0]).toMatchObject({ user: 'shop', secure: false });
 });
 
 test('a server that does not answer is a timeout, and one that is not there a connection: both are tried again', async () => {

@@ -1,3 +1,5 @@
+import { Alerter } from '../../src/alerts/alerter';
+import { createPool } from '../../src/database/postgres';
 import { Writable } from 'node:stream';
 import pino from 'pino';
 import { Webhook } from 'standardwebhooks';
@@ -73,6 +75,23 @@ test('alert: people are told once, signed, of all that has failed, and the dead 
   await eventually(dead, (rows) => rows.length === 60);
   await untilLater();
   expect(alerts().map(({ observer }) => observer)).toEqual(['ship', 'later']);
+});
+
+test('an alert mentions nobody, whatever a key or a receiver says, and its fields are exact', async () => {
+  const pool = createPool(given.database.url, 1);
+  const alerter = new Alerter(pool, endpointOf(`${people.url}/alerts`), pino({ level: 'silent' }));
+  await alerter.start('main', []);
+  const hostile = { entityKey: '<!channel> <https://e.example|click> @channel\nship: all is well', message: '<@U1> & @here \x1b[2J' };
+  const record = { changeNumber: 1, eventId: '', action: 'hook', endpoint: 'hook', entityType: 'Order', error: 'http_status' } as const;
+  alerter.failed({ ...record, id: 'x', observer: 'ship', status: 422, response: null, attempts: 1, configVersion: 1, ...hostile });
+  await people.waitFor(1);
+  await alerter.stop();
+  await pool.end();
+  const [alert] = alerts();
+  expect(alert).toMatchObject({ last: { entity: { key: hostile.entityKey }, message: hostile.message } });
+  expect(alert!.text).toContain('&lt;!channel&gt; &lt;https://e.example|click&gt; @\u2060channel\\nship');
+  expect(alert!.text).toContain('&lt;@\u2060U1&gt; &amp; @\u2060here \\x1b[2J');
+  for (const sign of '<>\n\x1b') expect(alert!.text).not.toContain(sign);
 });
 
 test('an alert that cannot be sent is sent later, with what has come meanwhile', async () => {

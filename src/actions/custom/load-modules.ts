@@ -1,10 +1,13 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { ConsoleLogger, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, NestFactory } from '@nestjs/core';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { CUSTOM_ACTION, type CustomActionHandler } from './custom-action';
 import { CustomActions, NO_CUSTOM_ACTIONS } from './custom-actions';
+
+// Without colours: only ours are let through to a terminal.
+const NEST_LOG = new ConsoleLogger({ logLevels: ['error', 'warn'], colors: false });
 
 @Module({ imports: [DiscoveryModule] })
 class CustomActionsModule {}
@@ -19,7 +22,7 @@ export async function loadCustomActions(files: readonly string[]): Promise<Custo
   const imports = files.flatMap(modulesIn);
   try {
     const root: DynamicModule = { module: CustomActionsModule, imports };
-    const context = await NestFactory.createApplicationContext(root, { logger: ['error', 'warn'], abortOnError: false });
+    const context = await NestFactory.createApplicationContext(root, { logger: NEST_LOG, abortOnError: false });
     return customActionsIn(context.get(DiscoveryService), () => context.close());
   } catch (error) {
     throw error instanceof OperatorError

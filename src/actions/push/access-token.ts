@@ -4,6 +4,7 @@ import type { FcmCredentials } from '../../config/fcm-credentials';
 import { messageOf } from '../../event/errors';
 import { parseRetryAfter } from '../../connections/http/retry-after';
 import { failed, type Failed } from '../../event/outcome';
+import { SECRETS } from '../../event/secrets';
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 /** Google grants an hour; a token is not used in its last minute, for the clocks may differ. */
@@ -77,5 +78,6 @@ export class AccessTokens {
 function tokenIn(text: string, began: number): Token | Failed {
   const { access_token: value, expires_in: seconds } = JSON.parse(text) as { access_token?: unknown; expires_in?: unknown };
   if (typeof value !== 'string' || value === '') return failed('connection', 'the token server answered without a token');
+  SECRETS.rememberFetched(value, '[access token]');
   return { value, until: began + (typeof seconds === 'number' ? seconds : LIFETIME) * 1_000 - MARGIN };
 }

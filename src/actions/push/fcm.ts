@@ -72,7 +72,8 @@ class PreparedFcm implements PreparedAction {
     private readonly tokens: AccessTokens,
   ) {
     this.timeout = timeout;
-    this.target = compileTemplate(target.value, 'text');
+    // The body has the same text: what fits no topic is refused before it is made.
+    this.target = compileTemplate(target.value, target.kind === 'condition' ? 'topic' : 'text');
     const message = {
       [target.kind]: target.value,
       ...(notification === null ? {} : { notification }),

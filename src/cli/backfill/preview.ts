@@ -14,7 +14,7 @@ import { dryConfiguration } from '../dry-run/dry-configuration';
 import type { BackfillFlags } from './perform';
 import type { ClientBase } from 'pg';
 import { trialLines, markOf } from '../explain/explanation-text';
-import { colors, counted, print } from '../output';
+import { BREAK, colors, counted, print } from '../output';
 
 /** Rows that are looked at one by one. */
 const SAMPLE = 5;
@@ -116,7 +116,7 @@ export function printPreview({ table, entity, observers, where, count, unplaced,
   for (const note of notes) print(colors.dim(note));
   const [first, ...others] = sample;
   if (first === undefined) return;
-  print(`\nThe first row, ${colors.bold(`${entity} ${first.key}`)}`);
+  print(`${BREAK}The first row, ${colors.bold(`${entity} ${first.key}`)}`);
   for (const line of first.observers?.flatMap(trialLines) ?? [colors.red(first.problem ?? '')]) print(line);
   if (others.length === 0) return;
   print('');

@@ -1,4 +1,5 @@
 import type { SingleBar } from 'cli-progress';
+import { cursorStream } from '../../event/terminal';
 
 /** How far many items have come. */
 export interface BulkTally {
@@ -22,7 +23,7 @@ export async function progressDisplay(total: number): Promise<ProgressDisplay> {
   const { Presets, SingleBar: Bar } = await import('cli-progress');
   const format = '{bar} {value} of {total}, {delivered} delivered, {failed} failed, {underWay} under way';
   return new BarDisplay(
-    new Bar({ format, hideCursor: true, stream: process.stderr, stopOnComplete: false }, Presets.shades_classic),
+    new Bar({ format, hideCursor: true, stream: cursorStream(process.stderr), stopOnComplete: false }, Presets.shades_classic),
     total,
   );
 }

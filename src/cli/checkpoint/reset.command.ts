@@ -5,7 +5,7 @@ import { ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
 import { onServices, type Get } from '../modules';
 import { operator } from '../dlq/item';
-import { colors, counted, print, printJson } from '../output';
+import { BREAK, colors, counted, print, printJson } from '../output';
 import { isUuid } from '../values';
 
 interface ResetFlags extends GlobalOptions {
@@ -64,7 +64,7 @@ export class CheckpointResetCommand extends ObserversCommand {
       if (!json) for (const line of describe(stream, asked, plan)) print(line);
       if (flags.yes !== true && !inPerson) {
         if (json) return printJson({ performed: false, ...resultOf(stream, asked, plan) });
-        return print('\nNothing was changed. To do it: the same with --yes');
+        return print(`${BREAK}Nothing was changed. To do it: the same with --yes`);
       }
       await confirm(`Move the checkpoint of "${stream}"?`, flags.yes ?? false);
       const done = await resets.perform({ stream, target, asked, by: operator(), reason: flags.reason ?? null, retention });

@@ -1,7 +1,7 @@
 import type { SetUse } from '../../redrive/dead-letter-sets.service';
 import { OperatorError } from '../../event/errors';
 import { onServices } from '../modules';
-import { counted, print, printJson } from '../output';
+import { BREAK, counted, print, printJson } from '../output';
 import { filterOf, refuseFilters } from './filter-options';
 import { printItems } from './item';
 import type { SetFlags } from './set-options';
@@ -27,6 +27,6 @@ export async function dryRun(flags: SetFlags, use: SetUse, command: string): Pro
   if (token === null) return print('nothing in the dead letter queue matches');
   printItems(sample);
   if (count > sample.length) print(`… and ${count - sample.length} more`);
-  print(`\n${counted(count, 'item')}; nothing was changed. To act on exactly these:`);
+  print(`${BREAK}${counted(count, 'item')}; nothing was changed. To act on exactly these:`);
   print(`fraiseql-observers dlq ${command} --token ${token}`);
 }

@@ -1,6 +1,6 @@
 import { SubCommand } from 'nest-commander';
 import { onServices } from '../modules';
-import { colors, print, printJson } from '../output';
+import { BREAK, colors, print, printJson } from '../output';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
 import { printItems } from './item';
 
@@ -25,6 +25,6 @@ export class DlqListCommand extends FilteredCommand {
     if (items.length === 0)
       return print(filtered ? 'nothing in the dead letter queue matches' : colors.green('the dead letter queue is empty'));
     printItems(items);
-    print(`\nOne in full: dlq show ID     once more: dlq retry ID     many: dlq retry-all --dry-run`);
+    print(`${BREAK}One in full: dlq show ID     once more: dlq retry ID     many: dlq retry-all --dry-run`);
   }
 }

@@ -4,7 +4,7 @@ import { ExitCode, OperatorError } from '../../event/errors';
 import { runBulk, type BulkResult } from '../bulk/bulk-run';
 import { confirm } from '../confirm';
 import { onServices } from '../modules';
-import { print, printJson } from '../output';
+import { BREAK, print, printJson } from '../output';
 import { idFrom, notFound, operator } from './item';
 import { dryRun, tokenOf } from './item-set';
 import { mayAct, SetCommand, type SetFlags } from './set-options';
@@ -78,5 +78,5 @@ function sentences({ asked, alreadyUnderWay, left, interrupted, remaining }: Rem
   if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} being tried at the moment, and not discarded`);
   if (left > 0) lines.push(`${left} delivered, discarded or tried since the dry run, and left alone`);
   if (interrupted) lines.push(`stopped: ${remaining} of the set remain; the same token goes on with them`);
-  return lines.join('\n');
+  return lines.join(BREAK);
 }

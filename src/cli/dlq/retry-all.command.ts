@@ -6,7 +6,7 @@ import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
 import { rateOf, type Rate } from '../bulk/rate';
 import { confirm } from '../confirm';
 import { onServices } from '../modules';
-import { print, printJson } from '../output';
+import { BREAK, print, printJson } from '../output';
 import { operator } from './item';
 import { dryRun, tokenOf } from './item-set';
 import { CONFIG_CHOICE, mayAct, SetCommand, type SetFlags } from './set-options';
@@ -68,5 +68,5 @@ function sentences(result: RetryAllResult, used: string): string {
   if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} already under way, and not asked for twice`);
   if (left > 0) lines.push(`${left} delivered, discarded or tried since the dry run, and left alone`);
   if (result.interrupted) lines.push(`stopped: ${result.remaining} of the set remain; the same token goes on with them`);
-  return lines.join('\n');
+  return lines.join(BREAK);
 }

@@ -1,7 +1,7 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { GroupColumn } from '../../redrive/dead-letters.service';
 import { onServices } from '../modules';
-import { colors, print, printJson, printTable } from '../output';
+import { BREAK, colors, print, printJson, printTable } from '../output';
 import { OperatorError } from '../../event/errors';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
 import { shortTime } from './item';
@@ -48,6 +48,6 @@ export class DlqStatsCommand extends FilteredCommand {
         group.count, shortTime(group.oldest), shortTime(group.newest),
       ]), // prettier-ignore
     );
-    print(`\n${colors.bold(String(count))} in all`);
+    print(`${BREAK}${colors.bold(String(count))} in all`);
   }
 }

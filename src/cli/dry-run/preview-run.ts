@@ -17,7 +17,7 @@ import { loadInputOf, type GlobalOptions } from '../command';
 import { shortTime } from '../dlq/item';
 import { field } from '../explain/explanation-text';
 import { withServices, type Get } from '../modules';
-import { colors, counted, print, printTable } from '../output';
+import { BREAK, colors, counted, print, printTable } from '../output';
 import { deliveryLines, withoutLastGap } from './content-text';
 import { dryConfiguration } from './dry-configuration';
 import { scanDisplay } from './scan-display';
@@ -113,7 +113,7 @@ export function printPreview({ file, version, events, unreadable, from, to, note
   for (const line of observers.flatMap(observerLines)) print(line);
   if (endpoints.length > 0) print('');
   if (endpoints.length > 0) printEndpoints(endpoints);
-  print('\nnothing was sent');
+  print(`${BREAK}nothing was sent`);
 }
 
 function observerLines(one: ObserverPreview): string[] {

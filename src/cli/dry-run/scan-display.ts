@@ -1,3 +1,5 @@
+import { cursorStream } from '../../event/terminal';
+
 /** How far a scan has come, on stderr, so that its result can be piped on. */
 export interface ScanDisplay {
   show(done: number): void;
@@ -8,7 +10,7 @@ export interface ScanDisplay {
 export async function scanDisplay(total: number, what = 'events'): Promise<ScanDisplay> {
   if (!process.stderr.isTTY) return lines(total, what);
   const { Presets, SingleBar } = await import('cli-progress');
-  const bar = new SingleBar({ format: `{bar} {value} of {total} ${what}`, hideCursor: true, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic); // prettier-ignore
+  const bar = new SingleBar({ format: `{bar} {value} of {total} ${what}`, hideCursor: true, stream: cursorStream(process.stderr), clearOnComplete: true }, Presets.shades_classic); // prettier-ignore
   bar.start(total, 0);
   return { show: (done) => bar.update(done), end: () => bar.stop() };
 }

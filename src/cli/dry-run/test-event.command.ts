@@ -3,7 +3,7 @@ import { ExitCode, OperatorError } from '../../event/errors';
 import { ObserversCommand } from '../command';
 import { eventLines, field, trialLines } from '../explain/explanation-text';
 import { eventJson } from '../../explain/explanation-json';
-import { colors, counted, print, printJson } from '../output';
+import { BREAK, colors, counted, print, printJson } from '../output';
 import { isUuid } from '../values';
 import type { SentDelivery, TestEventFlags, TestRun } from './test-run';
 
@@ -77,7 +77,7 @@ function printRun({ event, observers, notes }: Omit<TestRun, 'sent'>): void {
   for (const line of eventLines(event)) print(line);
   for (const note of notes) print(field('note', note));
   for (const line of observers.flatMap(trialLines)) print(line);
-  if (observers.length === 0) print('\nno observer is configured');
+  if (observers.length === 0) print(`${BREAK}no observer is configured`);
   print('');
 }
 

@@ -8,7 +8,7 @@ import { configurationOf, ObserversCommand, type GlobalOptions } from '../comman
 import { confirm } from '../confirm';
 import { operator } from '../dlq/item';
 import { withServices } from '../modules';
-import { counted, cut, print, printJson, printTable } from '../output';
+import { BREAK, counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
 
 interface ReplayFlags extends GlobalOptions {
@@ -189,10 +189,10 @@ function printPreview({ events, count, unanswerable, unreadable, sample, token }
       ]), // prettier-ignore
     );
   if (count > sample.length) print(`… and ${count - sample.length} more`);
-  print(`\n${counted(events, 'event')} in range, ${counted(count, 'delivery', 'deliveries')} would be sent; nothing was changed`);
+  print(`${BREAK}${counted(events, 'event')} in range, ${counted(count, 'delivery', 'deliveries')} would be sent; nothing was changed`);
   if (unanswerable > 0) print(`${unanswerable} times a condition has no answer: nothing is sent for it`);
   if (unreadable > 0) print(`${unreadable} changes are no events (dlq list)`);
-  if (token !== null) print(`To send exactly these:\nfraiseql-observers replay --token ${token}`);
+  if (token !== null) print(`To send exactly these:${BREAK}fraiseql-observers replay --token ${token}`);
 }
 
 function sentences(result: ReplayResult): string {
@@ -200,5 +200,5 @@ function sentences(result: ReplayResult): string {
   const lines = [`${asked} asked for`, ...describeResult(result, 'failed')];
   if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} under way already, and not begun twice`);
   if (interrupted) lines.push(`stopped: ${remaining} remain; the same token goes on with them`);
-  return lines.join('\n');
+  return lines.join(BREAK);
 }

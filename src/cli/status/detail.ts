@@ -1,7 +1,7 @@
 import type { EndpointState } from '../../resilience/endpoint-state';
 import type { EndpointStatus, ListenerStatus, PendingCounts, StatusDetail, StreamStatus } from '../../status/status.service';
 import { shortTime } from '../dlq/item';
-import { colors, duration, print, printTable } from '../output';
+import { BREAK, colors, duration, print, printTable } from '../output';
 import { instanceStateOf, type InstanceState } from './listener';
 
 /** What `status --detailed` gives as JSON beside the summary. */
@@ -58,7 +58,7 @@ function section<T>(
   row: (item: T) => (string | number | null)[],
   head: readonly string[],
 ): void {
-  print(`\n${colors.bold(title)}`);
+  print(`${BREAK}${colors.bold(title)}`);
   if (items.length === 0) print(colors.dim(none));
   else printTable(head, items.map(row));
 }

@@ -7,7 +7,8 @@ import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';
 import { databaseUrl } from '../modules';
 import { inPlainWords } from '../../database/plain-words';
-import { colors, cut } from '../output';
+import { BREAK, visible, visibleJson, writeTrusted } from '../../event/terminal';
+import { colors, cut, write } from '../output';
 import { parseMoment, wholeNumber } from '../values';
 import { Follower } from './follower';
 
@@ -157,13 +158,13 @@ class LeaderWatch {
 }
 
 function say(text: string): void {
-  process.stderr.write(`${colors.dim('·')} ${text}\n`);
+  writeTrusted(process.stderr, visible(`${colors.dim('·')} ${text}${BREAK}`));
 }
 
 async function show(entries: readonly TailEntry[], json: boolean, interruption: Interruption): Promise<void> {
   if (entries.length === 0) return;
-  const lines = entries.map((entry) => (json ? JSON.stringify(entry) : entryLine(entry)));
-  if (!process.stdout.write(`${lines.join('\n')}\n`)) await Promise.race([once(process.stdout, 'drain'), interruption.happened]);
+  const lines = entries.map((entry) => (json ? visibleJson(JSON.stringify(entry)) : visible(entryLine(entry))));
+  if (!write(lines.join('\n'))) await Promise.race([once(process.stdout, 'drain'), interruption.happened]);
 }
 
 const OUTCOME = 11;

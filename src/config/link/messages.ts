@@ -1,5 +1,5 @@
 import type { EmailActionDefinition, PushActionDefinition, PushContent, SmsActionDefinition } from '../../event/definitions';
-import { compileTemplate } from '../../matching/template/template';
+import { checkAddresses, compileTemplate } from '../../matching/template/template';
 import { addressProblem } from '../checks';
 import { readFcmCredentials } from '../fcm-credentials';
 import { oneLineProblem } from '../checks';
@@ -18,16 +18,18 @@ export function linkEmail(shape: EmailShape, { name, path }: ActionPlace, { prob
   const { text = null, html = null, reply_to: replyTo = null, subject } = shape;
   if (text === null && html === null) problems.add(path, 'give text or html, or both');
   const lists = { to: [shape.to].flat(), cc: [shape.cc ?? []].flat(), bcc: [shape.bcc ?? []].flat() };
-  const texts = { from, reply_to: replyTo ?? '', subject, text: text ?? '' };
+  const texts = { subject, text: text ?? '' };
   for (const [key, source] of Object.entries(texts)) problems.template([...path, key], () => compileTemplate(source, 'text'));
   problems.check([...path, 'subject'], oneLineProblem(subject, 'a subject'));
-  for (const [key, source] of Object.entries({ from: shape.from ?? '', reply_to: replyTo ?? '' }))
+  for (const [key, source] of Object.entries({ from, reply_to: replyTo ?? '' })) {
+    problems.template([...path, key], () => checkAddresses(source));
     problems.check([...path, key], oneLineProblem(source, 'an address'));
+  }
   problems.template([...path, 'html'], () => compileTemplate(html ?? '', 'html'));
   for (const [key, list] of Object.entries(lists)) {
     const at = (i: number): Path => (Array.isArray(shape[key as keyof typeof lists]) ? [...path, key, i] : [...path, key]);
     list.forEach((source, i) => {
-      problems.template(at(i), () => compileTemplate(source, 'text'));
+      problems.template(at(i), () => checkAddresses(source));
       problems.check(at(i), oneLineProblem(source, 'an address'));
     });
   }

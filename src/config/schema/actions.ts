@@ -38,7 +38,7 @@ const email = z.strictObject({
   ...common,
   type: z.literal('email'),
   from: address.optional().describe('default: OBSERVERS_MAIL_FROM'),
-  to: addresses.describe('one address, or a list; a value that holds two is refused'),
+  to: addresses.describe('addresses, or a list of them; a value is a name, a part of an address, or one address'),
   cc: addresses.optional(),
   bcc: addresses.optional(),
   reply_to: address.optional(),

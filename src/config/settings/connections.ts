@@ -1,3 +1,4 @@
+import { isThisMachine } from '../hosts';
 import { asIs, withoutPasswords, type Setting } from './kinds';
 
 // Servers that the service works with, and who it is for them. `parse` repeats nothing of the value, which holds passwords.
@@ -48,12 +49,31 @@ function withoutSecrets(server: string): string {
 export const smtpUrl: Setting<string | null> = {
   variable: 'SMTP_URL',
   secret: true,
-  description: 'server for email actions: smtp://user:password@host:587 (STARTTLS where it is offered) or smtps://…:465',
+  description: 'server for email actions: smtp://user:password@host:587 (STARTTLS, which ?tls=none switches off) or smtps://…:465',
   default: null,
   parse: (value) =>
-    /^smtps?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'smtp://user:password@host:587 or smtps://…' },
+    /^smtps?:\/\//.test(value) && URL.canParse(value) && mailTlsOf(value) !== null
+      ? { value }
+      : { expected: 'smtp://user:password@host:587 or smtps://…; of the ways to do without TLS only ?tls=none, with smtp://' },
   show: (value) => (value === null ? '' : withoutPasswords(value)),
 };
+
+/** How mail goes to a server: TLS from the first byte, after STARTTLS and not without it, where it is offered, or in clear. */
+export type MailTls = 'implicit' | 'required' | 'offered' | 'none';
+
+/** What the client's own words for it would undo. */
+const UNDOING = ['ignoreTLS', 'requireTLS', 'opportunisticTLS', 'secure'];
+
+/** @returns null where the URL contradicts itself, or says it in words that are not ours */
+export function mailTlsOf(url: string): MailTls | null {
+  const { protocol, hostname, searchParams } = new URL(url);
+  const asked = searchParams.getAll('tls');
+  if (UNDOING.some((name) => searchParams.has(name)) || asked.some((one) => one !== 'none')) return null;
+  if (protocol === 'smtps:') return asked.length > 0 ? null : 'implicit';
+  if (asked.length > 0) return 'none';
+  // A server on this machine often has no certificate, and nobody stands between.
+  return isThisMachine(hostname) ? 'offered' : 'required';
+}
 
 export const mailFrom: Setting<string | null> = {
   variable: 'OBSERVERS_MAIL_FROM',

@@ -2,7 +2,8 @@ import type { SecureContextOptions } from 'node:tls';
 import { Pool, type buildConnector, type Dispatcher } from 'undici';
 import type { EndpointDefinition, EndpointTls } from '../../event/definitions';
 import { messageOf } from '../../event/errors';
-import { failed, type ErrorKind, type Outcome } from '../../event/outcome';
+import { failed, withoutSecrets, type ErrorKind, type Outcome } from '../../event/outcome';
+import { secretsOf } from '../../event/secrets';
 import { DeadlineError, InterruptedError, networkFailure } from './network-failure';
 import { AddressPolicy, guardedConnector } from './outbound-guard';
 import { ProxyError, proxyConnector } from './proxy-connector';
@@ -67,13 +68,15 @@ export class HttpSender {
 
   /** Never rejects: what goes wrong is an outcome. */
   send(request: HttpRequest): Promise<Outcome> {
-    return new Promise((resolve) => this.dispatch(request, new Exchange(this.endpoint, false, resolve)));
+    return new Promise((resolve) => this.dispatch(request, new Exchange(this.endpoint, request.headers, false, resolve)));
   }
 
   /** The same for an answer that matters: one that is not whole has failed. The body is empty when it has. */
   fetch(request: HttpRequest): Promise<readonly [Outcome, Buffer]> {
     return new Promise((resolve) => {
-      const exchange: Exchange = new Exchange(this.endpoint, true, (outcome) => resolve([outcome, outcome.ok ? exchange.body : NOTHING]));
+      const exchange: Exchange = new Exchange(this.endpoint, request.headers, true, (outcome) =>
+        resolve([outcome, outcome.ok ? exchange.body : NOTHING]),
+      );
       this.dispatch(request, exchange);
     });
   }
@@ -144,9 +147,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   private expired = false;
   private complete = false;
 
-  /** @param whole whether the body of a success is kept, and must be all there */
+  /**
+   * @param headers of the request
+   * @param whole whether the body of a success is kept, and must be all there
+   */
   constructor(
     private readonly endpoint: EndpointDefinition,
+    private readonly headers: readonly string[],
     private readonly whole: boolean,
     private readonly resolve: (outcome: Outcome) => void,
   ) {
@@ -226,7 +233,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   private finish(outcome: Outcome): void {
     clearTimeout(this.timer);
-    this.resolve(outcome);
+    this.resolve(outcome.ok || outcome.excerpt === null ? outcome : withoutSecrets(withoutSecrets(outcome), secretsOf(this.headers)));
   }
 }
 

@@ -83,6 +83,13 @@ export function patternSafe(text: string): string {
   return text.replace(/[*?[\]\\^-]/g, '\\$&');
 }
 
+/** The name of a topic in a condition of Firebase: nothing that could end its quotes and name others. */
+export function topicSafe(text: string): string {
+  if (!/^[\w.~%-]+$/.test(text))
+    throw new TemplateRenderError('a value in the condition is empty, or holds something that the name of a topic cannot have');
+  return text;
+}
+
 /** Within one part of a NATS subject: what has a meaning there is percent-encoded, and so is the sign itself. */
 export function subjectSafe(text: string): string {
   if (text === '') throw new TemplateRenderError('a value in the subject is empty or missing');

@@ -2,7 +2,8 @@ import { LiquidError, toValueSync, UndefinedVariableError, type Liquid } from 'l
 import type { BodyTemplate } from '../../event/definitions';
 import type { EntityEvent } from '../../event/entity-event';
 import { isStackOverflow, messageOf } from '../../event/errors';
-import { encodeUrl, headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, urlSafe, wholeUrl } from './encoding';
+import { hasMarks, mailboxText, markValue, parseMailboxes, type Mailbox } from './address';
+import { encodeUrl, headerSafe, htmlSafe, jsonSafe, patternSafe, slackSafe, subjectSafe, topicSafe, urlSafe, wholeUrl } from './encoding';
 import { TemplateError, TemplateRenderError } from './errors';
 import type { NamedColumn } from '../path';
 import { allowEmpty, createLiquid, firstLine, parseLiquid, scopeOf, Uses } from './liquid';
@@ -12,7 +13,7 @@ export { EmptyValueError } from './encoding';
 export { TemplateError, TemplateRenderError } from './errors';
 
 /** Where the rendered text goes, which decides how values are encoded. */
-export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'text';
+export type TemplateTarget = 'json' | 'header' | 'url' | 'html' | 'pattern' | 'subject' | 'topic' | 'address' | 'text';
 
 export interface Rendered {
   readonly text: string;
@@ -33,6 +34,15 @@ export interface Template {
   render(event: EntityEvent, strict?: boolean): Rendered;
 }
 
+/** A template of senders or recipients. */
+export interface AddressTemplate extends Pick<Template, 'lookups' | 'columns'> {
+  /**
+   * @param strict whether a path that leads nowhere is refused
+   * @throws TemplateRenderError when a value does not fit where it stands; its message repeats none
+   */
+  render(event: EntityEvent, strict?: boolean): { readonly mailboxes: readonly Mailbox[] } & Pick<Rendered, 'missing'>;
+}
+
 /** Writes one text of a template within a rendering. */
 type Writer = (rendering: LiquidRendering) => string;
 
@@ -43,6 +53,8 @@ const ENGINES: Readonly<Record<TemplateTarget, Liquid>> = {
   html: createLiquid(htmlSafe, false),
   pattern: createLiquid(patternSafe, false),
   subject: createLiquid(subjectSafe, false),
+  topic: createLiquid(topicSafe, false),
+  address: createLiquid(markValue, false),
   // Encoded as a whole, see below.
   header: PLAIN,
   text: PLAIN,
@@ -52,6 +64,7 @@ const SLACK = createLiquid(slackSafe, false);
 
 /** @throws TemplateError */
 export function compileTemplate(source: string, target: TemplateTarget): Template {
+  if (target === 'address') return addressText(compileAddresses(source));
   if (!hasTags(source)) return constant(target === 'header' ? literalHeader(source) : target === 'url' ? encodeUrl(source) : source);
   const uses = new Uses();
   const write = writer(ENGINES[target], source, uses);
@@ -61,6 +74,52 @@ export function compileTemplate(source: string, target: TemplateTarget): Templat
 
 /** Targets that are encoded, or looked at, as a whole: their literals may need it too. */
 const AS_A_WHOLE: Partial<Record<TemplateTarget, (text: string) => string>> = { header: headerSafe, url: wholeUrl };
+
+/**
+ * Mailboxes, whose form is that of the template: what comes from data stays within the name, the local part or the domain where it
+ * stands, or is one whole address.
+ *
+ * @throws TemplateError
+ */
+export function compileAddresses(source: string): AddressTemplate {
+  if (hasMarks(source)) throw new TemplateError('the text holds U+E000 or U+E001, which addresses cannot have', 1, 1);
+  const template = hasTags(source) ? compiledAddresses(source) : constant(source);
+  return {
+    lookups: template.lookups,
+    columns: template.columns,
+    render(event, strict) {
+      const { text, missing } = template.render(event, strict);
+      return { mailboxes: parseMailboxes(text), missing };
+    },
+  };
+}
+
+/** The same, for a file that is checked: one without a value is right or wrong already. @throws TemplateError */
+export function checkAddresses(source: string): AddressTemplate {
+  const template = compileAddresses(source);
+  if (hasTags(source)) return template;
+  try {
+    parseMailboxes(source);
+  } catch (error) {
+    throw new TemplateError(messageOf(error), 1, 1);
+  }
+  return template;
+}
+
+function compiledAddresses(source: string): Template {
+  const uses = new Uses();
+  return rendering(ENGINES.address, writer(ENGINES.address, source, uses), uses);
+}
+
+function addressText(template: AddressTemplate): Template {
+  return {
+    ...template,
+    render(event, strict) {
+      const { mailboxes, missing } = template.render(event, strict);
+      return { text: mailboxes.map(mailboxText).join(', '), missing };
+    },
+  };
+}
 
 /**
  * A body: a text, or a structure whose strings are templates. In a structure a string that is nothing but one output with the

@@ -90,12 +90,12 @@ describe('docs/conditions.md', () => {
 });
 
 describe('docs/templates.md', () => {
-  it.each(['text', 'header', 'url', 'json'] as const)('has examples for the target %s', (target) => {
+  it.each(['text', 'header', 'url', 'json', 'address'] as const)('has examples for the target %s', (target) => {
     expect(examplesOf(templates, `text templates ${target}`).length).toBeGreaterThan(0);
   });
 
   it.each(
-    (['text', 'header', 'url', 'json'] as const).flatMap((target) =>
+    (['text', 'header', 'url', 'json', 'address'] as const).flatMap((target) =>
       examplesOf(templates, `text templates ${target}`).map((example) => [target, ...example] as const),
     ),
   )('as %s: %s # %s', (target, source, answer) => {

@@ -274,3 +274,13 @@ describe('a body that is a text', () => {
     expect(render).not.toThrow('4111');
   });
 });
+
+describe('a condition of Firebase', () => {
+  it('takes a value as the name of one topic', () => {
+    expect(rendered("'{{ name }}' in topics", 'topic', '{"name":"orders-42~a.b%20"}')).toBe("'orders-42~a.b%20' in topics");
+  });
+
+  it.each(["x' in topics || 'all", '', 'a b', "'"])('refuses %j, which would name others', (name) => {
+    expect(() => rendered("'{{ name }}' in topics", 'topic', JSON.stringify({ name }))).toThrow(TemplateRenderError);
+  });
+});
