@@ -294,6 +294,7 @@ test('many are retried by the token of a dry run that changed nothing: exactly t
     count: 0,
     sample: [],
     token: null,
+    held: [],
   });
 });
 

@@ -10,7 +10,8 @@ export interface ReplayFlags extends GlobalOptions {
   readonly before?: string;
   readonly fromChange?: number;
   readonly toChange?: number;
-  readonly event?: string;
+  readonly event?: readonly string[];
+  readonly onlyMissing?: boolean;
   readonly dryRun?: boolean;
   readonly token?: string;
   readonly yes?: boolean;

@@ -162,7 +162,11 @@ export const STEPS: readonly Step[] = [
   { command: 'dlq remove', args: ['--observer', 'books', '--dry-run'], keep: ['remove', /--token (\S+)/] },
   { command: 'dlq remove', args: ['--token', '{remove}', '--yes'] },
   { command: 'dlq remove', args: ['--token', '{remove}', '--yes'], json: true },
+  { command: 'dlq restore', args: ['--set', '{remove}'] },
+  { command: 'dlq restore', args: ['--set', '{remove}'], json: true, code: 5 },
   { command: 'dlq remove', args: ['{id}', '--reason', 'the customer was told', '--yes'], json: true },
+  { command: 'dlq cancel', args: ['--set', '{retry}'] },
+  { command: 'dlq cancel', args: ['{id}'], json: true },
   { command: 'audit verify' },
   { command: 'audit verify', args: ['--since', '1h'], json: true },
   {
