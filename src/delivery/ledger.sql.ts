@@ -33,7 +33,7 @@ const WRITE_ANY = write({
 
 // An open item keeps what it died with, and the version, for `dlq retry --config-version original`: what fails is a retry of it. One that was delivered
 // since, or discarded, dies anew. Each column is named, for the trigger that notes who has changed the item looks at the names.
-const KEPT = ['error', 'message', 'status', 'response', 'config_version', 'died_at']
+export const KEPT_WHILE_OPEN = ['error', 'message', 'status', 'response', 'config_version', 'died_at']
   .map((column) => `${column} = case when d.resolved_at is null then d.${column} else excluded.${column} end`)
   .join(', ');
 const RETRIED = Object.entries({ retried_at: 'died_at', retry_error: 'error', retry_message: 'message', retry_status: 'status' })
@@ -59,7 +59,7 @@ const WRITE_FAILURES = `, pending as (
            u.status, u.response, u.attempts, u.config_version
     from fence, ${NUMBERED.dead.rows}
     on conflict (id) do update
-    set ${KEPT}, attempts = greatest(d.attempts, excluded.attempts),
+    set ${KEPT_WHILE_OPEN}, attempts = greatest(d.attempts, excluded.attempts),
         ${RETRIED}, resolved_at = null, resolution = null
     returning id, case when xmax = 0 then 'died' when retried_at is null then 'died again' else 'failed again' end as what
   ), dead_events as (

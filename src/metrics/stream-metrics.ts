@@ -10,6 +10,7 @@ import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
 import { countOpen, type OpenItems } from '../status/open-items.sql';
 import { BoundedNames } from './bounded-names';
+import { OpenItemsMetrics } from './open-items-metrics';
 import { PipelineMetrics } from './pipeline-metrics';
 
 /** Endpoints, and captured tables, with series of their own. */
@@ -32,9 +33,6 @@ export class StreamMetrics {
   private readonly circuits;
   private readonly captureDrift;
   private readonly open;
-  private readonly deadLetters;
-  private readonly quarantine;
-  private readonly observers = new BoundedNames(MOST_NAMES);
   private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>;
 
   constructor(
@@ -60,12 +58,7 @@ export class StreamMetrics {
     this.captureDrift = gauge('observer_capture_drift', '1 for each table that is not captured as the leading instance is configured.', [
       'table',
     ]);
-    this.open = gauge('observer_dlq_open', 'Dead letters and quarantined changes that ask for somebody.');
-    this.deadLetters = gauge('observer_dead_letters_open', 'Dead letters that ask for somebody, by what they died of.', [
-      'observer',
-      'error',
-    ]);
-    this.quarantine = gauge('observer_quarantine_open', 'Quarantined changes that ask for somebody.', ['reason']);
+    this.open = new OpenItemsMetrics(registry, new BoundedNames(MOST_NAMES));
     new Counter({
       name: 'observer_failovers_total',
       help: 'Times that this instance began to lead its stream.',
@@ -114,11 +107,9 @@ export class StreamMetrics {
     this.inFlight.set(this.streams.inFlight);
     for (const { name, state } of this.streams.breakers()) this.circuits.set({ endpoint: this.endpoints.of(name) }, STATES[state]);
     // A gauge that was reset and not set again is 0, which would be a lie.
-    if (read === null) {
-      this.open.remove();
-      return this.ofStatus.forEach(([gauge]) => gauge.remove());
-    }
-    const { status, open } = read;
+    this.open.show(read?.open ?? null);
+    if (read === null) return this.ofStatus.forEach(([gauge]) => gauge.remove());
+    const { status } = read;
     for (const [gauge, value] of this.ofStatus) {
       const now = value(status);
       if (now === null) gauge.remove();
@@ -126,12 +117,6 @@ export class StreamMetrics {
     }
     for (const { table } of status.captureDrift ?? []) this.captureDrift.set({ table: this.tables.of(table) }, 1);
     for (const state of ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const) this.queue.set({ state }, status[state]);
-    this.open.set(open.reduce((sum, { count }) => sum + count, 0));
-    // By inc: several names may share a series.
-    for (const { kind, observer, error, count } of open) {
-      if (kind === 'quarantine') this.quarantine.inc({ reason: error }, count);
-      else this.deadLetters.inc({ observer: this.observers.of(observer), error }, count);
-    }
   }
 
   private async stored(): Promise<{ status: StreamStatus; open: readonly OpenItems[] } | null> {

@@ -359,6 +359,22 @@ test('a retry-all that was begun too early is taken back: each item is open agai
   });
 }, 180_000);
 
+test('a breaker is closed from the command line, whichever instance has it, and what waits for it goes on', async () => {
+  const ids = await breakerOpens(5);
+  expect(await program.run(['breakers', 'list'])).toMatchObject({ out: containing('hook') });
+  receiver.answer = status(204);
+  expect(await program.run(['breakers', 'reset', 'hook', '--reason', 'it works again'])).toMatchObject({
+    code: 0,
+    out: containing('hook was open, and is closed'),
+  });
+  expect(await program.run(['dlq', 'retry', ids[4]!])).toMatchObject({ code: 0, out: containing('delivered') });
+  expect(await program.run(['breakers', 'reset', 'hook'])).toMatchObject({ code: 0, out: containing('was closed already') });
+  expect(await program.run(['breakers', 'reset', 'nothing'])).toMatchObject({ code: 5 });
+  await service!.stop();
+  service = null;
+  expect(await program.run(['breakers', 'reset', 'hook'])).toMatchObject({ code: 3, err: containing('no service leads the stream') });
+});
+
 test('a breaker that opens while a retry-all is under way stops it, and what remains was not asked for', async () => {
   receiver.answer = status(500);
   await deadLetters(database, 2_000);

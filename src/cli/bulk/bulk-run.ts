@@ -104,7 +104,7 @@ class BulkRun {
   ) {}
 
   async run(): Promise<BulkResult> {
-    const { rate, total, endedBy } = this.options;
+    const { rate, total } = this.options;
     const size = rate === null ? BATCH : Math.min(BATCH, Math.max(1, Math.floor(rate.perSecond / BATCHES_A_SECOND)));
     await this.look();
     for (let due = performance.now(); this.goesOn;) {
@@ -117,7 +117,7 @@ class BulkRun {
       }
       await this.keepUp();
     }
-    this.stopped ??= endedBy();
+    this.stopped ??= this.options.endedBy();
     await this.finish();
     const figures = await this.figures();
     const { interrupted } = this.interruption;

@@ -88,6 +88,13 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   ),
   'observers pause': z.strictObject({ observer: text, paused: z.literal(true), changed: z.boolean() }),
   'observers resume': z.strictObject({ observer: text, paused: z.literal(false), changed: z.boolean(), waiting: count }),
+  'breakers list': z.array(z.strictObject({ name: text, state: z.enum(['open', 'half-open']), probeIn: z.number() })),
+  'breakers reset': z.strictObject({
+    name: text,
+    state: z.literal('closed'),
+    was: z.enum(['closed', 'open', 'half-open']),
+    changed: z.boolean(),
+  }),
   'lanes list': z.array(lane),
   'lanes resume': z.strictObject({ resumed: count }),
   'lanes skip': laneRepair,
