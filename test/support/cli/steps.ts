@@ -149,7 +149,7 @@ export const STEPS: readonly Step[] = [
   { command: 'breakers list' },
   { command: 'breakers list', json: true },
   { command: 'breakers reset', args: ['nothing'], code: 5 },
-  { command: 'breakers reset', args: ['ledger'], json: true },
+  { command: 'breakers reset', args: ['busy'], json: true },
   { command: 'dlq list', keep: ['id', /^(\S{36}) .*shipped\/webhook/m] },
   { command: 'dlq list', args: ['--observer', 'shipped'], json: true },
   { command: 'dlq show', args: ['{id}'] },
