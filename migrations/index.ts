@@ -18,6 +18,7 @@ import { Backfill0022 } from './0022-backfill';
 import { Encodings0023 } from './0023-encodings';
 import { Timers0024 } from './0024-timers';
 import { Appointments0025 } from './0025-appointments';
+import { ItemSets0026 } from './0026-item-sets';
 import { Parties0028 } from './0028-parties';
 
 /**
@@ -45,5 +46,6 @@ export const MIGRATIONS = [
   Encodings0023,
   Timers0024,
   Appointments0025,
+  ItemSets0026,
   Parties0028,
 ];

@@ -2,6 +2,7 @@ import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
 import { AuditCommand } from './audit.command';
 import { BackfillCommand } from './backfill/backfill.command';
+import { BreakersCommand } from './breakers.command';
 import { CaptureCommand } from './capture.command';
 import { CheckpointCommand } from './checkpoint/checkpoint.command';
 import { CompletionCommand } from './completion/completion.command';
@@ -56,6 +57,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...ObserversListingCommand.subCommands,
     LanesCommand,
     ...LanesCommand.subCommands,
+    BreakersCommand,
+    ...BreakersCommand.subCommands,
     CompletionCommand,
   ],
 })

@@ -143,7 +143,7 @@ async function repair(flags: RepairFlags, how: LaneRepair, question: string): Pr
   const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, who));
   if (flags.format === 'json') return printJson(result);
   const deliveries = `${result.deliveries} ${result.deliveries === 1 ? 'delivery' : 'deliveries'}`;
-  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} goes on` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore
+  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} ${result.lanes === 1 ? 'goes' : 'go'} on; what was skipped comes back by: dlq list --discarded, dlq restore ID` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore
 }
 
 /** For what changes lanes: a filter or --all, and a person's yes to the number of them. */

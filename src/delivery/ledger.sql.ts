@@ -31,6 +31,15 @@ const WRITE_ANY = write({
   version: 'coalesce(config_version, $4::int)',
 });
 
+// An open item keeps what it died with, and the version, for `dlq retry --config-version original`: what fails is a retry of it. One that was delivered
+// since, or discarded, dies anew. Each column is named, for the trigger that notes who has changed the item looks at the names.
+export const KEPT_WHILE_OPEN = ['error', 'message', 'status', 'response', 'config_version', 'died_at']
+  .map((column) => `${column} = case when d.resolved_at is null then d.${column} else excluded.${column} end`)
+  .join(', ');
+const RETRIED = Object.entries({ retried_at: 'died_at', retry_error: 'error', retry_message: 'message', retry_status: 'status' })
+  .map(([column, value]) => `${column} = case when d.resolved_at is null then excluded.${value} end`)
+  .join(', ');
+
 // A change is in quarantine once: a second delivery of it that belongs there adds its message, and what was discarded before is open again.
 const WRITE_FAILURES = `, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, party, state, attempt, appointments, first_attempt_at,
@@ -51,14 +60,14 @@ const WRITE_FAILURES = `, pending as (
            u.status, u.response, u.attempts, u.config_version
     from fence, ${NUMBERED.dead.rows}
     on conflict (id) do update
-    set error = excluded.error, message = excluded.message, status = excluded.status, response = excluded.response, attempts = excluded.attempts,
-        config_version = excluded.config_version, died_at = excluded.died_at, resolved_at = null, resolution = null
-    returning id, (xmax = 0) as first, message
+    set ${KEPT_WHILE_OPEN}, attempts = greatest(d.attempts, excluded.attempts),
+        ${RETRIED}, resolved_at = null, resolution = null
+    returning id, case when xmax = 0 then 'died' when retried_at is null then 'died again' else 'failed again' end as what
   ), dead_events as (
-    insert into observers.dead_letter_event (dead_letter_id, what, who, detail)
-    select id, case when first then 'died' else 'failed again' end, $3, message from dead
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail, error, status, config_version)
+    select u.id, dead.what, $3, u.message, u.error, u.status, u.config_version from dead join ${NUMBERED.dead.rows} on dead.id = u.id
     union all
-    select u.id, 'delivered', $3, null from fence, ${NUMBERED.redriven.rows}
+    select u.id, 'delivered', $3, null, null, null, null from fence, ${NUMBERED.redriven.rows}
   ), redriven as (
     update observers.dead_letter d set resolved_at = now(), resolution = 'delivered' from fence, ${NUMBERED.redriven.rows} where d.id = u.id
   ), quarantined as (

@@ -43,10 +43,12 @@ export async function resumeObserver(client: ClientBase | Pool, stream: string, 
   return rowCount === 1;
 }
 
-// What a person has asked for (a redrive) goes on; what is under way ends.
+// What is under way ends. What a person has asked for (a redrive) waits too when it was asked for before the pause: a pause has to hold a bulk retry.
+// Who asks for one while the observer is paused wants to see what comes of it.
 const HOLD = `
-  update observers.pending_delivery set state = 'paused'
-  where stream = $1 and observer = any ($2::text[]) and state in ('queued', 'retrying') and not redrive`;
+  update observers.pending_delivery p set state = 'paused'
+  where stream = $1 and observer = any ($2::text[]) and state in ('queued', 'retrying') and (not redrive or exists (
+    select from observers.paused_observer o where o.stream = p.stream and o.observer = p.observer and p.created_at < o.since))`;
 
 // In the order in which they came, or at the time for which they were to be tried again.
 const RELEASE = `

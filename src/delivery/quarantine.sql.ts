@@ -11,18 +11,27 @@ export async function claimQuarantineRetries(client: ClientBase | Pool, stream: 
   return rows.map(({ change }) => change);
 }
 
-/** It is still unreadable, and why. */
-export async function keepQuarantined(client: ClientBase | Pool, change: number, reason: string, message: string): Promise<void> {
-  await client.query('update observers.quarantine set retry_at = null, reason = $2, message = $3 where change_number = $1', [
-    change,
-    reason,
-    message,
-  ]);
+// Unless whoever asked has taken it back.
+const KEEP = `
+  with kept as (
+    update observers.quarantine q set retry_at = null, reason = $2, message = $3 from core.tb_entity_change_log l
+    where q.change_number = $1 and l.pk_entity_change_log = q.change_number and q.retry_at is not null returning l.id
+  )
+  insert into observers.dead_letter_event (dead_letter_id, what, who, detail, error) select id, 'failed again', $4, $3, $2 from kept`;
+
+/** It is still unreadable, and why. @param who looked */
+export async function keepQuarantined(
+  client: ClientBase | Pool,
+  change: number,
+  { reason, message }: { readonly reason: string; readonly message: string },
+  who: string,
+): Promise<void> {
+  await client.query(KEEP, [change, reason, message, who]);
 }
 
 const RELEASE = `
   with released as (
-    delete from observers.quarantine where change_number = $1 returning stream
+    delete from observers.quarantine where change_number = $1 and retry_at is not null returning stream
   ), decided as (
     insert into observers.late_decision (stream, change_number, config_version) select stream, $1, $6 from released
     on conflict (stream, change_number) do update set config_version = excluded.config_version, decided_at = excluded.decided_at, audited = false
@@ -34,7 +43,10 @@ const RELEASE = `
 
 export type ReleasedDelivery = Pick<PendingRecord, 'observer' | 'action' | 'endpoint' | 'lane'>;
 
-/** It is an event after all: out of quarantine, its deliveries into the queue, and on record which version decided it, in one statement. */
+/**
+ * It is an event after all: out of quarantine, its deliveries into the queue, and on record which version decided it, in one statement. Nothing of it
+ * when whoever asked has taken it back.
+ */
 export async function releaseQuarantined(
   client: ClientBase | Pool,
   change: number,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Settings } from '../config/settings';
 import type { Clock } from '../event/clock';
+import type { ObserverDefinition } from '../event/definitions';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import type { ServiceLogger } from '../event/service-logger';
 import type { Timers } from '../event/timers';
@@ -90,6 +91,11 @@ export class Leadership {
   /** The leading instance's, of all endpoints that have one. */
   breakers(): readonly BreakerState[] {
     return this.term?.pipeline.breakers() ?? [];
+  }
+
+  /** That it goes by, or would when it leads. */
+  get observers(): readonly ObserverDefinition[] {
+    return this.configuration.observers;
   }
 
   get leads(): boolean {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { ServiceConfiguration } from '../config/service-configuration';
 import { Clock } from '../event/clock';
+import type { ObserverDefinition } from '../event/definitions';
 import { ServiceLogger } from '../event/service-logger';
 import { Timers } from '../event/timers';
 import type { StreamConfiguration } from '../pipeline/configuration';
@@ -64,6 +65,11 @@ export class Streams {
   /** How often this instance has begun to lead. */
   get terms(): number {
     return this.all.reduce((sum, { terms }) => sum + terms, 0);
+  }
+
+  /** Of the configuration; the same array until a reload. */
+  get observers(): readonly ObserverDefinition[] {
+    return this.main.observers;
   }
 
   /** Of the streams that this instance leads. */

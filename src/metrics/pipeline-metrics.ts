@@ -1,14 +1,27 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Clock } from '../event/clock';
-import type { ActionDefinition } from '../event/definitions';
+import type { QuarantineReason } from '../change-log/decode';
+import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
 import type { EventRun } from '../pipeline/event-run';
 import { PipelineEvents, type PipelineSubscriber, type Try } from '../pipeline/pipeline-events';
+import { BoundedNames } from './bounded-names';
+import { diesOf, triesFailWith } from './known-errors';
 
 /** Observers and look-ups with series of their own. */
 const MOST_NAMES = 200;
 /** From a cache hit to an action of a minute. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const TRIED = ['succeeded', 'retry', 'dead'];
+/** `unreadable`: a delivery whose change can no longer be read. */
+const QUARANTINE_REASONS: readonly (QuarantineReason | 'unreadable')[] = [
+  'unknown_verb',
+  'capture_error',
+  'too_large',
+  'undecodable',
+  'unreadable',
+];
 
 interface Bound {
   readonly duration: { observe(seconds: number): void };
@@ -35,6 +48,7 @@ export class PipelineMetrics implements PipelineSubscriber {
   private readonly asked = new Map<string, { hits: number; all: number }>();
   private readonly bound = new WeakMap<ActionDefinition, Bound>();
   private readonly matchedBy = new Map<string, { inc(): void }>();
+  private expected: readonly ObserverDefinition[] = [];
 
   constructor(
     registry: Registry,
@@ -119,6 +133,34 @@ export class PipelineMetrics implements PipelineSubscriber {
     if (fromCache) asked.hits++;
   }
 
+  /**
+   * Gives every counter that these observers can have its series, at 0: of a series that begins with the first burst Prometheus knows no increase.
+   * Called before each scrape.
+   */
+  expect(observers: readonly ObserverDefinition[]): void {
+    if (observers === this.expected) return;
+    this.expected = observers;
+    for (const reason of QUARANTINE_REASONS) this.quarantines.inc({ reason }, 0);
+    for (const observer of observers) this.expectOne(observer, this.names.of(observer.name));
+  }
+
+  private expectOne(definition: ObserverDefinition, observer: string): void {
+    this.matched.inc({ observer }, 0);
+    if (definition.dedup !== null) this.duplicates.inc({ observer }, 0);
+    for (const { name } of definition.lookups) {
+      const lookup = this.names.of(name);
+      this.hits.inc({ lookup }, 0);
+      this.misses.inc({ lookup }, 0);
+    }
+    for (const error of diesOf(definition)) this.deadLetters.inc({ observer, error }, 0);
+    const outcomes = definition.mode === 'shadow' ? ['shadow'] : definition.dedup === null ? TRIED : [...TRIED, 'skipped'];
+    for (const action of definition.actions) {
+      const { type: action_type } = action;
+      for (const outcome of outcomes) this.executed.inc({ observer, action_type, outcome }, 0);
+      for (const error of triesFailWith(action)) this.failed.inc({ observer, action_type, error }, 0);
+    }
+  }
+
   private boundTo(action: ActionDefinition): Bound {
     let bound = this.bound.get(action);
     if (bound === undefined) {
@@ -133,19 +175,5 @@ export class PipelineMetrics implements PipelineSubscriber {
     const found = this.matchedBy.get(name) ?? this.matched.labels(name);
     this.matchedBy.set(name, found);
     return found;
-  }
-}
-
-/** A label must not grow with what people configure: the first names are their own label, the rest is `other`. */
-export class BoundedNames {
-  private readonly names = new Set<string>();
-
-  constructor(private readonly most: number) {}
-
-  of(name: string): string {
-    if (this.names.has(name)) return name;
-    if (this.names.size >= this.most) return 'other';
-    this.names.add(name);
-    return name;
   }
 }

@@ -8,7 +8,10 @@ import { messageOf } from '../event/errors';
 import { within } from '../event/timing';
 import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
-import { BoundedNames } from './pipeline-metrics';
+import { countOpen, type OpenItems } from '../status/open-items.sql';
+import { BoundedNames } from './bounded-names';
+import { OpenItemsMetrics } from './open-items-metrics';
+import { PipelineMetrics } from './pipeline-metrics';
 
 /** Endpoints, and captured tables, with series of their own. */
 const MOST_NAMES = 200;
@@ -30,6 +33,7 @@ export class StreamMetrics {
   private readonly unrecorded;
   private readonly circuits;
   private readonly captureDrift;
+  private readonly open;
   private readonly settings: Pick<Settings, 'stream' | 'auditInterval'>;
 
   constructor(
@@ -38,6 +42,7 @@ export class StreamMetrics {
     private readonly streams: Streams,
     { settings }: ServiceConfiguration,
     private readonly logger: ServiceLogger,
+    private readonly counted: PipelineMetrics,
   ) {
     this.settings = settings;
     const gauge = <T extends string>(metric: string, help: string, labelNames: T[] = []): Gauge<T> => {
@@ -58,6 +63,7 @@ export class StreamMetrics {
     this.captureDrift = gauge('observer_capture_drift', '1 for each table that is not captured as the leading instance is configured.', [
       'table',
     ]);
+    this.open = new OpenItemsMetrics(registry, new BoundedNames(MOST_NAMES));
     new Counter({
       name: 'observer_failovers_total',
       help: 'Times that this instance began to lead its stream.',
@@ -89,11 +95,6 @@ export class StreamMetrics {
     );
     ofStatus('observer_retrying', 'Deliveries that wait for their next try.', ({ retrying }) => retrying);
     ofStatus('observer_parked', 'Strict lanes whose head has failed for good.', ({ parked }) => parked);
-    ofStatus(
-      'observer_dlq_open',
-      'Dead letters and quarantined changes that ask for somebody.',
-      ({ dead, quarantined }) => dead + quarantined,
-    );
     ofStatus('observer_lease_epoch', 'The term of the stream; it grows with every leader.', ({ leader }) => leader?.epoch ?? null);
     ofStatus('observer_unaccounted_events', 'Deliveries that must be on record, and are not. 0 when all is well.', ({ audit }) => audit === null || settings.auditInterval === 0 ? null : unaccountedOf(audit, settings.auditInterval)); // prettier-ignore
     ofStatus(
@@ -109,14 +110,17 @@ export class StreamMetrics {
   }
 
   private async read(): Promise<void> {
-    const status = await this.status();
+    this.counted.expect(this.streams.observers);
+    const read = await this.stored();
     for (const gauge of this.gauges) gauge.reset();
     this.health.set(this.streams.healthy ? 1 : 0);
     this.inFlight.set(this.streams.inFlight);
     this.unrecorded.set(this.streams.ledgerSilence / 1_000);
     for (const { name, state } of this.streams.breakers()) this.circuits.set({ endpoint: this.endpoints.of(name) }, STATES[state]);
     // A gauge that was reset and not set again is 0, which would be a lie.
-    if (status === null) return this.ofStatus.forEach(([gauge]) => gauge.remove());
+    this.open.show(read?.open ?? null);
+    if (read === null) return this.ofStatus.forEach(([gauge]) => gauge.remove());
+    const { status } = read;
     for (const [gauge, value] of this.ofStatus) {
       const now = value(status);
       if (now === null) gauge.remove();
@@ -126,9 +130,14 @@ export class StreamMetrics {
     for (const state of ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const) this.queue.set({ state }, status[state]);
   }
 
-  private async status(): Promise<StreamStatus | null> {
+  private async stored(): Promise<{ status: StreamStatus; open: readonly OpenItems[] } | null> {
+    const { stream } = this.settings;
+    const read = async (): Promise<{ status: StreamStatus; open: readonly OpenItems[] }> => ({
+      status: await readStatus(this.pool, stream),
+      open: await countOpen(this.pool, stream),
+    });
     try {
-      return await within(readStatus(this.pool, this.settings.stream), TIMEOUT, () => null);
+      return await within(read(), TIMEOUT, () => null);
     } catch (error) {
       this.logger.warn({ err: messageOf(error) }, 'metrics without the state of the stream: the database does not answer');
       return null;

@@ -39,7 +39,7 @@ const SET = `
 const COUNT = `select count(*)::int as count from (${SET}) s`;
 const PLACE = `select change_number::text as "changeNumber", id::text from (${SET}) s order by change_number, id limit 1 offset $14`;
 const SAMPLE = `select ${ITEM_COLUMNS} from (${SET}) s order by change_number, id limit $14`;
-const PAGE = `select id::text, kind, change_number::text as "changeNumber", observer, action from (${SET}) s order by s.change_number, s.id limit $14`;
+const PAGE = `select id::text, kind, change_number::text as "changeNumber", observer, action, endpoint from (${SET}) s order by s.change_number, s.id limit $14`;
 
 function values({ filter, snapshot, from, to }: DeadLetterSet): unknown[] {
   return [...filterValues(filter), snapshot, from?.changeNumber ?? null, from?.id ?? null, to?.changeNumber ?? null, to?.id ?? null];
@@ -88,12 +88,21 @@ export interface SetItem extends SetPlace {
   readonly kind: 'delivery' | 'quarantine';
   readonly observer: string | null;
   readonly action: string | null;
+  readonly endpoint: string | null;
 }
 
 /** How many are still as they were. */
 export async function countSet(client: ClientBase | Pool, set: DeadLetterSet): Promise<number> {
   const { rows } = await client.query<{ count: number }>(COUNT, values(set));
   return rows[0]?.count ?? 0;
+}
+
+const ENDPOINTS = `select endpoint, count(*)::int as count from (${SET}) s where endpoint is not null group by endpoint order by 2 desc, 1`;
+
+/** For which endpoints they are meant. */
+export async function endpointsOf(client: ClientBase | Pool, set: DeadLetterSet): Promise<{ endpoint: string; count: number }[]> {
+  const { rows } = await client.query<{ endpoint: string; count: number }>(ENDPOINTS, values(set));
+  return rows;
 }
 
 /** The next ones behind a place, in the order of their changes. */

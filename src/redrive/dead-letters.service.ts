@@ -3,6 +3,7 @@ import { Database } from '../database/database';
 import { AskedDeliveries } from './asked-deliveries.service';
 import {
   countDeadLetters,
+  countListed,
   listDeadLetters,
   pageOfDeadLetters,
   showDeadLetter,
@@ -11,9 +12,13 @@ import {
   type DeadLetterGroup,
   type DeadLetterItem,
   type GroupColumn,
+  type ListedState,
   type ListPlace,
 } from './dead-letters.sql';
+import type { HeldEndpoint } from './asked.sql';
 import { discardItems, requestRetries, type ConfigChoice } from './redrive.sql';
+import { restoreItems, type Restored } from './restore.sql';
+import { takeBack, type TakenBack } from './take-back.sql';
 
 export type { DeadLetterDetails, DeadLetterFilter, DeadLetterGroup, DeadLetterItem, GroupColumn } from './dead-letters.sql';
 export type { ConfigChoice } from './redrive.sql';
@@ -29,13 +34,17 @@ export interface DeadLetterCount {
 /** What has become of the wish for one more try. `resolved`: the item has left the queue already, and nothing was asked for. */
 export type RetryRequest = 'queued' | 'already under way' | 'resolved' | 'unknown';
 
-export type DiscardResult = 'discarded' | 'already resolved' | 'under way' | 'unknown';
+/** `asked for`: somebody wants it tried, and nobody has begun. */
+export type DiscardResult = 'discarded' | 'already resolved' | 'asked for' | 'being tried' | 'unknown';
 
 /** How a retry that was asked for has ended, or why there is no end to tell of. */
 export type RetryEnd =
   | { readonly is: 'delivered' | 'failed'; readonly message: string | null }
   /** Nobody can be expected to make the try now. */
   | { readonly is: 'not led' }
+  /** The circuit breaker of its endpoint lets nobody through. */
+  | { readonly is: 'held'; readonly endpoint: HeldEndpoint }
+  | { readonly is: 'taken back' }
   | { readonly is: 'under way' };
 
 const LOOK_EVERY = 200;
@@ -53,9 +62,16 @@ export class DeadLetters {
     private readonly asked: AskedDeliveries,
   ) {}
 
-  /** Newest first. */
-  list(filter: DeadLetterFilter, range: { readonly limit: number; readonly offset: number }): Promise<DeadLetterItem[]> {
-    return this.database.use((client) => listDeadLetters(client, filter, range));
+  /** Newest first, and how many there are in all. */
+  list(
+    filter: DeadLetterFilter,
+    range: { readonly limit: number; readonly offset: number },
+    state: ListedState = 'open',
+  ): Promise<{ readonly items: DeadLetterItem[]; readonly total: number }> {
+    return this.database.use(async (client) => ({
+      items: await listDeadLetters(client, filter, range, state),
+      total: await countListed(client, filter, state),
+    }));
   }
 
   /** Newest first, behind a place: what dies meanwhile moves no page. */
@@ -99,21 +115,39 @@ export class DeadLetters {
     const delivery = { changeNumber: String(item.changeNumber), observer: item.observer, action: item.action };
     for (const until = performance.now() + wait; !cancelled();) {
       const [found] = await this.asked.progressOf([delivery]);
-      if (found?.is === 'failed') return { is: 'failed', message: (await this.show(id))?.message ?? null };
+      if (found?.is === 'failed') return { is: 'failed', message: await this.lastMessage(id, found.message) };
+      if (found?.is === 'taken back') return { is: 'taken back' };
       if (found?.is === 'delivered')
         return { is: 'delivered', message: item.observer === null ? 'it left the quarantine; its deliveries are under way' : null };
       if (performance.now() >= until) break;
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
-    return { is: 'under way' };
+    const held = (await this.asked.held()).find(({ name }) => name === item.endpoint);
+    return held === undefined ? { is: 'under way' } : { is: 'held', endpoint: held };
+  }
+
+  /** Of a quarantined change its own; of a delivery that of the retry. */
+  private async lastMessage(id: string, ofDelivery: string | null): Promise<string | null> {
+    return ofDelivery ?? (await this.show(id))?.message ?? null;
+  }
+
+  /** Takes back what was asked for of these items, as far as nobody has tried it. */
+  takeBack(ids: readonly string[], reason: string | null, who: string): Promise<TakenBack> {
+    return this.database.use((client) => takeBack(client, { ids }, who, reason));
+  }
+
+  /** Puts discarded items back into the queue. */
+  restore(ids: readonly string[], reason: string | null, who: string): Promise<Restored> {
+    return this.database.use((client) => restoreItems(client, { ids }, who, reason));
   }
 
   /** Takes an item out of the queue for good: it stays on record, with who did it and why. */
   async discard(id: string, reason: string | null, who: string): Promise<DiscardResult> {
     const request = { ids: [id], who, detail: reason, snapshot: null };
-    const { queued, alreadyUnderWay, unknown } = await this.database.use((client) => discardItems(client, request));
+    const { queued, waiting, running, unknown } = await this.database.use((client) => discardItems(client, request));
     if (unknown.length > 0) return 'unknown';
-    if (alreadyUnderWay.length > 0) return 'under way';
+    if (running.length > 0) return 'being tried';
+    if (waiting.length > 0) return 'asked for';
     return queued.length > 0 ? 'discarded' : 'already resolved';
   }
 }

@@ -44,12 +44,22 @@ const ALL_ITEMS = `
   from observers.dead_letter
   union all ${QUARANTINED}`;
 
-/** What still asks for somebody, by $1 to $8 (`filterValues`). Each half gets the conditions, so that its indexes serve them. */
-export const MATCHING_ITEMS = `
+/** Items in a state, by $1 to $8 (`filterValues`). Each half gets the conditions, so that its indexes serve them. */
+const matching = (state: string): string => `
   select * from (${ALL_ITEMS}) i
-  where resolved_at is null and ($1::text is null or observer = $1) and ($2::text is null or action = $2) and ($3::text is null or entity_type = $3)
+  where ${state} and ($1::text is null or observer = $1) and ($2::text is null or action = $2) and ($3::text is null or entity_type = $3)
     and ($4::text is null or entity_key = $4) and ($5::text is null or error = $5) and ($6::text is null or endpoint = $6)
     and ($7::timestamptz is null or died_at >= $7) and ($8::timestamptz is null or died_at < $8)`;
+
+/** What still asks for somebody. */
+export const MATCHING_ITEMS = matching('resolved_at is null');
+
+/** What people have given up, and may have back. */
+const DISCARDED_ITEMS = matching("resolution in ('discarded', 'skipped')");
+
+/** Which items a list shows. */
+export type ListedState = 'open' | 'discarded';
+const ITEMS: Readonly<Record<ListedState, string>> = { open: MATCHING_ITEMS, discarded: DISCARDED_ITEMS };
 
 export function filterValues(filter: DeadLetterFilter): (string | null)[] {
   const { observer, action, entityType, entityKey, error, endpoint, after, before } = filter;
@@ -60,16 +70,24 @@ export const ITEM_COLUMNS = `
   id::text, kind, change_number::float8 as "changeNumber", observer, action, endpoint, left(entity_type, 1000) as "entityType", left(entity_key, 1000) as "entityKey", error, message,
   status, attempts, to_json(died_at) #>> '{}' as "diedAt"`;
 
-const LIST = `select ${ITEM_COLUMNS} from (${MATCHING_ITEMS}) m order by died_at desc, id limit $9 offset $10`;
+const listOf = (state: ListedState): string =>
+  `select ${ITEM_COLUMNS} from (${ITEMS[state]}) m order by died_at desc, id limit $9 offset $10`;
 
 /** Newest first. */
 export async function listDeadLetters(
   client: ClientBase | Pool,
   filter: DeadLetterFilter,
   { limit, offset }: { readonly limit: number; readonly offset: number },
+  state: ListedState = 'open',
 ): Promise<DeadLetterItem[]> {
-  const { rows } = await client.query<DeadLetterItem>(LIST, [...filterValues(filter), limit, offset]);
+  const { rows } = await client.query<DeadLetterItem>(listOf(state), [...filterValues(filter), limit, offset]);
   return rows;
+}
+
+/** How many a list of all of them would show. */
+export async function countListed(client: ClientBase | Pool, filter: DeadLetterFilter, state: ListedState): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(`select count(*)::int as count from (${ITEMS[state]}) m`, filterValues(filter));
+  return rows[0]?.count ?? 0;
 }
 
 /** What the columns of a group do not name is null. */
@@ -99,6 +117,20 @@ export async function countDeadLetters(
   return rows;
 }
 
+/** What happened to an item. */
+export interface HistoryEntry {
+  readonly at: string;
+  readonly what: string;
+  readonly who: string;
+  readonly detail: string | null;
+  /** What it died of, or what a retry failed with. */
+  readonly error: string | null;
+  readonly status: number | null;
+  readonly configVersion: number | null;
+  /** Of how a retry ended: who had asked for it. */
+  readonly askedBy: string | null;
+}
+
 export interface DeadLetterDetails extends DeadLetterItem {
   readonly response: string | null;
   readonly resolvedAt: string | null;
@@ -118,11 +150,16 @@ export interface DeadLetterDetails extends DeadLetterItem {
     durationMs: number;
     at: string;
   }[];
-  readonly history: readonly { at: string; what: string; who: string; detail: string | null }[];
+  readonly history: readonly HistoryEntry[];
 }
 
 /** A row of 150 MB would be parsed, and written out again, to be cut to a few lines; whoever wants it whole asks the database. */
 const SHOWN_BYTES = 1024 ** 2;
+
+const ASKED_BY = `
+  case when e.what in ('failed again', 'delivered') then (
+    select q.who from observers.dead_letter_event q
+    where q.dead_letter_id = e.dead_letter_id and q.what = 'retry asked for' and q.at <= e.at order by q.at desc limit 1) end`;
 
 const SHOW = `
   select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution,
@@ -131,7 +168,8 @@ const SHOW = `
          (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'outcome', a.outcome, 'error', a.error, 'message', a.message, 'status', a.status,
                                                      'durationMs', a.duration_ms, 'at', a.finished_at) order by a.finished_at), '[]')
           from observers.attempt a where a.change_number = i."changeNumber" and a.observer = i.observer and a.action = i.action) as tries,
-         (select coalesce(json_agg(json_build_object('at', e.at, 'what', e.what, 'who', e.who, 'detail', e.detail) order by e.at), '[]')
+         (select coalesce(json_agg(json_build_object('at', e.at, 'what', e.what, 'who', e.who, 'detail', e.detail, 'error', e.error, 'status', e.status,
+                                                     'configVersion', e.config_version, 'askedBy', ${ASKED_BY}) order by e.at), '[]')
           from observers.dead_letter_event e where e.dead_letter_id = m.id) as history
   from (select * from (${ALL_ITEMS}) a where a.id = $1 and (a.kind = 'delivery' or a.change_number = $2)) m
   cross join lateral (select ${ITEM_COLUMNS.replace('id::text', 'm.id::text')}) i

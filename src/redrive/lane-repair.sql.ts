@@ -1,6 +1,7 @@
 import { transaction } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { deliveryId } from '../event/delivery';
+import { KEPT_WHILE_OPEN } from '../delivery/ledger.sql';
 import { readPausedNames } from '../delivery/pauses.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 
@@ -115,10 +116,11 @@ const BURY = `
            coalesce(a.config_version, (select max(id) from observers.config_version), 0),
            case when $6 = 'skipped' then clock_timestamp() end, case when $6 = 'skipped' then $6 end
     from gone h join u using (change_number, observer, action) join core.tb_entity_change_log l on l.pk_entity_change_log = h.change_number ${LAST_ATTEMPT}
-    on conflict (id) do update set died_at = excluded.died_at, resolved_at = excluded.resolved_at, resolution = excluded.resolution
-    returning id
+    on conflict (id) do update set ${KEPT_WHILE_OPEN}, resolved_at = excluded.resolved_at, resolution = excluded.resolution
+    returning id, error, status, config_version
   )
-  insert into observers.dead_letter_event (dead_letter_id, what, who) select id, $6, $1 from dead`;
+  insert into observers.dead_letter_event (dead_letter_id, what, who, error, status, config_version)
+  select id, $6, $1, error, status, config_version from dead`;
 
 /**
  * Takes the heads out of their lanes, so that the next ones go on. Lanes whose head is under way just now are left alone.

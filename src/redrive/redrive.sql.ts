@@ -2,6 +2,7 @@ import { transaction } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { findQuarantined } from '../delivery/quarantine.sql';
 import { UNCHANGED } from './dead-letter-sets.sql';
+import { requireWanted } from './set-token';
 
 /** The configuration that a redrive uses: the one that runs, or the one with which the item died. */
 export type ConfigChoice = 'current' | 'original';
@@ -15,12 +16,17 @@ export interface RedriveRequest {
   readonly config: ConfigChoice;
   /** Only items that have not been changed since; null: whatever they are now. */
   readonly snapshot: string | null;
+  /** The token of the set that they are of; without: they were named one by one. */
+  readonly set?: string;
 }
 
-/** What becomes of the items of one request; the four add up. */
+/** What becomes of the items of one request; the five add up. */
 export interface RedriveAnswer {
   readonly queued: readonly string[];
-  readonly alreadyUnderWay: readonly string[];
+  /** A retry was asked for, and nobody has tried it yet. */
+  readonly waiting: readonly string[];
+  /** It is being tried at the moment. */
+  readonly running: readonly string[];
   /** Delivered or discarded before; or changed since the snapshot. */
   readonly left: readonly string[];
   readonly unknown: readonly string[];
@@ -33,9 +39,9 @@ const CLAIM = `
   with item as (
     select * from observers.dead_letter where id = any ($1::uuid[]) and resolved_at is null
   ), queued as (
-    insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive, config_version)
+    insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive, config_version, item_set)
     select change_number, observer, action, stream, endpoint, entity_type || E'\\n' || entity_key || E'\\n' || observer || E'\\n' || action, 'retrying',
-           attempts + 1, clock_timestamp(), true, case when $2 then config_version end
+           attempts + 1, clock_timestamp(), true, case when $2 then config_version end, $3
     from item order by change_number, observer, action
     on conflict (change_number, observer, action) do nothing returning change_number, observer, action
   )
@@ -43,10 +49,11 @@ const CLAIM = `
 
 const CONFIRM = `
   with item as materialized (
-    select id from observers.dead_letter where id = any ($1::uuid[]) and resolved_at is null and ($2::text is null or ${UNCHANGED('$2')})
-    order by id for update
+    select id, config_version from observers.dead_letter
+    where id = any ($1::uuid[]) and resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) order by id for update
   ), noted as (
-    insert into observers.dead_letter_event (dead_letter_id, what, who, detail) select id, 'retry asked for', $3, $4 from item
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail, item_set, config_version)
+    select id, 'retry asked for', $3, $4, $5, case when $6 then config_version end from item
   ), withdrawn as (
     delete from observers.pending_delivery p using observers.dead_letter d
     where d.id = any ($1::uuid[]) and d.id not in (select id from item)
@@ -57,30 +64,37 @@ const CONFIRM = `
 // A quarantined change is looked at again as a whole: it may be readable now.
 const LOOK_AGAIN = `
   with item as (
-    update observers.quarantine q set retry_at = clock_timestamp() from core.tb_entity_change_log l
+    update observers.quarantine q set retry_at = clock_timestamp(), item_set = $5 from core.tb_entity_change_log l
     where q.change_number = any ($1::bigint[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
       and ($2::text is null or ${UNCHANGED('$2')}) returning l.id
   ), noted as (
-    insert into observers.dead_letter_event (dead_letter_id, what, who, detail) select id, 'retry asked for', $3, $4 from item
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail, item_set) select id, 'retry asked for', $3, $4, $5 from item
   )
   select id::text from item`;
 
-// What was not queued: open and claimed by somebody, or no longer what was meant.
+// What was not queued: open and asked for by somebody, or no longer what was meant. A quarantined change is looked at in a moment.
 const REST = `
-  select d.id::text, d.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) as open from observers.dead_letter d where d.id = any ($1::uuid[])
+  select d.id::text, case when d.resolved_at is not null or not ($2::text is null or ${UNCHANGED('$2')}) then 'left'
+                          when p.state = 'running' then 'running' else 'waiting' end as is
+  from observers.dead_letter d
+  left join observers.pending_delivery p on p.change_number = d.change_number and p.observer = d.observer and p.action = d.action
+  where d.id = any ($1::uuid[])
   union all
-  select l.id::text, q.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) from observers.quarantine q
+  select l.id::text, case when q.resolved_at is null and ($2::text is null or ${UNCHANGED('$2')}) then 'waiting' else 'left' end
+  from observers.quarantine q
   join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number where q.change_number = any ($3::bigint[])`;
 
 /** Asks for one more try of each item; the service makes them. All of a request is asked for, or nothing. */
 export async function requestRetries(client: ClientBase, request: RedriveRequest): Promise<RedriveAnswer> {
-  const { ids, who, detail, config, snapshot } = request;
+  const { ids, who, detail, config, snapshot, set = null } = request;
+  const original = config === 'original';
   return transaction(client, 'begin', async () => {
+    if (set !== null) await requireWanted(client, set);
     const changes = await findQuarantined(client, ids);
-    const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [ids, config === 'original']);
-    const confirm = [claimed.map(({ id }) => id), snapshot, who, detail];
+    const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [ids, original, set]);
+    const confirm = [claimed.map(({ id }) => id), snapshot, who, detail, set, original];
     const { rows: confirmed } = await client.query<{ id: string }>(CONFIRM, confirm);
-    const { rows: looked } = await client.query<{ id: string }>(LOOK_AGAIN, [changes, snapshot, who, detail]);
+    const { rows: looked } = await client.query<{ id: string }>(LOOK_AGAIN, [changes, snapshot, who, detail, set]);
     return answer(client, { ids, changes }, [...confirmed, ...looked].map(({ id }) => id), snapshot); // prettier-ignore
   });
 }
@@ -98,18 +112,19 @@ const DISCARD = `
     where q.change_number = any ($5::bigint[]) and l.pk_entity_change_log = q.change_number and q.retry_at is null and q.resolved_at is null
       and ($2::text is null or ${UNCHANGED('$2')}) returning l.id
   ), noted as (
-    insert into observers.dead_letter_event (dead_letter_id, what, who, detail)
-    select id, 'discarded', $3, $4 from (select id from item union all select id from change) discarded
+    insert into observers.dead_letter_event (dead_letter_id, what, who, detail, item_set)
+    select id, 'discarded', $3, $4, $6 from (select id from item union all select id from change) discarded
   )
   select id::text from item union all select id::text from change`;
 
 /** Takes items out of the queue for good: they stay on record, with who did it and why. `queued` are the discarded ones. */
 export async function discardItems(client: ClientBase, request: Omit<RedriveRequest, 'config'>): Promise<RedriveAnswer> {
-  const { ids, who, detail, snapshot } = request;
+  const { ids, who, detail, snapshot, set = null } = request;
   return transaction(client, 'begin', async () => {
+    if (set !== null) await requireWanted(client, set);
     const changes = await findQuarantined(client, ids);
     await client.query(LOCK, [ids]);
-    const { rows } = await client.query<{ id: string }>(DISCARD, [ids, snapshot, who, detail, changes]);
+    const { rows } = await client.query<{ id: string }>(DISCARD, [ids, snapshot, who, detail, changes, set]);
     return answer(client, { ids, changes }, rows.map(({ id }) => id), snapshot); // prettier-ignore
   });
 }
@@ -122,13 +137,9 @@ async function answer(
 ): Promise<RedriveAnswer> {
   const done = new Set(queued);
   const others = ids.filter((id) => !done.has(id));
-  if (others.length === 0) return { queued, alreadyUnderWay: [], left: [], unknown: [] };
-  const { rows } = await client.query<{ id: string; open: boolean }>(REST, [others, snapshot, changes]);
-  const found = new Map(rows.map(({ id, open }) => [id, open]));
-  return {
-    queued,
-    alreadyUnderWay: others.filter((id) => found.get(id) === true),
-    left: others.filter((id) => found.get(id) === false),
-    unknown: others.filter((id) => !found.has(id)),
-  };
+  if (others.length === 0) return { queued, waiting: [], running: [], left: [], unknown: [] };
+  const { rows } = await client.query<{ id: string; is: 'waiting' | 'running' | 'left' }>(REST, [others, snapshot, changes]);
+  const found = new Map(rows.map(({ id, is }) => [id, is]));
+  const those = (is: 'waiting' | 'running' | 'left' | undefined): string[] => others.filter((id) => found.get(id) === is);
+  return { queued, waiting: those('waiting'), running: those('running'), left: those('left'), unknown: those(undefined) };
 }

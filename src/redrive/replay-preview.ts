@@ -24,7 +24,13 @@ export interface ReplayPreview {
     event: string;
     observer: string;
     action: string;
+    /** When it was delivered before; null: not as far as is on record. */
+    deliveredAt: string | null;
   }[];
+  /** Of the deliveries those that have been made before, or needed none, and when. */
+  readonly delivered: { readonly count: number; readonly first: string | null; readonly last: string | null };
+  /** Of the deliveries those of which it is not known: their changes are older than the tries that are kept. */
+  readonly unknown: number;
   /** Stands for exactly these; null when there are none. */
   readonly token: string | null;
 }
@@ -40,25 +46,31 @@ export interface ReplayRequest {
   readonly config: string;
   readonly known: readonly ObserverDefinition[];
   readonly maxEventSize: number;
+  /** Milliseconds for which tries are kept. */
+  readonly retention: number;
+  /** Only what has not been delivered, as far as is on record. */
+  readonly onlyMissing: boolean;
 }
 
 /**
- * Evaluates the conditions over the range, in a transaction that PostgreSQL itself keeps from writing anything.
+ * Evaluates the conditions over the range, in a transaction that PostgreSQL itself keeps from writing anything. Only the token is put down.
  *
  * @throws OperatorError when there is no such observer or action, or the stream has never been read
  */
 export async function previewReplay(client: ClientBase, request: ReplayRequest): Promise<ReplayPreview> {
-  const { stream, range, observers, actions, config } = request;
+  const { stream, range, observers, actions, config, onlyMissing, retention } = request;
   requireKnown(request);
-  return rolledBack(client, 'begin read only', async () => {
+  const { plan, ...counted } = await rolledBack(client, 'begin read only', async () => {
     // What comes later is still on its way: to replay it would be to overtake it.
     const snapshot = (await readCheckpoint(client, stream))?.previous;
     if (snapshot === undefined) throw notStarted(stream);
-    const plan = { stream, range, observers, actions, snapshot, now: Date.now(), config };
-    const counted = await count(client, request, plan);
-    const token = counted.count === 0 ? null : await issueToken(client, 'replay', { ...plan, count: counted.count });
-    return { ...counted, token };
+    const now = Date.now();
+    const knownSince = new Date(now - retention).toISOString();
+    const looked = { stream, range, observers, actions, snapshot, now, config, onlyMissing, knownSince };
+    return { plan: looked, ...(await count(client, request, looked)) };
   });
+  const token = counted.count === 0 ? null : await issueToken(client, 'replay', { ...plan, count: counted.count });
+  return { ...counted, token };
 }
 
 async function count(
@@ -68,14 +80,17 @@ async function count(
 ): Promise<Omit<ReplayPreview, 'token'>> {
   const matcher = new Matcher(known);
   const sample: ReplayPreview['sample'][number][] = [];
-  const sum = { events: 0, count: 0, unanswerable: 0, unreadable: 0 };
+  const sum = { events: 0, count: 0, unanswerable: 0, unreadable: 0, unknown: 0 };
+  const times: string[] = [];
   let page = await scanReplay(client, matcher, plan, 0, maxEventSize);
   for (; page !== null; page = await scanReplay(client, matcher, plan, page.last, maxEventSize)) {
     sum.events += page.events;
     sum.count += page.deliveries.length;
     sum.unanswerable += page.unanswerable;
     sum.unreadable += page.unreadable;
-    for (const { event, observer, action } of page.deliveries.slice(0, SAMPLE - sample.length)) {
+    sum.unknown += page.deliveries.filter(({ known }) => !known).length;
+    times.push(...page.deliveries.flatMap(({ deliveredAt }) => deliveredAt ?? []));
+    for (const { event, observer, action, deliveredAt } of page.deliveries.slice(0, SAMPLE - sample.length)) {
       const { changeNumber, timestamp, id, entityType, entityKey } = event;
       sample.push({
         changeNumber,
@@ -84,10 +99,16 @@ async function count(
         event: id,
         observer: observer.name,
         action: action.name,
+        deliveredAt,
       });
     }
   }
-  return { ...sum, sample };
+  times.sort(byTime);
+  return { ...sum, sample, delivered: { count: times.length, first: times[0] ?? null, last: times.at(-1) ?? null } };
+}
+
+function byTime(a: string, b: string): number {
+  return Date.parse(a) - Date.parse(b);
 }
 
 function requireKnown({ known, observers, actions }: ReplayRequest): void {

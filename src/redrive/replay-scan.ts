@@ -7,6 +7,7 @@ import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { Matcher } from '../matching/matcher';
 import { readSomeChanges } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
+import { findDelivered } from './replay.sql';
 import { selectChanges, type ChangeRange } from '../change-log/stored-changes.sql';
 
 /** Few, for the images of all of them are in memory at once. Fewer where they have no room. */
@@ -25,12 +26,24 @@ export interface ReplayPlan {
   readonly now: number;
   /** Hash of the observers file whose conditions were evaluated. */
   readonly config: string;
+  /** Leaves out what has been delivered, and what may have been. */
+  readonly onlyMissing: boolean;
+  /** Of changes of before the tries may no longer be on record: RFC 3339. */
+  readonly knownSince: string;
   readonly count: number;
+}
+
+/** A delivery that a replay sends. */
+export interface ReplayCandidate extends PlannedDelivery {
+  /** When it was delivered the last time, RFC 3339; null: as far as is on record it was not. */
+  readonly deliveredAt: string | null;
+  /** False when its tries may no longer be on record. */
+  readonly known: boolean;
 }
 
 export interface ReplayPage {
   readonly events: number;
-  readonly deliveries: readonly PlannedDelivery[];
+  readonly deliveries: readonly ReplayCandidate[];
   /** Observers whose condition had no answer: nothing is sent. */
   readonly unanswerable: number;
   /** Changes that are no events. */
@@ -63,7 +76,23 @@ export async function scanReplay(
     unanswerable += results.filter(({ matched }) => matched === null).length;
     for (const { observer, matched } of results) if (matched === true) deliveries.push(...deliveriesOf(decoded.event, observer, plan));
   }
-  return { events, deliveries, unanswerable, unreadable, last };
+  return { events, deliveries: await candidates(client, deliveries, plan), unanswerable, unreadable, last };
+}
+
+async function candidates(
+  client: ClientBase,
+  deliveries: readonly PlannedDelivery[],
+  { onlyMissing, knownSince }: Pick<ReplayPlan, 'onlyMissing' | 'knownSince'>,
+): Promise<ReplayCandidate[]> {
+  const key = (change: number, observer: string, action: string): string => `${change}\n${observer}\n${action}`;
+  const found = await findDelivered(client, [...new Set(deliveries.map(({ event }) => event.changeNumber))]);
+  const delivered = new Map(found.map(({ changeNumber, observer, action, at }) => [key(changeNumber, observer, action), at]));
+  const all = deliveries.map((delivery) => {
+    const { event, observer, action } = delivery;
+    const deliveredAt = delivered.get(key(event.changeNumber, observer.name, action.name)) ?? null;
+    return { ...delivery, deliveredAt, known: deliveredAt !== null || Date.parse(event.timestamp) >= Date.parse(knownSince) };
+  });
+  return onlyMissing ? all.filter((one) => one.deliveredAt === null && one.known) : all;
 }
 
 function deliveriesOf(event: EntityEvent, observer: ObserverDefinition, { actions }: Pick<ReplayPlan, 'actions'>): PlannedDelivery[] {

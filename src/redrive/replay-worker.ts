@@ -1,5 +1,6 @@
 import type { Database } from '../database/database';
-import { advanceReplay, finishReplay, type ReplayedDelivery, type ReplayState } from './replay.sql';
+import { advanceReplay, finishReplay, type QueuedDelivery, type ReplayedDelivery, type ReplayState } from './replay.sql';
+import { SetTakenBack } from './set-token';
 import type { SetStep } from './set-worker';
 import { laneOf, type PlannedDelivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
@@ -9,7 +10,7 @@ import type { Matcher } from '../matching/matcher';
 
 /** A replay that a dry run has shown. */
 export interface ShownReplay extends ReplayPlan {
-  /** The token's own name. */
+  /** The token. */
   readonly id: string;
 }
 
@@ -25,6 +26,8 @@ export class ReplayWorker {
   /** Deliveries that earlier runs have not asked for. */
   readonly total: number;
   alreadyUnderWay = 0;
+  /** Why there was no more to do though something is left; null: there was nothing. */
+  endedBy: string | null = null;
   private after: number;
   private open: Open | null = null;
   private ended = false;
@@ -32,7 +35,7 @@ export class ReplayWorker {
   constructor(
     private readonly database: Database,
     private readonly matcher: Matcher,
-    private readonly replay: ShownReplay,
+    private readonly replay: ShownReplay & { /** For the history of what lies dead. */ readonly who: string },
     private readonly maxEventSize: number,
     { after, asked }: ReplayState,
   ) {
@@ -48,13 +51,24 @@ export class ReplayWorker {
     while (taken < deliveries.length && deliveries[taken]?.changeNumber === deliveries[taken - 1]?.changeNumber) taken++;
     const these = deliveries.splice(0, taken);
     const to = deliveries.length === 0 ? last : (these.at(-1)?.changeNumber ?? last);
-    const queued = await this.database.use((client) => advanceReplay(client, this.replay, { from: this.after, to }, these));
+    const queued = await this.advance(to, these);
+    if (queued === 'taken back') return null;
     if (queued === null)
       throw new OperatorError('the same token is being used by somebody else', 'Let that run go on; it sends all of them.');
     this.after = to;
     if (deliveries.length === 0) this.open = null;
     this.alreadyUnderWay += these.length - queued.length;
     return { asked: queued, passed: these.length };
+  }
+
+  private async advance(to: number, these: readonly ReplayedDelivery[]): Promise<QueuedDelivery[] | 'taken back' | null> {
+    try {
+      return await this.database.use((client) => advanceReplay(client, this.replay, { from: this.after, to }, these));
+    } catch (error) {
+      if (!(error instanceof SetTakenBack)) throw error;
+      this.endedBy = error.message;
+      return 'taken back';
+    }
   }
 
   /** All has been asked for: the token is used up. */

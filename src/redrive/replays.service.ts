@@ -5,7 +5,7 @@ import { Matcher } from '../matching/matcher';
 import { previewReplay, type ReplayPreview, type ReplayRequest } from './replay-preview';
 import type { ReplayPlan } from './replay-scan';
 import { ReplayWorker, type ShownReplay } from './replay-worker';
-import { beginReplay, hasRun, replayName } from './replay.sql';
+import { beginReplay, hasRun } from './replay.sql';
 import { readToken } from './set-token';
 
 export type { ChangeRange } from '../change-log/stored-changes.sql';
@@ -48,7 +48,7 @@ export class Replays {
           'Start the service with this file first, or name the file that it runs with (--config).',
           ExitCode.configuration,
         );
-      return { ...plan, id: replayName(token) };
+      return { ...plan, id: token };
     });
   }
 
@@ -56,7 +56,7 @@ export class Replays {
   async begin(shown: ShownReplay, by: Pick<ReplayRequest, 'known' | 'maxEventSize'>, who: string): Promise<ReplayWorker> {
     const state = await this.database.use((client) => beginReplay(client, shown.id, who));
     if (state.finished) throw new OperatorError('this token has been used: what it stands for was sent', 'Make the dry run again.');
-    return new ReplayWorker(this.database, new Matcher(by.known), shown, by.maxEventSize, state);
+    return new ReplayWorker(this.database, new Matcher(by.known), { ...shown, who }, by.maxEventSize, state);
   }
 
   /** All of it at once, for what is as small as one event. */

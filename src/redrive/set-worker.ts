@@ -3,6 +3,7 @@ import type { Database } from '../database/database';
 import type { AskedDelivery } from './asked.sql';
 import { readSet, type DeadLetterSet, type SetItem, type SetPlace } from './dead-letter-sets.sql';
 import type { RedriveAnswer } from './redrive.sql';
+import { SetTakenBack } from './set-token';
 
 /** Names of items read at once; they are acted on in smaller parts. */
 const PAGE = 1_000;
@@ -16,7 +17,9 @@ export interface SetStep {
 }
 
 export interface SetTotals {
+  /** A retry was asked for before; `running` of them are being tried at the moment. */
   alreadyUnderWay: number;
+  running: number;
   /** Delivered, discarded or tried by somebody else since the dry run. */
   left: number;
 }
@@ -26,6 +29,7 @@ export class SetWorker {
   readonly totals: SetTotals;
   private buffered: SetItem[] = [];
   private behind: SetPlace | null = null;
+  private takenBack: string | null = null;
 
   /** @param total how many were still as the dry run showed them when the work began */
   constructor(
@@ -34,7 +38,12 @@ export class SetWorker {
     readonly total: number,
     private readonly act: (client: ClientBase, ids: readonly string[]) => Promise<RedriveAnswer>,
   ) {
-    this.totals = { alreadyUnderWay: 0, left: set.count - total };
+    this.totals = { alreadyUnderWay: 0, running: 0, left: set.count - total };
+  }
+
+  /** Why there was no more to do though something is left; null: there was nothing. */
+  get endedBy(): string | null {
+    return this.takenBack;
   }
 
   /** How many the dry run showed. */
@@ -49,11 +58,22 @@ export class SetWorker {
     }
     const items = this.buffered.splice(0, size);
     if (items.length === 0) return null;
-    const ids = items.map(({ id }) => id);
-    const answer = await this.database.use((client) => this.act(client, ids));
-    this.totals.alreadyUnderWay += answer.alreadyUnderWay.length;
+    const answer = await this.acted(items.map(({ id }) => id));
+    if (answer === null) return null;
+    this.totals.alreadyUnderWay += answer.waiting.length + answer.running.length;
+    this.totals.running += answer.running.length;
     this.totals.left += answer.left.length + answer.unknown.length;
     const queued = new Set(answer.queued);
     return { asked: items.filter(({ id }) => queued.has(id)), passed: items.length };
+  }
+
+  private async acted(ids: readonly string[]): Promise<RedriveAnswer | null> {
+    try {
+      return await this.database.use((client) => this.act(client, ids));
+    } catch (error) {
+      if (!(error instanceof SetTakenBack)) throw error;
+      this.takenBack = error.message;
+      return null;
+    }
   }
 }

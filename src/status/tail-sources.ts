@@ -79,7 +79,7 @@ const ATTEMPTS: TailSource = {
 const DEAD_LETTERS: TailSource = {
   columns: {
     kind: "'dead letter'",
-    at: 'coalesce(d.resolved_at, d.died_at)',
+    at: 'coalesce(d.resolved_at, d.retried_at, d.died_at)',
     change: 'd.change_number',
     event: 'd.event_id',
     entityType: 'd.entity_type',
@@ -89,16 +89,17 @@ const DEAD_LETTERS: TailSource = {
     action: 'd.action',
     attempt: 'd.attempts',
     outcome: "case when d.resolved_at is null then 'dead' else 'discarded' end",
-    error: 'd.error',
-    message: 'case when d.resolved_at is null then d.message else d.resolution end',
-    status: 'd.status',
+    // Of a retry that failed, what it came to: what the item died with was told when it died.
+    error: 'coalesce(d.retry_error, d.error)',
+    message: 'case when d.resolved_at is null then coalesce(d.retry_message, d.message) else d.resolution end',
+    status: 'case when d.retried_at is null then d.status else d.retry_status end',
     configVersion: 'd.config_version',
   },
   from: 'observers.dead_letter d left join core.tb_entity_change_log l on l.pk_entity_change_log = d.change_number',
   xid: 'd.changed_xid',
   indexed: 'xid8',
   place: 'd.id::text',
-  newest: 'd.died_at',
+  newest: 'coalesce(d.retried_at, d.died_at)',
   // A death that follows a try is that try's line, and so is a redrive that succeeded.
   where: `d.resolution is distinct from 'delivered' and (d.resolved_at is not null or not exists (
     select from observers.attempt t where t.change_number = d.change_number and t.observer = d.observer and t.action = d.action

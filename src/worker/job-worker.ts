@@ -13,6 +13,7 @@ import type { CurrentConfiguration } from '../pipeline/configuration';
 import type { Dispatcher } from '../pipeline/dispatcher';
 import type { EventPipeline } from '../pipeline/event-pipeline';
 import { deadLetter } from '../pipeline/recorder';
+import { BreakerResets } from './breaker-resets';
 import { Claims, NOTHING_CLAIMED } from './claims';
 import type { OlderConfigurations } from './older-configurations';
 import { Pauser } from './pauser';
@@ -34,6 +35,7 @@ export class JobWorker {
   private readonly dispatcher: Dispatcher;
   private readonly ledger: Ledger;
   private readonly pauser: Pauser;
+  private readonly breakerResets: BreakerResets;
   private readonly claims: Claims;
   private readonly quarantine: QuarantineRelease;
   private readonly interludes: Interludes<void>;
@@ -55,6 +57,7 @@ export class JobWorker {
     this.interludes = new Interludes(this.dispatcher.worker);
     this.claims = new Claims(jobs, pipeline);
     this.pauser = new Pauser(pool, pipeline);
+    this.breakerResets = new BreakerResets(pool, pipeline);
     this.quarantine = new QuarantineRelease(pool, pipeline, maxEventSize);
   }
 
@@ -93,6 +96,7 @@ export class JobWorker {
     if (this.hasBegunAll) {
       await this.claims.sweep();
       await this.pauser.look();
+      await this.breakerResets.look();
       await this.promote();
       this.claimed = await this.claims.claim();
     }

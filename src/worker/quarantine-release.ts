@@ -35,7 +35,7 @@ export class QuarantineRelease {
     if (changes.length === 0) return 0;
     for await (const row of readChanges(this.pool, changes, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize })) {
       const decoded = decode(row, maxEventSize);
-      if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded.reason, decoded.message);
+      if (decoded.is === 'quarantined') await keepQuarantined(this.pool, decoded.changeNumber, decoded, this.term.holder);
       else if (decoded.is === 'ignored') await releaseQuarantined(this.pool, decoded.changeNumber, [], this.pipeline.current.version);
       else await this.release(decoded.event);
     }

@@ -87,7 +87,7 @@ test('resume tries the head, and then the rest in order', async () => {
 test('skip gives the head up, on record, and lets the next one go', async () => {
   broken = false;
   expect((await cli('skip', '--observer', 'ship', '--entity-type', 'Order', '--entity-key', '1', '--yes')).out).toContain(
-    '1 delivery skipped, 1 lane goes on',
+    '1 delivery skipped, 1 lane goes on; what was skipped comes back by: dlq list --discarded, dlq restore ID',
   );
   await receiver.waitFor(2);
   expect(bodies()).toEqual(['1:2', '1:3']);

@@ -71,7 +71,15 @@ test('a redrive goes by the configuration that runs, unless the original is aske
   receiver.answer = status(400);
   expect((await program.run(['dlq', 'retry', id])).out).toContain('failed again (with the current configuration)');
   expect(receiver.requests.map(({ path }) => path)).toEqual(['/after']);
-  await database.query('update observers.dead_letter set config_version = 1');
+  // What it died with stays: the retry is its history.
+  const shown = await program.json<DeadLetterDetails>(['dlq', 'show', id]);
+  expect(shown).toMatchObject({ error: 'http_status', status: 400, configVersion: 1, attempts: 2 });
+  expect(shown.history.map(({ what, error, status: its, configVersion }) => [what, error, its, configVersion])).toEqual([
+    ['died', 'http_status', 400, 1],
+    ['retry asked for', null, null, null],
+    ['failed again', 'http_status', 400, 2],
+  ]);
+  expect(shown.history[2]?.askedBy).toBe(shown.history[1]?.who);
   receiver.answer = status(204);
   expect(await program.run(['dlq', 'retry', id, '--config-version', 'original'])).toMatchObject({
     code: 0,
@@ -92,7 +100,7 @@ test('with the original configuration an observer and an endpoint that were remo
   expect(receiver.requests.map(({ path }) => path)).toEqual(['/before']);
   const { history } = await program.json<DeadLetterDetails>(['dlq', 'show', id]);
   expect(history.map(({ what, detail }) => [what, detail]).slice(1)).toEqual([
-    ['retry asked for', matching(/^retry-all \S{8}, with the original configuration$/)],
+    ['retry asked for', matching(/^retry-all \S{12}, with the original configuration$/)],
     ['delivered', null],
   ]);
 });
@@ -102,6 +110,35 @@ test('with the current configuration such an item stays, and says that its obser
   await restart(fileOf('other', 'after'));
   expect((await program.run(['dlq', 'retry', id])).out).toContain('observer gone with action send is no longer configured');
   expect(receiver.requests).toEqual([]);
+  const { out } = await program.run(['dlq', 'show', id]);
+  expect(out).toMatch(/^error +http_status 400$/m);
+  expect(out).toMatch(/^configuration +version 1$/m);
+  expect(out).toMatch(/died, with version 1: http_status 400: the receiver answered 400/);
+  expect(out).toMatch(
+    /failed again, asked for by \S+, with version 2: configuration: observer gone with action send is no longer configured/,
+  );
+  // The mistake has cost nothing.
+  expect(await program.run(['dlq', 'retry', id, '--config-version', 'original'])).toMatchObject({ code: 0, out: containing('delivered') });
+});
+
+test('an item that was delivered by a retry and dies once more, of a replay, has died anew', async () => {
+  const id = await dieWith(fileOf('tell', 'before'));
+  await restart(fileOf('tell', 'after'));
+  program.write(fileOf('tell', 'after'));
+  expect(await program.run(['dlq', 'retry', id])).toMatchObject({ code: 0 });
+  receiver.answer = status(422);
+  const env = { HOOKS: receiver.url };
+  const replay = (args: readonly string[]) => program.launch(['replay', ...args], env);
+  const looked = replay(['--observer', 'tell', '--dry-run', '--format', 'json']);
+  await looked.ended;
+  const { token } = JSON.parse(looked.output()) as { token: string };
+  await replay(['--token', token, '--yes']).ended;
+  const died = await eventually(
+    () => program.json<DeadLetterDetails>(['dlq', 'show', id]),
+    ({ resolvedAt }) => resolvedAt === null,
+  );
+  expect(died).toMatchObject({ status: 422, configVersion: 2 });
+  expect(died.history.map(({ what }) => what)).toEqual(['died', 'retry asked for', 'delivered', 'died again']);
 });
 
 test('an original that can no longer be loaded is said, with its line and without a value, and the item can be retried by the current one', async () => {
@@ -113,7 +150,11 @@ test('an original that can no longer be loaded is said, with its line and withou
     /configuration version 1 can no longer be loaded: \S+observers\.yaml:10:\d+ \S+: the environment variable OLD is not set/,
   );
   expect(out).not.toContain('as it was');
-  expect(await program.json(['dlq', 'show', id])).toMatchObject({ error: 'configuration', configVersion: 1 });
+  expect(await program.json(['dlq', 'show', id])).toMatchObject({
+    error: 'http_status',
+    configVersion: 1,
+    history: [{}, {}, { error: 'configuration', configVersion: 1 }],
+  });
   expect(await program.run(['dlq', 'retry', id])).toMatchObject({ code: 0 });
   expect(receiver.requests.map(({ path }) => path)).toEqual(['/after']);
 });

@@ -4,7 +4,7 @@ import { startReceiver, status, type Receiver } from '../support/receiver';
 import { fingerprint, programOn, type Program } from '../support/redrive';
 import { startTestService } from '../support/service';
 import { containing } from '../support/texts';
-import { until, untilLeading, untilRead } from '../support/until';
+import { until, untilLeading, untilRead, untilRows } from '../support/until';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -97,11 +97,58 @@ test('entity, event, times and change numbers narrow the range down', async () =
     [['--entity-key', '7'], 1],
     [['--entity-type', 'Item'], 0],
     [['--event', changes[4]!.id], 1],
+    [['--event', changes[4]!.number], 1],
+    [['--event', `${changes[2]!.number},${changes[4]!.id}`], 2],
+    [['--event', '999999'], 0],
     [['--from-change', changes[2]!.number, '--to-change', changes[5]!.number], 4],
     [['--before', '1h'], 0],
     [['--after', '1h', '--observer', 'all,big', '--action', 'webhook'], 18],
   ];
   for (const [range, count] of cases) expect([range, (await preview('--observer', 'all', ...range)).count]).toEqual([range, count]);
+});
+
+test('a dry run says what has been delivered, and when; --only-missing sends the rest, and not what was delivered since', async () => {
+  const whole = await program.json<Preview & { delivered: { count: number; first: string } }>(['replay', '--dry-run', '--observer', 'all']);
+  expect(whole.delivered).toMatchObject({ count: 10, first: expect.stringMatching(/^20/) as string });
+  expect((await program.run(['replay', '--dry-run', '--observer', 'all'])).out).toMatch(
+    /^10 of them delivered already, (at|from) 20.*: --only-missing/m,
+  );
+  // Three of them were lost.
+  await database.query(
+    "delete from observers.attempt where observer = 'all' and change_number in (select pk_entity_change_log from core.tb_entity_change_log where object_key in ('2', '3', '5'))",
+  );
+  const missing = await preview('--observer', 'all', '--only-missing');
+  expect(missing.count).toBe(3);
+  expect(await replay((await preview('--observer', 'all', '--only-missing', '--entity-key', '3')).token)).toMatchObject({ delivered: 1 });
+  await receiver.waitFor(1);
+  await untilRows(database, 'select from observers.pending_delivery', 0);
+  receiver.requests.length = 0;
+  expect(await replay(missing.token)).toMatchObject({ asked: 2, delivered: 2 });
+  expect(keys()).toEqual(['2', '5']);
+  expect(await program.json(['replay', '--dry-run', '--observer', 'all', '--only-missing'])).toMatchObject({ count: 0, token: null });
+});
+
+test('of changes that are older than the tries that are kept nobody knows whether they are missing', async () => {
+  await database.query("update core.tb_entity_change_log set created_at = now() - interval '40 days' where object_key = '4'");
+  await database.query(
+    "delete from observers.attempt where observer = 'all' and change_number in (select pk_entity_change_log from core.tb_entity_change_log where object_key = '4')",
+  );
+  expect(await program.json(['replay', '--dry-run', '--observer', 'all'])).toMatchObject({
+    count: 10,
+    unknown: 1,
+    delivered: { count: 9 },
+  });
+  expect(await program.json(['replay', '--dry-run', '--observer', 'all', '--only-missing'])).toMatchObject({ count: 0, unknown: 0 });
+});
+
+test('a replay that was begun by mistake is taken back, as far as nobody has tried it', async () => {
+  await service!.stop();
+  service = null;
+  const { token } = await preview('--observer', 'all');
+  const { out } = await program.run(['replay', '--token', token, '--yes']);
+  expect(out).toContain(`To take back what waits: fraiseql-observers dlq cancel --set ${token}`);
+  expect(await program.json(['dlq', 'cancel', '--set', token])).toMatchObject({ takenBack: 10, running: 0, tried: 0 });
+  expect(await database.query('select from observers.pending_delivery')).toEqual([]);
 });
 
 test('what cannot be replayed is refused with what to do', async () => {
@@ -110,7 +157,7 @@ test('what cannot be replayed is refused with what to do', async () => {
     [['--dry-run'], 'no observer is named'],
     [['--dry-run', '--observer', 'al'], 'there is no observer "al"'],
     [['--dry-run', '--observer', 'all', '--action', 'log'], 'has an action "log"'],
-    [['--dry-run', '--observer', 'all', '--event', 'x'], 'not the id of an event'],
+    [['--dry-run', '--observer', 'all', '--event', 'x'], 'neither the id of an event nor a change number'],
   ];
   for (const [args, message] of cases) expect([args, (await program.run(['replay', ...args])).err]).toEqual([args, containing(message)]);
   const { token } = await preview('--observer', 'big');
@@ -132,7 +179,7 @@ test('Ctrl-C stops a replay between changes, and the same token goes on where it
   const replaying = program.launch(['replay', '--token', token, '--yes', '--rate', '5/s']);
   await receiver.waitFor(3);
   expect((await replaying.end('SIGINT')).code).toBe(130);
-  const [, remaining] = /stopped: (\d+) remain/.exec(replaying.output()) ?? [];
+  const [, remaining] = /stopped: (\d+) of the set remain/.exec(replaying.output()) ?? [];
   expect(Number(remaining)).toBeGreaterThan(0);
   expect(await replay(token)).toMatchObject({ asked: Number(remaining), total: Number(remaining) });
   expect(keys()).toEqual(['1', '10', '2', '3', '4', '5', '6', '7', '8', '9']);

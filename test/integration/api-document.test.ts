@@ -112,6 +112,8 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'GET /search',
     'GET /status',
     'POST /circuit-breakers/{name}/reset',
+    'POST /dlq/cancel',
+    'POST /dlq/restore',
     'POST /dlq/retry-all',
     'POST /dlq/{id}/retry',
     'POST /events/{id}/replay',

@@ -267,6 +267,30 @@ test('while no service leads, a retry is accepted and said to wait', async () =>
   expect([status, body['state']]).toEqual([202, matching(/^(waits for a service that leads|under way)$/)]);
 });
 
+test('what was asked for and not tried is taken back, by ids and by a token, and what was discarded comes back', async () => {
+  // Of another stream: nobody here tries them.
+  const ids = await deadLetters(database, 5);
+  await database.query("update observers.dead_letter set stream = 'other'");
+  await api(`POST /dlq/${ids[0]}/retry`, { json: { wait: 0 } });
+  expect((await api(`DELETE /dlq/${ids[0]}`)).status).toBe(409);
+  expect(await api('POST /dlq/cancel', { json: { ids: [ids[0], ids[1], UNKNOWN], reason: 'too early' } })).toMatchObject({
+    status: 200,
+    body: { takenBack: 1, running: 0, tried: 0, left: [ids[1]], unknown: [UNKNOWN] },
+  });
+  const { token } = (await api('POST /dlq/retry-all', { json: { dry_run: true } })).body as { token: string };
+  expect((await api('POST /dlq/retry-all', { json: { token } })).body).toMatchObject({ asked: 5 });
+  expect((await api('POST /dlq/cancel', { json: { token } })).body).toMatchObject({ takenBack: 5, running: 0 });
+  expect(await api('POST /dlq/retry-all', { json: { token } })).toEqual(problem('invalid-token', 400));
+  expect(await api('POST /dlq/cancel', { json: { token: 'none' } })).toEqual(problem('invalid-token', 400));
+  expect(await database.query('select 1 from observers.pending_delivery')).toEqual([]);
+  expect((await api(`DELETE /dlq/${ids[0]}`)).status).toBe(200);
+  expect(await api('POST /dlq/restore', { json: { ids: [ids[0], ids[1]] } })).toMatchObject({
+    status: 200,
+    body: { restored: 1, gone: 0, left: [ids[1]] },
+  });
+  expect((await api(`GET /dlq/${ids[0]}`)).body).toMatchObject({ resolution: null });
+});
+
 test('many are retried by the token of a dry run that changed nothing: exactly these, each once', async () => {
   const ids = await deadLetters(database, 250);
   await deadLetters(database, 3, { observer: 'b' });
@@ -294,6 +318,7 @@ test('many are retried by the token of a dry run that changed nothing: exactly t
     count: 0,
     sample: [],
     token: null,
+    held: [],
   });
 });
 

@@ -79,7 +79,7 @@ const idOf = async (number: number): Promise<string> => {
   return row!.id;
 };
 const request = (id: string) => ({ ids: [id], who: 'ann', detail: null, config: 'current', snapshot: null }) as const;
-const ALL: ChangeRange = { entityType: null, entityKey: null, after: null, before: null, fromChange: null, toChange: null, event: null };
+const ALL: ChangeRange = { entityType: null, entityKey: null, after: null, before: null, fromChange: null, toChange: null, events: null };
 const snapshot = async (): Promise<string> => (await database.query<{ now: string }>('select pg_current_snapshot()::text as now'))[0]!.now;
 
 test('an id of ours holds its change number, and everything finds it by the primary key', async () => {
@@ -95,11 +95,11 @@ test('an id of ours holds its change number, and everything finds it by the prim
   expect(shown.result).toMatchObject({ id, kind: 'quarantine', changeNumber: 123_451 });
   expect(shown.plans).toEqual(PRIMARY_KEY);
   const now = await snapshot();
-  const selected = await plansOf((client) => selectChanges(client, { ...ALL, event: id }, now, 0, 50));
+  const selected = await plansOf((client) => selectChanges(client, { ...ALL, events: [id] }, now, 0, 50));
   expect(selected.result).toEqual([123_451]);
   expect(selected.plans).toEqual(PRIMARY_KEY);
   const retried = await plansOf((client) => requestRetries(client, request(id)));
-  expect(retried.result).toEqual({ queued: [id], alreadyUnderWay: [], left: [], unknown: [] });
+  expect(retried.result).toEqual({ queued: [id], waiting: [], running: [], left: [], unknown: [] });
   expect(retried.plans).toEqual(PRIMARY_KEY);
   const other = await idOf(55_551);
   const discarded = await plansOf((client) => discardItems(client, request(other)));
@@ -113,7 +113,7 @@ test('an id that an application made, or an adopted table, is found all the same
   expect(await findChange(database.client, id)).toBe(70_000);
   expect(await findQuarantined(database.client, [id, await idOf(70_001)])).toEqual([70_001, 70_000]);
   expect(await showDeadLetter(database.client, id)).toMatchObject({ kind: 'quarantine', changeNumber: 70_000 });
-  expect(await selectChanges(database.client, { ...ALL, event: id }, await snapshot(), 0, 50)).toEqual([70_000]);
+  expect(await selectChanges(database.client, { ...ALL, events: [id] }, await snapshot(), 0, 50)).toEqual([70_000]);
   expect(await requestRetries(database.client, request(id))).toMatchObject({ queued: [id] });
   expect(await discardItems(database.client, request(await idOf(80_000)))).toMatchObject({ queued: [await idOf(80_000)] });
 });
@@ -126,17 +126,17 @@ test('an id that looks like ours and stands at another number is found, and one 
   const nobody = '0192f0c1-7a3e-7000-b000-000000000008';
   expect(await findChange(database.client, nobody)).toBeNull();
   expect(await findQuarantined(database.client, [nobody])).toEqual([]);
-  expect(await selectChanges(database.client, { ...ALL, event: nobody }, await snapshot(), 0, 50)).toEqual([]);
+  expect(await selectChanges(database.client, { ...ALL, events: [nobody] }, await snapshot(), 0, 50)).toEqual([]);
   expect(await showDeadLetter(database.client, nobody)).toBeNull();
   expect(await requestRetries(database.client, request(nobody))).toMatchObject({ unknown: [nobody] });
 });
 
 test('a range narrows an event down', async () => {
   const [id, now] = [await idOf(41), await snapshot()];
-  expect(await selectChanges(database.client, { ...ALL, event: id, fromChange: 41, toChange: 41 }, now, 0, 50)).toEqual([41]);
-  expect(await selectChanges(database.client, { ...ALL, event: id, fromChange: 42 }, now, 0, 50)).toEqual([]);
-  expect(await selectChanges(database.client, { ...ALL, event: id, toChange: 40 }, now, 0, 50)).toEqual([]);
-  expect(await selectChanges(database.client, { ...ALL, event: id }, now, 41, 50)).toEqual([]);
+  expect(await selectChanges(database.client, { ...ALL, events: [id], fromChange: 41, toChange: 41 }, now, 0, 50)).toEqual([41]);
+  expect(await selectChanges(database.client, { ...ALL, events: [id], fromChange: 42 }, now, 0, 50)).toEqual([]);
+  expect(await selectChanges(database.client, { ...ALL, events: [id], toChange: 40 }, now, 0, 50)).toEqual([]);
+  expect(await selectChanges(database.client, { ...ALL, events: [id] }, now, 41, 50)).toEqual([]);
 });
 
 test('the optional index of docs/capture.md serves whoever asks for the history of one entity, of any key', async () => {

@@ -94,7 +94,7 @@ test('it outlives restarts, also one in which it was resumed', async () => {
   for (const all of held()) expect(withoutProbes(all)).toEqual(upTo(5));
 });
 
-test('a retry waits too, and keeps its time; a redrive that a person asks for is made all the same', async () => {
+test('a retry waits too, and keeps its time; a redrive that a person asks for meanwhile is made all the same', async () => {
   given.receiver.answer = status(500);
   await start(
     observers({ retry: { strategy: 'fixed', maxAttempts: 1_000, initialDelay: 50, maxDelay: 50, maxElapsed: null, schedule: [] } }).slice(
@@ -108,7 +108,7 @@ test('a retry waits too, and keeps its time; a redrive that a person asks for is
   await eventually(aside, (n) => n === 10);
   const tries = given.receiver.requests.length;
   await given.database.query(
-    "update observers.pending_delivery set redrive = true, state = 'queued', next_attempt_at = '-infinity' where change_number = (select min(change_number) from observers.pending_delivery)",
+    "update observers.pending_delivery set redrive = true, state = 'queued', next_attempt_at = '-infinity', created_at = clock_timestamp() where change_number = (select min(change_number) from observers.pending_delivery)",
   );
   given.receiver.answer = status(204);
   await given.receiver.waitFor(tries + 1);
@@ -116,6 +116,24 @@ test('a retry waits too, and keeps its time; a redrive that a person asks for is
   await resume();
   await untilRows(given.database, 'select from observers.pending_delivery', 0);
   expect(await given.database.query("select from observers.attempt where outcome = 'succeeded'")).toHaveLength(10);
+});
+
+test('redrives that were asked for before the pause wait for its end: it holds a bulk retry', async () => {
+  await start(observers({}).slice(0, 1));
+  await write(1, 1);
+  await given.receiver.waitFor(10);
+  await untilRows(given.database, 'select from observers.attempt', atLeast(10));
+  const [tried] = [given.receiver.requests.length];
+  await given.database.query(
+    `insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive)
+     select change_number, observer, action, 'main', 'elsewhere', 'lane', 'retrying', 2, now() + interval '1 hour', true from observers.attempt`,
+  );
+  await pause();
+  await eventually(aside, (n) => n === 10);
+  await given.database.query('update observers.pending_delivery set next_attempt_at = now()');
+  await resume();
+  await untilRows(given.database, 'select from observers.pending_delivery', 0);
+  expect(given.receiver.requests.length).toBeGreaterThanOrEqual(tried);
 });
 
 test('a strict lane keeps its head and its order', async () => {

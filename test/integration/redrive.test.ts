@@ -49,7 +49,7 @@ test('a discard waits for a retry that is being asked for, and leaves its item a
   const discarding = discardItems(other, request(id!));
   await somebodyWaits();
   await database.query('commit');
-  expect(await discarding).toMatchObject({ queued: [], alreadyUnderWay: [id] });
+  expect(await discarding).toMatchObject({ queued: [], waiting: [id] });
 });
 
 test('a retry that waits for a discard finds the item discarded', async () => {

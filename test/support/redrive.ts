@@ -51,11 +51,12 @@ export function programOn(database: TestDatabase, file: string, env: Readonly<Re
   return program;
 }
 
-/** Every row of every table, with the transaction that wrote it: equal only when nothing at all was written in between. */
+/** Every row of every table but that of tokens, with the transaction that wrote it: equal only when nothing at all was written in between. */
 export async function fingerprint(database: TestDatabase): Promise<Record<string, string>> {
   const tables = await database.query<{ name: string }>(
     `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind = 'r' and n.nspname in ('core', 'observers', 'public') order by 1`,
+     where c.relkind = 'r' and n.nspname in ('core', 'observers', 'public')
+       and c.oid <> 'observers.item_set'::regclass order by 1`,
   );
   const found: Record<string, string> = {};
   for (const { name } of tables) {

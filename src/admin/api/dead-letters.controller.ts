@@ -1,16 +1,29 @@
-import { Body, Controller, Delete, Get, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { DeadLetterSets } from '../../redrive/dead-letter-sets.service';
+import { DeadLetterSets, EndpointsHeld } from '../../redrive/dead-letter-sets.service';
 import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
 import { askedBy } from '../http/access';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
-import type { DISCARD_RESULT, DLQ, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS } from '../schema/dead-letters';
+import type {
+  DISCARD_RESULT,
+  DLQ,
+  RESTORED,
+  RETRY_ALL_RESULT,
+  RETRY_OPEN,
+  RETRY_RESULT,
+  SET_PREVIEW,
+  STATS,
+  TAKEN_BACK,
+} from '../schema/dead-letters';
 import { page, placeOf } from './cursor';
 import { OPERATIONS } from './operations';
 
 const { deadLetters, deadLetterStats, deadLetter, retryDeadLetter: RETRY, retryAll: RETRY_ALL, discardDeadLetter: DISCARD } = OPERATIONS;
+const { cancelRetries: CANCEL, restoreDeadLetters: RESTORE } = OPERATIONS;
+
+const HELD = 'When it works again: POST /circuit-breakers/{name}/reset. To ask for them all the same: "despite_breaker": true.';
 
 /** For which one request goes on (ms): whoever asked waits for it. The same token goes on with the rest. */
 const LONGEST = 20_000;
@@ -58,12 +71,42 @@ export class DeadLettersController {
     response.status('token' in body ? HttpStatus.ACCEPTED : HttpStatus.OK);
     if (!('token' in body)) {
       const shown = await this.sets.preview('retry', filterOf(body));
-      return { ...shown, sample: [...shown.sample] };
+      return { ...shown, sample: [...shown.sample], held: [...shown.held] };
     }
-    const { token, config_version: configVersion } = body;
+    const { token, config_version: configVersion, despite_breaker: despiteBreaker } = body;
     const until = performance.now() + LONGEST;
     const stopped = (): boolean => performance.now() > until || response.destroyed;
-    return { configVersion, ...(await this.sets.retryAll(token, configVersion, askedBy(request), stopped)) };
+    try {
+      return { configVersion, ...(await this.sets.retryAll(token, configVersion, askedBy(request), { despiteBreaker, stopped })) };
+    } catch (error) {
+      if (error instanceof EndpointsHeld) throw new ApiProblem('conflict', error.message, { remedy: HELD });
+      throw error;
+    }
+  }
+
+  /** What waits is taken back; what runs ends. */
+  @Post('cancel')
+  @HttpCode(HttpStatus.OK)
+  async cancelRetries(
+    @Body(new Take(CANCEL.body, 'body')) body: z.output<typeof CANCEL.body>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof TAKEN_BACK>> {
+    const [reason, who] = [body.reason ?? null, askedBy(request)];
+    const taken = 'token' in body ? this.sets.takeBack(body.token, reason, who) : this.letters.takeBack(body.ids, reason, who);
+    const { left, unknown, ...counts } = await taken;
+    return { ...counts, left: [...left], unknown: [...unknown] };
+  }
+
+  @Post('restore')
+  @HttpCode(HttpStatus.OK)
+  async restoreDeadLetters(
+    @Body(new Take(RESTORE.body, 'body')) body: z.output<typeof RESTORE.body>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof RESTORED>> {
+    const [reason, who] = [body.reason ?? null, askedBy(request)];
+    const restored = 'token' in body ? this.sets.restore(body.token, reason, who) : this.letters.restore(body.ids, reason, who);
+    const { left, ...counts } = await restored;
+    return { ...counts, left: [...left] };
   }
 
   @Post(':id/retry')
@@ -85,7 +128,7 @@ export class DeadLettersController {
       return { ...begun, state: delivered ? 'delivered' : 'failed again', result: { delivered, message: end.message } };
     }
     response.status(HttpStatus.ACCEPTED);
-    return { ...begun, state: end.is === 'under way' ? 'under way' : 'waits for a service that leads', result: null };
+    return { ...begun, state: end.is === 'not led' ? 'waits for a service that leads' : end.is === 'held' ? 'waits for its endpoint' : end.is, result: null }; // prettier-ignore
   }
 
   @Delete(':id')
@@ -97,8 +140,10 @@ export class DeadLettersController {
     const id = path.id.toLowerCase();
     const result = await this.letters.discard(id, reason ?? null, askedBy(request));
     if (result === 'unknown') throw unknownItem(id);
-    if (result === 'under way')
+    if (result === 'being tried')
       throw new ApiProblem('conflict', `${id} is being tried at the moment`, { remedy: 'Try again when that is over.' });
+    if (result === 'asked for')
+      throw new ApiProblem('conflict', `one more try of ${id} was asked for, and waits`, { remedy: 'To take that back: POST /dlq/cancel' });
     return { id, result };
   }
 }

@@ -67,7 +67,7 @@ export class EventsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof REPLAY_PREVIEW> | z.output<typeof REPLAYED>> {
     const change = await this.changeOf(id);
-    const preview = 'token' in body ? null : await this.previewOf(change, body.observers, body.actions ?? null);
+    const preview = 'token' in body ? null : await this.previewOf(change, body);
     response.status(HttpStatus.OK);
     if (preview !== null && !('token' in body) && body.dry_run) return { dryRun: true, ...preview };
     response.status(HttpStatus.ACCEPTED);
@@ -76,11 +76,25 @@ export class EventsController {
     return { dryRun: false, ...(await this.send(token, change, askedBy(request))) };
   }
 
-  private async previewOf(change: number, observers: readonly string[], actions: readonly string[] | null): Promise<ReplayPreview> {
-    const { stream, maxEventSize } = this.configuration.settings;
+  private async previewOf(
+    change: number,
+    { observers, actions, only_missing: onlyMissing }: Extract<z.output<typeof REPLAY.body>, { observers: string[] }>,
+  ): Promise<ReplayPreview> {
+    const { stream, maxEventSize, retention } = this.configuration.settings;
     const running = await this.running.of(stream);
-    const range = { entityType: null, entityKey: null, after: null, before: null, fromChange: change, toChange: change, event: null };
-    return this.replays.preview({ stream, range, observers, actions, config: running.hash, known: running.observers(), maxEventSize });
+    const range = { entityType: null, entityKey: null, after: null, before: null, fromChange: change, toChange: change, events: null };
+    const { hash: config } = running;
+    return this.replays.preview({
+      stream,
+      range,
+      observers,
+      actions: actions ?? null,
+      config,
+      known: running.observers(),
+      maxEventSize,
+      retention,
+      onlyMissing,
+    });
   }
 
   private async send(token: string, change: number, who: string): Promise<QueuedReplay> {

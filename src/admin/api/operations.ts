@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { ProblemKind } from '../http/problem';
-import { DETAILS, DISCARD_RESULT, DLQ, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS } from '../schema/dead-letters';
+import { DETAILS, DISCARD_RESULT, DLQ, RESTORED, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS, TAKEN_BACK } from '../schema/dead-letters'; // prettier-ignore
 import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
 import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
-import { DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, NAME_PATH, REASON_BODY, REPLAY_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY } from '../schema/requests'; // prettier-ignore
+import { CANCEL_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, NAME_PATH, REASON_BODY, REPLAY_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY } from '../schema/requests'; // prettier-ignore
 import { BREAKERS, LISTENERS, RESET, STATUS } from '../schema/status';
 
 /** One route: what it takes and gives. Requests are checked by the same schemas that document them. */
@@ -59,7 +59,15 @@ export const OPERATIONS = {
   deadLetterStats: { summary: 'How many there are, and how old they are', tag: 'dead letters', query: STATS_QUERY, answers: { 200: STATS }, problems: [] },
   retryAll: {
     summary: 'Try many once more: a dry run shows them and gives a token, the token acts on exactly these',
-    tag: 'dead letters', body: RETRY_ALL_BODY, answers: { 200: SET_PREVIEW, 202: RETRY_ALL_RESULT }, problems: ['invalid-token'],
+    tag: 'dead letters', body: RETRY_ALL_BODY, answers: { 200: SET_PREVIEW, 202: RETRY_ALL_RESULT }, problems: ['invalid-token', 'conflict'],
+  },
+  cancelRetries: {
+    summary: 'Take back what was asked for by a token of retry-all or of a replay, or item by item, as far as nobody has tried it',
+    tag: 'dead letters', body: CANCEL_BODY, answers: { 200: TAKEN_BACK }, problems: ['invalid-token'],
+  },
+  restoreDeadLetters: {
+    summary: 'Put discarded items back into the queue',
+    tag: 'dead letters', body: RESTORE_BODY, answers: { 200: RESTORED }, problems: [],
   },
   deadLetter: { summary: 'One item: the event, every try, what people did to it', tag: 'dead letters', path: ITEM_PATH, answers: { 200: DETAILS }, problems: ['not-found'] },
   retryDeadLetter: {

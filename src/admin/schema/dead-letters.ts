@@ -43,7 +43,18 @@ export const DETAILS: z.ZodType<DeadLetterDetails> = named(
         at: time,
       }),
     ),
-    history: z.array(z.strictObject({ at: time, what: z.string(), who: z.string(), detail: z.string().nullable() })),
+    history: z.array(
+      z.strictObject({
+        at: time,
+        what: z.string(),
+        who: z.string().describe('of what a person did that person, else the instance'),
+        detail: z.string().nullable(),
+        error: z.string().nullable().describe('what it died of, or what a retry failed with'),
+        status: z.int().nullable(),
+        configVersion: z.int().nullable().describe('that it was tried by'),
+        askedBy: z.string().nullable().describe('who asked for the retry that ended so'),
+      }),
+    ),
   }),
 );
 
@@ -82,7 +93,9 @@ export const RETRY_OPEN = named(
   'RetryUnderWay',
   z.strictObject({
     ...RETRY,
-    state: z.enum(['under way', 'waits for a service that leads']),
+    state: z
+      .enum(['under way', 'waits for a service that leads', 'waits for its endpoint', 'taken back'])
+      .describe('waits for its endpoint: its circuit breaker is not closed; taken back: somebody did so before it was tried'),
     result: z.null(),
   }),
   'asked for, and without an outcome yet: to ask again is harmless',
@@ -93,9 +106,14 @@ export const SET_PREVIEW = named(
   z.strictObject({
     count,
     sample: z.array(ITEM).describe('the first of them'),
-    token: z.string().nullable().describe('stands for exactly these; null when there are none'),
+    token: z.string().nullable().describe('stands for exactly these, for 24 hours; null when there are none'),
+    held: z
+      .array(
+        z.strictObject({ name: z.string(), state: z.enum(['open', 'half-open']), probeIn: z.number().describe('milliseconds'), count }),
+      )
+      .describe('endpoints of them whose circuit breakers are not closed'),
   }),
-  'what would be tried once more; nothing was changed',
+  'what would be tried once more; nothing was changed but that the token was put down',
 );
 
 export const RETRY_ALL_RESULT = named(
@@ -114,4 +132,24 @@ export const DISCARD_RESULT = named(
   'DiscardResult',
   z.strictObject({ id: z.string(), result: z.enum(['discarded', 'already resolved']) }),
   'it stays on record, with who did it and why',
+);
+
+export const TAKEN_BACK = named(
+  'TakenBack',
+  z.strictObject({
+    takenBack: count.describe('nobody had tried them: each is what it was before'),
+    running: count.describe('being tried at this moment: they end'),
+    tried: count.describe('of a replay: tried before, and tried again by the policy of their observers'),
+    left: z.array(z.string()).describe('of the ids: nothing was asked for, or it has ended'),
+    unknown: z.array(z.string()),
+  }),
+);
+
+export const RESTORED = named(
+  'Restored',
+  z.strictObject({
+    restored: count.describe('in the queue again'),
+    gone: count.describe('their changes are no longer in the change log'),
+    left: z.array(z.string()).describe('neither discarded nor skipped'),
+  }),
 );

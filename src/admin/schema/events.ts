@@ -120,8 +120,13 @@ const PREVIEW = {
       event: z.string(),
       observer: z.string(),
       action: z.string(),
+      deliveredAt: time.nullable().describe('null: not, as far as is on record'),
     }),
   ),
+  delivered: z
+    .strictObject({ count, first: time.nullable(), last: time.nullable() })
+    .describe('of the deliveries those that have been made before, or needed none'),
+  unknown: count.describe('of the deliveries those whose tries may no longer be on record'),
   token: z.string().nullable().describe('stands for exactly these; null when there are none'),
 };
 

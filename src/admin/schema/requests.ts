@@ -103,12 +103,22 @@ export const RETRY_ALL_BODY = named(
   z.union([
     z.strictObject({ dry_run: z.literal(true), ...FILTER }).describe('a look at the set: changes nothing, and gives its token'),
     z
-      .strictObject({ token: text(8_000).describe('of a dry run: exactly its set'), config_version })
+      .strictObject({
+        token: text(8_000).describe('of a dry run: exactly its set'),
+        config_version,
+        despite_breaker: z.boolean().default(false).describe('also where the circuit breaker of an endpoint is open: they wait for it'),
+      })
       .describe('one more try for each of the set'),
   ]),
 );
 
 const reason = text(1_000).optional().describe('for those who ask why');
+
+const OF_SET = z.strictObject({ token: text(8_000).describe('of a dry run: all of its set'), reason });
+const OF_IDS = z.strictObject({ ids: z.array(uuid).min(1).max(1_000).describe('ids of items'), reason });
+
+export const CANCEL_BODY = named('CancelRequest', z.union([OF_SET, OF_IDS]));
+export const RESTORE_BODY = named('RestoreRequest', z.union([OF_SET, OF_IDS]));
 
 /** Why a person does something. */
 export const REASON_BODY = named('Reason', z.strictObject({ reason }));
@@ -120,6 +130,7 @@ export const REPLAY_BODY = named(
       .strictObject({
         observers: z.array(text(200)).min(1).max(100).describe('who is to have the event once more, where the conditions are met'),
         actions: z.array(text(200)).min(1).max(100).optional().describe('only these actions of them'),
+        only_missing: z.boolean().default(false).describe('only what has not been delivered, as far as is on record'),
         dry_run: z.boolean().default(true).describe('false: send at once what a dry run would show'),
       })
       .describe('a look at what would be sent, or the replay itself'),

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { ExitCode, OperatorError } from '../../event/errors';
 import type { DeadLetterItem } from '../../redrive/dead-letters.service';
-import { cut, printTable } from '../output';
+import { BREAK, cut, layoutOf, print, printTable } from '../output';
 import { isUuid } from '../values';
 
 export function idFrom([id]: string[]): string {
@@ -31,19 +31,36 @@ export function operator(): string {
   }
 }
 
+const HEAD = ['id', 'died', 'observer/action', 'entity', 'error', 'tries', 'message'] as const;
+
+/** A row each; on a terminal that has no room for that two lines each, of which the first begins with the id. */
 export function printItems(items: readonly DeadLetterItem[]): void {
-  printTable(
-    ['id', 'died', 'observer/action', 'entity', 'error', 'tries', 'message'],
-    items.map((item) => [
-      item.id,
-      shortTime(item.diedAt),
-      item.observer === null ? 'quarantine' : `${item.observer}/${item.action}`,
-      `${item.entityType} ${item.entityKey ?? ''}`,
-      item.status === null ? item.error : `${item.error} ${item.status}`,
-      item.attempts,
-      cut(item.message, 60),
-    ]),
-  );
+  const rows = items.map((item) => [
+    item.id,
+    shortTime(item.diedAt),
+    item.observer === null ? 'quarantine' : `${item.observer}/${item.action}`,
+    `${item.entityType} ${item.entityKey ?? ''}`,
+    item.status === null ? item.error : `${item.error} ${item.status}`,
+    String(item.attempts),
+    cut(item.message, 60),
+  ]);
+  const room = process.stdout.isTTY ? process.stdout.columns : Infinity;
+  if (room >= WIDE && layoutOf(HEAD, rows, room).as === 'table') printTable(HEAD, rows);
+  else print(rows.flatMap((row) => twoLines(row, room)).join(BREAK));
+}
+
+/** In less room the last column of a table is too narrow to be read. */
+const WIDE = 150;
+
+/** What a row says, in two lines of at most so many columns. */
+export function twoLines(
+  [id = '', died = '', delivery = '', entity = '', error = '', tries = '', message = '']: readonly string[],
+  room: number,
+): string[] {
+  const first = `${id}  ${died}  ${tries} ${tries === '1' ? 'try' : 'tries'}`;
+  // The entity may be long, and the message is: what comes before is what people look for.
+  const second = `  ${delivery}  ${entity}  ${error}: ${message}`;
+  return [first, second].map((line) => (line.length <= room ? line : `${line.slice(0, room - 1)}…`));
 }
 
 /** `2026-01-31 10:00:00`, UTC. */

@@ -38,9 +38,9 @@ export class DlqRemoveCommand extends SetCommand {
     const token = tokenOf(flags, 'remove');
     if (token === null) return dryRun(flags, 'remove', 'remove');
     const done = await removeMany(token, flags);
-    const { asked: discarded, interrupted, remaining, alreadyUnderWay, left } = done;
-    if (flags.format === 'json') printJson({ discarded, alreadyUnderWay, left, remaining, interrupted });
-    else print(sentences(done));
+    const { asked: discarded, interrupted, remaining, alreadyUnderWay, running, left } = done;
+    if (flags.format === 'json') printJson({ discarded, alreadyUnderWay, running, left, remaining, interrupted });
+    else print(sentences(done, token));
     if (interrupted) process.exitCode = ExitCode.interrupted;
   }
 }
@@ -51,13 +51,22 @@ async function removeOne(id: string, flags: RemoveFlags): Promise<void> {
   await confirm(`Discard ${id}? It will not be delivered.`, mayAct(flags));
   const result = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).discard(id, flags.reason ?? null, operator()));
   if (result === 'unknown') throw notFound(id);
-  if (result === 'under way') throw new OperatorError(`${id} is being tried at the moment`, 'Try again when that is over (dlq show).');
+  if (result === 'being tried') throw new OperatorError(`${id} is being tried at the moment`, 'Try again when that is over (dlq show).');
+  if (result === 'asked for')
+    throw new OperatorError(
+      `one more try of ${id} was asked for, and waits`,
+      `To take that back first: fraiseql-observers dlq cancel ${id}`,
+    );
   if (flags.format === 'json') printJson({ id, result });
   else
-    print(result === 'discarded' ? 'discarded; it stays on record (dlq show)' : 'nothing to do: it has left the dead letter queue already');
+    print(
+      result === 'discarded'
+        ? `discarded; it stays on record (dlq show), and comes back by: fraiseql-observers dlq restore ${id}`
+        : 'nothing to do: it has left the dead letter queue already',
+    );
 }
 
-interface RemoveResult extends BulkResult, SetTotals {}
+interface RemoveResult extends Omit<BulkResult, 'running'>, SetTotals {}
 
 async function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResult> {
   const { RedriveModule } = await import('../../redrive/redrive.module');
@@ -68,14 +77,17 @@ async function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResu
     const { total, count } = worker;
     await confirm(`Discard ${total} of ${count} items? They will not be delivered.`, mayAct(flags));
     const step = (size: number): Promise<SetStep | null> => worker.step(size);
-    const result = await runBulk(get(AskedDeliveries), { total, rate: null, watched: false, step });
+    const result = await runBulk(get(AskedDeliveries), { total, rate: null, watched: null, step, endedBy: () => worker.endedBy });
     return { ...result, ...worker.totals };
   });
 }
 
-function sentences({ asked, alreadyUnderWay, left, interrupted, remaining }: RemoveResult): string {
-  const lines = [`${asked} discarded; they stay on record (dlq show)`];
-  if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} being tried at the moment, and not discarded`);
+function sentences(result: RemoveResult, token: string): string {
+  const { asked, alreadyUnderWay, running, left, interrupted, remaining } = result;
+  const lines = [`${asked} discarded; they stay on record (dlq list --discarded)`];
+  if (asked > 0) lines.push(`To have them back: fraiseql-observers dlq restore --set ${token}`);
+  if (running > 0) lines.push(`${running} being tried at the moment, and not discarded`);
+  if (alreadyUnderWay > running) lines.push(`${alreadyUnderWay - running} asked for and not tried yet, and not discarded (dlq cancel)`);
   if (left > 0) lines.push(`${left} delivered, discarded or tried since the dry run, and left alone`);
   if (interrupted) lines.push(`stopped: ${remaining} of the set remain; the same token goes on with them`);
   return lines.join(BREAK);

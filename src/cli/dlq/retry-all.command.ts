@@ -1,8 +1,8 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { ConfigChoice } from '../../redrive/dead-letters.service';
-import type { SetStep, SetTotals } from '../../redrive/set-worker';
+import type { SetStep, SetTotals, SetWorker } from '../../redrive/set-worker';
 import { ExitCode } from '../../event/errors';
-import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
+import { describeEnd, describeResult, runBulk, type BulkFigures, type BulkResult } from '../bulk/bulk-run';
 import { rateOf, type Rate } from '../bulk/rate';
 import { confirm } from '../confirm';
 import { onServices } from '../modules';
@@ -14,6 +14,7 @@ import { CONFIG_CHOICE, mayAct, SetCommand, type SetFlags } from './set-options'
 interface RetryAllFlags extends SetFlags {
   readonly rate?: Rate;
   readonly configVersion?: ConfigChoice;
+  readonly despiteBreaker?: boolean;
 }
 
 @SubCommand({ name: 'retry-all', description: 'try many once more: --dry-run shows them and gives a token, --token acts on exactly these' })
@@ -26,6 +27,11 @@ export class DlqRetryAllCommand extends SetCommand {
   @Option({ flags: '--rate <rate>', description: 'at most so many, such as 50/s' })
   parseRate(value: string): Rate {
     return rateOf(value);
+  }
+
+  @Option({ flags: '--despite-breaker', description: 'also where the circuit breaker of an endpoint is open: they wait for it' })
+  parseDespiteBreaker(): boolean {
+    return true;
   }
 
   @Option(CONFIG_CHOICE)
@@ -41,32 +47,46 @@ export class DlqRetryAllCommand extends SetCommand {
     const used = usedConfiguration(config);
     const done = await act(token, config, used, flags);
     if (flags.format === 'json') printJson({ configVersion: config, ...done });
-    else print(sentences(done, used));
-    process.exitCode = done.interrupted ? ExitCode.interrupted : done.failed > 0 ? ExitCode.error : ExitCode.ok;
+    else print(sentences(done, used, token));
+    process.exitCode = done.interrupted ? ExitCode.interrupted : done.failed > 0 || done.stopped !== null ? ExitCode.error : ExitCode.ok;
   }
 }
 
-interface RetryAllResult extends BulkResult, SetTotals {}
+type SetTotalsOfRetry = Omit<SetTotals, 'running'>;
+
+interface RetryAllResult extends BulkResult, SetTotalsOfRetry {}
 
 async function act(token: string, config: ConfigChoice, used: string, flags: RetryAllFlags): Promise<RetryAllResult> {
   const { RedriveModule } = await import('../../redrive/redrive.module');
   const { AskedDeliveries } = await import('../../redrive/asked-deliveries.service');
   const { DeadLetterSets } = await import('../../redrive/dead-letter-sets.service');
   return onServices(flags, [RedriveModule], async (get) => {
-    const worker = await get(DeadLetterSets).retrying(token, config, operator());
+    const { despiteBreaker = false } = flags;
+    const worker = await get(DeadLetterSets).retrying(token, config, operator(), despiteBreaker);
     const { total, count } = worker;
     await confirm(`Try ${total} of ${count} items once more, ${used}?`, mayAct(flags));
+    const asked = get(AskedDeliveries);
+    const since = await asked.now();
+    const figures = async (): Promise<BulkFigures> => {
+      const { delivered, failed, waiting, running } = await asked.progressSince(token, since);
+      return { waiting, running, ended: { delivered, failed } };
+    };
     const step = (size: number): Promise<SetStep | null> => worker.step(size);
-    const result = await runBulk(get(AskedDeliveries), { total, rate: flags.rate ?? null, watched: true, step });
-    return { ...result, ...worker.totals };
+    const watched = { token, despiteBreaker, figures };
+    const result = await runBulk(asked, { total, rate: flags.rate ?? null, watched, step, endedBy: () => worker.endedBy });
+    return { ...result, ...totalsOf(worker) };
   });
 }
 
-function sentences(result: RetryAllResult, used: string): string {
+/** What is being tried is counted with what was asked for. */
+function totalsOf({ totals: { alreadyUnderWay, left } }: SetWorker): SetTotalsOfRetry {
+  return { alreadyUnderWay, left };
+}
+
+function sentences(result: RetryAllResult, used: string, token: string): string {
   const { asked, alreadyUnderWay, left } = result;
-  const lines = [`${asked} asked for, ${used}`, ...describeResult(result, 'failed again')];
-  if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} already under way, and not asked for twice`);
+  const lines = [`${asked} asked for, ${used}`, ...describeResult(result, 'failed again', token)];
+  if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} already asked for by somebody, and not asked for twice`);
   if (left > 0) lines.push(`${left} delivered, discarded or tried since the dry run, and left alone`);
-  if (result.interrupted) lines.push(`stopped: ${result.remaining} of the set remain; the same token goes on with them`);
-  return lines.join(BREAK);
+  return [...lines, ...describeEnd(result)].join(BREAK);
 }

@@ -3,7 +3,7 @@ import type { ConfigChoice, RetryEnd, RetryRequest } from '../../redrive/dead-le
 import { ExitCode } from '../../event/errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onServices } from '../modules';
-import { colors, print, printJson } from '../output';
+import { BREAK, colors, print, printJson } from '../output';
 import { idFrom, notFound, operator } from './item';
 import { CONFIG_CHOICE } from './set-options';
 
@@ -28,14 +28,15 @@ export class DlqRetryCommand extends ObserversCommand {
     const { DeadLetters, usedConfiguration } = await import('../../redrive/dead-letters.service');
     const id = idFrom(args);
     const config = flags.configVersion ?? 'current';
-    const { request, result } = await onServices(flags, [RedriveModule], async (get) => {
+    const { request, end } = await onServices(flags, [RedriveModule], async (get) => {
       const letters = get(DeadLetters);
       const made = await letters.retry(id, config, operator());
       if (made === 'unknown') throw notFound(id);
-      return { request: made, result: made === 'resolved' ? undefined : resultOf(await letters.endOf(id, WAIT)) };
+      return { request: made, end: made === 'resolved' ? null : await letters.endOf(id, WAIT) };
     });
-    if (flags.format === 'json') printJson({ id, request, configVersion: config, result: result ?? null });
-    else print(sentence(request, result, ` (${usedConfiguration(config)})`));
+    const result = end === null ? null : resultOf(end);
+    if (flags.format === 'json') printJson({ id, request, configVersion: config, state: stateOf(end), result });
+    else print(sentence(id, request, end, ` (${usedConfiguration(config)})`));
     if (result?.delivered === false) process.exitCode = ExitCode.error;
   }
 }
@@ -47,14 +48,30 @@ interface RetryResult {
 
 const WAIT = 30_000;
 
-function resultOf(end: RetryEnd): RetryResult | undefined {
-  return end.is === 'delivered' || end.is === 'failed' ? { delivered: end.is === 'delivered', message: end.message } : undefined;
+function resultOf(end: RetryEnd): RetryResult | null {
+  return end.is === 'delivered' || end.is === 'failed' ? { delivered: end.is === 'delivered', message: end.message } : null;
 }
 
-function sentence(request: RetryRequest, result: RetryResult | undefined, used: string): string {
-  if (request === 'resolved') return 'nothing to do: it has left the dead letter queue already (dlq show says how)';
-  if (result === undefined)
-    return `${request === 'queued' ? 'queued' : 'already queued'}: it is tried as soon as a service leads the stream (see: status)${request === 'queued' ? used : ''}`;
-  if (!result.delivered) return `${colors.red('failed again')}${used}: ${result.message}`;
-  return `${colors.green('delivered')}${used}${result.message === null ? '' : `: ${result.message}`}`;
+function stateOf(end: RetryEnd | null): string {
+  return end === null ? 'resolved before' : end.is === 'failed' ? 'failed again' : end.is === 'not led' ? 'waits for a service that leads' : end.is === 'held' ? 'waits for its endpoint' : end.is; // prettier-ignore
+}
+
+function sentence(id: string, request: RetryRequest, end: RetryEnd | null, used: string): string {
+  if (end === null) return 'nothing to do: it has left the dead letter queue already (dlq show says how)';
+  const asked = request === 'queued' ? `queued${used}` : 'already queued';
+  const takeBack = `${BREAK}To take it back: fraiseql-observers dlq cancel ${id}`;
+  switch (end.is) {
+    case 'delivered':
+      return `${colors.green('delivered')}${used}${end.message === null ? '' : `: ${end.message}`}`;
+    case 'failed':
+      return `${colors.red('failed again')}${used}: ${end.message}`;
+    case 'taken back':
+      return 'taken back before it was tried (dlq show says by whom)';
+    case 'not led':
+      return `${asked}: it is tried as soon as a service leads the stream (see: status)${takeBack}`;
+    case 'held':
+      return `${asked}: the circuit breaker of ${end.endpoint.name} is ${end.endpoint.state}; it waits for its turn${takeBack}`;
+    case 'under way':
+      return `${asked}, and without an end after ${WAIT / 1_000} s (see: dlq show)${takeBack}`;
+  }
 }

@@ -27,9 +27,17 @@ export class DlqShowCommand extends ObserversCommand {
         ]), // prettier-ignore
       );
     }
-    for (const { at, what, who, detail } of item.history)
-      print(`${colors.dim(shortTime(at))} ${what} (${who})${detail === null ? '' : `: ${detail}`}`);
+    if (item.history.length > 0) print('');
+    for (const entry of item.history) print(`${colors.dim(shortTime(entry.at))} ${happened(entry)}`);
   }
+}
+
+/** `failed again, asked for by ann, by version 2: http_status 400: the receiver answered 400`. */
+function happened({ what, who, detail, error, status, configVersion, askedBy }: DeadLetterDetails['history'][number]): string {
+  const by = askedBy === null ? (error === null ? ` by ${who}` : '') : `, asked for by ${askedBy}`;
+  const version = configVersion === null ? '' : `, with version ${configVersion}`;
+  const why = [error === null ? null : status === null ? error : `${error} ${status}`, detail].filter((part) => part !== null);
+  return [`${what}${by}${version}`, ...why].join(': ');
 }
 
 function describe(item: DeadLetterDetails): [string, string][] {

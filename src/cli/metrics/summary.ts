@@ -28,9 +28,12 @@ export function summaryOf(address: string, before: Scrape, now: Scrape, seconds:
   const rate = (name: string): number => ((sumOf(now, name) ?? 0) - (sumOf(before, name) ?? 0)) / seconds;
   const by = (name: string, label: string): Record<string, number> =>
     Object.fromEntries(labelsOf(now, name, label).map((value) => [value, sumOf(now, name, { [label]: value }) ?? 0]));
-  const tries = by('observer_actions_executed_total', 'outcome');
+  // Counters begin at 0, for everything that can happen.
+  const happened = (counts: Record<string, number>): Record<string, number> =>
+    Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+  const tries = happened(by('observer_actions_executed_total', 'outcome'));
   const all = Object.values(tries).reduce((sum, count) => sum + count, 0);
-  const failures = by('observer_actions_failed_total', 'error');
+  const failures = happened(by('observer_actions_failed_total', 'error'));
   const types = labelsOf(now, 'observer_action_duration_seconds_count', 'action_type');
   return {
     address,

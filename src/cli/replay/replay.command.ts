@@ -2,11 +2,12 @@ import { Command, Option } from 'nest-commander';
 import { ExitCode, OperatorError } from '../../event/errors';
 import type { ChangeRange, ReplayPreview } from '../../redrive/replays.service';
 import type { SetStep } from '../../redrive/set-worker';
-import { describeResult, runBulk, type BulkResult } from '../bulk/bulk-run';
+import { describeEnd, describeResult, runBulk, type BulkFigures, type BulkResult } from '../bulk/bulk-run';
 import { rateOf, type Rate } from '../bulk/rate';
 import { configurationOf, ObserversCommand, type GlobalOptions } from '../command';
 import { confirm } from '../confirm';
-import { operator } from '../dlq/item';
+import { operator, shortTime } from '../dlq/item';
+import { SET_LIFE } from '../dlq/item-set';
 import { withServices } from '../modules';
 import { BREAK, counted, cut, print, printJson, printTable } from '../output';
 import { isUuid, parseMoment, wholeNumber } from '../values';
@@ -20,7 +21,8 @@ interface ReplayFlags extends GlobalOptions {
   readonly before?: string;
   readonly fromChange?: number;
   readonly toChange?: number;
-  readonly event?: string;
+  readonly event?: readonly string[];
+  readonly onlyMissing?: boolean;
   readonly dryRun?: boolean;
   readonly token?: string;
   readonly yes?: boolean;
@@ -28,7 +30,18 @@ interface ReplayFlags extends GlobalOptions {
   readonly rate?: Rate;
 }
 
-const RANGE = ['observer', 'action', 'entityType', 'entityKey', 'after', 'before', 'fromChange', 'toChange', 'event'] as const;
+const RANGE = [
+  'observer',
+  'action',
+  'entityType',
+  'entityKey',
+  'after',
+  'before',
+  'fromChange',
+  'toChange',
+  'event',
+  'onlyMissing',
+] as const;
 
 @Command({
   name: 'replay',
@@ -39,6 +52,7 @@ export class ReplayCommand extends ObserversCommand {
     ['what would be sent, and a token for exactly that', 'replay --observer order-shipped --after 2h --dry-run'],
     ['that, fifty a second', 'replay --token TOKEN --rate 50/s --yes'],
     ['one event', 'replay --observer order-shipped --event 0198c1d2-7a3b-7c4d-8e5f-6a7b8c9d0e1f --dry-run'],
+    ['two by their change numbers, what they lack', 'replay --observer order-shipped --event 4711,4712 --only-missing --dry-run'],
   ] as const;
 
   @Option({ flags: '--observer <names>', description: 'these observers, separated by commas' })
@@ -81,10 +95,20 @@ export class ReplayCommand extends ObserversCommand {
     return wholeNumber('--to-change', value);
   }
 
-  @Option({ flags: '--event <id>', description: 'only this event' })
-  parseEvent(value: string): string {
-    if (isUuid(value)) return value;
-    throw new OperatorError(`"${value}" is not the id of an event`, 'It is the id in the body of its webhooks.');
+  @Option({ flags: '--event <ids>', description: 'only these events: ids or change numbers, separated by commas' })
+  parseEvent(value: string): string[] {
+    const events = value.split(',').filter((one) => one !== '');
+    const wrong = events.find((one) => !isUuid(one) && !/^\d{1,15}$/.test(one));
+    if (events.length > 0 && wrong === undefined) return events;
+    throw new OperatorError(
+      `"${wrong ?? value}" is neither the id of an event nor a change number`,
+      'The id is the one in the body of its webhooks, the number that of dlq show, tail and debug-event.',
+    );
+  }
+
+  @Option({ flags: '--only-missing', description: 'only what has not been delivered, as far as is on record' })
+  parseOnlyMissing(): boolean {
+    return true;
   }
 
   @Option({ flags: '--dry-run', description: 'change nothing; print count, sample and token' })
@@ -123,7 +147,7 @@ export class ReplayCommand extends ObserversCommand {
     if (beside) throw new OperatorError('the token says what is replayed', 'Leave the other options out, or make a new dry run with them.');
     const done = await perform(token, flags);
     if (flags.format === 'json') printJson(done);
-    else print(sentences(done));
+    else print(sentences(done, token));
     process.exitCode = done.interrupted ? ExitCode.interrupted : done.failed > 0 ? ExitCode.error : ExitCode.ok;
   }
 }
@@ -140,9 +164,20 @@ async function preview(flags: ReplayFlags): Promise<ReplayPreview> {
       'no observer is named: --observer NAME, or several separated by commas',
       `There are: ${known.map(({ name }) => name).join(', ')}.`,
     );
-  const { stream, maxEventSize } = settings;
+  const { stream, maxEventSize, retention } = settings;
+  const { onlyMissing = false } = flags;
   const actions = namesIn(flags.action);
-  const request = { stream, range: rangeOf(flags), observers, actions, config: file.source.hash, known, maxEventSize };
+  const request = {
+    stream,
+    range: rangeOf(flags),
+    observers,
+    actions,
+    config: file.source.hash,
+    known,
+    maxEventSize,
+    retention,
+    onlyMissing,
+  };
   return withServices(settings, [ReplayModule], (get) => get(Replays).preview(request));
 }
 
@@ -152,7 +187,7 @@ function namesIn(list: string | undefined): string[] | null {
 
 function rangeOf(flags: ReplayFlags): ChangeRange {
   const { entityType = null, entityKey = null, after = null, before = null, fromChange = null, toChange = null, event = null } = flags;
-  return { entityType, entityKey, after, before, fromChange, toChange, event };
+  return { entityType, entityKey, after, before, fromChange, toChange, events: event };
 }
 
 interface ReplayResult extends BulkResult {
@@ -173,32 +208,43 @@ async function perform(token: string, flags: ReplayFlags): Promise<ReplayResult>
     const worker = await replays.begin(shown, { known: file.definition.observers, maxEventSize: settings.maxEventSize }, operator());
     const { total } = worker;
     const step = (size: number): Promise<SetStep | null> => worker.step(size);
-    const result = await runBulk(get(AskedDeliveries), { total, rate: flags.rate ?? null, watched: true, step });
-    if (!result.interrupted) await worker.finish();
+    const asked = get(AskedDeliveries);
+    const figures = async (): Promise<BulkFigures> => ({ ...(await asked.pendingOf(token)), ended: null });
+    const watched = { token, despiteBreaker: false, figures };
+    const result = await runBulk(asked, { total, rate: flags.rate ?? null, watched, step, endedBy: () => worker.endedBy });
+    if (result.remaining === 0) await worker.finish();
     return { ...result, alreadyUnderWay: worker.alreadyUnderWay };
   });
 }
 
-function printPreview({ events, count, unanswerable, unreadable, sample, token }: ReplayPreview, flags: ReplayFlags): void {
-  if (flags.format === 'json') return printJson({ events, count, unanswerable, unreadable, sample, token });
+function printPreview(preview: ReplayPreview, flags: ReplayFlags): void {
+  if (flags.format === 'json') return printJson(preview);
+  const { events, count, unanswerable, unreadable, unknown, delivered, sample, token } = preview;
   if (sample.length > 0)
     printTable(
-      ['change', 'written', 'entity', 'event', 'observer/action'],
-      sample.map(({ changeNumber, timestamp, entity, event, observer, action }) => [
-        changeNumber, timestamp.slice(0, 19).replace('T', ' '), cut(entity, 40), event, `${observer}/${action}`,
+      ['change', 'written', 'entity', 'event', 'observer/action', 'delivered'],
+      sample.map(({ changeNumber, timestamp, entity, event, observer, action, deliveredAt }) => [
+        changeNumber, shortTime(timestamp), cut(entity, 40), event, `${observer}/${action}`, deliveredAt === null ? 'no' : shortTime(deliveredAt),
       ]), // prettier-ignore
     );
   if (count > sample.length) print(`… and ${count - sample.length} more`);
   print(`${BREAK}${counted(events, 'event')} in range, ${counted(count, 'delivery', 'deliveries')} would be sent; nothing was changed`);
+  if (delivered.count > 0 && delivered.first !== null && delivered.last !== null)
+    print(`${delivered.count} of them delivered already, ${period(delivered.first, delivered.last)}: --only-missing leaves these out`);
+  if (unknown > 0) print(`${unknown} of them may have been delivered: their tries are older than OBSERVERS_RETENTION`);
   if (unanswerable > 0) print(`${unanswerable} times a condition has no answer: nothing is sent for it`);
   if (unreadable > 0) print(`${unreadable} changes are no events (dlq list)`);
-  if (token !== null) print(`To send exactly these:${BREAK}fraiseql-observers replay --token ${token}`);
+  if (token !== null) print(`To send exactly these, within ${SET_LIFE}:${BREAK}fraiseql-observers replay --token ${token}`);
 }
 
-function sentences(result: ReplayResult): string {
-  const { asked, alreadyUnderWay, interrupted, remaining } = result;
-  const lines = [`${asked} asked for`, ...describeResult(result, 'failed')];
+function period(first: string, last: string): string {
+  const [from, to] = [shortTime(first), shortTime(last)];
+  return from === to ? `at ${from}` : `from ${from} to ${to}`;
+}
+
+function sentences(result: ReplayResult, token: string): string {
+  const { asked, alreadyUnderWay } = result;
+  const lines = [`${asked} asked for`, ...describeResult(result, 'failed', token)];
   if (alreadyUnderWay > 0) lines.push(`${alreadyUnderWay} under way already, and not begun twice`);
-  if (interrupted) lines.push(`stopped: ${remaining} remain; the same token goes on with them`);
-  return lines.join(BREAK);
+  return [...lines, ...describeEnd(result)].join(BREAK);
 }

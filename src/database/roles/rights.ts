@@ -14,7 +14,7 @@ export const LOG = 'core.tb_entity_change_log';
 
 /** Nobody reads it but the functions that hash with it. */
 const SALT = 'observers.mask_salt';
-/** Signs the tokens of dry runs: who reads it can make one. */
+/** Signed the tokens of dry runs, as earlier releases gave them. */
 const TOKEN_KEY = 'observers.token_key';
 /** Written by migrations and by `capture apply` only. */
 const RECORDS = ['observers.migration', 'observers.captured_table'];
@@ -29,6 +29,8 @@ const OPERATED: Readonly<Record<string, readonly string[]>> = {
   'observers.unaccounted': ['update', 'delete'],
   'observers.late_decision': ['insert', 'update'],
   'observers.replay': ['insert', 'update'],
+  'observers.item_set': ['insert', 'update', 'delete'],
+  'observers.breaker_reset': ['insert', 'update'],
   // And of each table that is sent: select, update on one column; and insert on the log. The command names them.
   'observers.backfill': ['insert', 'update'],
   'observers.lease': ['insert', 'update'],

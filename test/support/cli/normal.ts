@@ -29,7 +29,7 @@ export class Normal {
 const UUID = /\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/g;
 
 const RULES: readonly (readonly [RegExp, string])[] = [
-  [/\b(retry|remove|replay)\.[\w-]{20,}\.[\w-]{20,}/g, '$1.eyJmaWx0ZXIiOnsib2.q83vEjRWeJA'],
+  [/((?:--token|--set|retry-all|replay) |"token": ")[0-9a-hjkmnp-tv-z]{12}(?=[\s",]|$)/gm, '$1tk8f2m7q9x4r'],
   [/\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|\+00:00)/g, '2026-01-31T10:00:00.000000$1'],
   [/\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)/g, '2026-01-31T10:00:00$1'],
   [/\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+/g, '2026-01-31 10:00:00.000'],

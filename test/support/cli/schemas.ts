@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { captureFields, capturePlan, observer, problem, rolesPlan, setting, version } from './schemas/configuration';
-import { bulk, details, group, item, itemSet, lane, laneRepair, paused, replayed } from './schemas/deliveries';
+import { bulk, details, group, item, itemSet, lane, laneRepair, paused, replayed, restored, takenBack } from './schemas/deliveries';
 import { explained, found, tailed } from './schemas/explained';
 import { auditWord, detail, finding, instance, listenerFields, metrics, series, status, statusFields } from './schemas/status';
 import { audit, backfill, backfillDone, backfillFields, backfillPreview, checkpointShown, missing, reset } from './schemas/stream';
@@ -35,7 +35,16 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'audit list': z.strictObject({ audit: auditWord, unaccounted: z.array(missing) }),
   'audit dismiss': z.strictObject({ dismissed: count }),
   replay: z.union([
-    z.strictObject({ events: count, count, unanswerable: count, unreadable: count, sample: z.array(replayed), token: maybe }),
+    z.strictObject({
+      events: count,
+      count,
+      unanswerable: count,
+      unreadable: count,
+      unknown: count,
+      sample: z.array(replayed),
+      delivered: z.strictObject({ count, first: time.nullable(), last: time.nullable() }),
+      token: maybe,
+    }),
     z.strictObject({ ...bulk, alreadyUnderWay: count }),
   ]),
   'backfill run': z.union([backfillPreview, backfillDone]),
@@ -47,6 +56,9 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
     id: z.uuid(),
     request: z.enum(['queued', 'resolved', 'already under way']),
     configVersion: z.enum(['current', 'original']),
+    state: z.enum([
+      'delivered', 'failed again', 'resolved before', 'taken back', 'under way', 'waits for its endpoint', 'waits for a service that leads',
+    ]), // prettier-ignore
     result: z.strictObject({ delivered: z.boolean(), message: maybe }).nullable(),
   }),
   'dlq retry-all': z.union([
@@ -56,8 +68,10 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'dlq remove': z.union([
     itemSet,
     z.strictObject({ id: z.uuid(), result: z.enum(['discarded', 'already resolved']) }),
-    z.strictObject({ discarded: count, alreadyUnderWay: count, left: count, remaining: count, interrupted: z.boolean() }),
+    z.strictObject({ discarded: count, alreadyUnderWay: count, running: count, left: count, remaining: count, interrupted: z.boolean() }),
   ]),
+  'dlq cancel': takenBack,
+  'dlq restore': restored,
   'dlq stats': z.strictObject({ count, oldest: time.nullable(), newest: time.nullable(), groups: z.array(group) }),
   'observers list': z.array(
     z.strictObject({
@@ -74,6 +88,13 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   ),
   'observers pause': z.strictObject({ observer: text, paused: z.literal(true), changed: z.boolean() }),
   'observers resume': z.strictObject({ observer: text, paused: z.literal(false), changed: z.boolean(), waiting: count }),
+  'breakers list': z.array(z.strictObject({ name: text, state: z.enum(['open', 'half-open']), probeIn: z.number() })),
+  'breakers reset': z.strictObject({
+    name: text,
+    state: z.literal('closed'),
+    was: z.enum(['closed', 'open', 'half-open']),
+    changed: z.boolean(),
+  }),
   'lanes list': z.array(lane),
   'lanes resume': z.strictObject({ resumed: count }),
   'lanes skip': laneRepair,

@@ -150,7 +150,7 @@ capture:
 endpoints:
   works: { url: "${url}/works", allow_addresses: [loopback], circuit_breaker: off }
   refuses: { url: "${url}/refuses", allow_addresses: [loopback], circuit_breaker: off }
-  busy: { url: "${url}/busy", allow_addresses: [loopback], circuit_breaker: off }
+  busy: { url: "${url}/busy", allow_addresses: [loopback] }
 observers:
   - { name: notify, entity: Order, actions: [{ type: webhook, endpoint: works }] }
   - { name: shipped, entity: Order, on: update, when: "status_changed_to('shipped') AND total > 100", actions: [{ type: webhook, endpoint: refuses }] }

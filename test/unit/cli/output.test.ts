@@ -1,3 +1,5 @@
+import { twoLines } from '../../../src/cli/dlq/item';
+import { shownOf } from '../../../src/cli/dlq/list.command';
 import { layoutOf } from '../../../src/cli/output';
 import { seenUpTo } from '../../../src/cli/tail/follower';
 
@@ -25,4 +27,26 @@ test('after a crash of the server only what was shown counts as seen', () => {
   expect(seenUpTo('100:200:100,150,180', 160n)).toBe('100:161:100,150');
   expect(seenUpTo('100:200:170', 160n)).toBe('161:161:');
   expect(seenUpTo('100:200:', 500n)).toBe('200:200:');
+});
+
+test.each([80, 120])('an item of the dead letter queue is legible in %i columns: its id is whole, and what failed is said', (columns) => {
+  const long = 'x'.repeat(500);
+  const row = [
+    '5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d',
+    '2026-01-31 10:00:00',
+    'order-shipped/webhook',
+    'Order 42',
+    'http_status 400',
+    '1',
+    long,
+  ];
+  const [first, second] = twoLines(row, columns);
+  expect(first).toBe('5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d  2026-01-31 10:00:00  1 try');
+  expect(second).toMatch(/^ {2}order-shipped\/webhook {2}Order 42 {2}http_status 400: x+…$/);
+  expect(Math.max(first!.length, second!.length)).toBe(columns);
+});
+
+test('a list says how many of how many it shows, and how to see the next ones', () => {
+  expect(shownOf(50, 3_500, 0)).toBe('50 of 3,500, newest first; the next ones: --offset 50');
+  expect(shownOf(50, 3_500, 3_450)).toBe('50 of 3,500, newest first');
 });

@@ -39,10 +39,30 @@ export const details: z.ZodType<DeadLetterDetails> = z.strictObject({
   data: z.json(),
   dataBytes: count.nullable(),
   tries: z.array(tryOfItem),
-  history: z.array(z.strictObject({ at: time, what: text, who: text, detail: maybe })),
+  history: z.array(
+    z.strictObject({
+      at: time,
+      what: text,
+      who: text,
+      detail: maybe,
+      error: maybe,
+      status: count.nullable(),
+      configVersion: count.nullable(),
+      askedBy: maybe,
+    }),
+  ),
 });
 export const group: z.ZodType<DeadLetterGroup> = z.strictObject({ observer: maybe, error: maybe, count, oldest: time, newest: time });
-export const itemSet = z.strictObject({ count, sample: z.array(item), token: maybe });
+const held = z.strictObject({ name: text, state: z.enum(['open', 'half-open']), probeIn: z.number(), count });
+export const itemSet = z.strictObject({ count, sample: z.array(item), token: maybe, held: z.array(held) });
+export const takenBack = z.strictObject({
+  takenBack: count,
+  running: count,
+  tried: count,
+  left: z.array(z.uuid()),
+  unknown: z.array(z.uuid()),
+});
+export const restored = z.strictObject({ restored: count, gone: count, left: z.array(z.uuid()) });
 export const bulk = {
   total: count,
   passed: count,
@@ -50,8 +70,11 @@ export const bulk = {
   delivered: count,
   failed: count,
   underWay: count,
+  waiting: count,
+  running: count,
   remaining: count,
   interrupted: z.boolean(),
+  stopped: maybe,
   led: z.boolean(),
 };
 export const lane: z.ZodType<HeldLane> = z.strictObject({
@@ -70,4 +93,12 @@ export const lane: z.ZodType<HeldLane> = z.strictObject({
 });
 export const laneRepair = z.strictObject({ lanes: count, deliveries: count });
 export const paused = z.strictObject({ observer: text, since: time, by: text, reason: maybe });
-export const replayed = z.strictObject({ changeNumber: count, timestamp: text, entity: text, event: text, observer: text, action: text });
+export const replayed = z.strictObject({
+  changeNumber: count,
+  timestamp: text,
+  entity: text,
+  event: text,
+  observer: text,
+  action: text,
+  deliveredAt: time.nullable(),
+});
