@@ -17,6 +17,7 @@ import { AttemptPartitions0021 } from './0021-attempt-partitions';
 import { Backfill0022 } from './0022-backfill';
 import { Encodings0023 } from './0023-encodings';
 import { Timers0024 } from './0024-timers';
+import { Operations0027 } from './0027-operations';
 
 /**
  * In the order in which they run. 0010, 0011, 0013, 0018 and 0019 are missing: numbers were given out to work that went on side by side, and
@@ -42,4 +43,5 @@ export const MIGRATIONS = [
   Backfill0022,
   Encodings0023,
   Timers0024,
+  Operations0027,
 ];

@@ -1,9 +1,7 @@
-import { Module, type ExecutionContext } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
-import type { Request } from 'express';
-import { ServiceConfiguration } from '../config/service-configuration';
+import { ThrottlerModule } from '@nestjs/throttler';
 import { ObserverPausesModule } from '../delivery/observer-pauses.module';
 import { ExplainModule } from '../explain/explain.module';
 import { HaModule } from '../ha/ha.module';
@@ -15,26 +13,18 @@ import { StatusModule } from '../status/status.module';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EventsController } from './api/events.controller';
 import { ObserversController } from './api/observers.controller';
+import { OperationsController } from './api/operations.controller';
 import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
 import { HealthController } from './health.controller';
-import { isProbe } from './http/access';
-
-/** Requests of one address, to all routes together. */
-const THROTTLER = ThrottlerModule.forRootAsync({
-  inject: [ServiceConfiguration],
-  useFactory: ({ settings: { apiRate } }: ServiceConfiguration) => ({
-    throttlers: [{ limit: apiRate.count, ttl: apiRate.per }],
-    skipIf: (context: ExecutionContext) => isProbe(context.switchToHttp().getRequest<Request>().path),
-    generateKey: (_context, address) => address,
-  }),
-});
+import { BoundsGuard } from './http/bounds.guard';
 
 @Module({
   imports: [
     TerminusModule.forRoot({ logger: false }),
-    THROTTLER,
+    // Its storage alone: what is counted is decided before a route is looked for (http/rate.ts).
+    ThrottlerModule.forRoot([]),
     ExplainModule,
     ObserverPausesModule,
     RedriveModule,
@@ -47,12 +37,13 @@ const THROTTLER = ThrottlerModule.forRootAsync({
   controllers: [
     HealthController,
     StreamController,
+    OperationsController,
     ReloadController,
     ObserversController,
     EventsController,
     SearchController,
     DeadLettersController,
   ],
-  providers: [{ provide: APP_GUARD, useClass: ThrottlerGuard }],
+  providers: [{ provide: APP_GUARD, useClass: BoundsGuard }],
 })
 export class AdminModule {}

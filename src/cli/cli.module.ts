@@ -17,6 +17,7 @@ import { MigrateCommand } from './migrate.command';
 import { ObserversListingCommand } from './observers.command';
 import type { Command } from './examples';
 import { completeProgram } from './program';
+import { OperationsCommand } from './operations.command';
 import { ReplayCommand } from './replay/replay.command';
 import { RolesCommand } from './roles.command';
 import { SearchCommand } from './search.command';
@@ -57,6 +58,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...ObserversListingCommand.subCommands,
     LanesCommand,
     ...LanesCommand.subCommands,
+    OperationsCommand,
+    ...OperationsCommand.subCommands,
     CompletionCommand,
   ],
 })

@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os';
 import { Command, Option, SubCommand } from 'nest-commander';
 import type { HeldLane, HeldLanes, LaneFilter, LaneRepair } from '../redrive/held-lanes.service';
 import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
+import { operator } from './dlq/item';
 import { onServices } from './modules';
 import { colors, cut, duration, print, printJson, printTable } from './output';
 
@@ -107,7 +107,7 @@ class LanesResumeCommand extends LanesRepairCommand {
   protected readonly examples = [['try the heads of one observer again', 'lanes resume --observer order-shipped']] as const;
 
   async run(_args: string[], flags: RepairFlags): Promise<void> {
-    const lanes = await onChosen(flags, 'Try the heads of', (held, stream) => held.resume(stream, filterOf(flags)));
+    const lanes = await onChosen(flags, 'Try the heads of', (held, stream) => held.resume(stream, filterOf(flags), operator()));
     if (flags.format === 'json') printJson({ resumed: lanes });
     else print(`${counted(lanes)} resumed: each head is tried as soon as a service leads the stream`);
   }
@@ -139,8 +139,7 @@ class LanesDeadLetterCommand extends LanesRepairCommand {
 }
 
 async function repair(flags: RepairFlags, how: LaneRepair, question: string): Promise<void> {
-  const who = userInfo().username;
-  const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, who));
+  const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, operator()));
   if (flags.format === 'json') return printJson(result);
   const deliveries = `${result.deliveries} ${result.deliveries === 1 ? 'delivery' : 'deliveries'}`;
   print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} goes on` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore

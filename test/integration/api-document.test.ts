@@ -109,6 +109,7 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'GET /listeners',
     'GET /metrics',
     'GET /observers',
+    'GET /operations',
     'GET /search',
     'GET /status',
     'POST /circuit-breakers/{name}/reset',

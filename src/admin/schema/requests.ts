@@ -65,6 +65,15 @@ export const EVENT_QUERY = z.strictObject({
     .describe('explain by the configuration that leads now, instead of the one that decided'),
 });
 
+export const OPERATIONS_QUERY = z.strictObject({
+  who: text(200).optional().describe('only changes by this one'),
+  what: text(200).optional().describe('only what begins so, such as `dead letter` or `observer: paused`'),
+  since: moment.optional().describe('then or later'),
+  until: moment.optional().describe('before then'),
+  limit,
+  cursor,
+});
+
 const FILTER = {
   observer: text(200).optional().describe('only this observer'),
   action: text(200).optional().describe('only this action'),
