@@ -6,6 +6,9 @@ import { CommandFactory } from 'nest-commander';
 import { CliModule } from './cli/cli.module';
 import { fail } from './cli/fail';
 import { VERSION } from './config/version';
+import { hearClosedOutput } from './logging/closed-output';
+
+hearClosedOutput();
 
 /** The end of the command, for who runs several in one process. */
 export const ended = CommandFactory.run(CliModule, {
