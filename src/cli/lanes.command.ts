@@ -1,6 +1,7 @@
 import { Command, Option, SubCommand } from 'nest-commander';
 import type { HeldLane, HeldLanes, LaneFilter, LaneRepair } from '../redrive/held-lanes.service';
 import { ExitCode, OperatorError } from '../event/errors';
+import { laneOptions } from '../event/lane-command';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
 import { operator } from './dlq/item';
@@ -80,7 +81,12 @@ class LanesListCommand extends LanesSubCommand {
     if (flags.format === 'json') return printJson(lanes);
     if (lanes.length === 0) return print(colors.green('no lane is held up'));
     printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
-    print('\nOne more try: lanes resume     give the head up: lanes skip     to the dead letters: lanes dead-letter');
+    const [first] = lanes;
+    if (first === undefined) return;
+    print(`\nOne more try:        fraiseql-observers lanes resume ${laneOptions(first)}`);
+    print(`give the head up:    fraiseql-observers lanes skip ${laneOptions(first)}`);
+    print(`to the dead letters: fraiseql-observers lanes dead-letter ${laneOptions(first)}`);
+    print('Fewer of these options name more lanes; --all names all.');
   }
 }
 

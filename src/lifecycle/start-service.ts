@@ -156,6 +156,9 @@ async function tracingOf(settings: Settings, logger: Logger): Promise<Tracing> {
 async function startEmbedded(dataDir: string, logger: Logger, stops: Stops): Promise<string> {
   const embedded: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir });
   stops.push(() => embedded.stop());
-  logger.info(`no DATABASE_URL: an embedded PostgreSQL for trying out runs in ${dataDir}`);
+  // Somebody who forgot it would look for the changes of another database.
+  logger.warn(
+    `DATABASE_URL is not set: the service works on an embedded PostgreSQL for trying out, in ${dataDir}, and on no database of yours`,
+  );
   return embedded.url;
 }

@@ -74,6 +74,18 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   ),
   'observers pause': z.strictObject({ observer: text, paused: z.literal(true), changed: z.boolean() }),
   'observers resume': z.strictObject({ observer: text, paused: z.literal(false), changed: z.boolean(), waiting: count }),
+  'operations list': z.array(
+    z.strictObject({
+      number: count,
+      at: time,
+      who: text,
+      via: text,
+      what: text,
+      set: z.record(z.string(), z.unknown()),
+      before: z.record(z.string(), z.unknown()).nullable(),
+      after: z.record(z.string(), z.unknown()).nullable(),
+    }),
+  ),
   'lanes list': z.array(lane),
   'lanes resume': z.strictObject({ resumed: count }),
   'lanes skip': laneRepair,
