@@ -3,15 +3,19 @@ import { APP_GUARD } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { ObserverPausesModule } from '../delivery/observer-pauses.module';
+import { AuditModule } from '../audit/audit.module';
 import { ExplainModule } from '../explain/explain.module';
 import { HaModule } from '../ha/ha.module';
 import { RedriveModule } from '../redrive/redrive.module';
 import { ReplayModule } from '../redrive/replay.module';
 import { ReloadModule } from '../reload/reload.module';
+import { ResetModule } from '../reset/reset.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EventsController } from './api/events.controller';
+import { HistoryController } from './api/history.controller';
+import { LanesController } from './api/lanes.controller';
 import { ObserversController } from './api/observers.controller';
 import { OperationsController } from './api/operations.controller';
 import { ReloadController } from './api/reload.controller';
@@ -33,11 +37,15 @@ import { BoundsGuard } from './http/bounds.guard';
     StatusModule,
     HaModule,
     ReloadModule,
+    ResetModule,
+    AuditModule,
   ],
   controllers: [
     HealthController,
     StreamController,
     OperationsController,
+    LanesController,
+    HistoryController,
     ReloadController,
     ObserversController,
     EventsController,

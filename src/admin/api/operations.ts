@@ -2,8 +2,10 @@ import type { z } from 'zod';
 import type { ProblemKind } from '../http/problem';
 import { DETAILS, DISCARD_RESULT, DLQ, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS } from '../schema/dead-letters';
 import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
+import { CHECKPOINT, CONFIG_VERSIONS, DISMISSED, UNACCOUNTED } from '../schema/history';
+import { LANES, LANES_REPAIRED, LANES_RESUMED } from '../schema/lanes';
 import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
-import { DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, NAME_PATH, OPERATIONS_QUERY, REASON_BODY, REPLAY_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY } from '../schema/requests'; // prettier-ignore
+import { DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, REASON_BODY, REPLAY_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, UNACCOUNTED_QUERY } from '../schema/requests'; // prettier-ignore
 import { BREAKERS, LISTENERS, OPERATION_PAGE, RESET, STATUS } from '../schema/status';
 
 /** One route: what it takes and gives. Requests are checked by the same schemas that document them. */
@@ -58,6 +60,17 @@ export const OPERATIONS = {
     summary: 'Send an event to observers once more, with the delivery ids of the first time; a look first, unless dry_run is false',
     tag: 'events', path: EVENT_PATH, body: REPLAY_BODY, answers: { 200: REPLAY_PREVIEW, 202: REPLAYED }, within: ['tenant', 'observer'], problems: ['invalid-token', 'not-found', 'conflict'],
   },
+  lanes: { summary: 'Lanes of strict observers that something holds up, with what they wait for', tag: 'lanes', query: LANES_QUERY, answers: { 200: LANES }, problems: [] },
+  resumeLanes: { summary: 'Try the heads of parked or waiting lanes once more; what fails again parks again', tag: 'lanes', body: LANES_BODY, answers: { 200: LANES_RESUMED }, problems: [] },
+  skipLanes: { summary: 'Give the heads up for good, so that what is behind them goes on', tag: 'lanes', body: LANES_BODY, answers: { 200: LANES_REPAIRED }, problems: [] },
+  deadLetterLanes: {
+    summary: 'Move the heads to the dead letters, so that what is behind them goes on',
+    tag: 'lanes', body: LANES_DEAD_LETTER_BODY, answers: { 200: LANES_REPAIRED }, problems: [],
+  },
+  checkpoint: { summary: 'Where the stream stands, and who has moved it by hand', tag: 'history', answers: { 200: CHECKPOINT }, problems: [] },
+  configVersions: { summary: 'The versions of the observers file that services have run with', tag: 'history', answers: { 200: CONFIG_VERSIONS }, problems: [] },
+  unaccounted: { summary: 'Deliveries that must be on record and are not', tag: 'history', query: UNACCOUNTED_QUERY, answers: { 200: UNACCOUNTED }, problems: [] },
+  dismissUnaccounted: { summary: 'Leave it at that: they stay on record, and count no longer', tag: 'history', body: DISMISS_BODY, answers: { 200: DISMISSED }, problems: [] },
   deadLetters: { summary: 'What could not be delivered, newest first', tag: 'dead letters', query: DLQ_QUERY, answers: { 200: DLQ }, within: ['tenant', 'observer'], problems: [] },
   deadLetterStats: { summary: 'How many there are, and how old they are', tag: 'dead letters', query: STATS_QUERY, answers: { 200: STATS }, within: ['tenant', 'observer'], problems: [] },
   retryAll: {
