@@ -19,6 +19,7 @@ import { Encodings0023 } from './0023-encodings';
 import { Timers0024 } from './0024-timers';
 import { Appointments0025 } from './0025-appointments';
 import { ItemSets0026 } from './0026-item-sets';
+import { Operations0027 } from './0027-operations';
 import { Parties0028 } from './0028-parties';
 
 /**
@@ -47,5 +48,6 @@ export const MIGRATIONS = [
   Timers0024,
   Appointments0025,
   ItemSets0026,
+  Operations0027,
   Parties0028,
 ];

@@ -8,6 +8,9 @@ import { CliModule } from './cli/cli.module';
 import { fail } from './cli/fail';
 import { VERSION } from './config/version';
 import { visible } from './event/terminal';
+import { hearClosedOutput } from './logging/closed-output';
+
+hearClosedOutput();
 
 /** The end of the command, for who runs several in one process. */
 export const ended = CommandFactory.run(CliModule, {

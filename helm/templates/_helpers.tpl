@@ -43,6 +43,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.existingConfigMap | default (include "observers.fullname" .) }}
 {{- end }}
 
+{{/* Without one nothing is observed, and NOTES says so: the chart can be looked at, and installed before there is a file. */}}
+{{- define "observers.file" -}}
+{{- .Values.observersFile | default "version: 1\nobservers: []\n" }}
+{{- end }}
+
 {{/* Settings, variables for the observers file, and what comes out of Secrets. Takes { Values, secretEnv }. */}}
 {{- define "observers.env" -}}
 {{- range $name, $value := .Values.settings }}
@@ -55,6 +60,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- range $name, $ref := .secretEnv }}
 - { name: {{ $name | quote }}, valueFrom: { secretKeyRef: { name: {{ $ref.name | quote }}, key: {{ $ref.key | quote }} } } }
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
@@ -83,6 +91,9 @@ securityContext:
   runAsNonRoot: true
   runAsUser: {{ int64 .Values.uid }}
   runAsGroup: {{ int64 .Values.uid }}
+  {{- with .Values.fsGroup }}
+  fsGroup: {{ int64 . }}
+  {{- end }}
   seccompProfile: { type: RuntimeDefault }
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
@@ -92,6 +103,9 @@ imagePullSecrets:
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
@@ -110,23 +124,39 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
 resources: {{- toYaml .Values.resources | nindent 2 }}
+{{- with .Values.envFrom }}
+envFrom: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* What the schema cannot say, or not in words. */}}
 {{- define "observers.check" -}}
 {{- if and .Values.observersFile .Values.existingConfigMap }}
 {{- fail "observersFile and existingConfigMap: give one of them" }}
-{{- else if not (or .Values.observersFile .Values.existingConfigMap) }}
-{{- fail "no observers file: --set-file observersFile=observers.yaml, or existingConfigMap: NAME (with the key observers.yaml)" }}
 {{- end }}
 {{- if and .Values.existingConfigMap (eq .Values.reload "restart") }}
 {{- fail "reload: restart works with observersFile only: the chart does not see when a ConfigMap of yours changes. Use reload: watch" }}
 {{- end }}
-{{- range $name := concat (keys .Values.env) (keys .Values.secretEnv) (keys .Values.settings) }}
-{{- $places := list (hasKey $.Values.settings $name | ternary "settings" "") (hasKey $.Values.env $name | ternary "env" "") (hasKey $.Values.secretEnv $name | ternary "secretEnv" "") | compact }}
+{{- $extra := list }}
+{{- range .Values.extraEnv }}
+{{- if has .name $extra }}
+{{- fail (printf "%s stands twice in extraEnv" .name) }}
+{{- end }}
+{{- $extra = append $extra .name }}
+{{- end }}
+{{- range $name := concat (keys .Values.env) (keys .Values.secretEnv) (keys .Values.settings) $extra }}
+{{- $places := list (hasKey $.Values.settings $name | ternary "settings" "") (hasKey $.Values.env $name | ternary "env" "") (hasKey $.Values.secretEnv $name | ternary "secretEnv" "") (has $name $extra | ternary "extraEnv" "") | compact }}
 {{- if gt (len $places) 1 }}
 {{- fail (printf "%s stands in %s" $name (join " and in " $places)) }}
 {{- end }}
+{{- end }}
+{{- range .Values.sidecars }}
+{{- if eq .name "observers" }}
+{{- fail "sidecars: observers is the name of the container of the service" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}
+{{- fail "ingress: which hosts? ingress.hosts" }}
 {{- end }}
 {{- if and (eq .Values.capture "apply") (not .Values.migration.enabled) }}
 {{- fail "capture: apply is done by the migration job: set migration.enabled" }}

@@ -1,40 +1,34 @@
-import { Module, type ExecutionContext } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
-import type { Request } from 'express';
-import { ServiceConfiguration } from '../config/service-configuration';
+import { ThrottlerModule } from '@nestjs/throttler';
 import { ObserverPausesModule } from '../delivery/observer-pauses.module';
+import { AuditModule } from '../audit/audit.module';
 import { ExplainModule } from '../explain/explain.module';
 import { HaModule } from '../ha/ha.module';
 import { RedriveModule } from '../redrive/redrive.module';
 import { ReplayModule } from '../redrive/replay.module';
 import { ReloadModule } from '../reload/reload.module';
+import { ResetModule } from '../reset/reset.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { EventsController } from './api/events.controller';
+import { HistoryController } from './api/history.controller';
+import { LanesController } from './api/lanes.controller';
 import { ObserversController } from './api/observers.controller';
+import { OperationsController } from './api/operations.controller';
 import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
 import { HealthController } from './health.controller';
-import { isProbe } from './http/access';
-
-/** Requests of one address, to all routes together. */
-const THROTTLER = ThrottlerModule.forRootAsync({
-  inject: [ServiceConfiguration],
-  useFactory: ({ settings: { apiRate } }: ServiceConfiguration) => ({
-    throttlers: [{ limit: apiRate.count, ttl: apiRate.per }],
-    skipIf: (context: ExecutionContext) => isProbe(context.switchToHttp().getRequest<Request>().path),
-    generateKey: (_context, address) => address,
-  }),
-});
+import { BoundsGuard } from './http/bounds.guard';
 
 @Module({
   imports: [
     TerminusModule.forRoot({ logger: false }),
-    THROTTLER,
+    // Its storage alone: what is counted is decided before a route is looked for (http/rate.ts).
+    ThrottlerModule.forRoot([]),
     ExplainModule,
     ObserverPausesModule,
     RedriveModule,
@@ -43,16 +37,21 @@ const THROTTLER = ThrottlerModule.forRootAsync({
     StatusModule,
     HaModule,
     ReloadModule,
+    ResetModule,
+    AuditModule,
   ],
   controllers: [
     HealthController,
     StreamController,
+    OperationsController,
+    LanesController,
+    HistoryController,
     ReloadController,
     ObserversController,
     EventsController,
     SearchController,
     DeadLettersController,
   ],
-  providers: [{ provide: APP_GUARD, useClass: ThrottlerGuard }],
+  providers: [{ provide: APP_GUARD, useClass: BoundsGuard }],
 })
 export class AdminModule {}

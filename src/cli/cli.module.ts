@@ -17,6 +17,7 @@ import { MetricsCommand } from './metrics/metrics.command';
 import { MigrateCommand } from './migrate.command';
 import { ObserversListingCommand } from './observers.command';
 import { completeProgram, type Command } from './program';
+import { OperationsCommand } from './operations.command';
 import { ReplayCommand } from './replay/replay.command';
 import { RolesCommand } from './roles.command';
 import { SearchCommand } from './search.command';
@@ -59,6 +60,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...LanesCommand.subCommands,
     BreakersCommand,
     ...BreakersCommand.subCommands,
+    OperationsCommand,
+    ...OperationsCommand.subCommands,
     CompletionCommand,
   ],
 })

@@ -1,9 +1,10 @@
-import { userInfo } from 'node:os';
 import { Command, Option, SubCommand } from 'nest-commander';
 import type { HeldLane, HeldLanes, LaneFilter, LaneRepair } from '../redrive/held-lanes.service';
 import { ExitCode, OperatorError } from '../event/errors';
+import { laneOptions } from '../event/lane-command';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
+import { operator } from './dlq/item';
 import { onServices } from './modules';
 import { BREAK, colors, cut, duration, print, printJson, printTable } from './output';
 
@@ -80,7 +81,12 @@ class LanesListCommand extends LanesSubCommand {
     if (flags.format === 'json') return printJson(lanes);
     if (lanes.length === 0) return print(colors.green('no lane is held up'));
     printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
-    print(`${BREAK}One more try: lanes resume     give the head up: lanes skip     to the dead letters: lanes dead-letter`);
+    const [first] = lanes;
+    if (first === undefined) return;
+    print(`${BREAK}One more try:        fraiseql-observers lanes resume ${laneOptions(first)}`);
+    print(`give the head up:    fraiseql-observers lanes skip ${laneOptions(first)}`);
+    print(`to the dead letters: fraiseql-observers lanes dead-letter ${laneOptions(first)}`);
+    print('Fewer of these options name more lanes; --all names all.');
   }
 }
 
@@ -107,7 +113,7 @@ class LanesResumeCommand extends LanesRepairCommand {
   protected readonly examples = [['try the heads of one observer again', 'lanes resume --observer order-shipped']] as const;
 
   async run(_args: string[], flags: RepairFlags): Promise<void> {
-    const lanes = await onChosen(flags, 'Try the heads of', (held, stream) => held.resume(stream, filterOf(flags)));
+    const lanes = await onChosen(flags, 'Try the heads of', (held, stream) => held.resume(stream, filterOf(flags), operator()));
     if (flags.format === 'json') printJson({ resumed: lanes });
     else print(`${counted(lanes)} resumed: each head is tried as soon as a service leads the stream`);
   }
@@ -139,8 +145,7 @@ class LanesDeadLetterCommand extends LanesRepairCommand {
 }
 
 async function repair(flags: RepairFlags, how: LaneRepair, question: string): Promise<void> {
-  const who = userInfo().username;
-  const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, who));
+  const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, operator()));
   if (flags.format === 'json') return printJson(result);
   const deliveries = `${result.deliveries} ${result.deliveries === 1 ? 'delivery' : 'deliveries'}`;
   print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} ${result.lanes === 1 ? 'goes' : 'go'} on; what was skipped comes back by: dlq list --discarded, dlq restore ID` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore

@@ -119,7 +119,7 @@ class ObserversResumeCommand extends ObserversCommand {
     const [name] = args;
     const { changed, waiting } = await onObservers(flags, async (services, settings) => {
       // One that is configured no longer can be resumed too.
-      const resumed = name !== undefined && (await services.pauses.resume(settings.stream, name));
+      const resumed = name !== undefined && (await services.pauses.resume(settings.stream, name, operator()));
       if (!resumed) await requireObserver(services, settings, flags, args);
       const counts = await services.status.observerCounts(settings.stream);
       return { changed: resumed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };

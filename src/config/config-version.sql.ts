@@ -9,7 +9,7 @@ import { versionText, type VersionText } from './rules';
  * @param source the file's text, secrets left as `${…}`
  * @returns its version number
  */
-export async function recordConfigVersion(pool: Pool, hash: string, source: string, loadedBy: string): Promise<number> {
+export async function recordConfigVersion(pool: ClientBase | Pool, hash: string, source: string, loadedBy: string): Promise<number> {
   const stored = await storedAs(pool, source);
   const { rows } = await pool.query<{ id: number }>(
     `with added as (
@@ -34,7 +34,7 @@ export async function readConfigVersion(client: ClientBase | Pool, id: number): 
 const BYTES = '!!binary ';
 
 /** A file that has characters which the database's encoding lacks is kept as bytes: it is read again, word for word. */
-async function storedAs(pool: Pool, source: string): Promise<string> {
+async function storedAs(pool: ClientBase | Pool, source: string): Promise<string> {
   const { rows } = await pool.query<{ kept: string }>('select $1::text as kept', [source]);
   return rows[0]?.kept === source ? source : BYTES + Buffer.from(source).toString('base64');
 }

@@ -19,7 +19,7 @@ export class ObserverPauses {
   }
 
   /** @returns false when it was not paused */
-  resume(stream: string, observer: string): Promise<boolean> {
-    return this.database.use((client) => resumeObserver(client, stream, observer));
+  resume(stream: string, observer: string, by: string): Promise<boolean> {
+    return this.database.use((client) => resumeObserver(client, stream, observer, by));
   }
 }

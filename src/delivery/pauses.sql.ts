@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { askedBy } from '../database/operation.sql';
 
 export interface PausedObserver {
   readonly observer: string;
@@ -38,8 +39,11 @@ export async function pauseObserver(
 }
 
 /** @returns false when it was not paused */
-export async function resumeObserver(client: ClientBase | Pool, stream: string, observer: string): Promise<boolean> {
-  const { rowCount } = await client.query('delete from observers.paused_observer where stream = $1 and observer = $2', [stream, observer]);
+export async function resumeObserver(client: ClientBase | Pool, stream: string, observer: string, by: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `delete from observers.paused_observer using ${askedBy('$3')} asked where stream = $1 and observer = $2 and asked.who is not null`,
+    [stream, observer, by],
+  );
   return rowCount === 1;
 }
 

@@ -129,7 +129,7 @@ async function start({ dataDir, own, logger, onFatal }: DemoOptions, stops: (() 
     .firstOrder()
     .then(() => narrator.firstTold)
     .then(() => {
-      narrator.commands(ownCommand(), postgres.url);
+      narrator.commands(ownCommand(), postgres.url, service);
       shop.open();
     })
     .catch(onFatal);

@@ -59,7 +59,7 @@ export class Narrator {
     this.say(`  ${colors.dim(time)}  Order ${key.padEnd(5)} ${to.padEnd(14)} ${nth.padEnd(6)} ${what}  ${colors.dim(took)}`);
   }
 
-  commands(command: string, url: string): void {
+  commands(command: string, url: string, api: { readonly address: string; readonly tokenFile: string | null }): void {
     this.say(`\n  ${colors.bold('Try next')} ${colors.dim('(in another terminal)')}`);
     const lines = [
       `export DATABASE_URL="${url}"`,
@@ -68,7 +68,9 @@ export class Narrator {
       `${command} dlq list`,
       'psql "$DATABASE_URL"',
     ];
+    const token = api.tokenFile === null ? 'one of OBSERVERS_API_TOKENS' : `the token in ${api.tokenFile}`;
     for (const line of lines) this.say(`    ${line}`);
+    this.say(`\n  ${colors.bold('The API')} http://${api.address}/docs  ${colors.dim(`(to change something: ${token})`)}`);
     this.say(`\n  ${colors.dim('Orders go on; express ones go to an endpoint that fails twice, then works. Ctrl-C ends it.')}\n`);
   }
 

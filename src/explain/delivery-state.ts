@@ -1,4 +1,5 @@
 import { toTheSecond } from '../event/clock';
+import { laneOptions, type LaneName } from '../event/lane-command';
 import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, StreamFacts } from './facts.sql';
 
 /** What has become of a delivery. */
@@ -57,9 +58,14 @@ export function recordsOf(facts: ChangeFacts, observer: string, action: string):
 const SHADOW = 'shadow: ';
 
 /** What the records come to. Never guesses: where there is no record it says so. */
-export function stateOf({ attempts, pending, deadLetter }: DeliveryRecords, facts: ChangeFacts, stream: StreamFacts): StateOfDelivery {
+export function stateOf(
+  { attempts, pending, deadLetter }: DeliveryRecords,
+  facts: ChangeFacts,
+  stream: StreamFacts,
+  entity: Pick<LaneName, 'entityType' | 'entityKey'>,
+): StateOfDelivery {
   if (pending !== null)
-    return { state: pending.state, why: whyPending(pending, attempts.at(-1), stream), nextTryAt: pending.nextAttemptAt };
+    return { state: pending.state, why: whyPending({ ...pending, ...entity }, attempts.at(-1), stream), nextTryAt: pending.nextAttemptAt };
   const said = (state: DeliveryState, why: string): StateOfDelivery => ({ state, why, nextTryAt: null });
   if (deadLetter !== null && deadLetter.resolvedAt === null)
     return said('dead', `${deadLetter.error}: ${deadLetter.message} (dlq show ${deadLetter.id})`);
@@ -84,7 +90,7 @@ export function whyPassedOver({ at, by, reason }: NonNullable<ChangeFacts['passe
   return `${by} moved the checkpoint past it at ${toTheSecond(at)}${reason === null ? '' : ` (${reason})`}: checkpoint show`;
 }
 
-function whyPending(pending: PendingFact, last: AttemptFact | undefined, stream: StreamFacts): string {
+function whyPending(pending: PendingFact & LaneName, last: AttemptFact | undefined, stream: StreamFacts): string {
   const { state, attempt, endpoint, redrive, observer } = pending;
   const failed = last === undefined || last.error === null ? '' : `; the last try failed: ${last.error}: ${last.message}`;
   const held = heldUpBy(endpoint, stream);
@@ -106,7 +112,7 @@ function whyPending(pending: PendingFact, last: AttemptFact | undefined, stream:
       return `its observer ${who}${failed}`;
     }
     case 'parked':
-      return `it has failed for good and holds up its strict lane: lanes resume, skip or dead-letter${failed}`;
+      return `it has failed for good and holds up its strict lane: lanes resume ${laneOptions(pending)} tries it once more (lanes skip and lanes dead-letter take the same)${failed}`;
   }
 }
 

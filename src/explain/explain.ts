@@ -196,7 +196,7 @@ function explainDelivery(
   stream: StreamFacts,
 ): DeliveryExplanation {
   const id = deliveryId(event.id, observer, action.name);
-  return { id, action: action.name, type: action.type, ...stateOf(records, facts, stream), attempts: records.attempts };
+  return { id, action: action.name, type: action.type, ...stateOf(records, facts, stream, event), attempts: records.attempts };
 }
 
 /** Deliveries on record that this version knows nothing of: a renamed or removed observer or action. */

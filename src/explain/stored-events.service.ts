@@ -3,8 +3,9 @@ import { findStored, readSomeChanges, readStored, type ChangeRow, type PageLimit
 import { findChange } from '../change-log/changes-by-id.sql';
 import { decode, type Decoded } from '../change-log/decode';
 import { Database } from '../database/database';
+import { allows } from '../event/bounds';
 import { isChange, latestChanges, type HistoryFilter } from './facts.sql';
-import { listEvents, type StoredEvent } from './stored-events.sql';
+import { listEvents, readTenant, type StoredEvent } from './stored-events.sql';
 
 export type { StoredEvent } from './stored-events.sql';
 
@@ -30,9 +31,26 @@ export class StoredEvents {
     return row === undefined ? null : decode(row, maxEventSize);
   }
 
-  /** Newest first, without their images. @param behind the change number of the last one of the page before */
-  list(stream: string, filter: HistoryFilter, behind: number | null, limit: number): Promise<StoredEvent[]> {
-    return this.database.use((client) => listEvents(client, stream, filter, behind, limit));
+  /** Whether a change is of one of these tenants; null: of whomever, also when it is stored no longer. */
+  async isOf(change: number, tenants: readonly string[] | null): Promise<boolean> {
+    if (tenants === null) return true;
+    return allows(tenants, (await this.database.use((client) => readTenant(client, change))) ?? null);
+  }
+
+  /**
+   * Newest first, without their images.
+   *
+   * @param behind the change number of the last one of the page before
+   * @param tenants only of these; null: of all, and of none
+   */
+  list(
+    stream: string,
+    filter: HistoryFilter,
+    behind: number | null,
+    limit: number,
+    tenants: readonly string[] | null = null,
+  ): Promise<StoredEvent[]> {
+    return this.database.use((client) => listEvents(client, stream, filter, behind, limit, tenants));
   }
 
   /** Change numbers, newest first. */

@@ -31,18 +31,36 @@ const LIST = `
   from core.tb_entity_change_log l
   where ($2::bigint is null or l.pk_entity_change_log < $2) and ($3::text is null or l.object_type = $3)
     and ($4::text is null or coalesce(l.object_key, l.object_id::text) = $4)
-    and ($5::text is null or l.modification_type = $5)
+    and ($5::text is null or l.modification_type = $5) and ($7::text[] is null or l.tenant_id::text = any ($7))
   order by l.pk_entity_change_log desc limit $6`;
 
-/** Newest first. @param behind the change number of the last one of the page before */
+/** Newest first. @param behind the change number of the last one of the page before @param tenants null: of all, and of none */
 export async function listEvents(
   client: ClientBase | Pool,
   stream: string,
   filter: HistoryFilter,
   behind: number | null,
   limit: number,
+  tenants: readonly string[] | null = null,
 ): Promise<StoredEvent[]> {
   const { entityType, entityKey, kind } = filter;
-  const { rows } = await client.query<StoredEvent>(LIST, [stream, behind, entityType, entityKey, kind?.toUpperCase() ?? null, limit]);
+  const { rows } = await client.query<StoredEvent>(LIST, [
+    stream,
+    behind,
+    entityType,
+    entityKey,
+    kind?.toUpperCase() ?? null,
+    limit,
+    tenants,
+  ]);
   return rows;
+}
+
+/** The tenant of a stored change: null where it has none; undefined where there is no such change. */
+export async function readTenant(client: ClientBase | Pool, change: number): Promise<string | null | undefined> {
+  const { rows } = await client.query<{ tenant: string | null }>(
+    'select tenant_id::text as tenant from core.tb_entity_change_log where pk_entity_change_log = $1',
+    [change],
+  );
+  return rows[0]?.tenant;
 }

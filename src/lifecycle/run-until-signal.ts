@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../event/errors';
+import { whenOutputEnds } from '../logging/closed-output';
 import { atHangUp } from './hang-up';
 
 interface Running {
@@ -9,7 +10,7 @@ interface Running {
 }
 
 /**
- * Starts something and stops it at SIGINT or SIGTERM; a second signal does not wait. Returns when it has stopped.
+ * Starts something and stops it at SIGINT or SIGTERM, or when nobody reads its output any more; a second signal does not wait. Returns when it has stopped.
  *
  * @throws what start threw, and what `onFatal` was called with
  */
@@ -23,6 +24,7 @@ export async function runUntilSignal(logger: Logger, start: (onFatal: (error: un
     finish(null);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  whenOutputEnds(() => finish(null));
   try {
     const running = await start(finish);
     atHangUp(() => void running.reload?.().catch(() => undefined));
@@ -32,6 +34,7 @@ export async function runUntilSignal(logger: Logger, start: (onFatal: (error: un
     logger.info('stopped');
   } finally {
     atHangUp(null);
+    whenOutputEnds(null);
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     logger.flush();
   }

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { CustomActions } from '../actions/custom/custom-actions';
+import { TokenWatch } from '../admin/http/token-watch';
 import { settleDrift } from '../change-log/capture/drift';
-import { readApiTokens } from '../config/settings/api';
 import { recordConfigVersion } from '../config/config-version.sql';
 import type { LoadedConfiguration, ObserversSource } from '../config/load';
 import { ServiceConfiguration } from '../config/service-configuration';
@@ -17,6 +17,7 @@ import { createPool, describeUrl } from '../database/postgres';
 import { warningsOf } from '../doctor/file-warnings';
 import { SystemClock, type Clock } from '../event/clock';
 import type { DriftChoice } from '../event/drift-choice';
+import { Timers } from '../event/timers';
 import type { Streams } from '../ha/streams.service';
 import { eventLog } from '../logging/event-log';
 import { PipelineEvents, type PipelineSubscriber } from '../pipeline/pipeline-events';
@@ -50,6 +51,8 @@ export interface Service {
   readonly url: string;
   /** Where its probes answer. */
   readonly address: string;
+  /** Holds the token that changes by the API need; null where the service was given tokens. */
+  readonly tokenFile: string | null;
   readonly streams: Streams;
   readonly reloader: Reloader;
   stop(): Promise<void>;
@@ -89,7 +92,8 @@ async function start(options: StartOptions, stops: Stops, stop: () => Promise<vo
     onFatal,
   } = options;
   const { settings, file } = loaded;
-  const tokens = readApiTokens(settings.apiTokens, settings.apiTokensFile);
+  const tokenWatch = new TokenWatch(settings, logger, clock);
+  const { tokens } = tokenWatch;
   const drift = { applyCapture, strict };
 
   const database = await openDatabase(settings, logger, stops);
@@ -103,16 +107,19 @@ async function start(options: StartOptions, stops: Stops, stop: () => Promise<vo
 
   const configuration = new ServiceConfiguration(source, loaded, version, loadedBy, drift);
   const module = ServiceModule.of({ configuration, database, custom, tracing, clock, logger });
-  const server = await listen(module, settings.host, settings.port, { logger, clock, tokens });
+  const server = await listen(module, settings.host, settings.port, { logger, clock, tokens, rate: settings.apiRate });
   stops.push(() => server.close());
+  tokenWatch.start(server.get(Timers, { strict: false }));
+  stops.push(() => tokenWatch.stop());
   server.get(PipelineEvents, { strict: false }).subscribe(eventLog(logger, clock), ...subscribers);
   const address = addressOf(server);
   const lifecycle = server.get(LifecycleService);
   stops.push(() => lifecycle.stop());
   await lifecycle.start(address, onFatal);
   const observers = file.definition.observers.length;
-  logger.info({ address, database: describeUrl(url), observers, config_version: version }, 'started');
-  return { url, address, streams: lifecycle.streams, reloader: lifecycle.reloader, stop };
+  const { localFile: tokenFile } = tokens;
+  logger.info({ address, database: describeUrl(url), observers, config_version: version, api_token_file: tokenFile }, 'started');
+  return { url, address, tokenFile, streams: lifecycle.streams, reloader: lifecycle.reloader, stop };
 }
 
 /** The service's database with its schema, and the pools for it. */
@@ -149,6 +156,9 @@ async function tracingOf(settings: Settings, logger: Logger): Promise<Tracing> {
 async function startEmbedded(dataDir: string, logger: Logger, stops: Stops): Promise<string> {
   const embedded: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir });
   stops.push(() => embedded.stop());
-  logger.info(`no DATABASE_URL: an embedded PostgreSQL for trying out runs in ${dataDir}`);
+  // Somebody who forgot it would look for the changes of another database.
+  logger.warn(
+    `DATABASE_URL is not set: the service works on an embedded PostgreSQL for trying out, in ${dataDir}, and on no database of yours`,
+  );
   return embedded.url;
 }

@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { SECRETS } from '../event/secrets';
 import { BREAK, colorsFor, visible, visibleJson, writeTrusted } from '../event/terminal';
+import { outputFailed } from './closed-output';
 
 /** URLs keep their host and lose what may be secret: user, password, query. */
 const REDACT = ['password', 'secret', 'token', 'authorization', '*.password', '*.secret', '*.token', '*.authorization'];
@@ -50,6 +51,8 @@ const LONGEST = 50;
  */
 function batchedStream(fd: number): DestinationStream & { flush(done?: (error?: Error) => void): void } {
   const destination = pino.destination({ fd, sync: false, maxWrite: 2 * BATCH });
+  // pino would go on in silence.
+  destination.on('error', outputFailed);
   let lines: string[] = [];
   let length = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -62,7 +65,11 @@ function batchedStream(fd: number): DestinationStream & { flush(done?: (error?: 
   };
   process.once('exit', () => {
     pass();
-    destination.flushSync();
+    try {
+      destination.flushSync();
+    } catch {
+      // Nobody reads it.
+    }
   });
   return {
     write(line) {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
+import { UNBOUND, type Bounds } from '../event/bounds';
 import { AskedDeliveries } from './asked-deliveries.service';
 import {
   countDeadLetters,
@@ -75,15 +76,15 @@ export class DeadLetters {
   }
 
   /** Newest first, behind a place: what dies meanwhile moves no page. */
-  page(filter: DeadLetterFilter, behind: ListPlace | null, limit: number): Promise<DeadLetterItem[]> {
-    return this.database.use((client) => pageOfDeadLetters(client, filter, behind, limit));
+  page(filter: DeadLetterFilter, behind: ListPlace | null, limit: number, bounds: Bounds): Promise<DeadLetterItem[]> {
+    return this.database.use((client) => pageOfDeadLetters(client, filter, behind, limit, bounds));
   }
 
   /** How many there are in all, and by these columns. */
-  count(filter: DeadLetterFilter, columns: readonly GroupColumn[]): Promise<DeadLetterCount> {
+  count(filter: DeadLetterFilter, columns: readonly GroupColumn[], bounds: Bounds = UNBOUND): Promise<DeadLetterCount> {
     return this.database.use(async (client) => {
-      const groups = await countDeadLetters(client, filter, columns);
-      const [{ count, oldest, newest } = { count: 0, oldest: null, newest: null }] = await countDeadLetters(client, filter, []);
+      const groups = await countDeadLetters(client, filter, columns, bounds);
+      const [{ count, oldest, newest } = { count: 0, oldest: null, newest: null }] = await countDeadLetters(client, filter, [], bounds);
       return { count, oldest, newest, groups };
     });
   }

@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { UNBOUND, type Bounds } from '../event/bounds';
 import { findQuarantined } from '../delivery/quarantine.sql';
 
 /** One entry of the dead letter queue: a delivery that died, or a change that could not be made an event. */
@@ -70,6 +71,11 @@ export const ITEM_COLUMNS = `
   id::text, kind, change_number::float8 as "changeNumber", observer, action, endpoint, left(entity_type, 1000) as "entityType", left(entity_key, 1000) as "entityKey", error, message,
   status, attempts, to_json(died_at) #>> '{}' as "diedAt"`;
 
+/** SQL: what a bound token sees. A quarantined change is no observer's. */
+const withinBounds = (observers: string, tenants: string): string =>
+  `(${observers}::text[] is null or observer = any (${observers})) and (${tenants}::text[] is null or exists (
+    select from core.tb_entity_change_log l where l.pk_entity_change_log = change_number and l.tenant_id::text = any (${tenants})))`;
+
 const listOf = (state: ListedState): string =>
   `select ${ITEM_COLUMNS} from (${ITEMS[state]}) m order by died_at desc, id limit $9 offset $10`;
 
@@ -106,13 +112,14 @@ export async function countDeadLetters(
   client: ClientBase | Pool,
   filter: DeadLetterFilter,
   columns: readonly GroupColumn[],
+  { observers, tenants }: Bounds = UNBOUND,
 ): Promise<DeadLetterGroup[]> {
   const column = (name: GroupColumn): string => (columns.includes(name) ? name : `null::text as ${name}`);
   const { rows } = await client.query<DeadLetterGroup>(
     `select ${column('observer')}, ${column('error')}, count(*)::int as count, to_json(min(died_at)) #>> '{}' as oldest, to_json(max(died_at)) #>> '{}' as newest
-     from (${MATCHING_ITEMS}) m group by ${['()', ...columns].slice(columns.length > 0 ? 1 : 0).join(', ')} having count(*) > 0
+     from (${MATCHING_ITEMS}) m where ${withinBounds('$9', '$10')} group by ${['()', ...columns].slice(columns.length > 0 ? 1 : 0).join(', ')} having count(*) > 0
      order by 3 desc, 1, 2`,
-    filterValues(filter),
+    [...filterValues(filter), observers, tenants],
   );
   return rows;
 }
@@ -189,7 +196,7 @@ export type ListPlace = Pick<DeadLetterItem, 'diedAt' | 'id'>;
 
 const PAGE = `
   select ${ITEM_COLUMNS} from (${MATCHING_ITEMS}) m
-  where $9::timestamptz is null or died_at < $9 or (died_at = $9 and id > $10::uuid)
+  where ($9::timestamptz is null or died_at < $9 or (died_at = $9 and id > $10::uuid)) and ${withinBounds('$12', '$13')}
   order by died_at desc, id limit $11`;
 
 /** Newest first, behind a place: what dies meanwhile moves no page. */
@@ -198,7 +205,9 @@ export async function pageOfDeadLetters(
   filter: DeadLetterFilter,
   behind: ListPlace | null,
   limit: number,
+  { observers, tenants }: Bounds = UNBOUND,
 ): Promise<DeadLetterItem[]> {
-  const { rows } = await client.query<DeadLetterItem>(PAGE, [...filterValues(filter), behind?.diedAt ?? null, behind?.id ?? null, limit]);
+  const place = [behind?.diedAt ?? null, behind?.id ?? null];
+  const { rows } = await client.query<DeadLetterItem>(PAGE, [...filterValues(filter), ...place, limit, observers, tenants]);
   return rows;
 }

@@ -15,8 +15,8 @@ export class HeldLanes {
   }
 
   /** Lets the heads be tried once more, now. @returns how many */
-  resume(stream: string, filter: LaneFilter): Promise<number> {
-    return this.database.use((client) => resumeLanes(client, stream, filter));
+  resume(stream: string, filter: LaneFilter, who: string): Promise<number> {
+    return this.database.use((client) => resumeLanes(client, stream, filter, who));
   }
 
   /** Takes the heads out of their lanes, so that the next ones go on. @returns lanes and deliveries that were acted on */

@@ -70,13 +70,23 @@ export async function listLanes(
 
 // A running head belongs to its worker; the condition on the state is looked at again when the row is locked.
 const RESUME = `
-  update observers.pending_delivery p set state = 'retrying', next_attempt_at = clock_timestamp() from (${HEADS}) h
-  where p.change_number = h.change_number and p.observer = h.observer and p.action = h.action and p.state in ('parked', 'retrying')`;
+  with resumed as (
+    update observers.pending_delivery p set state = 'retrying', next_attempt_at = clock_timestamp() from (${HEADS}) h
+    where p.change_number = h.change_number and p.observer = h.observer and p.action = h.action and p.state in ('parked', 'retrying')
+    returning p.change_number, p.observer, p.action, h.state as before
+  ), noted as (
+    insert into observers.operation (who, what, items, before, after)
+    select $6, 'lanes: resumed', jsonb_build_object('stream', $1::text, 'count', count(*), 'heads', to_jsonb((array_agg(jsonb_build_object(
+             'change', change_number, 'observer', observer, 'action', action) order by change_number, observer, action))[1:100])),
+           jsonb_build_object('states', to_jsonb(array_agg(distinct before))), '{"states": ["retrying"]}'
+    from resumed having count(*) > 0
+  )
+  select count(*)::int as count from resumed`;
 
 /** Lets the heads be tried once more, now. @returns how many */
-export async function resumeLanes(client: ClientBase, stream: string, filter: LaneFilter): Promise<number> {
-  const { rowCount } = await client.query(RESUME, values(stream, filter));
-  return rowCount ?? 0;
+export async function resumeLanes(client: ClientBase, stream: string, filter: LaneFilter, who: string): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(RESUME, [...values(stream, filter), who]);
+  return rows[0]?.count ?? 0;
 }
 
 /** `skip` gives the head up for good; `dead-letter` moves it to the dead letters; `dead-letter all` moves whoever waits behind it too. */

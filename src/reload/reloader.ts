@@ -5,6 +5,8 @@ import { warningsOf } from '../doctor/file-warnings';
 import type { LoadedConfiguration } from '../config/load';
 import { ServiceConfiguration } from '../config/service-configuration';
 import { DatabaseUrl } from '../database/database.module';
+import { recordOperation } from '../database/operation.sql';
+import { pooledTransaction } from '../database/transaction';
 import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
 import { describeFailure } from '../config/problems';
@@ -72,7 +74,7 @@ export class Reloader {
     const { logger } = this;
     const begun = performance.now();
     try {
-      const reloaded = await this.change(this.started.source.load());
+      const reloaded = await this.change(this.started.source.load(), asked);
       for (const note of reloaded.notes) logger.warn({ asked }, note);
       logger.info(
         { asked, ...reloaded, notes: reloaded.notes.length, duration_ms: Math.round(performance.now() - begun) },
@@ -88,15 +90,26 @@ export class Reloader {
     }
   }
 
-  private async change(next: LoadedConfiguration): Promise<Reloaded> {
+  private async change(next: LoadedConfiguration, asked: string): Promise<Reloaded> {
     const { pool, streams, logger } = this;
     const { loadedBy, drift } = this.started;
     const url = this.url.text;
     const { file } = next;
     await settleDrift(url, file.definition.captures, { ...drift, logger });
-    const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
-    const { observers, alerts, captures } = file.definition;
     const previous = this.version;
+    const version = await pooledTransaction(pool, 'begin', async (client) => {
+      const recorded = await recordConfigVersion(client, file.source.hash, file.source.text, loadedBy);
+      const items = { stream: this.started.settings.stream };
+      await recordOperation(client, {
+        who: asked,
+        what: 'configuration: reloaded',
+        items,
+        before: { version: previous },
+        after: { version: recorded },
+      });
+      return recorded;
+    });
+    const { observers, alerts, captures } = file.definition;
     const difference = differenceOf(this.configuration.file.definition.observers, file.definition.observers);
     const notes = [
       ...(await warningsOf(url, file)),

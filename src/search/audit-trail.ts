@@ -19,6 +19,8 @@ export interface FoundEvent {
 export interface SearchFilter extends HistoryFilter {
   /** Written then or later, RFC 3339. */
   readonly since: string | null;
+  /** Only events of these; left out: of all, and of none. */
+  readonly tenants?: readonly string[] | null;
 }
 
 export interface SearchRequest {

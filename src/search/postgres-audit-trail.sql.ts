@@ -19,6 +19,7 @@ const PAGE = `
     from core.tb_entity_change_log l
     where pk_entity_change_log < $1 and ($4::text is null or object_type = $4) and ($5::text is null or coalesce(object_key, object_id::text) = $5)
       and ($6::text is null or lower(modification_type) = $6) and ($7::timestamptz is null or created_at >= $7)
+      and ($10::text[] is null or tenant_id::text = any ($10))
     order by pk_entity_change_log desc limit $2
   ), errors as materialized (
     select change, string_agg(distinct concat_ws(': ', error, message), E'\\n') as text from (
@@ -75,14 +76,14 @@ type Row = FoundEvent & Pick<SearchPage, 'looked' | 'reached'> & { readonly cut:
 export async function searchPage(
   client: ClientBase,
   words: readonly string[],
-  { entityType, entityKey, kind, since }: SearchFilter,
+  { entityType, entityKey, kind, since, tenants = null }: SearchFilter,
   below: number,
   rows: number,
 ): Promise<SearchPage> {
   // Not as JSON: a character that the database's encoding lacks is an error in it, and as a text merely not found.
   const patterns = words.flatMap((word, i) => patternsOf(word).map((pattern) => ({ number: i + 1, pattern })));
   const asked = [patterns.map(({ number }) => number), patterns.map(({ pattern }) => pattern)];
-  const { rows: found } = await client.query<Row>(PAGE, [below, rows, words, entityType, entityKey, kind, since, ...asked]);
+  const { rows: found } = await client.query<Row>(PAGE, [below, rows, words, entityType, entityKey, kind, since, ...asked, tenants]);
   const { looked = 0, reached = null } = found[0] ?? {};
   const hits = found.filter(({ change }) => (change as number | null) !== null);
   return { found: hits.map(foundOf), looked, reached: looked < rows ? null : reached };

@@ -139,7 +139,7 @@ class Chaos {
   /** One observer is paused every other time, right before something dies. */
   private async togglePause(): Promise<void> {
     const client = await connectAsApplication(this.postgres.url, 'chaos');
-    if (this.paused) await resumeObserver(client, 'main', 'held');
+    if (this.paused) await resumeObserver(client, 'main', 'held', 'test');
     else await pauseObserver(client, 'main', 'held', 'chaos', null);
     this.paused = !this.paused;
     await client.end();

@@ -154,7 +154,7 @@ describe.each(Object.entries(JOB_QUEUES))('%s: a take-over', (_name, open) => {
       const inherited = await takeOver();
       expect([inherited.backlogged, inherited.pauses.all]).toEqual([['f'], ['o']]);
       expect(await claimNumbers({ e: 40, f: 40 })).toEqual([5, 6]);
-      await resumeObserver(bench.pool, 'main', 'o');
+      await resumeObserver(bench.pool, 'main', 'o', 'test');
       expect(await claim()).toEqual([]);
       const { backlogged, pauses } = await takeOver();
       expect([[...backlogged].sort(), pauses.all]).toEqual([['e', 'f'], []]);

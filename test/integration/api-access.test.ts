@@ -129,7 +129,7 @@ describe('without a token', () => {
     ['an image of another site', { 'sec-fetch-site': 'cross-site' }, 403],
     ['a page of ours', { origin: 'http://localhost:8700', host: 'localhost:8700', 'sec-fetch-site': 'same-origin' }, 200],
   ])('%s', async (_name, headers, status) => {
-    const api = apiOf(await start());
+    const api = apiOf(await start(), {});
     const answer = await api('GET /status', { headers });
     expect([answer.status, answer.text.includes('OBSERVERS_API_TOKENS')]).toEqual([status, status === 403 && !/page|image/.test(_name)]);
     expect((await api('GET /docs-json', { headers })).status).toBe(status);

@@ -100,9 +100,9 @@ test.each([
   ['GET /dlq?before=9999-12-31T23:59:59-14:00', 400],
   ['GET /dlq?after=2026-01-01T00:00:00%2B23:59', 200],
   ['GET /status?x=1', 200],
-  ['PUT /status', 404],
-  ['PATCH /observers', 404],
-  ['TRACE /status', 404],
+  ['PUT /status', 405],
+  ['PATCH /observers', 405],
+  ['TRACE /status', 405],
 ])('%s is answered %i', async (route, status) => {
   const answer = await api(route);
   expect([answer.status, answer.text.includes('at ') && answer.text.includes('.js:')]).toEqual([status, false]);

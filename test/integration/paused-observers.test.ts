@@ -17,7 +17,7 @@ const start = async (definitions = observers()): Promise<void> => {
   await untilLeading(service);
 };
 const pause = (): Promise<boolean> => pauseObserver(given.database.client, 'main', 'held', 'ann', null);
-const resume = (): Promise<boolean> => resumeObserver(given.database.client, 'main', 'held');
+const resume = (): Promise<boolean> => resumeObserver(given.database.client, 'main', 'held', 'test');
 /** Changes of ten entities, each with versions from `from` to `to`. */
 const write = async (from: number, to: number): Promise<void> => {
   for (let n = from; n <= to; n++)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { request } from 'undici';
 import type { Service } from '../../src/lifecycle/start-service';
 
@@ -17,8 +18,11 @@ export interface ApiCall {
 
 export type Api = <T = Record<string, unknown>>(route: string, call?: ApiCall) => Promise<ApiAnswer<T>>;
 
-/** Calls the API of a service: `GET /status`. */
-export function apiOf({ address }: Pick<Service, 'address'>, always: Readonly<Record<string, string>> = {}): Api {
+type Asked = Pick<Service, 'address'> & Partial<Pick<Service, 'tokenFile'>>;
+
+/** Calls the API of a service: `GET /status`. With the token of this machine, where the service was given none. */
+export function apiOf({ address, tokenFile = null }: Asked, given?: Readonly<Record<string, string>>): Api {
+  const always = given ?? (tokenFile === null ? {} : { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` });
   return async <T>(route: string, { json, body, headers = {} }: ApiCall = {}): Promise<ApiAnswer<T>> => {
     const [method = 'GET', path = '/'] = route.split(/ (.*)/s);
     const response = await request(`http://${address}${path}`, {

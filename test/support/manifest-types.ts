@@ -6,6 +6,7 @@ import type { Manifest } from './helm';
 const MODULES: Readonly<Record<string, string>> = {
   'apps/v1 Deployment': 'apps/v1',
   'batch/v1 Job': 'batch/v1',
+  'networking.k8s.io/v1 Ingress': 'networking/v1',
   'networking.k8s.io/v1 NetworkPolicy': 'networking/v1',
   'policy/v1 PodDisruptionBudget': 'policy/v1',
   'v1 ConfigMap': 'core/v1',

@@ -38,7 +38,10 @@ export async function startTestService(
   const folder = mkdtempSync(join(tmpdir(), 'observers-service-'));
   const configFile = join(folder, 'observers.yaml');
   writeFileSync(configFile, file ?? 'version: 1\nobservers: []\n');
-  const input = { env: { DATABASE_URL: drift === undefined ? asServiceRole(url) : url, OBSERVERS_PORT: '0', ...env }, configFile };
+  const input = {
+    env: { DATABASE_URL: drift === undefined ? asServiceRole(url) : url, OBSERVERS_PORT: '0', OBSERVERS_DATA_DIR: folder, ...env },
+    configFile,
+  };
   const source = observersSource(input);
   const configuration = source.load();
   if (drift === undefined) await capture(url, configuration);

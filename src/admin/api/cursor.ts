@@ -33,3 +33,8 @@ export function page<T>(
   const last = items.at(-1);
   return { items, next: found.length > limit && last !== undefined ? cursorOf(placeOfItem(last)) : null };
 }
+
+/** As PostgreSQL takes it: not every zone that RFC 3339 allows is one of its own. */
+export function momentOf(text: string | undefined): string | null {
+  return text === undefined ? null : new Date(text).toISOString();
+}

@@ -1,9 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import { allows, isBound } from '../../event/bounds';
+import { StoredEvents } from '../../explain/stored-events.service';
 import { DeadLetterSets, EndpointsHeld } from '../../redrive/dead-letter-sets.service';
 import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
-import { askedBy } from '../http/access';
+import { askedBy, boundsOf } from '../http/access';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type {
@@ -17,7 +19,7 @@ import type {
   STATS,
   TAKEN_BACK,
 } from '../schema/dead-letters';
-import { page, placeOf } from './cursor';
+import { momentOf, page, placeOf } from './cursor';
 import { OPERATIONS } from './operations';
 
 const { deadLetters, deadLetterStats, deadLetter, retryDeadLetter: RETRY, retryAll: RETRY_ALL, discardDeadLetter: DISCARD } = OPERATIONS;
@@ -36,12 +38,16 @@ export class DeadLettersController {
   constructor(
     private readonly letters: DeadLetters,
     private readonly sets: DeadLetterSets,
+    private readonly stored: StoredEvents,
   ) {}
 
   @Get()
-  async deadLetters(@Query(new Take(deadLetters.query, 'query')) query: z.output<typeof deadLetters.query>): Promise<z.output<typeof DLQ>> {
+  async deadLetters(
+    @Query(new Take(deadLetters.query, 'query')) query: z.output<typeof deadLetters.query>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof DLQ>> {
     const { limit, cursor } = query;
-    const found = await this.letters.page(filterOf(query), placeOf(cursor, BEHIND), limit + 1);
+    const found = await this.letters.page(filterOf(query), placeOf(cursor, BEHIND), limit + 1, boundsOf(request));
     const { items, next } = page(found, limit, ({ diedAt, id }) => ({ diedAt, id }));
     return { items: [...items], next };
   }
@@ -49,16 +55,20 @@ export class DeadLettersController {
   @Get('stats')
   async deadLetterStats(
     @Query(new Take(deadLetterStats.query, 'query')) query: z.output<typeof deadLetterStats.query>,
+    @Req() request: Request,
   ): Promise<z.output<typeof STATS>> {
     const columns = query.by === 'both' ? (['observer', 'error'] as const) : [query.by];
-    const { groups, ...all } = await this.letters.count(filterOf(query), columns);
+    const { groups, ...all } = await this.letters.count(filterOf(query), columns, boundsOf(request));
     return { ...all, groups: [...groups] };
   }
 
   @Get(':id')
-  async deadLetter(@Param(new Take(deadLetter.path, 'path')) { id }: z.output<typeof deadLetter.path>): Promise<DeadLetterDetails> {
+  async deadLetter(
+    @Param(new Take(deadLetter.path, 'path')) { id }: z.output<typeof deadLetter.path>,
+    @Req() request: Request,
+  ): Promise<DeadLetterDetails> {
     const item = await this.letters.show(id);
-    if (item === null) throw unknownItem(id);
+    if (item === null || !(await this.mayTouch(item, request))) throw unknownItem(id);
     return item;
   }
 
@@ -117,6 +127,7 @@ export class DeadLettersController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof RETRY_RESULT> | z.output<typeof RETRY_OPEN>> {
     const id = path.id.toLowerCase();
+    await this.requireOwn(id, request);
     const made = await this.letters.retry(id, config, askedBy(request));
     if (made === 'unknown') throw unknownItem(id);
     const begun = { id, request: made, configVersion: config };
@@ -138,6 +149,7 @@ export class DeadLettersController {
     @Req() request: Request,
   ): Promise<z.output<typeof DISCARD_RESULT>> {
     const id = path.id.toLowerCase();
+    await this.requireOwn(id, request);
     const result = await this.letters.discard(id, reason ?? null, askedBy(request));
     if (result === 'unknown') throw unknownItem(id);
     if (result === 'being tried')
@@ -145,6 +157,18 @@ export class DeadLettersController {
     if (result === 'asked for')
       throw new ApiProblem('conflict', `one more try of ${id} was asked for, and waits`, { remedy: 'To take that back: POST /dlq/cancel' });
     return { id, result };
+  }
+
+  /** For a bound token there is nothing outside its bounds. */
+  private async requireOwn(id: string, request: Request): Promise<void> {
+    if (!isBound(boundsOf(request))) return;
+    const item = await this.letters.show(id);
+    if (item !== null && !(await this.mayTouch(item, request))) throw unknownItem(id);
+  }
+
+  private async mayTouch({ observer, changeNumber }: DeadLetterDetails, request: Request): Promise<boolean> {
+    const { observers, tenants } = boundsOf(request);
+    return allows(observers, observer) && (await this.stored.isOf(changeNumber, tenants));
   }
 }
 
@@ -170,11 +194,6 @@ function filterOf(filter: Filter): DeadLetterFilter {
     after: momentOf(filter.after),
     before: momentOf(filter.before),
   };
-}
-
-/** As PostgreSQL takes it: not every zone that RFC 3339 allows is one of its own. */
-function momentOf(text: string | undefined): string | null {
-  return text === undefined ? null : new Date(text).toISOString();
 }
 
 function unknownItem(id: string): ApiProblem {

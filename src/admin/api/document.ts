@@ -55,7 +55,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'a token of OBSERVERS_API_TOKENS; without any configured only requests of this machine are answered, and need none' }, 'token'); // prettier-ignore
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'a token of OBSERVERS_API_TOKENS; without any configured only requests of this machine are answered; they may look without one, and change with the one in the file api-token of the data folder' }, 'token'); // prettier-ignore
   for (const tag of new Set(Object.values(OPERATIONS).map((operation) => operation.tag))) builder.addTag(tag);
   builder.addTag('probes');
   const document = SwaggerModule.createDocument(app, builder.build(), { operationIdFactory: (_controller, method) => method });

@@ -3,12 +3,14 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { RunningConfiguration } from '../../config/running-configuration';
 import { ServiceConfiguration } from '../../config/service-configuration';
+import { allows, isBound, type Bounds } from '../../event/bounds';
 import { jsonText } from '../../event/json-text';
+import type { EventExplanation } from '../../explain/explain';
 import { explanationJson } from '../../explain/explanation-json';
 import { Explanations } from '../../explain/explanations.service';
 import { StoredEvents } from '../../explain/stored-events.service';
 import { Replays, type QueuedReplay, type ReplayPreview } from '../../redrive/replays.service';
-import { askedBy } from '../http/access';
+import { askedBy, boundsOf } from '../http/access';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
@@ -31,10 +33,15 @@ export class EventsController {
   ) {}
 
   @Get()
-  async events(@Query(new Take(EVENTS_OF.query, 'query')) query: z.output<typeof EVENTS_OF.query>): Promise<z.output<typeof EVENTS>> {
+  async events(
+    @Query(new Take(EVENTS_OF.query, 'query')) query: z.output<typeof EVENTS_OF.query>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof EVENTS>> {
     const { entity_type: entityType = null, entity_key: entityKey = null, kind = null, limit, cursor } = query;
     const behind = placeOf(cursor, BEHIND)?.change ?? null;
-    const found = await this.stored.list(this.configuration.settings.stream, { entityType, entityKey, kind }, behind, limit + 1);
+    const { tenants } = boundsOf(request);
+    const filter = { entityType, entityKey, kind };
+    const found = await this.stored.list(this.configuration.settings.stream, filter, behind, limit + 1, tenants);
     const { items, next } = page(found, limit, ({ changeNumber }) => ({ change: changeNumber }));
     return { items: [...items], next };
   }
@@ -45,18 +52,20 @@ export class EventsController {
   async event(
     @Param(new Take(EVENT.path, 'path')) { id }: z.output<typeof EVENT.path>,
     @Query(new Take(EVENT.query, 'query')) { current }: z.output<typeof EVENT.query>,
+    @Req() request: Request,
   ): Promise<string> {
     const { loaded, settings } = this.configuration;
     const { stream, retention, maxEventSize } = settings;
-    const [explained] = await this.explanations.of([await this.changeOf(id)], {
+    const [explained] = await this.explanations.of([await this.changeOf(id, boundsOf(request))], {
       stream,
       retention,
       maxEventSize,
       current: current === 'true',
       definitionOf: loaded.definitionOf,
     });
-    if (explained === undefined) throw unknownEvent(id);
-    return jsonText(explanationJson(explained));
+    const seen = explained === undefined ? null : asSeenBy(explained, boundsOf(request));
+    if (seen === null) throw unknownEvent(id);
+    return jsonText(explanationJson(seen));
   }
 
   @Post(':id/replay')
@@ -66,7 +75,9 @@ export class EventsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<z.output<typeof REPLAY_PREVIEW> | z.output<typeof REPLAYED>> {
-    const change = await this.changeOf(id);
+    const bounds = boundsOf(request);
+    const change = await this.changeOf(id, bounds);
+    requireWithin(body, bounds);
     const preview = 'token' in body ? null : await this.previewOf(change, body);
     response.status(HttpStatus.OK);
     if (preview !== null && !('token' in body) && body.dry_run) return { dryRun: true, ...preview };
@@ -106,11 +117,31 @@ export class EventsController {
     return this.replays.sendAll(shown, { known: running.observers(), maxEventSize }, who);
   }
 
-  private async changeOf(id: string): Promise<number> {
+  private async changeOf(id: string, { tenants }: Bounds): Promise<number> {
     const change = /^\d+$/.test(id) ? Number(id) : await this.stored.find(id);
-    if (change === null) throw unknownEvent(id);
+    if (change === null || !(await this.stored.isOf(change, tenants))) throw unknownEvent(id);
     return change;
   }
+}
+
+/** What a token that is bound to observers sees of an event: what they made of it. @returns null where it is no event of theirs */
+function asSeenBy(explained: EventExplanation, { observers: bound }: Bounds): EventExplanation | null {
+  if (bound === null) return explained;
+  const observers = explained.observers.filter(({ name }) => bound.includes(name));
+  const theirs = observers.some(({ verdict, deliveries }) => verdict === 'matched' || deliveries.length > 0);
+  return theirs ? { ...explained, observers, notes: [] } : null;
+}
+
+/** A token of a dry run may be anybody's: a bound one sends what it names itself. */
+function requireWithin(body: z.output<typeof REPLAY.body>, bounds: Bounds): void {
+  if (!isBound(bounds)) return;
+  if ('token' in body)
+    throw new ApiProblem('forbidden', 'a token of the API that is bound sends without the token of a dry run', {
+      remedy: 'Send {"observers": […], "dry_run": false}.',
+    });
+  const strange = body.observers.find((name) => !allows(bounds.observers, name));
+  if (strange !== undefined)
+    throw new ApiProblem('not-found', `there is no observer "${strange}"`, { remedy: 'What there is: GET /observers' });
 }
 
 function unknownEvent(id: string): ApiProblem {

@@ -9,7 +9,8 @@ import { ServiceConfiguration } from '../../config/service-configuration';
 import { ObserverPauses } from '../../delivery/observer-pauses.service';
 import { PersonalActions } from '../../logging/personal-actions';
 import { Status } from '../../status/status.service';
-import { askedBy } from '../http/access';
+import { allows, type Bounds } from '../../event/bounds';
+import { askedBy, boundsOf } from '../http/access';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { OBSERVERS, PAUSE_RESULT, RESUME_RESULT } from '../schema/observers';
@@ -29,7 +30,7 @@ export class ObserversController {
   ) {}
 
   @Get()
-  async observers(): Promise<z.output<typeof OBSERVERS>> {
+  async observers(@Req() request: Request): Promise<z.output<typeof OBSERVERS>> {
     const { definition, version } = await this.running.of(this.stream);
     const counts = new Map((await this.status.observerCounts(this.stream)).map((one) => [one.observer, one]));
     const pauses = new Map((await this.pauses.list(this.stream)).map((one) => [one.observer, one]));
@@ -37,7 +38,8 @@ export class ObserversController {
     const { redaction } = definition;
     return {
       configVersion: version,
-      observers: definition.observers.map(({ name, kinds, columns, ignoreUnchanged, when, ordering, actions: own }, i) => {
+      observers: definition.observers.flatMap(({ name, kinds, columns, ignoreUnchanged, when, ordering, actions: own }, i) => {
+        if (!allows(boundsOf(request).observers, name)) return [];
         const { entities = '', actions = [], retry = '' } = described[i] ?? {};
         const { pending = 0, dead = 0 } = counts.get(name) ?? {};
         return {
@@ -65,7 +67,7 @@ export class ObserversController {
     @Body(new Take(PAUSE.body, 'body')) { reason }: z.output<typeof PAUSE.body>,
     @Req() request: Request,
   ): Promise<z.output<typeof PAUSE_RESULT>> {
-    await this.require(name);
+    await this.require(name, boundsOf(request));
     const changed = await this.pauses.pause(this.stream, name, askedBy(request), reason ?? null);
     if (changed) this.log.note('an observer was paused', askedBy(request), { observer: name, reason: reason ?? null });
     return { observer: name, paused: true, changed };
@@ -79,9 +81,10 @@ export class ObserversController {
     @Req() request: Request,
   ): Promise<z.output<typeof RESUME_RESULT>> {
     // One that is configured no longer can be resumed too.
-    const changed = await this.pauses.resume(this.stream, name);
+    const bounds = boundsOf(request);
+    const changed = allows(bounds.observers, name) && (await this.pauses.resume(this.stream, name, askedBy(request)));
     if (changed) this.log.note('an observer was resumed', askedBy(request), { observer: name, reason: reason ?? null });
-    else await this.require(name);
+    else await this.require(name, bounds);
     const counts = await this.status.observerCounts(this.stream);
     return { observer: name, paused: false, changed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
   }
@@ -90,8 +93,9 @@ export class ObserversController {
     return this.configuration.settings.stream;
   }
 
-  private async require(name: string): Promise<void> {
-    const names = (await this.running.of(this.stream)).definition.observers.map((observer) => observer.name);
+  private async require(name: string, { observers }: Bounds): Promise<void> {
+    const all = (await this.running.of(this.stream)).definition.observers.map((observer) => observer.name);
+    const names = all.filter((one) => allows(observers, one));
     if (!names.includes(name))
       throw new ApiProblem('not-found', `there is no observer "${name}"${didYouMean(name, names)}`, {
         remedy: 'What there is: GET /observers',

@@ -2,9 +2,11 @@ import type { z } from 'zod';
 import type { ProblemKind } from '../http/problem';
 import { DETAILS, DISCARD_RESULT, DLQ, RESTORED, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS, TAKEN_BACK } from '../schema/dead-letters'; // prettier-ignore
 import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
+import { CHECKPOINT, CONFIG_VERSIONS, DISMISSED, UNACCOUNTED } from '../schema/history';
+import { LANES, LANES_REPAIRED, LANES_RESUMED } from '../schema/lanes';
 import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
-import { CANCEL_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, NAME_PATH, REASON_BODY, REPLAY_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY } from '../schema/requests'; // prettier-ignore
-import { BREAKERS, LISTENERS, RESET, STATUS } from '../schema/status';
+import { CANCEL_BODY, DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, REASON_BODY, REPLAY_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, UNACCOUNTED_QUERY } from '../schema/requests'; // prettier-ignore
+import { BREAKERS, LISTENERS, OPERATION_PAGE, RESET, STATUS } from '../schema/status';
 
 /** One route: what it takes and gives. Requests are checked by the same schemas that document them. */
 export interface Operation {
@@ -16,6 +18,8 @@ export interface Operation {
   /** A body that may be left out. */
   readonly optionalBody?: true;
   readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** The bounds that it keeps to. A token that is bound to anything else may not ask: the answer, or the change, would be about everybody. */
+  readonly within?: readonly ('tenant' | 'observer')[];
   /** Besides those that every route may give. */
   readonly problems: readonly ProblemKind[];
 }
@@ -29,14 +33,15 @@ export const OPERATIONS = {
     summary: 'Close a circuit breaker; the failures of its window still count, so it may open at the next one',
     tag: 'stream', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESET }, problems: ['not-found', 'not-leading'],
   },
-  observers: { summary: 'The observers of the configuration that leads, without its secrets', tag: 'observers', answers: { 200: OBSERVERS }, problems: [] },
+  operations: { summary: 'Who has changed what, by whatever door, newest first', tag: 'stream', query: OPERATIONS_QUERY, answers: { 200: OPERATION_PAGE }, problems: [] },
+  observers: { summary: 'The observers of the configuration that leads, without its secrets', tag: 'observers', answers: { 200: OBSERVERS }, within: ['observer'], problems: [] },
   pauseObserver: {
     summary: 'Nothing more is sent for it; what it would have sent waits, in order',
-    tag: 'observers', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: PAUSE_RESULT }, problems: ['not-found'],
+    tag: 'observers', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: PAUSE_RESULT }, within: ['observer'], problems: ['not-found'],
   },
   resumeObserver: {
     summary: 'Lets a paused observer go on with what has waited, in order',
-    tag: 'observers', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESUME_RESULT }, problems: ['not-found'],
+    tag: 'observers', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESUME_RESULT }, within: ['observer'], problems: ['not-found'],
   },
   reload: {
     summary: 'Read the observers file of the instance that answers once more, and go on by it; no event is lost or sent twice',
@@ -44,19 +49,30 @@ export const OPERATIONS = {
   },
   search: {
     summary: 'Events by words, newest first, for four seconds at most',
-    tag: 'events', query: SEARCH_QUERY, answers: { 200: FOUND }, problems: [],
+    tag: 'events', query: SEARCH_QUERY, answers: { 200: FOUND }, within: ['tenant'], problems: [],
   },
-  events: { summary: 'Stored events, newest first', tag: 'events', query: EVENTS_QUERY, answers: { 200: EVENTS }, problems: [] },
+  events: { summary: 'Stored events, newest first', tag: 'events', query: EVENTS_QUERY, answers: { 200: EVENTS }, within: ['tenant'], problems: [] },
   event: {
     summary: 'Why an event did, or did not, cause what it should: every observer with its reason, every delivery with its tries',
-    tag: 'events', path: EVENT_PATH, query: EVENT_QUERY, answers: { 200: EVENT }, problems: ['not-found'],
+    tag: 'events', path: EVENT_PATH, query: EVENT_QUERY, answers: { 200: EVENT }, within: ['tenant', 'observer'], problems: ['not-found'],
   },
   replayEvent: {
     summary: 'Send an event to observers once more, with the delivery ids of the first time; a look first, unless dry_run is false',
-    tag: 'events', path: EVENT_PATH, body: REPLAY_BODY, answers: { 200: REPLAY_PREVIEW, 202: REPLAYED }, problems: ['invalid-token', 'not-found', 'conflict'],
+    tag: 'events', path: EVENT_PATH, body: REPLAY_BODY, answers: { 200: REPLAY_PREVIEW, 202: REPLAYED }, within: ['tenant', 'observer'], problems: ['invalid-token', 'not-found', 'conflict'],
   },
-  deadLetters: { summary: 'What could not be delivered, newest first', tag: 'dead letters', query: DLQ_QUERY, answers: { 200: DLQ }, problems: [] },
-  deadLetterStats: { summary: 'How many there are, and how old they are', tag: 'dead letters', query: STATS_QUERY, answers: { 200: STATS }, problems: [] },
+  lanes: { summary: 'Lanes of strict observers that something holds up, with what they wait for', tag: 'lanes', query: LANES_QUERY, answers: { 200: LANES }, problems: [] },
+  resumeLanes: { summary: 'Try the heads of parked or waiting lanes once more; what fails again parks again', tag: 'lanes', body: LANES_BODY, answers: { 200: LANES_RESUMED }, problems: [] },
+  skipLanes: { summary: 'Give the heads up for good, so that what is behind them goes on', tag: 'lanes', body: LANES_BODY, answers: { 200: LANES_REPAIRED }, problems: [] },
+  deadLetterLanes: {
+    summary: 'Move the heads to the dead letters, so that what is behind them goes on',
+    tag: 'lanes', body: LANES_DEAD_LETTER_BODY, answers: { 200: LANES_REPAIRED }, problems: [],
+  },
+  checkpoint: { summary: 'Where the stream stands, and who has moved it by hand', tag: 'history', answers: { 200: CHECKPOINT }, problems: [] },
+  configVersions: { summary: 'The versions of the observers file that services have run with', tag: 'history', answers: { 200: CONFIG_VERSIONS }, problems: [] },
+  unaccounted: { summary: 'Deliveries that must be on record and are not', tag: 'history', query: UNACCOUNTED_QUERY, answers: { 200: UNACCOUNTED }, problems: [] },
+  dismissUnaccounted: { summary: 'Leave it at that: they stay on record, and count no longer', tag: 'history', body: DISMISS_BODY, answers: { 200: DISMISSED }, problems: [] },
+  deadLetters: { summary: 'What could not be delivered, newest first', tag: 'dead letters', query: DLQ_QUERY, answers: { 200: DLQ }, within: ['tenant', 'observer'], problems: [] },
+  deadLetterStats: { summary: 'How many there are, and how old they are', tag: 'dead letters', query: STATS_QUERY, answers: { 200: STATS }, within: ['tenant', 'observer'], problems: [] },
   retryAll: {
     summary: 'Try many once more: a dry run shows them and gives a token, the token acts on exactly these',
     tag: 'dead letters', body: RETRY_ALL_BODY, answers: { 200: SET_PREVIEW, 202: RETRY_ALL_RESULT }, problems: ['invalid-token', 'conflict'],
@@ -69,14 +85,14 @@ export const OPERATIONS = {
     summary: 'Put discarded items back into the queue',
     tag: 'dead letters', body: RESTORE_BODY, answers: { 200: RESTORED }, problems: [],
   },
-  deadLetter: { summary: 'One item: the event, every try, what people did to it', tag: 'dead letters', path: ITEM_PATH, answers: { 200: DETAILS }, problems: ['not-found'] },
+  deadLetter: { summary: 'One item: the event, every try, what people did to it', tag: 'dead letters', path: ITEM_PATH, answers: { 200: DETAILS }, within: ['tenant', 'observer'], problems: ['not-found'] },
   retryDeadLetter: {
     summary: 'Try one item once more, and say what came of it',
-    tag: 'dead letters', path: ITEM_PATH, body: RETRY_BODY, optionalBody: true, answers: { 200: RETRY_RESULT, 202: RETRY_OPEN }, problems: ['not-found'],
+    tag: 'dead letters', path: ITEM_PATH, body: RETRY_BODY, optionalBody: true, answers: { 200: RETRY_RESULT, 202: RETRY_OPEN }, within: ['tenant', 'observer'], problems: ['not-found'],
   },
   discardDeadLetter: {
     summary: 'Take an item out of the queue for good',
-    tag: 'dead letters', path: ITEM_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: DISCARD_RESULT }, problems: ['not-found', 'conflict'],
+    tag: 'dead letters', path: ITEM_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: DISCARD_RESULT }, within: ['tenant', 'observer'], problems: ['not-found', 'conflict'],
   },
 } as const satisfies Record<string, Operation>; // prettier-ignore
 

@@ -1,6 +1,8 @@
-import { Controller, Get, Query } from '@nestjs/common';
+import { Controller, Get, Query, Req } from '@nestjs/common';
+import type { Request } from 'express';
 import type { z } from 'zod';
 import { AuditTrail } from '../../search/audit-trail';
+import { boundsOf } from '../http/access';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { FOUND } from '../schema/events';
@@ -17,14 +19,17 @@ export class SearchController {
   constructor(private readonly trail: AuditTrail) {}
 
   @Get()
-  async search(@Query(new Take(SEARCH.query, 'query')) query: z.output<typeof SEARCH.query>): Promise<z.output<typeof FOUND>> {
+  async search(
+    @Query(new Take(SEARCH.query, 'query')) query: z.output<typeof SEARCH.query>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof FOUND>> {
     const { q, entity_type: entityType = null, entity_key: entityKey = null, kind = null, since = null, limit } = query;
     const words = q.split(/\s+/).filter((word) => word !== '');
     if (words.length === 0)
       throw new ApiProblem('invalid-request', 'there is no word to search for', {
         violations: [{ at: 'query.q', message: 'it is blank' }],
       });
-    const filter = { entityType, entityKey, kind, since };
+    const filter = { entityType, entityKey, kind, since, tenants: boundsOf(request).tenants };
     const { found, ...ended } = await this.trail.search({ words, filter, limit, timeout: TIMEOUT });
     return { ...ended, found: found.map((one) => ({ ...one, foundIn: [...one.foundIn] })) };
   }

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/commo
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { leading, Status, type Listeners, type StreamStatus } from '../../status/status.service';
+import { Operations } from '../../status/operations.service';
 import type { Leadership } from '../../ha/leadership';
 import { Streams } from '../../ha/streams.service';
 import { PersonalActions } from '../../logging/personal-actions';
@@ -20,6 +21,7 @@ export class StreamController {
     private readonly log: PersonalActions,
     private readonly streamStatus: Status,
     private readonly streams: Streams,
+    private readonly operations: Operations,
   ) {}
 
   @Get('status')
@@ -57,10 +59,16 @@ export class StreamController {
     @Body(new Take(resetBreaker.body, 'body')) { reason }: z.output<typeof resetBreaker.body>,
     @Req() request: Request,
   ): Promise<z.output<typeof RESET>> {
-    const before = this.main.resetBreaker(name);
+    const before = this.main.leads ? (this.main.breakers().find((one) => one.name === name)?.state ?? 'no breaker') : 'not leading';
     if (before === 'not leading') throw await this.notLeading();
     if (before === 'no breaker') throw new ApiProblem('not-found', `the endpoint "${name}" has no circuit breaker, or there is no such endpoint`, { remedy: 'What there is: GET /circuit-breakers' }); // prettier-ignore
-    if (before !== 'closed') this.log.note('a circuit breaker was reset', askedBy(request), { endpoint: name, reason: reason ?? null });
+    if (before !== 'closed') {
+      const who = askedBy(request);
+      const items = { endpoint: name, reason: reason ?? null };
+      await this.operations.record({ who, what: 'breaker: reset', items, before: { state: before }, after: { state: 'closed' } });
+      this.main.resetBreaker(name);
+      this.log.note('a circuit breaker was reset', who, items);
+    }
     return { name, state: 'closed', changed: before !== 'closed' };
   }
 

@@ -1,6 +1,7 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { Request, RequestHandler, Response } from 'express';
-import { isForeign, isLocal } from './loopback';
+import { UNBOUND, type Bounds } from '../../event/bounds';
+import { isForeign, isLocal, networkOf } from './loopback';
 import { ApiProblem } from './problem';
 import { bearerOf, type Holder, type Tokens } from './tokens';
 
@@ -12,8 +13,15 @@ const HOLDER = Symbol('holder');
 
 /** Who asked, for the history: the token's name, or this machine. */
 export function askedBy(request: Request): string {
-  return (request as Request & { [HOLDER]?: Holder })[HOLDER]?.name ?? 'api on this machine';
+  return (request as Asked)[HOLDER]?.name ?? 'api on this machine';
 }
+
+/** To what whoever asks is bound. */
+export function boundsOf(request: Request): Bounds {
+  return (request as Asked)[HOLDER]?.bounds ?? UNBOUND;
+}
+
+type Asked = Request & { [HOLDER]?: Holder };
 
 /**
  * Who may ask for what, of every path there is: what is forgotten here would be open. A method that changes nothing needs `read`, every
@@ -22,40 +30,61 @@ export function askedBy(request: Request): string {
 export function accessControl(tokens: Tokens, tries: ThrottlerStorage): RequestHandler {
   return (request, response, next) => {
     if (isProbe(request.path)) return next();
-    const answer = tokens.none ? requireLocal(request) : requireToken(request, tokens, tries);
+    const answer = tokens.configured ? requireToken(request, tokens, tries) : requireLocal(request, tokens, tries);
     answer.then(() => next(), (error: unknown) => next(refused(error, response))); // prettier-ignore
   };
 }
 
-async function requireLocal(request: Request): Promise<void> {
-  await Promise.resolve();
+/**
+ * Without tokens configured: this machine may look. To change something needs the token in the data folder all the same, for a proxy on this machine
+ * that adds no header looks as this machine does.
+ */
+async function requireLocal(request: Request, tokens: Tokens, tries: ThrottlerStorage): Promise<void> {
   if (!isLocal(request))
     throw new ApiProblem('forbidden', 'without a token the API answers only requests that come from this machine, over loopback', {
       remedy: 'Give the service tokens (OBSERVERS_API_TOKENS or OBSERVERS_API_TOKENS_FILE) and send one: Authorization: Bearer TOKEN.',
     });
   if (isForeign(request)) throw foreign();
+  const given = request.headersDistinct['authorization'] ?? [];
+  if (given.length === 0 && isReading(request)) return;
+  await requireKnown(request, tokens, tries);
 }
 
 async function requireToken(request: Request, tokens: Tokens, tries: ThrottlerStorage): Promise<void> {
   if (isDocumentation(request.path) && isReading(request)) return;
+  await requireKnown(request, tokens, tries);
+  // A browser would not send the token for a page of another origin; one that does was made to.
+  if (isForeign(request)) throw foreign();
+}
+
+async function requireKnown(request: Request, tokens: Tokens, tries: ThrottlerStorage): Promise<void> {
   const headers = request.headersDistinct['authorization'] ?? [];
   const token = headers.length === 1 ? bearerOf(headers[0] ?? '') : null;
   const holder = token === null ? null : tokens.find(token);
-  if (holder === null) return refuse(request, headers.length, token, tries);
+  if (holder === 'expired')
+    throw new ApiProblem('unauthenticated', 'this token has expired', {
+      headers: { 'www-authenticate': 'Bearer error="invalid_token", error_description="expired"' },
+    });
+  if (holder === null) return refuse(request, tokens, { given: headers.length, token, tries });
   if (!isReading(request) && holder.scope !== 'write')
     throw new ApiProblem('forbidden', `${request.method} needs a token with the scope write; this one may only read`, {
       headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
     });
-  // A browser would not send the token for a page of another origin; one that does was made to.
-  if (isForeign(request)) throw foreign();
-  (request as Request & { [HOLDER]?: Holder })[HOLDER] = holder;
+  (request as Asked)[HOLDER] = holder;
+}
+
+interface Try {
+  /** Headers. */
+  readonly given: number;
+  readonly token: string | null;
+  readonly tries: ThrottlerStorage;
 }
 
 // A right token passes however often somebody at the same address is wrong: behind a proxy all have one address, and a forgotten
 // script with an old token would lock everybody out. Tokens of 16 characters and more are not guessed, at whatever rate.
-async function refuse(request: Request, given: number, token: string | null, tries: ThrottlerStorage): Promise<never> {
+async function refuse(request: Request, { localFile }: Tokens, { given, token, tries }: Try): Promise<never> {
   const { isBlocked, timeToBlockExpire } = await tries.increment(
-    `wrong token ${request.socket.remoteAddress ?? ''}`,
+    `wrong token ${networkOf(request)}`,
     MINUTE,
     WRONG_TRIES,
     MINUTE,
@@ -68,7 +97,9 @@ async function refuse(request: Request, given: number, token: string | null, tri
   const detail =
     given === 0 ? 'this needs a token: Authorization: Bearer TOKEN' : token === null ? 'the header Authorization is not one Bearer token' : 'this token is not known'; // prettier-ignore
   const challenge = given === 0 ? 'Bearer' : 'Bearer error="invalid_token"';
-  throw new ApiProblem('unauthenticated', detail, { headers: { 'www-authenticate': challenge } });
+  const remedy =
+    localFile === null ? {} : { remedy: `The token of this machine is in ${localFile}: Authorization: Bearer $(cat ${localFile})` };
+  throw new ApiProblem('unauthenticated', detail, { ...remedy, headers: { 'www-authenticate': challenge } });
 }
 
 function isReading({ method }: Request): boolean {

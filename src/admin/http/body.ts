@@ -1,5 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { mistakeIn } from './json-place';
 import { ApiProblem } from './problem';
 
 /** The largest body, in bytes: tokens of a few hundred are the largest thing that is ever sent. */
@@ -11,6 +12,7 @@ const DEEPEST = 16;
 export function takeBodies(app: NestExpressApplication): void {
   app.use(requireJson);
   app.useBodyParser('json', { limit: LARGEST, inflate: false, strict: true });
+  app.use(tellPlace);
   app.use(boundDepth);
 }
 
@@ -28,6 +30,27 @@ const requireJson: RequestHandler = (request, _response, next) => {
   if (empty || request.is('application/json') !== false) return next();
   next(new ApiProblem('unsupported-media-type', 'a body is sent as application/json'));
 };
+
+// Nest would make an error of its own of it, which knows the place no longer. Express tells it by the number of parameters.
+function tellPlace(
+  error: { readonly type?: string; readonly body?: unknown },
+  _request: Request,
+  _response: Response,
+  next: NextFunction,
+): void {
+  next(error.type === 'entity.parse.failed' ? notJson(error.body) : error);
+}
+
+/** The place, and nothing of what was sent. */
+function notJson(body: unknown): ApiProblem {
+  const mistake = typeof body === 'string' ? mistakeIn(body) : null;
+  if (mistake === null) return new ApiProblem('invalid-request', 'the body is not a JSON object');
+  const { line, column, expected } = mistake;
+  const place = `line ${line}, column ${column}`;
+  return new ApiProblem('invalid-request', `the body is not JSON from ${place} on`, {
+    violations: [{ at: 'body', message: `${place}: expected ${expected}` }],
+  });
+}
 
 function boundDepth(request: Request, _response: Response, next: NextFunction): void {
   next(

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import ipaddr from 'ipaddr.js';
 
 /** Set by a proxy that passes on requests of others. */
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
@@ -10,6 +11,14 @@ const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-i
 export function isLocal(request: Request): boolean {
   const { remoteAddress = '' } = request.socket;
   return isLoopback(remoteAddress) && isLoopbackHost(request.get('host')) && FORWARDED.every((name) => request.get(name) === undefined);
+}
+
+/** Who is counted as one: an address, of IPv6 the first half, for whoever has one has all of a /64. */
+export function networkOf(request: Request): string {
+  const { remoteAddress = '' } = request.socket;
+  if (!ipaddr.isValid(remoteAddress)) return remoteAddress;
+  const address = ipaddr.process(remoteAddress);
+  return address instanceof ipaddr.IPv6 ? address.parts.slice(0, 4).join(':') : address.toString();
 }
 
 /** Whether the request is a browser's, on behalf of a page that is not ours. */

@@ -1,21 +1,25 @@
-import { Catch, HttpException, type ArgumentsHost, type HttpServer } from '@nestjs/common';
+import { Catch, HttpException, NotFoundException, type ArgumentsHost, type HttpServer } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { InvalidToken } from '../../redrive/set-token';
 import { isProbe } from './access';
+import { methodsOf } from './methods';
 import { ApiProblem, problemDocument } from './problem';
 import { requestIdOf } from './request-log';
 
 /** Whatever went wrong, as a problem document. What nobody foresaw is in the log, under the request's id, and nothing of it in the answer. */
 @Catch()
 export class ProblemFilter extends BaseExceptionFilter {
+  private readonly methods: (path: string) => readonly string[];
+
   constructor(
     adapter: HttpServer,
     private readonly logger: Logger,
   ) {
     super(adapter);
+    this.methods = (path) => methodsOf(adapter, path);
   }
 
   override catch(error: unknown, host: ArgumentsHost): void {
@@ -23,7 +27,7 @@ export class ProblemFilter extends BaseExceptionFilter {
     const [request, response] = [http.getRequest<Request>(), http.getResponse<Response>()];
     if (isProbe(request.path)) return super.catch(error, host);
     const id = requestIdOf(response);
-    const problem = problemOf(error);
+    const problem = error instanceof NotFoundException ? this.noRoute(request) : problemOf(error);
     if (problem.kind === 'internal') this.logger.error({ err: error, request_id: id }, 'a request failed unexpectedly');
     else if (problem.kind === 'unavailable')
       this.logger.warn({ err: messageOf(error), request_id: id }, 'a request failed: no answer of the database');
@@ -32,6 +36,14 @@ export class ProblemFilter extends BaseExceptionFilter {
     response.set({ ...problem.extras.headers });
     response.status(document.status).type('application/problem+json').send(JSON.stringify(document));
   }
+
+  private noRoute({ method, path }: Request): ApiProblem {
+    const methods = this.methods(path);
+    if (methods.length === 0) return ofStatus(404);
+    return new ApiProblem('method-not-allowed', `this path does not take ${method}, but ${methods.join(', ')}`, {
+      headers: { allow: methods.join(', ') },
+    });
+  }
 }
 
 function problemOf(error: unknown): ApiProblem {
@@ -39,9 +51,8 @@ function problemOf(error: unknown): ApiProblem {
   if (error instanceof InvalidToken) return new ApiProblem('invalid-token', error.message, { remedy: error.remedy });
   if (error instanceof OperatorError) return ofOperator(error);
   if (error instanceof HttpException) return ofStatus(error.getStatus());
-  const { code, status, type } = (error ?? {}) as { code?: unknown; status?: unknown; type?: unknown };
-  // Errors of the body parser and of express quote what was sent.
-  if (type === 'entity.parse.failed') return new ApiProblem('invalid-request', 'the body is not JSON');
+  const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
+  // Errors of express quote what was sent.
   if (typeof status === 'number' && status >= 400 && status < 500) return ofStatus(status);
   if (code === '57014')
     return new ApiProblem('unavailable', 'the database took too long over it', { remedy: 'Narrow the question down, or ask again later.' });

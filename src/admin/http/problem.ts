@@ -31,6 +31,8 @@ export const PROBLEMS = {
   forbidden: [403, 'Not allowed'],
   'invalid-configuration': [422, 'The observers file is not valid'],
   'not-found': [404, 'There is no such thing'],
+  'method-not-allowed': [405, 'Not this method'],
+  'too-slow': [408, 'The request came too slowly'],
   conflict: [409, 'Not possible at the moment'],
   'not-leading': [409, 'Another instance leads'],
   'too-large': [413, 'The request is too large'],

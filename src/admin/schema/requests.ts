@@ -65,6 +65,15 @@ export const EVENT_QUERY = z.strictObject({
     .describe('explain by the configuration that leads now, instead of the one that decided'),
 });
 
+export const OPERATIONS_QUERY = z.strictObject({
+  who: text(200).optional().describe('only changes by this one'),
+  what: text(200).optional().describe('only what begins so, such as `dead letter` or `observer: paused`'),
+  since: moment.optional().describe('then or later'),
+  until: moment.optional().describe('before then'),
+  limit,
+  cursor,
+});
+
 const FILTER = {
   observer: text(200).optional().describe('only this observer'),
   action: text(200).optional().describe('only this action'),
@@ -136,4 +145,39 @@ export const REPLAY_BODY = named(
       .describe('a look at what would be sent, or the replay itself'),
     z.strictObject({ token: text(8_000).describe('of a dry run: exactly its deliveries') }).describe('the replay of a dry run'),
   ]),
+);
+
+const LANE = {
+  observer: text(200).optional().describe('only of this observer'),
+  action: text(200).optional().describe('only of this action'),
+  entity_type: text(1_000).optional().describe('only of entities of this type'),
+  entity_key: text(1_000).optional().describe('only of this entity'),
+};
+export const LANES_QUERY = z.strictObject({
+  ...LANE,
+  limit,
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0).describe('skip so many'),
+});
+/** Which lanes: that is said, and never left to an empty body. */
+const which = <M extends z.ZodRawShape>(more: M) =>
+  z.union([
+    z.strictObject({ ...LANE, observer: text(200).describe('of this observer'), ...more }),
+    z.strictObject({ ...LANE, entity_type: text(1_000), entity_key: text(1_000), ...more }).describe('of this entity'),
+    z.strictObject({ all: z.literal(true), ...more }).describe('all of them'),
+  ]);
+export const LANES_BODY = named('LanesRequest', which({}));
+export const LANES_DEAD_LETTER_BODY = named(
+  'LanesDeadLetterRequest',
+  which({ whole_lane: z.boolean().default(false).describe('and everything that waits behind the heads') }),
+);
+
+export const UNACCOUNTED_QUERY = z.strictObject({ limit });
+export const DISMISS_BODY = named(
+  'DismissRequest',
+  z.strictObject({
+    change: z.int().min(1).max(Number.MAX_SAFE_INTEGER).describe('a change number'),
+    observer: text(200).optional().describe('only of this observer'),
+    action: text(200).optional().describe('only of this action'),
+    reason,
+  }),
 );

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CaptureDrift } from '../../status/capture-drift';
 import type { EndpointState } from '../../resilience/endpoint-state';
 import type { StreamStatus } from '../../status/status.service';
-import { count, named, time } from './registry';
+import { count, named, pageOf, time } from './registry';
 
 // Each schema is of the type that the command's JSON has: the compiler compares them.
 
@@ -129,4 +129,26 @@ export const BREAKERS = named(
 export const RESET = named(
   'BreakerReset',
   z.strictObject({ name: z.string(), state: z.literal('closed'), changed: z.boolean().describe('false: it was closed already') }),
+);
+
+const SET = z.record(z.string(), z.unknown());
+
+export const OPERATION_PAGE = named(
+  'OperationPage',
+  pageOf(
+    named(
+      'RecordedOperation',
+      z.strictObject({
+        number: z.int(),
+        at: time,
+        who: z.string().describe('a user of a machine, or a token of the API by the first digits of its hash'),
+        via: z.string().describe('the program that the change came by'),
+        what: z.string().describe('such as `observer: paused`'),
+        set: SET.describe('what it was done to: names, and how many'),
+        before: SET.nullable(),
+        after: SET.nullable(),
+      }),
+      'a change by a person, put on record in the transaction of the change',
+    ),
+  ),
 );

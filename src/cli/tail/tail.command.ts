@@ -85,8 +85,6 @@ export class TailCommand extends ObserversCommand {
     const { connect } = await import('../../database/postgres');
     const settings = loadSettings(loadInputOf(flags));
     const interruption = new Interruption();
-    // `tail | head` ends us, and that is no error.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
     const follower = new Follower({
       connect: async () => connect(await databaseUrl(settings), 'tail', true),
       filter: filterOf(flags),

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { type Bounds } from '../../event/bounds';
 import type { RateLimit } from '../../event/definitions';
-import { ExitCode, messageOf, OperatorError } from '../../event/errors';
 import { parseRate, RATE } from '../units';
 import type { Setting } from './kinds';
 
@@ -13,20 +12,54 @@ export interface ApiToken {
   readonly scope: ApiScope;
   /** SHA-256 of the token. */
   readonly hash: Buffer;
+  /** Milliseconds since 1970 from which on it is known no longer; null: it does not expire. */
+  readonly expires: number | null;
+  readonly bounds: Bounds;
 }
 
 /** Shorter ones can be guessed. */
 const SHORTEST = 16;
-const ENTRY = /^(read|write):(?:sha256:([\da-f]{64})|([\w.~+/=-]{16,512}))$/i;
+const ENTRY = /^(read|write):(?:sha256:([\da-f]{64})|([\w.~+/=-]{16,512}))((?:;[^;]*)*)$/i;
+const OPTION = /^(expires|tenant|observer)=(.+)$/;
+/** As PostgreSQL writes it. */
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
-const TOKEN_EXPECTED = `read:TOKEN or write:TOKEN, where a token has ${SHORTEST} to 512 characters (letters, digits, and .~+/=-_) or is given as sha256: and 64 hexadecimal digits`;
+export const TOKEN_EXPECTED = `read:TOKEN or write:TOKEN, where a token has ${SHORTEST} to 512 characters (letters, digits, and .~+/=-_) or is given as sha256: and 64 hexadecimal digits; behind it may stand ;expires=2027-01-31T00:00:00Z, ;tenant=NAME and ;observer=NAME`;
 
 /** One entry. @returns null when it is none; what is wrong is never told with the entry, which may hold a token */
-function parseApiToken(entry: string): ApiToken | null {
-  const [, scope, hex, token] = ENTRY.exec(entry) ?? [];
+export function parseApiToken(entry: string): ApiToken | null {
+  const [, scope, hex, token, rest = ''] = ENTRY.exec(entry) ?? [];
+  const options = optionsIn(rest);
   // Scopes are words of ours, in lower case as everywhere.
-  if (scope !== 'read' && scope !== 'write') return null;
-  return { scope, hash: token === undefined ? Buffer.from(hex ?? '', 'hex') : hashOf(token) };
+  if ((scope !== 'read' && scope !== 'write') || options === null) return null;
+  return { scope, hash: token === undefined ? Buffer.from(hex ?? '', 'hex') : hashOf(token), ...options };
+}
+
+/** `;expires=…;tenant=…`. @returns null when one of them is none: a token that was to be bound must not be free by a slip of the pen */
+function optionsIn(rest: string): Pick<ApiToken, 'expires' | 'bounds'> | null {
+  let expires: number | null = null;
+  const bound: Record<'tenant' | 'observer', string[]> = { tenant: [], observer: [] };
+  for (const part of rest.split(';').slice(1)) {
+    const [, name, written] = OPTION.exec(part.trim()) ?? [];
+    const value = written === undefined ? null : decoded(written);
+    if (value === null) return null;
+    if (name === 'tenant') bound.tenant.push(UUID.test(value) ? value.toLowerCase() : value);
+    else if (name === 'observer') bound.observer.push(value);
+    else if (expires !== null || !MOMENT.test(value) || Number.isNaN(Date.parse(value))) return null;
+    else expires = Date.parse(value);
+  }
+  const namesOf = (names: readonly string[]): readonly string[] | null => (names.length === 0 ? null : names);
+  return { expires, bounds: { tenants: namesOf(bound.tenant), observers: namesOf(bound.observer) } };
+}
+
+/** Names may hold what separates entries and options: as in a URL, %2C and %3B. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 export function hashOf(token: string): Buffer {
@@ -36,7 +69,8 @@ export function hashOf(token: string): Buffer {
 export const apiTokens: Setting<readonly ApiToken[] | null> = {
   variable: 'OBSERVERS_API_TOKENS',
   secret: true,
-  description: 'who may use the API: read:TOKEN,write:TOKEN; without any it answers only to this machine',
+  description:
+    'who may use the API: read:TOKEN,write:TOKEN; without any it answers only to this machine, and writes need the token in the data folder',
   default: null,
   parse: (value) => {
     const tokens = value.split(',').map((entry) => parseApiToken(entry.trim()));
@@ -48,7 +82,8 @@ export const apiTokens: Setting<readonly ApiToken[] | null> = {
 
 export const apiTokensFile: Setting<string | null> = {
   variable: 'OBSERVERS_API_TOKENS_FILE',
-  description: 'file with tokens of the API, one a line as in OBSERVERS_API_TOKENS; lines that begin with # are comments',
+  description:
+    'file with tokens of the API, one a line as in OBSERVERS_API_TOKENS; lines that begin with # are comments; read again when it changes',
   default: null,
   parse: (value) => (/^\w+:\/\//.test(value) ? { expected: 'the path of a file with tokens' } : { value }),
   show: (value) => value ?? '',
@@ -65,35 +100,3 @@ export const apiRate: Setting<RateLimit> = {
   },
   show: ({ count, per }) => `${count}/${per === 1_000 ? 's' : per === 60_000 ? 'm' : 'h'}`,
 };
-
-/** The tokens of the setting and of its file together. @throws OperatorError when the file cannot be read, or a line of it is none */
-export function readApiTokens(given: readonly ApiToken[] | null, path: string | null): readonly ApiToken[] {
-  return [...(given ?? []), ...(path === null ? [] : tokensIn(path))];
-}
-
-function tokensIn(path: string): ApiToken[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const reason = String((error as { code?: string }).code ?? messageOf(error));
-    throw refusal(
-      `the file of OBSERVERS_API_TOKENS_FILE cannot be read: ${path}: ${reason}`,
-      'Correct the path, or the rights of the file.',
-    );
-  }
-  const tokens = text.split(/\r?\n/).flatMap((line, i): ApiToken[] => {
-    const entry = line.trim();
-    if (entry === '' || entry.startsWith('#')) return [];
-    const token = parseApiToken(entry);
-    if (token === null) throw refusal(`${path}:${i + 1} is not a token of the API`, `Expected ${TOKEN_EXPECTED}.`);
-    return [token];
-  });
-  // Somebody who names a file wants tokens: an empty one must not open the API to everybody on this machine.
-  if (tokens.length === 0) throw refusal(`${path} (OBSERVERS_API_TOKENS_FILE) holds no token`, `Expected lines with ${TOKEN_EXPECTED}.`);
-  return tokens;
-}
-
-function refusal(message: string, remedy: string): OperatorError {
-  return new OperatorError(message, remedy, ExitCode.configuration);
-}

@@ -18,6 +18,8 @@ const SALT = 'observers.mask_salt';
 const TOKEN_KEY = 'observers.token_key';
 /** Written by migrations and by `capture apply` only. */
 const RECORDS = ['observers.migration', 'observers.captured_table'];
+/** Nobody changes it afterwards. */
+const OPERATIONS = 'observers.operation';
 /** What a person decides. */
 const OPERATED: Readonly<Record<string, readonly string[]>> = {
   'observers.pending_delivery': ['insert', 'update', 'delete'],
@@ -27,6 +29,8 @@ const OPERATED: Readonly<Record<string, readonly string[]>> = {
   'observers.gone_endpoint': ['delete'],
   'observers.paused_observer': ['insert', 'update', 'delete'],
   'observers.unaccounted': ['update', 'delete'],
+  // Who did what: added to, and never changed.
+  [OPERATIONS]: ['insert'],
   'observers.late_decision': ['insert', 'update'],
   'observers.replay': ['insert', 'update'],
   'observers.item_set': ['insert', 'update', 'delete'],
@@ -48,6 +52,7 @@ export function rightsOn(role: Role, table: string): readonly string[] {
   if (role === 'observers_operator') return ['select', ...(OPERATED[table] ?? [])];
   // It delivers what others wrote, and cuts what is old.
   if (table === LOG) return ['select', 'delete'];
+  if (table === OPERATIONS) return ['select', 'insert'];
   return RECORDS.includes(table) ? ['select'] : ['select', 'insert', 'update', 'delete'];
 }
 

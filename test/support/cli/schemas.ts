@@ -95,6 +95,18 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
     was: z.enum(['closed', 'open', 'half-open']),
     changed: z.boolean(),
   }),
+  'operations list': z.array(
+    z.strictObject({
+      number: count,
+      at: time,
+      who: text,
+      via: text,
+      what: text,
+      set: z.record(z.string(), z.unknown()),
+      before: z.record(z.string(), z.unknown()).nullable(),
+      after: z.record(z.string(), z.unknown()).nullable(),
+    }),
+  ),
   'lanes list': z.array(lane),
   'lanes resume': z.strictObject({ resumed: count }),
   'lanes skip': laneRepair,

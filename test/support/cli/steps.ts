@@ -218,6 +218,8 @@ export const STEPS: readonly Step[] = [
   { command: 'backfill cancel', args: ['{former}', '--yes'], code: 1, says: 'It has ended.' },
   { command: 'audit dismiss', args: ['1', '--reason', 'known', '--yes'], before: (story) => story.loses(1, 'notify') },
   { command: 'audit dismiss', args: ['2', '--yes'], json: true, before: (story) => story.loses(2, 'notify') },
+  { command: 'operations list', args: ['--limit', '5'] },
+  { command: 'operations list', args: ['--what', 'observer', '--limit', '2'], json: true },
   { command: 'checkpoint show' },
   { command: 'checkpoint show', json: true },
   { command: 'checkpoint reset', args: ['--to', 'now'], code: 1, says: 'Not while a service leads.' },

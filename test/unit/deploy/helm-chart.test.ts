@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
-import { loadSettings } from '../../../src/config/load';
+import { parse, parseAllDocuments } from 'yaml';
+import { loadConfiguration, loadSettings } from '../../../src/config/load';
 import { parseDuration } from '../../../src/config/units';
 import { CHART, HELM, helm, refusal, render, valuesFile, type Manifest } from '../../support/helm';
 import { typeProblems } from '../../support/manifest-types';
@@ -11,6 +11,7 @@ import { describeWith } from '../../support/missing-server';
 const ALL = ['minimal', 'everything', 'existing'];
 
 interface Container {
+  readonly name: string;
   readonly args: string[];
   readonly env: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
   readonly ports?: { name: string; containerPort: number }[];
@@ -39,7 +40,9 @@ const containersOf = (manifests: readonly Manifest[]): Container[] =>
   manifests
     .filter(({ kind }) => kind === 'Deployment' || kind === 'Job')
     .flatMap(({ spec }) => (spec as { template: PodTemplate }).template.spec)
-    .flatMap(({ containers, initContainers = [] }) => [...initContainers, ...containers]);
+    .flatMap(({ containers, initContainers = [] }) => [...initContainers, ...containers])
+    // Those beside the service are the user's.
+    .filter(({ name }) => name !== 'proxy');
 const selects = (selector: Labels, labels: Labels): boolean => Object.entries(selector).every(([name, value]) => labels[name] === value);
 
 describeWith(HELM, () => {
@@ -47,10 +50,70 @@ describeWith(HELM, () => {
     expect(await helm('lint', '--strict', '--quiet', CHART, '--values', valuesFile(values))).toEqual({ code: 0, out: '', err: '' });
   });
 
+  test('without any values lint finds nothing, what is rendered is right, and what is missing is said', async () => {
+    expect(await helm('lint', '--strict', '--quiet', CHART)).toEqual({ code: 0, out: '', err: '' });
+    const { code, out, err } = await helm('template', 'shop', CHART);
+    expect([code, err]).toEqual([0, '']);
+    const manifests = parseAllDocuments(out).map((document) => document.toJS() as Manifest);
+    expect(typeProblems(manifests)).toEqual([]);
+    const file = manifests.find(({ kind }) => kind === 'ConfigMap')!.data!['observers.yaml']!;
+    expect(loadConfiguration({ env: { DATABASE_URL: 'postgres://u@db/shop' }, text: file }).file.definition.observers).toEqual([]);
+    const notes = (await helm('install', 'shop', CHART, '--dry-run=client')).out.split('NOTES:')[1]!;
+    expect(notes).toMatch(/nothing is observed[^]*wait for the Secret observers-database with the key url/);
+  });
+
+  test('what Kubernetes has beside the service comes into the pod as it is written', async () => {
+    const manifests = await render('everything');
+    const { spec, metadata } = templateOf(manifests);
+    const [service, proxy] = spec.containers;
+    expect(spec).toMatchObject({
+      securityContext: { fsGroup: 3000, runAsUser: 2000 },
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ values: ['a', 'b'] }] }] },
+        },
+      },
+    });
+    expect(service).toMatchObject({
+      name: 'observers',
+      lifecycle: { preStop: { sleep: { seconds: 5 } } },
+      envFrom: [{ secretRef: { name: 'receivers' }, prefix: 'R_' }, { configMapRef: { name: 'shared', optional: true } }],
+    });
+    expect(service!.env).toEqual(
+      expect.arrayContaining([
+        { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+        { name: 'EXTRA', value: '1e3' },
+      ]),
+    );
+    expect(proxy).toEqual({ name: 'proxy', image: 'registry.example/proxy:1', args: ['shop'], env: [{ name: 'A', value: 'b' }] });
+    for (const job of templateOf(manifests, 'Job').spec.initContainers!)
+      expect(job).toMatchObject({
+        envFrom: [{ secretRef: { name: 'receivers' } }, {}],
+        env: expect.arrayContaining([{ name: 'EXTRA', value: '1e3' }]) as unknown,
+      });
+    expect([metadata.annotations, templateOf(manifests, 'Job').metadata.annotations]).toMatchObject([{ note: '1' }, { note: '1' }]);
+    expect(JSON.stringify(await render('minimal', '--set', 'fsGroup=0'))).not.toContain('fsGroup');
+  });
+
+  test('the ingress leads to the port of the Service, for the hosts and paths that are named', async () => {
+    const manifests = await render('everything');
+    const ingress = one<{ ingressClassName: string; tls: unknown; rules: { host: string; http: { paths: { path: string; backend: { service: { name: string; port: { name: string } } } }[] } }[] }>(manifests, 'Ingress'); // prettier-ignore
+    expect([ingress.ingressClassName, ingress.tls]).toEqual([
+      'nginx',
+      [{ secretName: 'observers-tls', hosts: ['observers.example', 'whole.example'] }],
+    ]);
+    expect(ingress.rules.map(({ host, http }) => [host, http.paths.map(({ path }) => path)])).toEqual([['observers.example', ['/docs', '/dlq']], ['whole.example', ['/']]]); // prettier-ignore
+    const service = manifests.find(({ kind }) => kind === 'Service')!;
+    const ports = (service.spec as { ports: { name: string }[] }).ports.map(({ name }) => name);
+    for (const { backend } of ingress.rules.flatMap(({ http }) => http.paths))
+      expect([backend.service.name, ports.includes(backend.service.port.name)]).toEqual([service.metadata.name, true]);
+    expect((await render('minimal')).some(({ kind }) => kind === 'Ingress')).toBe(false);
+  });
+
   test('what is rendered has only fields that Kubernetes knows, of the right type; and a wrong one would be noticed', async () => {
     const manifests = (await Promise.all(ALL.map((values) => render(values)))).flat();
     expect(typeProblems(manifests)).toEqual([]);
-    expect(new Set(manifests.map(({ kind }) => kind)).size).toBe(9);
+    expect(new Set(manifests.map(({ kind }) => kind)).size).toBe(10);
     const deployment = manifests.find(({ kind }) => kind === 'Deployment')!;
     for (const wrong of [{ replica: 2 }, { replicas: '2' }, { selector: undefined }])
       expect(typeProblems([{ ...deployment, spec: { ...(deployment.spec as object), ...wrong } }])).toHaveLength(1);
@@ -187,7 +250,21 @@ describeWith(HELM, () => {
       /OTEL_SERVICE_NAME stands in settings and in env/,
     ],
     ['no database', ['secretEnv=null'], /secretEnv/],
-    ['no observers file', ['observersFile='], /no observers file: --set-file/],
+    [
+      'a variable that stands twice among the extra ones',
+      ['extraEnv[0].name=A', 'extraEnv[0].value=x', 'extraEnv[1].name=A', 'extraEnv[1].value=y'],
+      /A stands twice in extraEnv/,
+    ],
+    [
+      'an extra variable that stands elsewhere',
+      ['extraEnv[0].name=DATABASE_URL', 'extraEnv[0].valueFrom.x=1'],
+      /DATABASE_URL stands in secretEnv and in extraEnv/,
+    ],
+    ['a password as an extra variable', ['extraEnv[0].name=REDIS_URL', 'extraEnv[0].value=redis://x'], /\/extraEnv\/0/],
+    ['an extra variable that the chart makes itself', ['extraEnv[0].name=OBSERVERS_PORT', 'extraEnv[0].value=x'], /\/extraEnv\/0/],
+    ['an affinity that there is not', ['affinity.nodeAfinity.x=1'], /invalid propertyName 'nodeAfinity'/],
+    ['a sidecar in place of the service', ['sidecars[0].name=observers', 'sidecars[0].image=x'], /name of the container of the service/],
+    ['an ingress for no host', ['ingress.enabled=true'], /which hosts/],
     ['two observers files', ['existingConfigMap=mine'], /give one of them/],
     [
       'a restart for a file that the chart does not see',
