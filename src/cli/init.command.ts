@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'nest-commander';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
-import { shellWord } from '../database/names';
+import { shellWord } from '../event/shell-word';
 import { ObserversCommand } from './command';
 import { BREAK, print } from './output';
 

@@ -83,8 +83,3 @@ function unquoted(part: string): string {
 function fold(part: string): string {
   return part.startsWith('"') ? unquoted(part) : part.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }
-
-/** One word of a command that is printed to be pasted into a shell: in single quotes unless it is plain. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}

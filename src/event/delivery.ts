@@ -60,9 +60,12 @@ const SHOWN_IN_LANE = 100;
  * Whose deliveries take turns at an endpoint and in its queue: a tenant's, of one observer. Of no meaning for the order within a lane, whose
  * changes may have several tenants.
  */
-export function partyOf({ event, observer }: PlannedDelivery): string {
-  return `${event.tenant ?? ''}\n${observer.name}`;
+export function partyOf({ event, observer }: PlannedDelivery, fairness: 'tenants' | 'none'): string {
+  return fairness === 'tenants' ? `${event.tenant ?? ''}\n${observer.name}` : EVERYBODY;
 }
+
+/** Where nobody takes turns. */
+const EVERYBODY = '-';
 
 /** Per entity and action, so that a slow action of one observer does not hold up the others'. Two entities never share a lane. */
 export function laneOf({ event, observer, action }: PlannedDelivery): string {

@@ -1,4 +1,4 @@
-import { shellWord } from '../database/names';
+import { shellWord } from './shell-word';
 
 /** A strict lane: one entity's deliveries to one action. */
 export interface LaneName {

@@ -13,7 +13,7 @@ import type { ClaimedDelivery } from '../jobs/job-queue';
 import type { DeliveryKey } from '../delivery/records';
 import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
-import { disposition, type Disposition } from '../resilience/disposition';
+import type { Disposition } from '../resilience/disposition';
 import type { Prepared } from '../lookups/enrichment';
 import { Flight, type FlightOrigin } from './flight';
 import type { Gates } from '../resilience/endpoint-gates';
@@ -26,8 +26,6 @@ import { Routes } from './routes';
 /** Added to an action's timeout for a claim: the commit of its outcome may have to wait for PostgreSQL. */
 const CLAIM_MARGIN = 60_000;
 const LEASE_CHECK = 50;
-/** The party of all where nobody takes turns. */
-const EVERYBODY = '-';
 
 /** Brings deliveries to their endpoints and their outcomes to the ledger: lane → gate → action → disposition → record. */
 export class Dispatcher {
@@ -71,7 +69,7 @@ export class Dispatcher {
 
   /** A first try, for an event that waits for it. */
   dispatch(delivery: Delivery, run: EventRun): void {
-    const party = this.options.fairness === 'tenants' ? partyOf(delivery) : EVERYBODY;
+    const party = partyOf(delivery, this.options.fairness);
     const flight = this.flight(delivery, this.routes.begin(delivery), {
       lane: laneOf(delivery),
       party,
@@ -277,7 +275,7 @@ export class Dispatcher {
     const wasHandedOver = flight.pending && flight.run !== null;
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
-    const decided = this.decide(flight, outcome, now);
+    const decided = flight.disposition(outcome, now, this.stopping);
     if (wasRunning) this.gone.learn(flight.delivery.action, outcome, flight.redrive);
     this.recorder.ended(flight, outcome, decided, now);
     if (flight.strict) this.settleStrict(flight, decided);
@@ -287,16 +285,6 @@ export class Dispatcher {
     if (gate.isIdle) this.worker.wake();
     this.lanes.leave(flight.lane, flight);
     this.left(flight);
-  }
-
-  private decide(flight: Flight, outcome: Outcome, now: number): Disposition {
-    const { observer, attempt } = flight.delivery;
-    const { appointments, since } = flight;
-    if (!outcome.ok && outcome.error === 'interrupted' && this.stopping)
-      return { is: 'retry', after: 0, counts: false, appointments, note: null };
-    const decided = disposition(outcome, observer.retry, { attempt, appointments, elapsed: now - since, random: Math.random() });
-    if (flight.redrive && decided.is === 'retry') return { is: 'dead', because: 'a redrive is one try', note: null };
-    return decided;
   }
 
   /** The event need not wait for this delivery any longer. */

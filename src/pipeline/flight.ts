@@ -1,5 +1,7 @@
 import type { Delivery } from '../event/delivery';
 import type { EndpointGate, GateTask } from '../resilience/endpoint-gate';
+import type { Outcome } from '../event/outcome';
+import { disposition, type Disposition } from '../resilience/disposition';
 import type { EventRun } from './event-run';
 
 /** Where a delivery comes from: the stream, or the queue. */
@@ -73,5 +75,16 @@ export class Flight implements GateTask {
 
   start(): void {
     this.advance(this);
+  }
+
+  /** What becomes of it after a try. @param now monotonic time @param stopping whether the process is, which cuts tries off */
+  disposition(outcome: Outcome, now: number, stopping: boolean): Disposition {
+    const { observer, attempt } = this.delivery;
+    const { appointments, since } = this;
+    if (!outcome.ok && outcome.error === 'interrupted' && stopping)
+      return { is: 'retry', after: 0, counts: false, appointments, note: null };
+    const decided = disposition(outcome, observer.retry, { attempt, appointments, elapsed: now - since, random: Math.random() });
+    if (this.redrive && decided.is === 'retry') return { is: 'dead', because: 'a redrive is one try', note: null };
+    return decided;
   }
 }

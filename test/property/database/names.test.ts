@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { Client } from 'pg';
-import { parseName, quoteIdentifier, quoteLiteral, quoteName, shellWord } from '../../../src/database/names';
+import { parseName, quoteIdentifier, quoteLiteral, quoteName } from '../../../src/database/names';
+import { shellWord } from '../../../src/event/shell-word';
 import { serverUrl } from '../../support/database';
 
 /** What has broken names before, among plain ones. */
