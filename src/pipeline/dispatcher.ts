@@ -6,8 +6,6 @@ import type { EndpointGate } from '../resilience/endpoint-gate';
 import { Lanes } from './lanes';
 import { StrictLanes } from './strict-lanes';
 import type { Ledger } from '../delivery/ledger';
-import type { GoneEndpoints } from '../delivery/gone-endpoints';
-import type { Pauses } from '../delivery/pauses';
 import { movesBy, type Arrangement } from '../jobs/arrangement';
 import type { ClaimedDelivery } from '../jobs/job-queue';
 import type { DeliveryKey } from '../delivery/records';
@@ -37,8 +35,6 @@ export class Dispatcher {
   private readonly term: TermContext;
   private readonly runner: ActionRunner;
   private readonly ledger: Ledger;
-  private readonly pauses: Pauses;
-  private readonly gone: GoneEndpoints;
   private readonly recorder: Recorder;
   private readonly lanes = new Lanes<Flight>();
   private readonly routes: Routes;
@@ -54,8 +50,6 @@ export class Dispatcher {
     this.term = term;
     this.runner = runner;
     this.ledger = record.ledger;
-    this.pauses = record.pauses;
-    this.gone = record.gone;
     this.recorder = new Recorder(record.ledger, term.logger, runs.events, record.pauses);
     this.gates = gates;
     this.routes = new Routes(runner, gates, this.lanes);
@@ -184,7 +178,7 @@ export class Dispatcher {
   /** Its turn has come. Its look-ups come first: they hold no place at the endpoint. */
   private prepare(flight: Flight): void {
     const { gate } = flight;
-    const refused = flight.redrive ? null : this.gone.refuse(flight.delivery.action);
+    const refused = flight.redrive ? null : this.options.record.gone.refuse(flight.delivery.action);
     const prepared = refused ?? this.options.enrichment.prepare(flight.delivery);
     if (!(prepared instanceof Promise) && !('ok' in prepared)) return this.prepared(flight, prepared);
     flight.state = 'looking up';
@@ -245,7 +239,7 @@ export class Dispatcher {
 
   /** What a person has asked for is made all the same. */
   private isPaused({ delivery, redrive }: Flight): boolean {
-    return !redrive && this.pauses.has(delivery.observer.name);
+    return !redrive && this.options.record.pauses.has(delivery.observer.name);
   }
 
   /** Whether somebody of its strict lane is before it: in memory, or, for one that comes new, in PostgreSQL. */
@@ -276,7 +270,7 @@ export class Dispatcher {
     flight.state = 'ended';
     if (wasHandedOver) gate.slow--;
     const decided = flight.disposition(outcome, now, this.stopping);
-    if (wasRunning) this.gone.learn(flight.delivery.action, outcome, flight.redrive);
+    if (wasRunning) this.options.record.gone.learn(flight.delivery.action, outcome, flight.redrive);
     this.recorder.ended(flight, outcome, decided, now);
     if (flight.strict) this.settleStrict(flight, decided);
     if (!wasHandedOver) this.release(flight, summary(outcome, decided, now - flight.startedAt));

@@ -121,7 +121,9 @@ test('each gate that stops a delivery says so: refused, waiting for a retry, bre
   expect(of(explained, 'plan')).toMatchObject({ verdict: 'undecided', condition: { value: 'unknown' } });
   expect(of(explained, 'senseless')).toMatchObject({ verdict: 'no answer', deliveries: [{ state: 'dead' }] });
   expect(why('quiet')).toMatch(/^logged: http_status: .*on_failure: log keeps no dead letter$/);
-  expect(of(await explain('1'), 'strict').deliveries[0]!.why).toContain('lanes resume --observer strict --action webhook --entity-type Order --entity-key 1 tries it once more');
+  expect(of(await explain('1'), 'strict').deliveries[0]!.why).toContain(
+    'lanes resume --observer strict --action webhook --entity-type Order --entity-key 1 tries it once more',
+  );
 });
 
 test('it works with the service stopped, and says what it cannot know', async () => {
