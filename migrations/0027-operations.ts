@@ -52,7 +52,7 @@ const STATEMENTS = [
     'after insert on observers.dead_letter_event referencing new table as added for each statement',
     `insert into observers.operation (who, what, items, before, after)
      select who, 'dead letter: ' || what,
-            jsonb_build_object('count', count(*), 'ids', to_jsonb((array_agg(dead_letter_id order by dead_letter_id))[1:${FIRST}]), 'note', detail),
+            jsonb_build_object('count', count(*), 'ids', to_jsonb((array_agg(dead_letter_id order by dead_letter_id))[1:${FIRST}]), 'note', regexp_replace(detail, '^(retry-all|replay) \\w+', '\\1')),
             jsonb_build_object('state', case what when 'skipped' then 'in its lane' when 'taken out of its lane' then 'in its lane' else 'dead' end),
             jsonb_build_object('state', case what when 'retry asked for' then 'queued' when 'taken out of its lane' then 'dead' else what end)
      from added where what not in ('died', 'failed again', 'delivered') group by who, what, detail;`,
@@ -102,6 +102,7 @@ const STATEMENTS = [
      values (new.who, 'replay: sent', jsonb_build_object('replay', left(new.id, 8), 'count', new.asked - old.asked),
              jsonb_build_object('change', old.after, 'count', old.asked), jsonb_build_object('change', new.after, 'count', new.asked));`,
   ),
+  // Whoever owns the tables may do this and the next, and may own nothing of ours.
   ...trigger(
     'backfill',
     'note_backfill_operation',
@@ -116,8 +117,8 @@ const STATEMENTS = [
                jsonb_build_object('backfill', new.id, 'table', new.relation, 'observers', to_jsonb(new.observers)),
                jsonb_build_object('state', old.state), jsonb_build_object('state', new.state, 'done', new.done));
      end if;`,
+    true,
   ),
-  // Whoever owns the tables may do this, and may own nothing of ours.
   ...trigger(
     'captured_table',
     'note_capture_operation',

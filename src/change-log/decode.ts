@@ -1,14 +1,13 @@
 import { parseCause } from '../event/cause';
 import { changedColumns } from '../event/changed-columns';
-import type { BackfillOrigin, EntityEvent, EventKind } from '../event/entity-event';
+import type { BackfillOrigin, EntityEvent, EventKind, QuarantineReason } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
 import { parseTraceContext } from '../event/trace-context';
 import { BEYOND_MEASURE, type ChangeRow } from './change-log.sql';
 
 export type { ChangeRow } from './change-log.sql';
 
-/** Why a change cannot be made an event. */
-export type QuarantineReason = 'unknown_verb' | 'capture_error' | 'too_large' | 'undecodable';
+export type { QuarantineReason } from '../event/entity-event';
 
 export type Decoded =
   | { readonly is: 'event'; readonly event: EntityEvent }

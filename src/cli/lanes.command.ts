@@ -5,6 +5,7 @@ import { laneOptions } from '../event/lane-command';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
 import { operator } from './dlq/item';
+import { refuseUnknownObserver } from './known-observer';
 import { onServices } from './modules';
 import { BREAK, colors, cut, duration, print, printJson, printTable } from './output';
 
@@ -78,6 +79,7 @@ class LanesListCommand extends LanesSubCommand {
   async run(_args: string[], flags: LaneFlags & { limit?: number; offset?: number }): Promise<void> {
     const { limit = PAGE, offset = 0 } = flags;
     const lanes = await onLanes(flags, (held, stream) => held.list(stream, filterOf(flags), limit, offset));
+    if (lanes.length === 0) await refuseUnknownObserver(flags);
     if (flags.format === 'json') return printJson(lanes);
     if (lanes.length === 0) return print(colors.green('no lane is held up'));
     printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
@@ -162,6 +164,7 @@ async function onChosen<T>(flags: RepairFlags, question: string, work: LaneWork<
     );
   return onLanes(flags, async (held, stream) => {
     const found = await held.list(stream, filter, MANY);
+    if (found.length === 0) await refuseUnknownObserver(flags);
     if (found.length === 0) throw new OperatorError('no such lane is held up', 'lanes list shows those that are.', ExitCode.notFound);
     await confirm(`${question} ${found.length === MANY ? `more than ${MANY} lanes` : counted(found.length)}?`, flags.yes ?? false);
     return work(held, stream);

@@ -4,7 +4,7 @@ import type { LoadedConfiguration } from '../config/load';
 import type { Problem } from '../config/problems';
 import { ExitCode } from '../event/errors';
 import { configurationOf, ObserversCommand, type GlobalOptions } from './command';
-import { BREAK, colors, print, printJson } from './output';
+import { BREAK, colors, counted, print, printJson } from './output';
 
 interface ValidateFlags extends GlobalOptions {
   readonly detailed?: boolean;
@@ -42,9 +42,7 @@ export class ValidateConfigCommand extends ObserversCommand {
       if (errors.length > 0) throw new ConfigurationError(errors);
       const observers = describeObservers(definition);
       if (json) return printJson({ valid: true, problems: warnings, ...(flags.detailed ? { observers } : {}) });
-      print(
-        `${colors.green('valid')}: ${observers.length} observer${observers.length === 1 ? '' : 's'}, ${definition.captures.length} captured tables`,
-      );
+      print(`${colors.green('valid')}: ${counted(observers.length, 'observer')}, ${counted(definition.captures.length, 'captured table')}`);
       if (flags.detailed) for (const line of observers.flatMap((observer) => ['', ...lines(observer)])) print(line);
     } catch (error) {
       if (!json || !(error instanceof ConfigurationError)) throw error;

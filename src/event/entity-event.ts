@@ -11,6 +11,10 @@ export const CHANGE_KINDS: readonly ChangeKind[] = ['insert', 'update', 'delete'
 
 export const EVENT_KINDS: readonly EventKind[] = [...CHANGE_KINDS, 'backfill'];
 
+/** Why a change cannot be made an event. */
+export const QUARANTINE_REASONS = ['unknown_verb', 'capture_error', 'too_large', 'undecodable'] as const;
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
+
 /** The backfill that an event belongs to. */
 export interface BackfillOrigin {
   readonly id: string;

@@ -16,6 +16,8 @@ import type { ListenConnection } from './listen-connection';
 import type { PageSize } from './page-size';
 
 const PAGE_ROWS = 500;
+/** With a thousand observers a page takes a second of this process: requests under way must not wait for their answers so long (ms). */
+const SLICE = 20;
 /** PostgreSQL gives a page up after so long (ms), before the connection counts as lost for want of an answer. */
 const PAGE_TIMEOUT = 6_000;
 /**
@@ -193,7 +195,12 @@ export class ChangeLogReader {
   private async handle(client: Client, page: Page): Promise<boolean> {
     const isRecorded = this.recovering ? await this.recorded(client, page.rows) : NOTHING_RECORDED;
     if (!this.mandate.valid) return false;
+    let since = performance.now();
     for (const row of page.rows) {
+      if (performance.now() - since > SLICE) {
+        await new Promise((resolve) => setImmediate(resolve));
+        since = performance.now();
+      }
       const decoded = decode(row, this.options.maxEventSize);
       const cursor: Cursor = { previous: this.cursor.previous, target: page.target, after: Number(row[0]) };
       if (decoded.is === 'event') this.pipeline.process(decoded.event, cursor, isRecorded);

@@ -103,8 +103,9 @@ function infinityIn(text: string): Instant | null {
   return sign === undefined ? null : new Instant(sign === '-' ? -Infinity : Infinity, 0);
 }
 
-/** A look at the first character, which is all that most texts take. */
+/** A look at the first character and for a sign between numbers, which is all that most texts take: numbers of orders, names, states. */
 function mayBeTime(text: string): boolean {
+  if (text.length < 4 || (!text.includes(':') && !text.includes('-', 1) && !/[it]/i.test(text))) return false;
   for (let at = 0; at < text.length && at < 8; at++) {
     const code = text.charCodeAt(at);
     if (code > 0x20)

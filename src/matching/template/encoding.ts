@@ -42,11 +42,14 @@ export function isDotSegment(part: string): boolean {
   return /^(?:\.|%2e){1,2}$/i.test(part);
 }
 
-/** The literals of path and query, percent-encoded as the URL standard (WHATWG) says. What is encoded already stays. */
+/**
+ * The literals of path and query, percent-encoded as the URL standard (WHATWG) says. What is encoded already stays, and so does a reference of the
+ * file that is shown unresolved (`${TOKEN}`); nothing is sent with one.
+ */
 export function encodeUrl(text: string): string {
   const [path, query] = splitAtQuery(text.toWellFormed());
   return (
-    path.replace(/[^\x21-\x7e]+|["<>`{}]+/g, (part) => percentEncoded(part)) +
+    path.replace(/\$\{\w+\}|[^\x21-\x7e]+|["<>`{}]+/g, (part) => (part.startsWith('$') ? part : percentEncoded(part))) +
     query.replace(/[^\x21-\x7e]+|["'<>#]+/g, (part) => percentEncoded(part))
   );
 }
