@@ -35,7 +35,6 @@ test.each([
   ['dlq remove --dry-run'],
   ['lanes list'],
   ['lanes resume --yes'],
-  ['tail --no-follow'],
 ])('%s of an observer that there is not is an error with the nearest name', async (command) => {
   const { code, err } = await program.run([...command.split(' '), '--observer', 'notfy']);
   expect(code).toBeGreaterThan(0);

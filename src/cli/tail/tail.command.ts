@@ -5,7 +5,6 @@ import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, typ
 import { messageOf, OperatorError } from '../../event/errors';
 import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';
-import { refuseUnknownObserver } from '../known-observer';
 import { databaseUrl } from '../modules';
 import { inPlainWords } from '../../database/plain-words';
 import { BREAK, visible, visibleJson, writeTrusted } from '../../event/terminal';
@@ -84,7 +83,6 @@ export class TailCommand extends ObserversCommand {
   async run(_args: string[], flags: TailFlags): Promise<void> {
     const { loadSettings } = await import('../../config/load');
     const { connect } = await import('../../database/postgres');
-    await refuseUnknownObserver(flags);
     const settings = loadSettings(loadInputOf(flags));
     const interruption = new Interruption();
     const follower = new Follower({
