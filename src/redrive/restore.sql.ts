@@ -14,7 +14,11 @@ export interface Restored {
   readonly left: readonly string[];
 }
 
-const OF_SET = "select distinct dead_letter_id::text as id from observers.dead_letter_event where item_set = $1 and what = 'discarded'";
+// Newest first, as they are listed.
+const OF_SET = `
+  select i.id::text as id from (
+    select distinct dead_letter_id as id from observers.dead_letter_event where item_set = $1 and what = 'discarded') i
+  left join observers.dead_letter d on d.id = i.id order by d.died_at desc, i.id`;
 
 // Discarded by a person, or given up with `lanes skip`; what was delivered stays delivered.
 const SETTLED = "resolution in ('discarded', 'skipped')";

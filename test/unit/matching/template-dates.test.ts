@@ -90,7 +90,8 @@ test('every template gives the same text in New York, Kolkata and Kiritimati, wh
         },
       );
       started.child.stdin?.end(JSON.stringify(texts));
-      return JSON.parse((await started).stdout) as string[];
+      // Which limit ends what goes on for ever is a matter of speed.
+      return (JSON.parse((await started).stdout) as string[]).map((text) => text.replace(/(template render|memory alloc) limit/, 'a limit'));
     }),
   );
   for (const other of others)
