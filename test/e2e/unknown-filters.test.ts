@@ -28,20 +28,16 @@ const died = (observer: string): Promise<unknown> =>
     [observer],
   );
 
-test.each([
-  ['dlq list'],
-  ['dlq stats'],
-  ['dlq retry-all --dry-run'],
-  ['dlq remove --dry-run'],
-  ['lanes list'],
-  ['lanes resume --yes'],
-])('%s of an observer that there is not is an error with the nearest name', async (command) => {
-  const { code, err } = await program.run([...command.split(' '), '--observer', 'notfy']);
-  expect(code).toBeGreaterThan(0);
-  expect(err).toMatch(/there is no observer "notfy": did you mean "notify"\?|there is no observer "notfy".*notify/);
-  const known = await program.run([...command.split(' '), '--observer', 'notify']);
-  expect(known.err).not.toContain('there is no observer');
-});
+test.each([['dlq list'], ['dlq stats'], ['dlq retry-all --dry-run'], ['dlq remove --dry-run'], ['lanes list'], ['lanes resume --yes']])(
+  '%s of an observer that there is not is an error with the nearest name',
+  async (command) => {
+    const { code, err } = await program.run([...command.split(' '), '--observer', 'notfy']);
+    expect(code).toBeGreaterThan(0);
+    expect(err).toMatch(/there is no observer "notfy": did you mean "notify"\?|there is no observer "notfy".*notify/);
+    const known = await program.run([...command.split(' '), '--observer', 'notify']);
+    expect(known.err).not.toContain('there is no observer');
+  },
+);
 
 test('an observer that only the queue knows is known', async () => {
   await died('retired');

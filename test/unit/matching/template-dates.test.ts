@@ -91,7 +91,9 @@ test('every template gives the same text in New York, Kolkata and Kiritimati, wh
       );
       started.child.stdin?.end(JSON.stringify(texts));
       // Which limit ends what goes on for ever is a matter of speed.
-      return (JSON.parse((await started).stdout) as string[]).map((text) => text.replace(/(template render|memory alloc) limit/, 'a limit'));
+      return (JSON.parse((await started).stdout) as string[]).map((text) =>
+        text.replace(/(template render|memory alloc) limit/, 'a limit'),
+      );
     }),
   );
   for (const other of others)
