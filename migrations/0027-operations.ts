@@ -53,9 +53,10 @@ const STATEMENTS = [
     `insert into observers.operation (who, what, items, before, after)
      select who, 'dead letter: ' || what,
             jsonb_build_object('count', count(*), 'ids', to_jsonb((array_agg(dead_letter_id order by dead_letter_id))[1:${FIRST}]), 'note', regexp_replace(detail, '^(retry-all|replay) \\w+', '\\1')),
-            jsonb_build_object('state', case what when 'skipped' then 'in its lane' when 'taken out of its lane' then 'in its lane' else 'dead' end),
-            jsonb_build_object('state', case what when 'retry asked for' then 'queued' when 'taken out of its lane' then 'dead' else what end)
-     from added where what not in ('died', 'failed again', 'delivered') group by who, what, detail;`,
+            jsonb_build_object('state', case what when 'skipped' then 'in its lane' when 'taken out of its lane' then 'in its lane' when 'retry taken back' then 'queued'
+                                             when 'restored' then 'discarded' else 'dead' end),
+            jsonb_build_object('state', case when what = 'retry asked for' then 'queued' when what in ('taken out of its lane', 'retry taken back', 'restored') then 'dead' else what end)
+     from added where what not in ('died', 'died again', 'failed again', 'delivered') group by who, what, detail;`,
   ),
   ...trigger(
     'paused_observer',

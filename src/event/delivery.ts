@@ -67,8 +67,15 @@ export function partyOf({ event, observer }: PlannedDelivery, fairness: 'tenants
 /** Where nobody takes turns. */
 const EVERYBODY = '-';
 
+/** What a lane is named after. */
+export interface LaneOwner {
+  readonly event: Pick<EntityEvent, 'entityType' | 'entityKey'>;
+  readonly observer: { readonly name: string };
+  readonly action: { readonly name: string };
+}
+
 /** Per entity and action, so that a slow action of one observer does not hold up the others'. Two entities never share a lane. */
-export function laneOf({ event, observer, action }: PlannedDelivery): string {
+export function laneOf({ event, observer, action }: LaneOwner): string {
   return `${shortened(event.entityType)}\n${shortened(event.entityKey)}\n${observer.name}\n${action.name}`;
 }
 

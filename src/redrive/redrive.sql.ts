@@ -1,6 +1,8 @@
 import { transaction } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import { findQuarantined } from '../delivery/quarantine.sql';
+import type { DeadLetterRecord } from '../delivery/records';
+import { laneOf } from '../event/delivery';
 import { UNCHANGED } from './dead-letter-sets.sql';
 import { requireWanted } from './set-token';
 
@@ -32,16 +34,23 @@ export interface RedriveAnswer {
   readonly unknown: readonly string[];
 }
 
+// How a lane is named is decided in one place, which is not SQL: see laneOf.
+const OPEN = `
+  select id::text, entity_type as "entityType", entity_key as "entityKey", observer, action
+  from observers.dead_letter where id = any ($1::uuid[]) and resolved_at is null`;
+
+type OpenLetter = Pick<DeadLetterRecord, 'id' | 'entityType' | 'entityKey' | 'observer' | 'action'>;
+
 // The primary key is the atomic claim: of several people who retry one item at once, one inserts the row and the others find it there.
 // Who waits here for a row that a leader is just deleting, because the retry of somebody else has ended, gets in afterwards: so the
 // items are looked at again behind the claim, by a statement that sees that end. In the order of the key, or two would deadlock.
 const CLAIM = `
   with item as (
-    select * from observers.dead_letter where id = any ($1::uuid[]) and resolved_at is null
+    select d.*, l.lane from unnest($1::uuid[], $4::text[]) as l(id, lane) join observers.dead_letter d using (id) where d.resolved_at is null
   ), queued as (
     insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive, config_version, item_set)
-    select change_number, observer, action, stream, endpoint, entity_type || E'\\n' || entity_key || E'\\n' || observer || E'\\n' || action, 'retrying',
-           attempts + 1, clock_timestamp(), true, case when $2 then config_version end, $3
+    select change_number, observer, action, stream, endpoint, lane, 'retrying', attempts + 1, clock_timestamp(), true,
+           case when $2 then config_version end, $3
     from item order by change_number, observer, action
     on conflict (change_number, observer, action) do nothing returning change_number, observer, action
   )
@@ -91,7 +100,9 @@ export async function requestRetries(client: ClientBase, request: RedriveRequest
   return transaction(client, 'begin', async () => {
     if (set !== null) await requireWanted(client, set);
     const changes = await findQuarantined(client, ids);
-    const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [ids, original, set]);
+    const { rows: open } = await client.query<OpenLetter>(OPEN, [ids]);
+    const lanes = open.map((letter) => laneOf({ event: letter, observer: { name: letter.observer }, action: { name: letter.action } }));
+    const { rows: claimed } = await client.query<{ id: string }>(CLAIM, [open.map(({ id }) => id), original, set, lanes]);
     const confirm = [claimed.map(({ id }) => id), snapshot, who, detail, set, original];
     const { rows: confirmed } = await client.query<{ id: string }>(CONFIRM, confirm);
     const { rows: looked } = await client.query<{ id: string }>(LOOK_AGAIN, [changes, snapshot, who, detail, set]);

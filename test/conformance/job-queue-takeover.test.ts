@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { BEGINNING, BEYOND_EVERYTHING, type Cursor } from '../../src/checkpoint/cursor';
 import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
+import { laneOf } from '../../src/event/delivery';
 import { requestRetries } from '../../src/redrive/redrive.sql';
 import type { Arrangement } from '../../src/jobs/arrangement';
 import type { Claimant, ClaimedDelivery, Inherited, JobQueue } from '../../src/jobs/job-queue';
@@ -169,6 +171,19 @@ describe.each(Object.entries(JOB_QUEUES))('%s: a take-over', (_name, open) => {
       expect((await takeOver()).pauses.all).toEqual(['o']);
       expect(linesOf(await claim())).toEqual(['2 queued 1']);
     });
+  });
+
+  test('takes back a redrive of an entity whose key no index takes', async () => {
+    // Digests do not compress: a lane of their length would be no index entry.
+    const entityKey = Array.from({ length: 60 }, (_, n) => createHash('sha256').update(String(n)).digest('hex')).join('');
+    const letter = deadLetterOf(1, { entityKey });
+    await bench.record(first, { deadLetters: [letter] });
+    await requestRetries(bench.database.client, { ids: [letter.id], who: 'x', detail: null, config: 'current', snapshot: null });
+    expect(linesOf(await claim())).toEqual(['1 retrying 5']);
+    await takeOver();
+    const [again] = await claim();
+    expect(linesOf([again!])).toEqual(['1 queued 5']);
+    expect(again?.lane).toBe(laneOf({ event: letter, observer: { name: 'o' }, action: { name: 'a' } }));
   });
 
   test('puts deliveries where their action goes now, but for those of an older configuration', async () => {

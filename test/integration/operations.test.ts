@@ -128,6 +128,24 @@ test('what the service does by itself is none', async () => {
   await database.query('insert into public.orders values (1, 100)');
   await untilRows(database, "select from observers.dead_letter_event where what = 'died'", 1);
   expect(await recorded()).toEqual([]);
+  // Delivered since, and replayed: it dies anew.
+  await database.query("update observers.dead_letter set resolved_at = now(), resolution = 'delivered'");
+  await database.query(
+    `insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at)
+     select change_number, observer, action, stream, endpoint, 'a lane', 'retrying', 1, now() from observers.dead_letter`,
+  );
+  await untilRows(database, "select from observers.dead_letter_event where what = 'died again'", 1);
+  expect(await recorded()).toEqual([]);
+});
+
+test('what is taken back, or comes back, is told as it was and as it is', async () => {
+  const [one = ''] = await deadLetters(database, 1);
+  await database.query("insert into observers.dead_letter_event (dead_letter_id, what, who) values ($1, 'retry taken back', 'ann')", [one]);
+  await database.query("insert into observers.dead_letter_event (dead_letter_id, what, who) values ($1, 'restored', 'ann')", [one]);
+  expect((await recorded('?who=ann')).map(({ what, before, after }) => [what, before?.['state'], after?.['state']])).toEqual([
+    ['dead letter: restored', 'discarded', 'dead'],
+    ['dead letter: retry taken back', 'queued', 'dead'],
+  ]);
 });
 
 test('a change that is rolled back leaves no operation', async () => {
