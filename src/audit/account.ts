@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { TimeSlice } from '../event/timing';
 import type { ChangeRow } from '../change-log/change-log.sql';
 import type { EntityEvent } from '../event/entity-event';
 import type { ReadVersion, Versions } from '../explain/versions';
@@ -95,15 +96,13 @@ export async function examineChanges(
   const facts = new Map((await factsOf(client, range, numbers)).map((fact) => [fact.number, fact]));
   const records = await Records.read(client, range.stream, numbers);
   const found: { changeNumber: number; observer: string; action: string; version: number }[] = [];
-  let since = performance.now();
+  const slice = new TimeSlice(SLICE);
   for (const row of rows) {
     const fact = facts.get(Number(row[0]));
     if (fact === undefined || fact.quarantine !== null || fact.passedOver) continue;
     for (const missing of await missingIn(row, fact, range.maxEventSize, versions, records))
       found.push({ changeNumber: fact.number, ...missing, version: fact.version ?? 0 });
-    if (performance.now() - since < SLICE) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    since = performance.now();
+    if (slice.isOver) await slice.giveWay();
   }
   return found;
 }

@@ -7,8 +7,6 @@ import { BEYOND_MEASURE, type ChangeRow } from './change-log.sql';
 
 export type { ChangeRow } from './change-log.sql';
 
-export type { QuarantineReason } from '../event/entity-event';
-
 export type Decoded =
   | { readonly is: 'event'; readonly event: EntityEvent }
   /** A row that is no change (NOOP, READ): read, and matched by nobody. */

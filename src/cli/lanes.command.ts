@@ -164,8 +164,10 @@ async function onChosen<T>(flags: RepairFlags, question: string, work: LaneWork<
     );
   return onLanes(flags, async (held, stream) => {
     const found = await held.list(stream, filter, MANY);
-    if (found.length === 0) await refuseUnknownObserver(flags);
-    if (found.length === 0) throw new OperatorError('no such lane is held up', 'lanes list shows those that are.', ExitCode.notFound);
+    if (found.length === 0) {
+      await refuseUnknownObserver(flags);
+      throw new OperatorError('no such lane is held up', 'lanes list shows those that are.', ExitCode.notFound);
+    }
     await confirm(`${question} ${found.length === MANY ? `more than ${MANY} lanes` : counted(found.length)}?`, flags.yes ?? false);
     return work(held, stream);
   });

@@ -1,3 +1,4 @@
+import { DELIVERY_REASONS } from '../event/entity-event';
 import type { TermContext } from '../event/term-context';
 import type { ClientBase, Pool } from 'pg';
 import { NUMBERED, otherValues, successValues } from './ledger-columns';
@@ -74,7 +75,7 @@ const WRITE_FAILURES = `, pending as (
     insert into observers.quarantine as q (change_number, stream, reason, message)
     select u.change_number, fence.stream, u.reason, u.message from fence, ${NUMBERED.quarantined.rows}
     on conflict (change_number) do update set message = q.message || E'\\n' || excluded.message, resolved_at = null, resolution = null
-    where excluded.reason in ('unrecordable', 'unreadable') and strpos(q.message, excluded.message) = 0
+    where excluded.reason in (${DELIVERY_REASONS.map((reason) => `'${reason}'`).join(', ')}) and strpos(q.message, excluded.message) = 0
   )`;
 
 const RESULT = ' select count(*)::int as fenced from fence';

@@ -11,9 +11,13 @@ export const CHANGE_KINDS: readonly ChangeKind[] = ['insert', 'update', 'delete'
 
 export const EVENT_KINDS: readonly EventKind[] = [...CHANGE_KINDS, 'backfill'];
 
+const NO_EVENT = ['unknown_verb', 'capture_error', 'too_large', 'undecodable'] as const;
 /** Why a change cannot be made an event. */
-export const QUARANTINE_REASONS = ['unknown_verb', 'capture_error', 'too_large', 'undecodable'] as const;
-export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
+export type QuarantineReason = (typeof NO_EVENT)[number];
+/** Why a change is in quarantine of which one delivery cannot be made, or not be recorded; the others go on. */
+export const DELIVERY_REASONS = ['unreadable', 'unrecordable'] as const;
+/** Whatever a change may be in quarantine for. */
+export const QUARANTINE_REASONS: readonly string[] = [...NO_EVENT, ...DELIVERY_REASONS];
 
 /** The backfill that an event belongs to. */
 export interface BackfillOrigin {

@@ -30,3 +30,20 @@ export async function within<T, L>(work: Promise<T>, milliseconds: number, late:
     clearTimeout(timer);
   }
 }
+
+/** For a long loop: after so many milliseconds of it everything else in this process gets its turn. */
+export class TimeSlice {
+  private since = performance.now();
+
+  constructor(private readonly milliseconds: number) {}
+
+  /** Asked on the hot path: only what is over is waited for. */
+  get isOver(): boolean {
+    return performance.now() - this.since >= this.milliseconds;
+  }
+
+  async giveWay(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.since = performance.now();
+  }
+}

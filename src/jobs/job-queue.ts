@@ -61,10 +61,9 @@ export abstract class JobQueue {
   abstract takeOver(term: Claimant, checkpoint: Cursor, arrangement: Arrangement): Promise<Inherited>;
 
   /**
-   * Claims what is due: of each endpoint as many queued ones as it has places, of its parties in turn, of one party and of one lane in the order of
-   * their changes, and retries for a quarter of the
-   * places besides, so that neither starves the other; but no more of both than `most`, where an endpoint says so. What is more than there are places waits at
-   * its gate. Nothing is claimed by who no longer leads.
+   * Claims what is due: of each endpoint as many queued ones as it has places, of its parties in turn, of one party and of one lane in the
+   * order of their changes; and retries for a quarter of the places besides, so that neither starves the other. Of both together no more than
+   * `most`, where an endpoint says so. What is more than there are places waits at its gate. Nothing is claimed by who no longer leads.
    *
    * @param lease milliseconds after which a claim that nobody holds is anybody's
    * @throws when it is not known whether something was claimed, too: see isRefusal

@@ -21,9 +21,10 @@ const QUEUED = `
     order by q.change_number limit ceil(w.free::float8 / t.parties)::int for update skip locked) mine
   limit w.free`;
 
-// As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none.
-// Queued ones of the parties in turn, behind those that had theirs (`after`): the walk from party to party is an index look-up each, and reads no
-// backlog. Changes of one entity may have several parties: none is taken before what is queued of its lane. Of the places a quarter is kept for retries that are due, or a backlog would starve them.
+// As many of each endpoint as it has free places: one whose places are all taken by hanging requests gets none, and costs none. Queued ones of
+// the parties in turn, behind those that had theirs (`after`): the walk from party to party is an index look-up each, and reads no backlog.
+// Changes of one entity may have several parties: none is taken before what is queued of its lane. A quarter of the places is kept for retries
+// that are due, or a backlog would starve them.
 // Of an endpoint whose breaker is half-open, one of either.
 // The fence: a claim of a process that was killed may still be under way in PostgreSQL when the next leader takes over; what it claimed
 // after that would belong to nobody, and be overtaken by what comes later.

@@ -54,10 +54,12 @@ function turnsAfter(
   claimed: readonly ClaimedDelivery[],
 ): Map<string, string> {
   const reached = new Map(before);
+  const had = new Map<string, Set<string>>(places.map(({ endpoint }) => [endpoint, new Set()]));
+  for (const { endpoint, was, party } of claimed) if (was === 'queued') had.get(endpoint)?.add(party);
   for (const { endpoint, free } of places) {
-    const parties = new Set(claimed.filter((one) => one.endpoint === endpoint && one.was === 'queued').map(({ party }) => party));
-    if (parties.size < free) reached.delete(endpoint);
-    else reached.set(endpoint, [...parties].sort().at(-1) ?? '');
+    const parties = [...(had.get(endpoint) ?? [])];
+    if (parties.length < free) reached.delete(endpoint);
+    else reached.set(endpoint, parties.sort().at(-1) ?? '');
   }
   return reached;
 }

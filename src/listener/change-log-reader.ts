@@ -7,15 +7,14 @@ import { messageOf } from '../event/errors';
 import { IMAGE_BUDGET, PAGE_BYTES } from '../event/image-budget';
 import { Interludes } from '../event/interludes';
 import type { Mandate } from '../event/mandate';
-import { Pause } from '../event/timing';
+import { Pause, TimeSlice } from '../event/timing';
 import type { EventPipeline, IsRecorded } from '../pipeline/event-pipeline';
 import type { PipelineEvents } from '../pipeline/pipeline-events';
 import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
 import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
-import type { PageSize } from './page-size';
+import { MOST_ROWS, type PageSize } from './page-size';
 
-const PAGE_ROWS = 500;
 /** With a thousand observers a page takes a second of this process: requests under way must not wait for their answers so long (ms). */
 const SLICE = 20;
 /** PostgreSQL gives a page up after so long (ms), before the connection counts as lost for want of an answer. */
@@ -182,7 +181,7 @@ export class ChangeLogReader {
 
   /** A page is worth a round trip from this many rows on. */
   private get leastRoom(): number {
-    return Math.ceil(Math.min(PAGE_ROWS, this.options.maxInFlight) / 4);
+    return Math.ceil(Math.min(MOST_ROWS, this.options.maxInFlight) / 4);
   }
 
   private async roomComes(): Promise<void> {
@@ -195,12 +194,9 @@ export class ChangeLogReader {
   private async handle(client: Client, page: Page): Promise<boolean> {
     const isRecorded = this.recovering ? await this.recorded(client, page.rows) : NOTHING_RECORDED;
     if (!this.mandate.valid) return false;
-    let since = performance.now();
+    const slice = new TimeSlice(SLICE);
     for (const row of page.rows) {
-      if (performance.now() - since > SLICE) {
-        await new Promise((resolve) => setImmediate(resolve));
-        since = performance.now();
-      }
+      if (slice.isOver) await slice.giveWay();
       const decoded = decode(row, this.options.maxEventSize);
       const cursor: Cursor = { previous: this.cursor.previous, target: page.target, after: Number(row[0]) };
       if (decoded.is === 'event') this.pipeline.process(decoded.event, cursor, isRecorded);

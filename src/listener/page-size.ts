@@ -1,6 +1,7 @@
 import { isCancelled, isUnanswered } from '../database/postgres';
 
-const MOST = 500;
+/** A full page. */
+export const MOST_ROWS = 500;
 /** A row that PostgreSQL does not bring alone in three tries, of seconds each, is not measured any more: see PageLimits. */
 const TRIES_ALONE = 3;
 
@@ -9,7 +10,7 @@ const TRIES_ALONE = 3;
  * one that takes longer than a statement may costs everything: then fewer are asked for, until the row is alone that is too much.
  */
 export class PageSize {
-  rows = MOST;
+  rows = MOST_ROWS;
   private triesAlone = 0;
 
   /** False: a row that is larger than it is cheap to measure is told by its number only. */
@@ -20,7 +21,7 @@ export class PageSize {
   /** @param cut whether there was no room for some of the rows */
   came(rows: number, cut: boolean): void {
     this.triesAlone = 0;
-    this.rows = cut ? Math.max(1, rows * 2) : Math.min(MOST, this.rows * 2);
+    this.rows = cut ? Math.max(1, rows * 2) : Math.min(MOST_ROWS, this.rows * 2);
   }
 
   /** @returns whether the connection goes on, so that the same place can be read in another way */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Clock } from '../event/clock';
-import type { QuarantineReason } from '../change-log/decode';
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
+import { QUARANTINE_REASONS } from '../event/entity-event';
 import type { EventRun } from '../pipeline/event-run';
 import { PipelineEvents, type PipelineSubscriber, type Try } from '../pipeline/pipeline-events';
 import { BoundedNames } from './bounded-names';
@@ -14,14 +14,6 @@ const MOST_NAMES = 200;
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const TRIED = ['succeeded', 'retry', 'dead'];
-/** `unreadable`: a delivery whose change can no longer be read. */
-const QUARANTINE_REASONS: readonly (QuarantineReason | 'unreadable')[] = [
-  'unknown_verb',
-  'capture_error',
-  'too_large',
-  'undecodable',
-  'unreadable',
-];
 
 interface Bound {
   readonly duration: { observe(seconds: number): void };

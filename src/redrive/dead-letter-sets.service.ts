@@ -8,11 +8,12 @@ import { usedConfiguration } from './dead-letters.service';
 import type { DeadLetterFilter, DeadLetterItem } from './dead-letters.sql';
 import { discardItems, requestRetries, type ConfigChoice, type RedriveAnswer, type RedriveRequest } from './redrive.sql';
 import { restoreItems, type Restored } from './restore.sql';
-import { issueToken, readToken } from './set-token';
+import { issueToken, readToken, type NamedItems } from './set-token';
 import { SetWorker, type SetTotals } from './set-worker';
 import { takeBack, type TakenBack } from './take-back.sql';
 
 export type { Restored } from './restore.sql';
+export type { NamedItems } from './set-token';
 export type { TakenBack } from './take-back.sql';
 
 const SAMPLE = 10;
@@ -109,14 +110,14 @@ export class DeadLetterSets {
     return { total: worker.total, asked, alreadyUnderWay, left, remaining: Math.max(0, worker.total - passed) };
   }
 
-  /** Takes back what was asked for by a token, of a retry or of a replay, as far as nobody has tried it. @throws InvalidToken */
-  takeBack(token: string, reason: string | null, who: string): Promise<TakenBack> {
-    return this.database.use((client) => takeBack(client, { token }, who, reason));
+  /** Takes back what was asked for (of a set: by a retry or a replay), as far as nobody has tried it. @throws InvalidToken */
+  takeBack(items: NamedItems, reason: string | null, who: string): Promise<TakenBack> {
+    return this.database.use((client) => takeBack(client, items, who, reason));
   }
 
-  /** Puts back into the queue what was discarded by a token. */
-  restore(token: string, reason: string | null, who: string): Promise<Restored> {
-    return this.database.use((client) => restoreItems(client, { token }, who, reason));
+  /** Puts back into the queue what was discarded. */
+  restore(items: NamedItems, reason: string | null, who: string): Promise<Restored> {
+    return this.database.use((client) => restoreItems(client, items, who, reason));
   }
 
   private async open(

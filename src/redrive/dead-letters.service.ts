@@ -18,8 +18,6 @@ import {
 } from './dead-letters.sql';
 import type { HeldEndpoint } from './asked.sql';
 import { discardItems, requestRetries, type ConfigChoice } from './redrive.sql';
-import { restoreItems, type Restored } from './restore.sql';
-import { takeBack, type TakenBack } from './take-back.sql';
 
 export type { DeadLetterDetails, DeadLetterFilter, DeadLetterGroup, DeadLetterItem, GroupColumn } from './dead-letters.sql';
 export type { ConfigChoice } from './redrive.sql';
@@ -130,16 +128,6 @@ export class DeadLetters {
   /** Of a quarantined change its own; of a delivery that of the retry. */
   private async lastMessage(id: string, ofDelivery: string | null): Promise<string | null> {
     return ofDelivery ?? (await this.show(id))?.message ?? null;
-  }
-
-  /** Takes back what was asked for of these items, as far as nobody has tried it. */
-  takeBack(ids: readonly string[], reason: string | null, who: string): Promise<TakenBack> {
-    return this.database.use((client) => takeBack(client, { ids }, who, reason));
-  }
-
-  /** Puts discarded items back into the queue. */
-  restore(ids: readonly string[], reason: string | null, who: string): Promise<Restored> {
-    return this.database.use((client) => restoreItems(client, { ids }, who, reason));
   }
 
   /** Takes an item out of the queue for good: it stays on record, with who did it and why. */

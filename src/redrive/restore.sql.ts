@@ -1,9 +1,7 @@
 import type { ClientBase } from 'pg';
 import { transaction } from '../database/transaction';
 import { findQuarantined } from '../delivery/quarantine.sql';
-
-/** What was discarded: all of a set, or items one by one. */
-export type Discarded = { readonly token: string } | { readonly ids: readonly string[] };
+import type { NamedItems } from './set-token';
 
 export interface Restored {
   /** In the queue again, as they were. */
@@ -39,7 +37,7 @@ const RESTORE = `
   select id::text from item union all select id::text from change`;
 
 /** Puts discarded items back into the queue, as they were; all of a request, or nothing. */
-export async function restoreItems(client: ClientBase, discarded: Discarded, who: string, reason: string | null): Promise<Restored> {
+export async function restoreItems(client: ClientBase, discarded: NamedItems, who: string, reason: string | null): Promise<Restored> {
   return transaction(client, 'begin', async () => {
     const ids = 'token' in discarded ? await discardedBy(client, discarded.token) : discarded.ids.map((id) => id.toLowerCase());
     const changes = await findQuarantined(client, ids);

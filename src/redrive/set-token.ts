@@ -5,6 +5,9 @@ import { OperatorError } from '../event/errors';
 /** What a token allows: nothing that was previewed for one is done by another. */
 export type TokenUse = 'retry' | 'remove' | 'replay';
 
+/** All of a set, or items one by one. */
+export type NamedItems = { readonly token: string } | { readonly ids: readonly string[] };
+
 /** A token that stands for nothing here, or for something else, or no longer. */
 export class InvalidToken extends OperatorError {}
 

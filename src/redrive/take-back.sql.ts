@@ -4,10 +4,7 @@ import { readPausedNames } from '../delivery/pauses.sql';
 import { findQuarantined } from '../delivery/quarantine.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
 import { OperatorError } from '../event/errors';
-import { InvalidToken, type TokenUse } from './set-token';
-
-/** What was asked for: all of a set, or items one by one. */
-export type AskedFor = { readonly token: string } | { readonly ids: readonly string[] };
+import { InvalidToken, type NamedItems, type TokenUse } from './set-token';
 
 export interface TakenBack {
   /** They were asked for and nobody had tried them: each is what it was before. */
@@ -85,7 +82,7 @@ interface Gone {
  * @throws InvalidToken when there is no such set
  * @throws OperatorError when the set was one of items to be discarded
  */
-export async function takeBack(client: ClientBase, asked: AskedFor, who: string, reason: string | null): Promise<TakenBack> {
+export async function takeBack(client: ClientBase, asked: NamedItems, who: string, reason: string | null): Promise<TakenBack> {
   return transaction(client, 'begin', async () => {
     if ('token' in asked) {
       await closeSet(client, asked.token, who);

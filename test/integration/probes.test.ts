@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import request from 'supertest';
-import { SystemClock } from '../../src/event/clock';
 import type { Service } from '../../src/lifecycle/start-service';
+import { JumpingClock } from '../support/jumping-clock';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startTestService, type TestServiceOptions } from '../support/service';
 import { atLeast, eventually, untilRows } from '../support/until';
@@ -43,17 +43,6 @@ const reach = (service: Service, wanted: Statuses, timeout?: number): Promise<St
   );
 
 const ready = async ({ address }: Service): Promise<request.Response> => request(`http://${address}`).get('/health/ready');
-
-/** Jumps when it is told to. */
-class JumpingClock extends SystemClock {
-  private ahead = 0;
-  jump(milliseconds: number): void {
-    this.ahead += milliseconds;
-  }
-  override monotonic(): number {
-    return super.monotonic() + this.ahead;
-  }
-}
 
 test('while it starts it lives, and is neither started nor ready; then it is both', async () => {
   await database.query('begin; lock table observers.lease in access exclusive mode');

@@ -1,6 +1,6 @@
 import request from 'supertest';
 import { createHash } from 'node:crypto';
-import { SystemClock } from '../../src/event/clock';
+import { JumpingClock } from '../support/jumping-clock';
 import { givenOrders } from '../support/fixture';
 import { status, type Received } from '../support/receiver';
 import { startTestService } from '../support/service';
@@ -91,17 +91,6 @@ test('a strict lane goes on behind what could not be recorded', async () => {
   await untilRows(given.database, "select 1 from observers.attempt where outcome = 'succeeded'", 3);
   expect(given.receiver.requests.map(({ body }) => (JSON.parse(body) as { data: { step: number } }).data.step)).toEqual([1, 2, 3, 4, 5, 6]);
 });
-
-/** Jumps when it is told to. */
-class JumpingClock extends SystemClock {
-  private ahead = 0;
-  jump(milliseconds: number): void {
-    this.ahead += milliseconds;
-  }
-  override monotonic(): number {
-    return super.monotonic() + this.ahead;
-  }
-}
 
 test('a ledger that cannot be written for half a minute makes the instance unready, says for how long, and is well again by itself', async () => {
   const clock = new JumpingClock();

@@ -13,7 +13,7 @@ import { OriginSenders } from '../../connections/http/origin-senders';
 import { renderingOf, type Header, type Rendering } from '../rendering';
 
 const CONCURRENCY = 32;
-/** Of a host's name (RFC 1035). It becomes the name of an endpoint, which stands in an index. */
+/** Characters of a host's name (RFC 1035). The name becomes that of an endpoint, which stands in an index. */
 const LONGEST_HOST = 253;
 /** What fits into the 4096 bytes that a push service must take, encrypted. */
 const LARGEST = 3_993;

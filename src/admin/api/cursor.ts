@@ -34,7 +34,7 @@ export function page<T>(
   return { items, next: found.length > limit && last !== undefined ? cursorOf(placeOfItem(last)) : null };
 }
 
-/** As PostgreSQL takes it: not every zone that RFC 3339 allows is one of its own. */
+/** A moment as PostgreSQL takes it: not every zone that RFC 3339 allows is one of its own. */
 export function momentOf(text: string | undefined): string | null {
   return text === undefined ? null : new Date(text).toISOString();
 }

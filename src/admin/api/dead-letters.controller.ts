@@ -94,7 +94,7 @@ export class DeadLettersController {
     }
   }
 
-  /** What waits is taken back; what runs ends. */
+  /** A retry that waits is taken back; one that runs ends. */
   @Post('cancel')
   @HttpCode(HttpStatus.OK)
   async cancelRetries(
@@ -102,8 +102,7 @@ export class DeadLettersController {
     @Req() request: Request,
   ): Promise<z.output<typeof TAKEN_BACK>> {
     const [reason, who] = [body.reason ?? null, askedBy(request)];
-    const taken = 'token' in body ? this.sets.takeBack(body.token, reason, who) : this.letters.takeBack(body.ids, reason, who);
-    const { left, unknown, ...counts } = await taken;
+    const { left, unknown, ...counts } = await this.sets.takeBack(body, reason, who);
     return { ...counts, left: [...left], unknown: [...unknown] };
   }
 
@@ -114,8 +113,7 @@ export class DeadLettersController {
     @Req() request: Request,
   ): Promise<z.output<typeof RESTORED>> {
     const [reason, who] = [body.reason ?? null, askedBy(request)];
-    const restored = 'token' in body ? this.sets.restore(body.token, reason, who) : this.letters.restore(body.ids, reason, who);
-    const { left, ...counts } = await restored;
+    const { left, ...counts } = await this.sets.restore(body, reason, who);
     return { ...counts, left: [...left] };
   }
 

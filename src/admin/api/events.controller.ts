@@ -124,7 +124,7 @@ export class EventsController {
   }
 }
 
-/** What a token that is bound to observers sees of an event: what they made of it. @returns null where it is no event of theirs */
+/** The part of an event that a token sees which is bound to observers: what they made of it. @returns null where it is no event of theirs */
 function asSeenBy(explained: EventExplanation, { observers: bound }: Bounds): EventExplanation | null {
   if (bound === null) return explained;
   const observers = explained.observers.filter(({ name }) => bound.includes(name));

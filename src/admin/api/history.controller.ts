@@ -14,7 +14,7 @@ const { unaccounted: UNACCOUNTED_OF, dismissUnaccounted: DISMISS } = OPERATIONS;
 
 const RESETS_SHOWN = 20;
 
-/** What has been: where the stream stands, by which versions it was led, and what of it is missing. */
+/** The history of a stream: where the stream stands, by which versions it was led, and what of it is missing. */
 @Controller()
 export class HistoryController {
   constructor(

@@ -10,7 +10,7 @@ const { operations: LIST } = OPERATIONS;
 
 const BEHIND = z.strictObject({ number: z.int().min(0) });
 
-/** What people have changed. */
+/** Changes that people have made. */
 @Controller('operations')
 export class OperationsController {
   constructor(private readonly recorded: Operations) {}

@@ -7,8 +7,8 @@ import { ERROR_KINDS } from '../../resilience/error-kinds';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { parseMoment, wholeNumber } from '../values';
 
-/** Of deliveries, and of changes in quarantine: `unreadable` and `unrecordable` are about a delivery of theirs. */
-const ERRORS: readonly string[] = [...Object.keys(ERROR_KINDS), ...QUARANTINE_REASONS, 'unreadable', 'unrecordable'];
+/** Of deliveries, and of changes in quarantine. */
+const ERRORS: readonly string[] = [...Object.keys(ERROR_KINDS), ...QUARANTINE_REASONS];
 
 export interface FilterFlags extends GlobalOptions {
   readonly observer?: string;

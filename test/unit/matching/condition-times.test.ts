@@ -158,13 +158,7 @@ describe('a quoted text that looks like a time and is none', () => {
     ["at < '0000-01-01 BC'", 6],
     ["CHANGED_TO(at, '2026-02-30')", 16],
   ])('is refused when the condition is loaded: %s', (source, column) => {
-    let error: unknown;
-    try {
-      compileCondition(source);
-    } catch (thrown) {
-      error = thrown;
-    }
-    expect(error).toBeInstanceOf(ConditionSyntaxError);
+    const error = refusalOf(source);
     expect(error).toMatchObject({
       line: 1,
       column,
@@ -177,14 +171,8 @@ describe('a quoted text that looks like a time and is none', () => {
     ["NOW() > '2026-02-30'", "1:9 '2026-02-30' is not a time"],
     ["'2026-02-30' - NOW() < '3d'", "1:1 '2026-02-30' is neither a time nor a duration such as '1h' or '30s'"],
   ])('beside a time and within AGE too: %s', (source, told) => {
-    let error: unknown;
-    try {
-      compileCondition(source);
-    } catch (thrown) {
-      error = thrown;
-    }
-    expect(error).toBeInstanceOf(ConditionSyntaxError);
-    const { line, column, message } = error as ConditionSyntaxError;
+    const error = refusalOf(source);
+    const { line, column, message } = error;
     expect(`${line}:${column} ${message}`).toContain(told);
   });
 
@@ -230,3 +218,15 @@ test('a version on record that compared times as texts is read as it was', () =>
   expect(new Matcher(observer(false)).match(event, 0)).toMatchObject([{ matched: true }]);
   expect(() => compileCondition("at > '2026-02-30'", true)).not.toThrow();
 });
+
+/** What is wrong with a condition that is refused when it is loaded. */
+function refusalOf(source: string): ConditionSyntaxError {
+  let error: unknown;
+  try {
+    compileCondition(source);
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(ConditionSyntaxError);
+  return error as ConditionSyntaxError;
+}
