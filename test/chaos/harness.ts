@@ -38,6 +38,8 @@ export interface ChaosOptions {
 
 /** Transactions for each kill, after which writers take their time. */
 const PLENTY = 100;
+/** The start of a process, in milliseconds, where others spin and more tests run; it needs 2 s of a core. */
+const LONGEST_START = 240_000;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
 const INLINE_BUDGET = 300;
 
@@ -288,8 +290,8 @@ class Chaos {
   private async recovered(epoch: number): Promise<void> {
     const at = performance.now();
     try {
-      await until(async () => (await this.epoch()) > epoch, 120_000);
-      await this.receiver.waitFor(this.receiver.requests.length + 1, 120_000);
+      await until(async () => (await this.epoch()) > epoch, LONGEST_START);
+      await this.receiver.waitFor(this.receiver.requests.length + 1, LONGEST_START);
     } catch (error) {
       throw new Error(`${messageOf(error)}; ${await whereItStands(this.postgres.url, this.service)}`, { cause: error });
     }
