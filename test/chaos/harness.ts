@@ -15,12 +15,12 @@ import { testedPostgres } from '../support/postgres-version';
 import { SECRET } from '../support/stream';
 import { eventually, until } from '../support/until';
 import { brokenChains } from './image-chain';
-import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
+import { COLLAPSING, FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
 import { sleep, untilQuiet } from './quiet';
 import { seeded, shuffled } from './random';
 import { startSpinners } from './spinners';
 import { whereItStands } from './where-it-stands';
-import { compare, type Change, type Verdict } from './verdict';
+import { compare, compareCollapsed, countCollapsed, type Change, type Verdict } from './verdict';
 import { startWriters, type Writers } from './writers';
 import { connectAsApplication } from '../support/database';
 
@@ -46,6 +46,8 @@ const INLINE_BUDGET = 300;
 export interface ChaosVerdict {
   /** By observer: of what its receiver accepted. */
   readonly policies: Readonly<Record<string, Verdict>>;
+  /** What is wrong with what stood for several changes. */
+  readonly collapsed: readonly string[];
   /** Changes that the function was not called for, and those that it was called for more than once. */
   readonly calls: { readonly missing: number; readonly repeated: number };
   /** What `audit verify` says: all changes, and the deliveries that nothing is on record of. */
@@ -89,7 +91,7 @@ class Chaos {
   private readonly random: () => number;
   /** Milliseconds from each start of the service to the next request, and how many of them are still open. */
   private readonly recoveries: number[] = [];
-  private readonly accepted = new Map<string, Received[]>(POLICIES.map((name) => [name, []]));
+  private readonly accepted = new Map<string, Received[]>([...POLICIES, COLLAPSING].map((name) => [name, []]));
 
   constructor(
     private readonly folder: string,
@@ -199,12 +201,14 @@ class Chaos {
         );
         return rows[0] as { all: number; different: number };
       };
-      await untilQuiet(async () => [...POLICIES.map(arrived), (await calls()).different], truth.length);
+      const collapsed = this.accepted.get(COLLAPSING) ?? [];
+      await untilQuiet(async () => [...POLICIES.map(arrived), countCollapsed(collapsed), (await calls()).different], truth.length);
       const { all, different } = await calls();
       const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(meant(name), this.accepted.get(name) ?? [])]));
       const { changes, unaccounted, pending } = await this.audit(client);
       return {
         policies,
+        collapsed: compareCollapsed(truth, collapsed),
         audit: { changes, unaccounted, pending },
         background: await this.background(client),
         calls: { missing: truth.length - different, repeated: all - different },

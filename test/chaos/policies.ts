@@ -20,6 +20,8 @@ ${endpoint('limited', ', rate_limit: 400/s')}
 ${endpoint('hanging', ', timeout: 300ms, circuit_breaker: off')}
 ${endpoint('dedup', '')}
 ${endpoint('held', '')}
+${endpoint('late', '')}
+${endpoint('calm', '')}
 ${narrow('single', 1)}
 ${narrow('narrow', 2)}
 ${narrow('slow', 4)}
@@ -31,6 +33,8 @@ ${observer('limited', '')}
 ${observer('hanging', '')}
 ${observer('dedup', ', dedup: { key: "{{ entity.key }} {{ data.version }} {{ event.kind }}", window: 1h }')}
 ${observer('held', '')}
+${observer('late', ', delay: 300ms')}
+${observer('calm', ', debounce: { key: "{{ entity.key }}", wait: 200ms, max_wait: 1s }')}
 ${observer('single', `, when: "id < ${FEW}"`)}
 ${observer('narrow', `, when: "id < ${FEW}", ordering: strict`)}
 ${observer('slow', `, when: "id < ${FEW}"`)}
@@ -60,6 +64,8 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
   hanging: (random) => at(random() < 0.05 ? 'hang' : 'accept'),
   dedup: () => at('accept'),
   held: () => at('accept'),
+  late: () => at('accept'),
+  calm: (random) => at(random() < 0.1 ? 'fail' : 'accept'),
   single: (random, _now, holding) => at(holding ? 'hold' : 'accept', random() * 4),
   narrow: (random, _now, holding) => at(holding ? 'hold' : random() < 0.1 ? 'fail' : 'accept', random() * 8),
   slow: (random, _now, holding) => at(holding && random() < 0.5 ? 'hold' : 'accept', random() * 30),
@@ -69,8 +75,11 @@ export function moodOf(name: string, random: () => number, holding: boolean): Mo
   return TEMPERS[name]?.(random, performance.now(), holding) ?? at('fail');
 }
 
-export const POLICIES = Object.keys(TEMPERS);
+/** It stands for several changes with one request. */
+export const COLLAPSING = 'calm';
+/** Those that send each change. */
+export const POLICIES = Object.keys(TEMPERS).filter((name) => name !== COLLAPSING);
 /** They see few accounts. */
 export const NARROW = ['single', 'narrow', 'slow'];
 /** Failures let later changes pass (of dedup: a key that cannot be claimed while PostgreSQL is down); elsewhere nothing may. */
-export const ORDERED = ['plain', 'strict', 'limited', 'held', ...NARROW];
+export const ORDERED = ['plain', 'strict', 'limited', 'held', 'late', ...NARROW];

@@ -19,11 +19,18 @@ export function linkTiming(
   const [first, second] = given;
   if (second !== undefined) problems.add([...path, second], `${first} and ${second} contradict each other; give one of them`);
   if (first !== undefined && shape.ordering === 'strict')
-    problems.add([...path, first], `ordering: strict and ${first} contradict each other: what waits for its time would hold up its whole lane`);
+    problems.add(
+      [...path, first],
+      `ordering: strict and ${first} contradict each other: what waits for its time would hold up its whole lane`,
+    );
   return { ...timingOf(shape, path, problems), ...cancelOf(shape, first, path, problems, timesAsText) };
 }
 
-function timingOf({ delay, deliver_at: at, debounce, when }: ObserverShape, path: Path, problems: FileProblems): { readonly timing?: Timing } {
+function timingOf(
+  { delay, deliver_at: at, debounce, when }: ObserverShape,
+  path: Path,
+  problems: FileProblems,
+): { readonly timing?: Timing } {
   if (delay !== undefined) return { timing: { is: 'delay', wait: durationOf(delay) } };
   if (at !== undefined) {
     checkTemplate([...path, 'deliver_at'], at, problems);
