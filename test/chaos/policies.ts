@@ -1,3 +1,5 @@
+import { HOSTILE } from './hostile';
+
 /** Accounts that observers of narrow endpoints see: what they have to work off must not make the test endless. */
 export const FEW = 20;
 
@@ -12,6 +14,7 @@ const observer = (name: string, policies: string): string =>
 export const OBSERVERS = `version: 1
 capture:
   - { table: public.account, entity: Account }
+  - { table: public.hostile, entity: Hostile }
 endpoints:
 ${endpoint('plain', '')}
 ${endpoint('strict', ', circuit_breaker: off')}
@@ -22,6 +25,7 @@ ${endpoint('dedup', '')}
 ${endpoint('held', '')}
 ${endpoint('late', '')}
 ${endpoint('calm', '')}
+${endpoint(HOSTILE, ', circuit_breaker: off')}
 ${narrow('single', 1)}
 ${narrow('narrow', 2)}
 ${narrow('slow', 4)}
@@ -38,6 +42,12 @@ ${observer('calm', ', debounce: { key: "{{ entity.key }}", wait: 200ms, max_wait
 ${observer('single', `, when: "id < ${FEW}"`)}
 ${observer('narrow', `, when: "id < ${FEW}", ordering: strict`)}
 ${observer('slow', `, when: "id < ${FEW}"`)}
+  - name: ${HOSTILE}
+    entity: Hostile
+    ordering: strict
+    when: "at IS NULL OR at > '2020-01-01' OR amount <> 1"
+    retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }
+    actions: [{ type: webhook, endpoint: ${HOSTILE}, body: { n: "{{ n | json }}" } }]
   - { name: database, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }, actions: [{ type: database, function: public.note }] }
 `;
 
@@ -66,6 +76,7 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
   held: () => at('accept'),
   late: () => at('accept'),
   calm: (random) => at(random() < 0.1 ? 'fail' : 'accept'),
+  [HOSTILE]: (random) => at(random() < 0.1 ? 'fail' : 'accept'),
   single: (random, _now, holding) => at(holding ? 'hold' : 'accept', random() * 4),
   narrow: (random, _now, holding) => at(holding ? 'hold' : random() < 0.1 ? 'fail' : 'accept', random() * 8),
   slow: (random, _now, holding) => at(holding && random() < 0.5 ? 'hold' : 'accept', random() * 30),
@@ -78,7 +89,7 @@ export function moodOf(name: string, random: () => number, holding: boolean): Mo
 /** It stands for several changes with one request. */
 export const COLLAPSING = 'calm';
 /** Those that send each change. */
-export const POLICIES = Object.keys(TEMPERS).filter((name) => name !== COLLAPSING);
+export const POLICIES = Object.keys(TEMPERS).filter((name) => name !== COLLAPSING && name !== HOSTILE);
 /** They see few accounts. */
 export const NARROW = ['single', 'narrow', 'slow'];
 /** Failures let later changes pass (of dedup: a key that cannot be claimed while PostgreSQL is down); elsewhere nothing may. */
