@@ -43,30 +43,43 @@ const RETRIED = Object.entries({ retried_at: 'died_at', retry_error: 'error', re
 
 // A change is in quarantine once: a second delivery of it that belongs there adds its message, and what was discarded before is open again.
 // What is cancelled or replaced has ended: it is on record as skipped, by whom. Cancelled first: what a change cancels it does not stand for.
-const SKIPPED = `, cancelled as (
-    delete from observers.pending_delivery p using fence, ${NUMBERED.cancelled.rows}
-    where p.stream = fence.stream and p.lane = u.lane and p.due_at is not null and p.change_number < u.change_number
-      and p.state <> 'running' and not p.redrive and p.item_set is null
-    returning p.change_number, p.observer, p.action, p.attempt, u.change_number as by, u.config_version
+// Looked up one by one (`offset 0` keeps each look-up within its loop): a plan that was made for a small table would read all that waits for every record.
+// Whoever claims or releases one at this moment is waited for, and then its state is looked at again.
+const SKIPPED = `, cancellable as materialized (
+    select p.*, u.change_number as by, u.config_version as by_version from fence, ${NUMBERED.cancelled.rows}, lateral (
+      select p.change_number, p.observer, p.action from observers.pending_delivery p
+      where p.stream = fence.stream and p.lane = u.lane and p.due_at is not null and p.change_number < u.change_number offset 0) p
+  ), cancelled as (
+    delete from observers.pending_delivery p using cancellable c
+    where p.change_number = c.change_number and p.observer = c.observer and p.action = c.action
+      and p.due_at is not null and p.state <> 'running' and not p.redrive and p.item_set is null
+    returning p.change_number, p.observer, p.action, p.attempt, c.by, c.by_version
+  ), replaceable as materialized (
+    select p.*, u.change_number as by, u.config_version as by_version from fence, ${NUMBERED.scheduled.rows}, lateral (
+      select p.change_number, p.observer, p.action from observers.pending_delivery p
+      where p.stream = fence.stream and p.observer = u.observer and p.action = u.action and p.debounce_key = u.debounce_key and p.state = 'scheduled'
+        and p.change_number <> u.change_number offset 0) p
   ), replaced as (
-    delete from observers.pending_delivery p using fence, ${NUMBERED.scheduled.rows}
-    where p.stream = fence.stream and p.observer = u.observer and p.action = u.action and p.debounce_key = u.debounce_key and p.state = 'scheduled'
-      and p.change_number <> u.change_number and not exists (
-        select from cancelled c where c.change_number = p.change_number and c.observer = p.observer and c.action = p.action)
-    returning p.change_number, p.observer, p.action, p.attempt, p.due_at, p.debounced_since, p.collapsed, u.change_number as by, u.config_version
+    delete from observers.pending_delivery p using replaceable r
+    where p.change_number = r.change_number and p.observer = r.observer and p.action = r.action and p.state = 'scheduled'
+      and not exists (select from cancelled c where c.change_number = p.change_number and c.observer = p.observer and c.action = p.action)
+    returning p.change_number, p.observer, p.action, p.attempt, p.due_at, p.debounced_since, p.collapsed, r.by, r.by_version
   ), skipped as (
     insert into observers.attempt (change_number, observer, action, attempt, outcome, message, duration_ms, finished_at, config_version)
-    select change_number, observer, action, attempt, 'skipped', 'cancelled by change ' || by || ' (cancel_when)', 0, now(), config_version from cancelled
+    select change_number, observer, action, attempt, 'skipped', 'cancelled by change ' || by || ' (cancel_when)', 0, now(), by_version from cancelled
     union all
-    select change_number, observer, action, attempt, 'skipped', 'collapsed into change ' || by || ' (debounce)', 0, now(), config_version from replaced
+    select change_number, observer, action, attempt, 'skipped', 'collapsed into change ' || by || ' (debounce)', 0, now(), by_version from replaced
+  ), taken_over as (
+    select by, observer, action, min(debounced_since) as since, max(due_at) as due, sum(collapsed) as collapsed from replaced group by by, observer, action
+  ), timed as (
+    select u.*, least(to_timestamp(u.since / 1000), t.since) as first, greatest(to_timestamp(u.due / 1000), t.due) as last,
+           u.collapsed + coalesce(t.collapsed, 0) as stands_for
+    from ${NUMBERED.scheduled.rows} left join taken_over t on t.by = u.change_number and t.observer = u.observer and t.action = u.action
   ), scheduled as (
     insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, party, state, attempt, next_attempt_at, due_at,
                                             debounce_key, debounced_since, collapsed)
-    select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.party, 'scheduled', 1, t.due, t.due, u.debounce_key, t.since, t.collapsed
-    from fence, ${NUMBERED.scheduled.rows}, lateral (
-      select least(to_timestamp(u.since / 1000), min(r.debounced_since)) as since, u.collapsed + coalesce(sum(r.collapsed), 0) as collapsed,
-             least(greatest(to_timestamp(u.due / 1000), max(r.due_at)), least(to_timestamp(u.since / 1000), min(r.debounced_since)) + u.max_wait * interval '1 ms') as due
-      from replaced r where r.by = u.change_number and r.observer = u.observer and r.action = u.action) t
+    select t.change_number, t.observer, t.action, fence.stream, t.endpoint, t.lane, t.party, 'scheduled', 1, d.due, d.due, t.debounce_key, t.first, t.stands_for
+    from fence, timed t, lateral (select least(t.last, t.first + t.max_wait * interval '1 ms') as due) d
     on conflict (change_number, observer, action) do nothing
   )`;
 

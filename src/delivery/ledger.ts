@@ -27,6 +27,8 @@ const LAST_RETRY = 1_000;
 export interface LedgerEvents {
   died(observer: string, error: string): void;
   quarantined(reason: string): void;
+  /** A group is on record. */
+  written(): void;
   /** A newer leader has taken over. Called once. */
   deposed(): void;
 }
@@ -125,6 +127,11 @@ export class Ledger {
     while (!this.stale && this.committed < group && (this.writing !== null || !this.group.empty)) await (this.writing ?? this.write());
   }
 
+  /** Records that wait to be written. */
+  get unwritten(): number {
+    return this.group.size;
+  }
+
   /** Number of the last group in which there is something. */
   get newest(): number {
     return this.group.empty ? this.gathering - 1 : this.gathering;
@@ -189,6 +196,7 @@ export class Ledger {
 
   private wrote(): void {
     this.writing = null;
+    this.events.written();
     if (!this.group.empty || this.progress.hasMoved) this.schedule();
   }
 

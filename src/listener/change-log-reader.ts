@@ -32,6 +32,8 @@ const QUIET = 25;
 /** Between polls while a writer that need not notify is still uncommitted. */
 const SLEEPLESS = 20;
 const ROOM_CHECK = 1_000;
+/** Records of the ledger: events that end at once, such as those whose deliveries wait for their time, would else be read faster than they are written. */
+const MOST_UNWRITTEN = 5_000;
 
 export interface ReaderOptions {
   readonly url: string;
@@ -75,7 +77,7 @@ export class ChangeLogReader {
     this.cursor = pipeline.parts.cursor;
     this.mandate = pipeline.term.mandate;
     this.events = pipeline.events;
-    this.events.subscribe({ event: () => this.freed(), due: () => this.wake(), broken: (error) => this.lost(error) });
+    this.events.subscribe({ event: () => this.freed(), written: () => this.freed(), due: () => this.wake(), broken: (error) => this.lost(error) });
   }
 
   /**
@@ -141,10 +143,11 @@ export class ChangeLogReader {
     if (this.awaitingRoom && this.hasRoom) this.pausing.wake();
   }
 
-  /** For a page that is worth a round trip: in events, and in the bytes of their images. */
+  /** For a page that is worth a round trip: in events, in the bytes of their images, and in what came of them and is not on record yet. */
   private get hasRoom(): boolean {
-    const { bytes } = this.pipeline.dispatcher;
-    return this.options.maxInFlight - this.pipeline.inFlight >= this.leastRoom && bytes <= IMAGE_BUDGET - PAGE_BYTES;
+    const { dispatcher, ledger, inFlight } = this.pipeline;
+    const inMemory = this.options.maxInFlight - inFlight >= this.leastRoom && dispatcher.bytes <= IMAGE_BUDGET - PAGE_BYTES;
+    return inMemory && ledger.unwritten < MOST_UNWRITTEN;
   }
 
   /** Null when it was more than PostgreSQL can bring in time: then less is asked for. */

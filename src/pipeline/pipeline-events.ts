@@ -30,6 +30,8 @@ export interface PipelineSubscriber {
   /** A delivery has become a dead letter. @param error one word */
   died?(observer: string, error: string): void;
   quarantined?(reason: string): void;
+  /** What had gathered of outcomes is on record. */
+  written?(): void;
   /** A delivery was not made, for another with its key was. */
   duplicate?(observer: string): void;
   /** A look-up was answered by the cache, or had to be asked for. */
@@ -84,6 +86,10 @@ export class PipelineEvents implements Required<PipelineSubscriber> {
 
   quarantined(reason: string): void {
     for (const one of this.subscribers) one.quarantined?.(reason);
+  }
+
+  written(): void {
+    for (const one of this.subscribers) one.written?.();
   }
 
   duplicate(observer: string): void {
