@@ -111,7 +111,7 @@ export function secretProblem(secret: string): string | null {
     return typeof key === 'string' ? key : null;
   }
   const encoded = secret.replace(/^whsec_/, '');
-  if (encoded === secret) return 'expected whsec_ or whsk_, and base64; make one with: echo whsec_$(openssl rand -base64 32)';
+  if (encoded === secret) return 'expected whsec_ and base64; make one with: echo whsec_$(openssl rand -base64 32)';
   const bytes = Buffer.from(encoded, 'base64');
   const clean = bytes.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '');
   return clean && bytes.length >= 24 && bytes.length <= 64 ? null : 'expected base64 of 24 to 64 bytes after whsec_';

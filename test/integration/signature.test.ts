@@ -1,4 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, verify as cryptoVerify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { Webhook } from 'standardwebhooks';
 import { secretProblem } from '../../src/config/checks';
 import type { EndpointDefinition, ObserverDefinition, WebhookActionDefinition } from '../../src/event/definitions';
@@ -206,5 +209,23 @@ describe('ed25519', () => {
     const problem = secretProblem(secret) ?? '';
     expect(problem).toContain(message);
     expect(problem).not.toContain(secret.slice(8, 20) || '\n');
+  });
+
+  test('the receiver that the documentation shows takes what is genuine, and nothing else', async () => {
+    const page = readFileSync(join(__dirname, '../../docs/actions/webhook.md'), 'utf8');
+    const [, code = ''] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+    const isGenuine = runInNewContext(`${code}; isGenuine`, { require, Buffer, Date }) as (
+      headers: object,
+      body: Buffer,
+      key: string,
+    ) => boolean;
+    await start([PRIVATE, SECRET]);
+    const { headers, bytes } = await deliver('Grüße');
+    expect(isGenuine(headers, bytes, PUBLIC)).toBe(true);
+    expect(isGenuine(headers, Buffer.concat([bytes, Buffer.from(' ')]), PUBLIC)).toBe(false);
+    expect(isGenuine({ ...headers, 'webhook-signature': 'v1,x v1a,' }, bytes, PUBLIC)).toBe(false);
+    expect(isGenuine({ ...headers, 'webhook-timestamp': '1' }, bytes, PUBLIC)).toBe(false);
+    const other = `whpk_${Buffer.from(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64')}`;
+    expect(isGenuine(headers, bytes, other)).toBe(false);
   });
 });

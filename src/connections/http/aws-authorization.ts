@@ -42,7 +42,6 @@ export class AwsAuthorization implements Authorization {
     return { request: { ...request, headers: [...request.headers, ...added.flat()] }, judged: (outcome: Outcome) => outcome };
   }
 
-   
   close(): void {}
 }
 

@@ -29,15 +29,12 @@ export class TokenSource {
   private fetching: Promise<Token | Failed> | null = null;
   private failure: { readonly failed: Failed; readonly until: number } | null = null;
   private pool: OriginPool | null = null;
-  private readonly server: string;
 
   constructor(
     private readonly auth: OAuth2Auth,
     private readonly endpoint: EndpointDefinition,
     private readonly clock: Clock,
-  ) {
-    this.server = new URL(auth.tokenUrl).host;
-  }
+  ) {}
 
   /** At once where there is one. Never rejects. */
   get(): Token | Failed | Promise<Token | Failed> {
@@ -94,12 +91,12 @@ export class TokenSource {
 
   /** On a connection of its own: it is needed once an hour. */
   private async ask(): Promise<Grant | Failed> {
-    const { origin, pathname, search } = new URL(this.auth.tokenUrl);
+    const { origin, host, pathname, search } = new URL(this.auth.tokenUrl);
     const pool = new OriginPool({ ...this.endpoint, timeout: PATIENCE, concurrency: 1, tls: this.auth.tls }, origin);
     this.pool = pool;
     try {
       const [outcome, body] = await pool.fetch(tokenRequest(this.auth, pathname + search));
-      return outcome.ok ? grantIn(body.toString('utf8'), this.server) : tokenFailure(outcome, this.server);
+      return outcome.ok ? grantIn(body.toString('utf8'), host) : tokenFailure(outcome, host);
     } finally {
       this.pool = null;
       void pool.close();

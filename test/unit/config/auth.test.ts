@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describeObservers } from '../../../src/config/describe';
 import { SECRETS } from '../../../src/event/secrets';
 import { ConfigFile } from './config-file';
@@ -170,4 +172,16 @@ test('what an observer does says by which auth, and holds no secret', () => {
     'webhook: POST x.example (unsigned, with a token of auth.example, timeout 10s, 32 at once)',
     'b: POST y.example (unsigned, with AWS SigV4, timeout 10s, 32 at once)',
   ]);
+});
+
+test('the examples of auth in the documentation are valid', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/actions/webhook.md'), 'utf8');
+  const examples = [...page.matchAll(/```yaml\n(auth:\n[\s\S]*?)```/g)].map(([, text = '']) => text);
+  const names = ['CLIENT_ID', 'CLIENT_SECRET', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+  const env = Object.fromEntries(names.map((name) => [name, 'CANARY-value']));
+  const types = examples.map((example) => {
+    const text = `version: 1\nendpoints:\n  e:\n    url: https://x.example/\n${example.replace(/^/gm, '    ')}`;
+    return file.load(text, env).file.definition.endpoints[0]?.auth?.type;
+  });
+  expect(types).toEqual(['oauth2', 'aws_sigv4']);
 });
