@@ -24,6 +24,7 @@ export async function measureLookups(): Promise<{ readonly asked: number; readon
       url,
       headers: {},
       signingSecrets: [],
+      auth: null,
       timeout: 2_000,
       concurrency: 32,
       rateLimit: null,

@@ -8,7 +8,7 @@ import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
-import { httpContent, renderingOf, type Rendering } from './rendering';
+import { renderingOf, shownContent, type Rendering } from './rendering';
 import type { RequestTemplate } from './templated-request';
 import type { Tracing } from '../tracing/tracing';
 
@@ -90,7 +90,7 @@ export class BatchedRequest implements PreparedAction {
     const item = { id, delivery, body: this.bodyOf(fill) };
     const request = this.request([item], item.body.length + 2);
     const note = `up to ${this.batch.max} deliveries go in one request; this is it alone, and its webhook-id that of the batch`;
-    return renderingOf(httpContent(this.template.endpoint.url, request), fill, [note]);
+    return renderingOf(shownContent(this.template.endpoint, request), fill, [note]);
   }
 
   private bodyOf(fill: FilledTemplates): Buffer {
@@ -156,7 +156,7 @@ export class BatchedRequest implements PreparedAction {
   private request(items: readonly Pick<Item, 'id' | 'delivery' | 'body'>[], bytes: number): HttpRequest {
     const { method, sign } = this.template;
     const id = batchId(items.map((item) => item.id));
-    const timestamp = Math.floor(Date.now() / 1_000);
+    const timestamp = Math.floor(this.sender.clock.now() / 1_000);
     const headers = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-action', this.source];
     const [{ delivery }] = items as [Item];
     const { event, test } = delivery;

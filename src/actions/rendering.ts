@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { EndpointDefinition } from '../event/definitions';
+import { shownAuth } from '../event/endpoint-auth';
 import { jsonText } from '../event/json-text';
 import type { FilledTemplates } from './fill';
 import type { HttpRequest } from '../connections/http/http-sender';
@@ -80,6 +82,11 @@ export function httpContent(
   }
   const origin = /^https?:\/\/[^/?#]+/i.exec(base)?.[0] ?? base;
   return { type: 'http', method, url: origin + path, headers: pairs, body: body === null ? null : body.toString('utf8') };
+}
+
+/** The same with what the endpoint's `auth` adds when the request is sent. */
+export function shownContent({ url, auth }: EndpointDefinition, request: HttpRequest): Content {
+  return httpContent(url, { ...request, headers: [...request.headers, ...shownAuth(auth).flat()] });
 }
 
 export function renderingOf(content: Content, { missing }: Pick<FilledTemplates, 'missing'>, notes: readonly string[] = []): Rendering {

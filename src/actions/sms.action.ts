@@ -69,6 +69,7 @@ function endpointOf({ endpoint, host }: Account, timeout: number): EndpointDefin
     url: endpoint,
     headers: {},
     signingSecrets: [],
+    auth: null,
     timeout,
     concurrency: CONCURRENCY,
     rateLimit: null,

@@ -9,7 +9,7 @@ import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
 import { FilledTemplates } from './fill';
 import { splitUrl, type HttpRequest, type HttpSender } from '../connections/http/http-sender';
-import { httpContent, renderingOf, type Rendering } from './rendering';
+import { renderingOf, shownContent, type Rendering } from './rendering';
 import type { signer } from '../connections/http/signature';
 
 export interface RequestTemplate {
@@ -46,13 +46,13 @@ export class TemplatedRequest implements PreparedAction {
 
   render(delivery: Delivery, id: string): Rendering {
     const fill = new FilledTemplates(delivery);
-    return renderingOf(httpContent(this.template.endpoint.url, this.request(delivery, id, fill)), fill);
+    return renderingOf(shownContent(this.template.endpoint, this.request(delivery, id, fill)), fill);
   }
 
   private request(delivery: Delivery, id: string, fill: FilledTemplates): HttpRequest {
     const { event } = delivery;
     const { method, body: template, sign } = this.template;
-    const timestamp = Math.floor(Date.now() / 1_000);
+    const timestamp = Math.floor(this.sender.clock.now() / 1_000);
     const headers: string[] = ['webhook-id', id, 'webhook-timestamp', String(timestamp), 'observers-cause', causeOf(delivery)];
     if (delivery.test !== undefined) headers.push(...TEST_HEADER);
     for (const [name, value] of this.headers) headers.push(name, fill.text(value));

@@ -123,7 +123,7 @@ export class Alerter {
       }),
     );
     const id = randomUUID();
-    const timestamp = Math.floor(Date.now() / 1_000);
+    const timestamp = Math.floor(sender.clock.now() / 1_000);
     const headers = ['webhook-id', id, 'webhook-timestamp', String(timestamp)];
     for (const [name, value] of webhookHeaders({ endpoint, headers: {} })) headers.push(name, value);
     if (endpoint.signingSecrets.length > 0) headers.push('webhook-signature', signer(endpoint.signingSecrets)(id, timestamp, body));

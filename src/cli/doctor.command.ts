@@ -18,10 +18,13 @@ export class DoctorCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { examine } = await import('../doctor/examine');
+    const { fileFindings } = await import('../doctor/file-findings');
+    const { dryConfiguration } = await import('./dry-run/dry-configuration');
     const findings = await onDatabase(flags, async (client, settings) => {
       const captures = capturesOf(await definitionReader(flags, settings));
       const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
-      return examine({ client, url: await databaseUrl(settings), settings, captures, unverified });
+      const file = await fileFindings(async () => (await dryConfiguration(flags, false)).custom.close());
+      return [...(await examine({ client, url: await databaseUrl(settings), settings, captures, unverified })), ...file];
     });
     if (findings.some(({ state }) => state === 'problem')) process.exitCode = ExitCode.error;
     if (flags.format === 'json') return printJson(findings);

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { isDotSegment } from '../matching/template/encoding';
 import { hasTags, literalsOf } from '../matching/template/template';
+import { ed25519Key } from './ed25519-key';
 import { didYouMean } from './problems';
 
 // Each answers what is wrong, or null. None repeats the value: it may have come out of a secret.
@@ -102,8 +103,13 @@ export function headerProblem(name: string, value: string): string | null {
   return /[^\t\x20-\x7e]/.test(literal) ? 'a header may hold ASCII characters only' : null;
 }
 
-/** Standard Webhooks: `whsec_` and base64 of 24 to 64 bytes. */
+/** Standard Webhooks: `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of an ed25519 private key. */
 export function secretProblem(secret: string): string | null {
+  if (secret.startsWith('whpk_')) return 'whpk_ is the public key, which receivers verify with; give the private one, whsk_…';
+  if (secret.startsWith('whsk_')) {
+    const key = ed25519Key(secret);
+    return typeof key === 'string' ? key : null;
+  }
   const encoded = secret.replace(/^whsec_/, '');
   if (encoded === secret) return 'expected whsec_ and base64; make one with: echo whsec_$(openssl rand -base64 32)';
   const bytes = Buffer.from(encoded, 'base64');

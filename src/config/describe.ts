@@ -132,9 +132,10 @@ function describeCache({ keys, patterns, set }: CacheActionDefinition): string {
   return [...(removed.length > 0 ? [`removes ${removed.join(', ')}`] : []), ...written].join(' and ');
 }
 
-function describeEndpoint({ url, timeout, concurrency, proxy }: EndpointDefinition, what: string): string {
+function describeEndpoint({ url, timeout, concurrency, auth, proxy }: EndpointDefinition, what: string): string {
+  const by = auth === null ? '' : auth.type === 'oauth2' ? `, with a token of ${hostOf(auth.tokenUrl)}` : ', with AWS SigV4';
   const through = proxy === null ? '' : `, through the proxy ${hostOf(proxy)}`;
-  return `${hostOf(url.replace(/\{[{%][\s\S]*$/, ''))} (${what}, timeout ${formatDuration(timeout)}, ${concurrency} at once${through})`;
+  return `${hostOf(url.replace(/\{[{%][\s\S]*$/, ''))} (${what}${by}, timeout ${formatDuration(timeout)}, ${concurrency} at once${through})`;
 }
 
 /** In a file that is only looked at, a reference may stand where the host would. */

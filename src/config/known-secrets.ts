@@ -1,4 +1,4 @@
-import type { EndpointDefinition, ObserversDefinition } from '../event/definitions';
+import type { EndpointAuth, EndpointDefinition, ObserversDefinition } from '../event/definitions';
 import { credentialsIn, isTellingName, SECRETS } from '../event/secrets';
 import { TELLING_LENGTH, type FilledText } from './redaction';
 import { SETTINGS, type SettingName, type Settings } from './settings';
@@ -39,15 +39,22 @@ export function rememberFile(filled: readonly FilledText[], { endpoints, alerts,
     }
 }
 
-function rememberEndpoint({ url, headers, signingSecrets, proxy, tls }: EndpointDefinition): void {
+function rememberEndpoint({ url, headers, signingSecrets, auth, proxy, tls }: EndpointDefinition): void {
   for (const secret of signingSecrets) {
     SECRETS.remember(secret, IN_FILE);
-    SECRETS.remember(secret.replace(/^whsec_/, ''), IN_FILE);
+    SECRETS.remember(secret.replace(/^whs(ec|k)_/, ''), IN_FILE);
   }
+  if (auth !== null) rememberAuth(auth);
   rememberHeaders(headers);
   rememberUrl(url, IN_FILE, false);
   if (proxy !== null) rememberUrl(proxy, IN_FILE, true);
   SECRETS.remember(tls?.key ?? '', IN_FILE);
+}
+
+function rememberAuth(auth: EndpointAuth): void {
+  const secrets = auth.type === 'oauth2' ? [auth.clientSecret, auth.tls?.key] : [auth.secretAccessKey, auth.sessionToken];
+  for (const secret of secrets) SECRETS.remember(secret ?? '', IN_FILE);
+  if (auth.type === 'oauth2') rememberUrl(auth.tokenUrl, IN_FILE, false);
 }
 
 function rememberHeaders(headers: Readonly<Record<string, string>>): void {

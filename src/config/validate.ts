@@ -3,6 +3,7 @@ import { didYouMean, type Problem } from './problems';
 import { repair } from './repair';
 import { ACTION_TYPES } from './schema/actions';
 import { LATER_VALUES, OBSERVERS_FILE, type ObserversFileShape } from './schema/observers-file';
+import { AUTH_TYPES } from './schema/parts';
 import type { ConfigSource } from './source';
 
 type Issue = z.core.$ZodIssue;
@@ -57,8 +58,8 @@ function toProblems(source: ConfigSource, issue: Issue, prefix: Path): Problem[]
 function unionProblems(source: ConfigSource, issue: Extract<Issue, { code: 'invalid_union' }>, path: Path): Problem[] {
   if (issue.discriminator !== undefined) {
     const type = source.writtenAt(path);
-    const message =
-      type === '' ? `expected a type: ${ACTION_TYPES.join(' or ')}` : `there is no action type "${type}"${didYouMean(type, ACTION_TYPES)}`;
+    const [what, types] = path.at(-2) === 'auth' ? ['auth', AUTH_TYPES] : ['action', ACTION_TYPES];
+    const message = type === '' ? `expected a type: ${types.join(' or ')}` : `there is no ${what} type "${type}"${didYouMean(type, types)}`;
     return [source.problem(path, message)];
   }
   // The alternative that got furthest is what was meant: a list with one wrong entry is about the entry.

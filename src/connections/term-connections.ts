@@ -1,4 +1,5 @@
 import type { Settings } from '../config/settings';
+import { SystemClock, type Clock } from '../event/clock';
 import { SearchConnection } from './elasticsearch/connection';
 import { HttpSenders } from './http/http-sender';
 import { Mailer } from './mail-server';
@@ -22,14 +23,18 @@ export type ConnectionSettings = Pick<
 
 /** The sockets of one term, or of one dry run. Each is opened when it is first needed, and all are cut at the end. */
 export class TermConnections {
-  readonly senders = new HttpSenders();
+  readonly senders: HttpSenders;
   /** These are null where no server is configured. */
   readonly mailer: Mailer | null;
   readonly redis: RedisServer | null;
   readonly nats: NatsServer | null;
   readonly search: SearchConnection;
 
-  constructor(readonly settings: ConnectionSettings) {
+  constructor(
+    readonly settings: ConnectionSettings,
+    clock: Clock = new SystemClock(),
+  ) {
+    this.senders = new HttpSenders(clock);
     const { smtpUrl, redisUrl, natsUrl } = settings;
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
     this.redis = redisUrl === null ? null : new RedisServer(redisUrl);

@@ -39,8 +39,10 @@ export interface EndpointDefinition extends EndpointLimits {
   /** May hold `{{ }}` in its path and query, never in its origin. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** `whsec_…`; the first is current, all sign during a rotation. Empty: unsigned. */
+  /** `whsec_…` (HMAC-SHA256) and `whsk_…` (ed25519); the first is current, all sign during a rotation. Empty: unsigned. */
   readonly signingSecrets: readonly string[];
+  /** Null: what stands in `headers`, and nothing else. */
+  readonly auth: EndpointAuth | null;
   readonly timeout: Milliseconds;
   /** CIDR blocks, addresses, host names, `private` or `loopback` that may be dialled besides public addresses. */
   readonly allowAddresses: readonly string[];
@@ -57,4 +59,33 @@ export interface EndpointTls {
   /** The client's certificate and what leads to its authority. */
   readonly cert: string | null;
   readonly key: string | null;
+}
+
+/** How the service proves to a receiver who it is, beside what stands in `headers` and the signature of the body. */
+export type EndpointAuth = OAuth2Auth | AwsAuth;
+
+/** A token that is fetched with the client's own credentials (RFC 6749, 4.4), and goes along as `Authorization: Bearer`. */
+export interface OAuth2Auth {
+  readonly type: 'oauth2';
+  /** https, or http on this machine; without a template. */
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scope: string | null;
+  readonly audience: string | null;
+  /** Where id and secret stand in the request for a token: in its header, or in its form. */
+  readonly clientAuth: 'basic' | 'body';
+  /** With the token server; the endpoint's own where the file gives none. */
+  readonly tls: EndpointTls | null;
+}
+
+/** AWS Signature Version 4 over the request as it is sent. */
+export interface AwsAuth {
+  readonly type: 'aws_sigv4';
+  readonly region: string;
+  readonly service: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Of credentials that are lent for a while. */
+  readonly sessionToken: string | null;
 }

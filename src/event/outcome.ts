@@ -12,6 +12,10 @@ export type ErrorKind =
   | 'dns'
   | 'tls'
   | 'proxy'
+  /** Its endpoint's `auth` could get no access token. */
+  | 'token'
+  /** The receiver does not take the access token. */
+  | 'token_refused'
   | 'smtp_temporary'
   | 'smtp_rejected'
   /** The server answers that it cannot do it now: loading, full, without a leader. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { splitUrl, type HttpSender } from '../connections/http/http-sender';
 import type { Clock } from '../event/clock';
 import type { LookupDefinition } from '../event/definitions';
+import { shownAuth } from '../event/endpoint-auth';
 import type { EntityEvent } from '../event/entity-event';
 import { parseSpelledJson, type JsonValue } from '../event/json-document';
 import { failed, type Failed, type Outcome } from '../event/outcome';
@@ -74,7 +75,8 @@ export class Lookup {
     if (question === null) return null;
     const { headers, path } = question;
     const pairs = headers.flatMap((name, i) => (i % 2 === 0 ? [[name, headers[i + 1] ?? ''] as const] : []));
-    return { url: `${splitUrl(this.definition.endpoint.url)[0]}${path}`, headers: pairs };
+    const { url, auth } = this.definition.endpoint;
+    return { url: `${splitUrl(url)[0]}${path}`, headers: [...pairs, ...shownAuth(auth)] };
   }
 
   /** Null: a value that it is made of is null or missing, or in the path empty, so there is nothing to ask for. */

@@ -18,7 +18,7 @@ export interface LookupEvents {
 
 /** What is learnt about events from elsewhere, through a cache that outlives it. Its connections live as long as a term of leadership. */
 export class Lookups {
-  private readonly senders = new HttpSenders();
+  private readonly senders: HttpSenders;
   /** By definition: a redelivery may be by an older version of the configuration. */
   private readonly prepared = new WeakMap<LookupDefinition, Lookup>();
 
@@ -27,7 +27,9 @@ export class Lookups {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly events: LookupEvents,
-  ) {}
+  ) {
+    this.senders = new HttpSenders(clock);
+  }
 
   /** At once when the cache has it all. Never throws or rejects. */
   enrich(event: EntityEvent, definitions: readonly LookupDefinition[]): Enriched | Promise<Enriched> {

@@ -33,6 +33,9 @@ export const ERROR_KINDS: Readonly<Record<ErrorKind, ErrorRow>> = {
   dns: again('network', "the receiver's name could not be resolved"),
   // What is wrong there is mended there, by other people and for all receivers.
   proxy: again('proxy', 'the proxy in between refused, or could not be reached'),
+  // Without it the receiver is out of reach: its endpoint is left alone as if it were down itself, and no attempts are used up.
+  token: again('receiver', "no access token could be fetched for the endpoint's `auth`: its token server is down, slow or overloaded"),
+  token_refused: again('nobody', 'the receiver answered 401 to the access token; the next try goes with a new one'),
   smtp_temporary: again('receiver', 'the mail server answered 4xx: later, perhaps'),
   smtp_rejected: never('nobody', 'the mail server answered 5xx: this mail it will not take'),
   unavailable: again('receiver', 'the server says that it cannot do it now: it is loading, full or without a leader'),

@@ -187,3 +187,30 @@ test('a transaction that was left open is named with its pid and the statement t
   await idle.query('rollback');
   await idle.end();
 });
+
+test('what a service would refuse of the observers file is told with its place, whatever secrets are not at hand', async () => {
+  await start();
+  expect(about((await examine()).findings, 'file')).toEqual([
+    { check: 'file', state: 'ok', message: 'the observers file is valid', repair: null },
+  ]);
+  const auth = 'auth: { type: oauth2, token_url: "http://auth.example/token", client_id: "${ID}", client_secret: "${SECRET}" }';
+  program.write(
+    `${FILE}endpoints: { shop: { url: "https://x.example/", headers: { authorization: x }, ${auth}, signing: { secrets: [whsk_x] } } }\n`,
+  );
+  const { code, findings } = await examine();
+  expect(code).toBe(1);
+  expect(about(findings, 'file').map(({ state, message, repair }) => [state, message.replace(/^.*observers\.yaml/, ''), repair])).toEqual([
+    [
+      'problem',
+      matching(/^:5:\d+ endpoints\.shop\.headers\.authorization: auth \(oauth2\) sets the header/),
+      'fraiseql-observers validate-config',
+    ],
+    [
+      'problem',
+      matching(/^:5:\d+ endpoints\.shop\.auth\.token_url: the client secret would go in clear/),
+      'fraiseql-observers validate-config',
+    ],
+    ['problem', matching(/^:5:\d+ endpoints\.shop\.signing\.secrets\[0\]: expected whsk_/), 'fraiseql-observers validate-config'],
+  ]);
+  expect(about(findings, 'capture')).toMatchObject([{ state: 'ok' }]);
+});

@@ -1,4 +1,7 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createPublicKey, generateKeyPairSync, verify as cryptoVerify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { Webhook } from 'standardwebhooks';
 import { secretProblem } from '../../src/config/checks';
 import type { EndpointDefinition, ObserverDefinition, WebhookActionDefinition } from '../../src/event/definitions';
@@ -141,4 +144,88 @@ test.each([
   ['that is empty', 'whsec_'],
 ])('a secret %s is refused by the configuration', (_what, secret) => {
   expect(secretProblem(secret)).not.toBeNull();
+});
+
+describe('ed25519', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
+  const own = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+  const PRIVATE = `whsk_${seed.toString('base64')}`;
+  const PAIR = `whsk_${Buffer.concat([seed, own]).toString('base64')}`;
+  const PUBLIC = `whpk_${own.toString('base64')}`;
+
+  /** A receiver by the specification: any `v1a` signature that its public key verifies will do. */
+  function verifies(key: string, { headers, bytes }: Pick<Received, 'headers' | 'bytes'>): boolean {
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key.slice('whpk_'.length), 'base64').toString('base64url') };
+    const signed = Buffer.concat([Buffer.from(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`), bytes]);
+    return (headers['webhook-signature'] ?? '').split(' ').some((one) => {
+      const [version, signature = ''] = one.split(',');
+      return (
+        version === 'v1a' && cryptoVerify(null, signed, createPublicKey({ key: jwk, format: 'jwk' }), Buffer.from(signature, 'base64'))
+      );
+    });
+  }
+
+  test.each([
+    ['of 32 bytes', PRIVATE],
+    ['of 64 bytes, with its public key', PAIR],
+    ['without its padding', PRIVATE.replace(/=+$/, '')],
+  ])('a whsk_ %s gives a v1a signature that its public key verifies', async (_what, secret) => {
+    expect(secretProblem(secret)).toBeNull();
+    await start([secret]);
+    const request = await deliver('Grüße, 你好');
+    expect(request.headers['webhook-signature']).toMatch(/^v1a,[A-Za-z0-9+/]{86}==$/);
+    expect(verifies(PUBLIC, request)).toBe(true);
+    const body = Buffer.from(request.bytes);
+    body[body.length - 2] = 0x32;
+    expect(verifies(PUBLIC, { ...request, bytes: body })).toBe(false);
+    expect(verifies(PUBLIC, { ...request, headers: { ...request.headers, 'webhook-timestamp': '1' } })).toBe(false);
+  });
+
+  test('beside a whsec_ both sign, and each receiver verifies what it knows', async () => {
+    await start([PRIVATE, SECRET]);
+    const request = await deliver('rotating');
+    expect((request.headers['webhook-signature'] ?? '').split(' ').map((one) => one.split(',')[0])).toEqual(['v1a', 'v1']);
+    expect(verifies(PUBLIC, request)).toBe(true);
+    expect(verify(SECRET, request)).toMatchObject({ data: { note: 'rotating' } });
+  });
+
+  test('the specification’s own example of a key pair that is shown nowhere else: RFC 8032, test 2', async () => {
+    const rfc = Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex');
+    const key = Buffer.from('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c', 'hex');
+    await start([`whsk_${Buffer.concat([rfc, key]).toString('base64')}`]);
+    expect(verifies(`whpk_${key.toString('base64')}`, await deliver('x'))).toBe(true);
+  });
+
+  test.each([
+    ['the public key', PUBLIC, 'whpk_ is the public key'],
+    ['a key of 31 bytes', `whsk_${seed.subarray(1).toString('base64')}`, '32 bytes, or 64'],
+    ['a key of 33 bytes', `whsk_${Buffer.concat([seed, Buffer.from('x')]).toString('base64')}`, '32 bytes, or 64'],
+    ['a pair whose halves belong to others', `whsk_${Buffer.concat([seed, seed]).toString('base64')}`, 'no ed25519 key pair'],
+    ['a key in the alphabet of URLs', `whsk_${Buffer.alloc(32, 0xfb).toString('base64url')}`, '32 bytes, or 64'],
+    ['a key in PEM', `whsk_${privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()}`, '32 bytes, or 64'],
+    ['nothing', 'whsk_', '32 bytes, or 64'],
+  ])('%s in place of a private key is refused by the configuration, without a word of it', (_what, secret, message) => {
+    const problem = secretProblem(secret) ?? '';
+    expect(problem).toContain(message);
+    expect(problem).not.toContain(secret.slice(8, 20) || '\n');
+  });
+
+  test('the receiver that the documentation shows takes what is genuine, and nothing else', async () => {
+    const page = readFileSync(join(__dirname, '../../docs/actions/webhook.md'), 'utf8');
+    const [, code = ''] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+    const isGenuine = runInNewContext(`${code}; isGenuine`, { require, Buffer, Date }) as (
+      headers: object,
+      body: Buffer,
+      key: string,
+    ) => boolean;
+    await start([PRIVATE, SECRET]);
+    const { headers, bytes } = await deliver('Grüße');
+    expect(isGenuine(headers, bytes, PUBLIC)).toBe(true);
+    expect(isGenuine(headers, Buffer.concat([bytes, Buffer.from(' ')]), PUBLIC)).toBe(false);
+    expect(isGenuine({ ...headers, 'webhook-signature': 'v1,x v1a,' }, bytes, PUBLIC)).toBe(false);
+    expect(isGenuine({ ...headers, 'webhook-timestamp': '1' }, bytes, PUBLIC)).toBe(false);
+    const other = `whpk_${Buffer.from(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64')}`;
+    expect(isGenuine(headers, bytes, other)).toBe(false);
+  });
 });

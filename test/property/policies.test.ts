@@ -107,6 +107,8 @@ const DECIDED = [
   ['dns', 'retry'],
   ['batch_refused', 'retry'],
   ['proxy', 'retry'],
+  ['token', 'retry'],
+  ['token_refused', 'retry'],
   ['interrupted', 'retry'],
   ['internal', 'retry'],
   ['smtp_temporary', 'retry'],

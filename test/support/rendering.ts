@@ -38,7 +38,7 @@ export const http = ({ content }: Rendering): Http => {
 /** Headers that HTTP itself adds, and those that are made when a request is sent. */
 const NOT_RENDERED = ['host', 'connection', 'content-length', 'transfer-encoding'];
 
-const MADE_LATER = ['webhook-timestamp', 'webhook-signature', 'authorization'];
+const MADE_LATER = ['webhook-timestamp', 'webhook-signature', 'authorization', 'x-amz-date', 'x-amz-content-sha256'];
 
 export function expectArrived(rendering: Rendering, request: Received | undefined, origin: string): void {
   const { method, url, headers, body } = http(rendering);

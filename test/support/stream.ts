@@ -48,6 +48,7 @@ export function endpointOf(url: string, changed: Partial<EndpointDefinition> = {
     url,
     headers: {},
     signingSecrets: [SECRET],
+    auth: null,
     timeout: 5_000,
     concurrency: 32,
     rateLimit: null,

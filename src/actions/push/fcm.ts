@@ -47,6 +47,7 @@ function endpointOf(url: string, timeout: number): EndpointDefinition {
     url,
     headers: {},
     signingSecrets: [],
+    auth: null,
     timeout,
     concurrency: CONCURRENCY,
     rateLimit: null,

@@ -156,6 +156,7 @@ function endpointOf(origin: string, { timeout, allowAddresses }: WebPushDefiniti
     url: origin,
     headers: {},
     signingSecrets: [],
+    auth: null,
     timeout,
     concurrency: CONCURRENCY,
     rateLimit: null,

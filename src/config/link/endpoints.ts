@@ -8,6 +8,7 @@ import { didYouMean } from '../problems';
 import type { EndpointShape } from '../schema/observers-file';
 import { endpointFields } from '../schema/parts';
 import { durationOf, parseRate } from '../units';
+import { linkAuth } from './auth';
 import { linkTls } from './tls';
 
 const DEFAULT_TIMEOUT = '10s';
@@ -40,15 +41,19 @@ export class EndpointLinker {
     secrets.forEach((secret, i) => this.problems.check([...path, 'signing', 'secrets', i], secretProblem(secret)));
     (shape.allow_addresses ?? []).forEach((entry, i) => this.problems.check([...path, 'allow_addresses', i], addressProblem(entry)));
     if (shape.proxy !== undefined) this.problems.check([...path, 'proxy'], proxyProblem(shape.proxy));
+    const tls = linkTls(this.problems, shape.tls, url, [...path, 'tls']);
+    const auth = linkAuth(this.problems, shape.auth, { url, headers: shape.headers ?? {}, tls, path });
+    if (auth?.type === 'oauth2') this.warnAboutAddress(name, auth.tokenUrl, shape.allow_addresses ?? [], [...path, 'auth', 'token_url']);
     return {
       name,
       url,
       headers: shape.headers ?? {},
       signingSecrets: secrets,
+      auth,
       timeout: durationOf(shape.timeout ?? DEFAULT_TIMEOUT),
       ...linkLimits(shape),
       allowAddresses: shape.allow_addresses ?? [],
-      tls: linkTls(this.problems, shape.tls, url, [...path, 'tls']),
+      tls,
       proxy: shape.proxy ?? null,
     };
   }
@@ -129,6 +134,7 @@ const NOWHERE: EndpointDefinition = {
   url: '',
   headers: {},
   signingSecrets: [],
+  auth: null,
   timeout: 0,
   concurrency: 1,
   rateLimit: null,

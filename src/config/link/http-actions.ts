@@ -10,6 +10,7 @@ import { compileBody, hasTags } from '../../matching/template/template';
 import type { FileProblems, Path } from '../file-problems';
 import type { SlackShape, WebhookShape } from '../schema/actions';
 import { durationOf } from '../units';
+import { checkAuthHeaders } from './auth';
 import { checkBody, type ActionPlace, type LinkContext } from './context';
 
 export function linkWebhook(
@@ -23,6 +24,7 @@ export function linkWebhook(
   const batch = shape.batch === undefined ? null : batchOf(shape.batch);
   const endpoint = endpoints.of(shape, fullName, path, batch?.max);
   endpoints.headers(headers, [...path, 'headers']);
+  checkAuthHeaders(problems, endpoint.auth, headers, [...path, 'headers']);
   if (body !== null) checkBody(problems, body, () => compileBody(body, sendsJson({ endpoint, headers })), [...path, 'body']);
   if (batch !== null) checkBatch(problems, shape, endpoint, path);
   return { type: 'webhook', name, endpoint, method, headers, body, batch };

@@ -43,7 +43,7 @@ const alerts = z
   })
   .describe('where on_failure: alert tells people; a Slack or Mattermost webhook shows its text');
 
-const { timeout, concurrency, allow_addresses, tls, proxy } = destinationFields;
+const { timeout, concurrency, allow_addresses, tls, auth, proxy } = destinationFields;
 const lookup = z
   .strictObject({
     url: url.describe('GET; may hold {{ }} in path and query; a value that is null or missing means that there is nothing to look up'),
@@ -54,6 +54,7 @@ const lookup = z
     concurrency,
     allow_addresses,
     tls,
+    auth,
     proxy,
   })
   .describe('what more is learnt about an event: {{ lookups.NAME.field }} in conditions and templates');

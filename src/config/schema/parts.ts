@@ -20,7 +20,10 @@ export const url = z.string().min(1, 'expected a URL');
 export const headers = z.record(z.string(), z.string());
 export const concurrency = z.int().min(1).max(1_000);
 const signing = z.strictObject({
-  secrets: z.array(z.string()).min(1).describe('whsec_…; the first is current, all sign during a rotation'),
+  secrets: z
+    .array(z.string())
+    .min(1)
+    .describe('whsec_… (HMAC-SHA256) or whsk_… (ed25519); the first is current, all sign during a rotation'),
 });
 const allowAddresses = z
   .array(z.string())
@@ -32,6 +35,30 @@ const tls = z.strictObject({
   cert_file: tlsFile.optional().describe('the client certificate and its chain, in PEM'),
   key_file: tlsFile.optional().describe('its private key, in PEM'),
 });
+
+const value = z.string().min(1, 'expected a text that is not empty');
+const oauth2 = z.strictObject({
+  type: z.literal('oauth2'),
+  token_url: url.describe('https; a token is fetched there, used until shortly before it ends, and goes along as Authorization: Bearer'),
+  client_id: value,
+  client_secret: value,
+  scope: value.optional().describe('several with blanks between'),
+  audience: value.optional().describe('for servers that want one'),
+  client_auth: z.enum(['basic', 'body']).optional().describe('where id and secret stand in the request for a token; default basic'),
+  tls: tls.optional().describe("of the token server; default: the endpoint's"),
+});
+const awsSigV4 = z.strictObject({
+  type: z.literal('aws_sigv4'),
+  region: value.describe('such as eu-central-1'),
+  service: value.describe('such as execute-api, lambda, es or s3'),
+  access_key_id: value,
+  secret_access_key: value,
+  session_token: value.optional().describe('of credentials that are lent for a while'),
+});
+const auth = z
+  .discriminatedUnion('type', [oauth2, awsSigV4])
+  .describe('how the service proves who it is: OAuth2 client credentials, or AWS Signature Version 4');
+export const AUTH_TYPES: readonly string[] = [oauth2, awsSigV4].map(({ shape }) => shape.type.value);
 
 const circuitBreaker = z
   .union([
@@ -62,6 +89,7 @@ export const destinationFields = {
   circuit_breaker: circuitBreaker.optional(),
   allow_addresses: allowAddresses.optional(),
   tls: tls.optional().describe('paths are relative to the observers file; read when it is loaded'),
+  auth: auth.optional(),
   proxy: z
     .string()
     .min(1, 'expected http://host:port')

@@ -72,7 +72,7 @@ export class Incarnation {
       ledgers,
       jobs,
       new EndpointGates(),
-      new ActionRunners(new Connections(configuration), url, custom, UNTRACED),
+      new ActionRunners(new Connections(configuration, clock), url, custom, UNTRACED),
       new Deduplications(new MemoryDedup(clock)),
       new Enrichments(new MemoryCache()),
       new PipelineEvents(),
