@@ -106,7 +106,12 @@ function describe(status: StreamStatus): [string, string][] {
     ['in flight', leading === undefined ? 'unknown: no service answers for it' : `${leading.inFlight}, as of its last heartbeat`],
     ...(status.nextScheduledAt === null
       ? []
-      : [['scheduled', `${status.scheduled}, the next one for ${toTheSecond(status.nextScheduledAt)}   (pending list)`] as [string, string]]),
+      : [
+          ['scheduled', `${status.scheduled}, the next one for ${toTheSecond(status.nextScheduledAt)}   (pending list)`] as [
+            string,
+            string,
+          ],
+        ]),
     ['queued', String(queued)],
     ['running', String(running)],
     ['retrying', String(retrying)],

@@ -77,7 +77,12 @@ export class ChangeLogReader {
     this.cursor = pipeline.parts.cursor;
     this.mandate = pipeline.term.mandate;
     this.events = pipeline.events;
-    this.events.subscribe({ event: () => this.freed(), written: () => this.freed(), due: () => this.wake(), broken: (error) => this.lost(error) });
+    this.events.subscribe({
+      event: () => this.freed(),
+      written: () => this.freed(),
+      due: () => this.wake(),
+      broken: (error) => this.lost(error),
+    });
   }
 
   /**

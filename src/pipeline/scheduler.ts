@@ -52,7 +52,8 @@ export class Scheduler {
     const unanswered: string[] = [];
     for (const result of matcher.cancelling(event, this.clock.now())) {
       const { observer } = result;
-      if (result.matched === null) unanswered.push(`${observer.name}: cancel_when has no answer, and nothing was cancelled: ${result.error}`);
+      if (result.matched === null)
+        unanswered.push(`${observer.name}: cancel_when has no answer, and nothing was cancelled: ${result.error}`);
       else if (result.matched) this.cancelFor({ event, observer, configVersion });
     }
     return unanswered;

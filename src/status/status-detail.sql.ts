@@ -64,7 +64,6 @@ export interface StatusDetail {
   readonly transactions: readonly OpenTransaction[];
 }
 
-
 /** SQL: one line for each value of a column, of what is pending and what is dead. */
 const countsBy = (column: 'observer' | 'endpoint'): string => `
   select coalesce(json_agg(to_json(c) order by c.${column}), '[]') from (

@@ -137,7 +137,15 @@ export function attemptOf(changeNumber: number): AttemptRecord {
 export function deadLetterOf(changeNumber: number, of: Partial<DeadLetterRecord> = {}): DeadLetterRecord {
   const id = `00000000-0000-4000-8000-${String(changeNumber).padStart(12, '0')}`;
   const entity = { entityType: 'Order', entityKey: String(changeNumber), eventId: id };
-  const end = { error: 'timeout', message: 'no answer', status: null, response: null, attempts: 4, configVersion: 1, collapsed: null } as const;
+  const end = {
+    error: 'timeout',
+    message: 'no answer',
+    status: null,
+    response: null,
+    attempts: 4,
+    configVersion: 1,
+    collapsed: null,
+  } as const;
   return { id, changeNumber, observer: 'o', action: 'a', endpoint: 'e', ...entity, ...end, ...of };
 }
 

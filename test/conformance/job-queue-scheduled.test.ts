@@ -19,7 +19,13 @@ const scheduled = (changeNumber: number, of: Partial<ScheduledRecord> = {}): Sch
 });
 const debounced = (changeNumber: number, key: string, of: Partial<ScheduledRecord> = {}): ScheduledRecord =>
   scheduled(changeNumber, { debounceKey: key, since: NOW, maxWait: 10 * HOUR, collapsed: 1, ...FUTURE, ...of });
-const cancelled = (changeNumber: number, lane: string): CancelRecord => ({ changeNumber, observer: 'o', action: 'a', lane, configVersion: 1 });
+const cancelled = (changeNumber: number, lane: string): CancelRecord => ({
+  changeNumber,
+  observer: 'o',
+  action: 'a',
+  lane,
+  configVersion: 1,
+});
 
 // Every driver behaves like this: a new one is a line in JOB_QUEUES, and is tested with it. The rest is in job-queue.test.ts.
 describe.each(Object.entries(JOB_QUEUES))('%s: what waits for its time', (_name, open) => {

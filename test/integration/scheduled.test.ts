@@ -91,7 +91,9 @@ test('delay: changes of an entity that are due together go in their order', asyn
 
 test('deliver_at: the time stands in the row; one in the past is now, and none at all is a dead letter', async () => {
   await start({ is: 'deliver_at', template: '{{ data.due_at }}' });
-  await given.database.query("insert into orders (id, due_at, n) values (1, now() + interval '2 hours', 1), (2, now() - interval '1 day', 2)");
+  await given.database.query(
+    "insert into orders (id, due_at, n) values (1, now() + interval '2 hours', 1), (2, now() - interval '1 day', 2)",
+  );
   await given.database.query("insert into orders (id, due_at, n) values (3, null, 3), (4, '9999-12-31', 4), (5, 'infinity', 5)");
   await given.receiver.waitFor(1);
   expect(sent()).toMatchObject([{ entity: { key: '2' } }]);
@@ -159,7 +161,9 @@ test('cancel_when: a later change cancels what waits, of that entity and observe
   await set(2, 2, 'open');
   await given.database.query('delete from orders where id = 3');
   // In one page with what it cancels.
-  await given.database.query("with o as (insert into orders (id, n, status) values (5, 1, 'open')) select 1; update orders set status = 'paid' where id = 5");
+  await given.database.query(
+    "with o as (insert into orders (id, n, status) values (5, 1, 'open')) select 1; update orders set status = 'paid' where id = 5",
+  );
   expect((await waiting(2)).map(({ change }) => change)).toEqual([2, 4]);
   const skipped = (await attempts(3)).filter(({ outcome }) => outcome === 'skipped');
   expect(skipped).toMatchObject([

@@ -24,7 +24,10 @@ type Step =
   | { readonly is: 'read' | 'kill' | 'pass' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 9, arbitrary: fc.record({ is: fc.constant('write' as const), entity: fc.nat(ENTITIES - 1), paid: fc.nat(4).map((n) => n === 0) }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({ is: fc.constant('write' as const), entity: fc.nat(ENTITIES - 1), paid: fc.nat(4).map((n) => n === 0) }),
+  },
   { weight: 8, arbitrary: fc.constant({ is: 'read' as const }) },
   { weight: 9, arbitrary: fc.record({ is: fc.constant('work' as const), halves: fc.constantFrom(1, 2, 5, 20) }) },
   { weight: 6, arbitrary: fc.record({ is: fc.constant('commit' as const), halves: fc.constantFrom(1, 2, 20) }) },
