@@ -36,8 +36,10 @@ function whyQuarantined(decoded: Decoded, { reason, message, resolvedAt, resolut
 export function quarantineNotes({ quarantine, recorded }: ChangeFacts): string[] {
   if (quarantine === null) return [];
   const { createdAt, resolvedAt, resolution, reason, message } = quarantine;
-  const what = isOfDelivery(quarantine) ? `a delivery of it is in quarantine (${reason}: ${message}), the others went on` : 'in quarantine';
-  if (resolvedAt !== null) return [`${what} since ${createdAt}; ${resolution} at ${resolvedAt}`];
+  const what = isOfDelivery(quarantine)
+    ? `a delivery of it is in quarantine since ${createdAt}, and the others went on (${reason}: ${message.replaceAll('\n', '; ')})`
+    : `in quarantine since ${createdAt}`;
+  if (resolvedAt !== null) return [`${what}; ${resolution} at ${resolvedAt}`];
   const id = recorded.id === null ? '' : ` ${recorded.id}`;
-  return [`${what} since ${createdAt}: dlq show${id}, and dlq retry${id} when the cause is gone`];
+  return [`${what}: dlq show${id}, and dlq retry${id} when the cause is gone`];
 }

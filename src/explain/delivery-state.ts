@@ -89,6 +89,7 @@ export function stateOf(
   const whole = wholeQuarantine(facts);
   if (whole !== null && whole.resolvedAt === null) return said('not begun', 'its change is in quarantine');
   if (whole !== null) return said('discarded', 'its change was given up in quarantine');
+  if (facts.history) return said('not begun', 'nobody was asked: it was written before this product watched the table');
   if (!facts.processed) return said('not begun', 'the stream has not come to the event yet');
   if (facts.passedOver !== null) return said('passed over', whyPassedOver(facts.passedOver));
   if (facts.beyondRetention) return said('forgotten', 'its attempts are older than OBSERVERS_RETENTION, and may have been dropped');
