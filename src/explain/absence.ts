@@ -248,8 +248,9 @@ function backfillOf({ definition, entity, key, observer, keys }: AbsenceBasis, t
   const columns = keys.get(table);
   if (taker === undefined || columns === undefined) return null;
   const parts = columns.length === 1 ? [key] : partsOfKey(key);
-  if (parts.length !== columns.length) return null;
-  const literal = (part: string, numeric: boolean): string => (numeric && /^\d+$/.test(part) ? part : quoteLiteral(part).trim());
+  // A key that is no number is none of a column of numbers.
+  if (parts.length !== columns.length || columns.some(({ numeric }, i) => numeric && !/^-?\d+(\.\d+)?$/.test(parts[i] ?? ''))) return null;
+  const literal = (part: string, numeric: boolean): string => (numeric ? part : quoteLiteral(part).trim());
   const where = columns.map(({ name, numeric }, i) => `${quoteIdentifier(name)} = ${literal(parts[i] ?? '', numeric)}`).join(' and ');
   return `backfill run ${shellWord(table)} ${argument('--observer', taker)} --where ${shellWord(where)} --dry-run`;
 }

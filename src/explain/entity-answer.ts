@@ -47,11 +47,16 @@ export function answeredChange(explained: EventExplanation, observer: string | n
 }
 
 function answeredObserver({ name, verdict, why, condition, deliveries }: ObserverExplanation): AnsweredObserver {
-  const because = condition === null || verdict !== 'condition not met' ? '' : `: ${partsThatDecided(condition).join('; ')}`;
+  // What comes behind it is said of deliveries that were made all the same.
+  const [refused, ...rest] = why.split(';');
+  const told =
+    condition === null || verdict !== 'condition not met'
+      ? why
+      : [`${refused}: ${partsThatDecided(condition).join(', ')}`, ...rest].join(';');
   return {
     name,
     verdict,
-    why: `${why}${because}`,
+    why: told,
     deliveries: deliveries.map(({ attempts, ...delivery }) => ({ ...delivery, tries: attempts.length })),
   };
 }

@@ -71,6 +71,7 @@ test('what came of a change: delivered at which try, and of the others which par
   - { name: mail, entity: Order, on: [insert], retry: { strategy: fixed, initial_delay: 10ms }, actions: [${to('/later')}] }
   - { name: big, entity: Order, when: "total > 100 AND status = 'new'", actions: [{ type: log, name: say }] }
   - { name: gone, entity: Order, on: [delete], actions: [{ type: log }] }
+  - { name: never, entity: Order, on: [update], columns: [id], actions: [{ type: log }] }
   - { name: customers, entity: Customer, actions: [{ type: log }] }`);
   await insert(5);
   await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 1);
@@ -88,6 +89,7 @@ test('what came of a change: delivered at which try, and of the others which par
     { name: 'mail', verdict: 'matched', deliveries: [{ state: 'delivered', tries: 2, next: null }] },
     { name: 'big', verdict: 'condition not met', why: 'the condition is not met: total > 100 is false (total = 10)', deliveries: [] },
     { name: 'gone', verdict: 'other kind' },
+    { name: 'never', verdict: 'other kind' },
     { name: 'customers', verdict: 'other entity' },
   ]);
   expect(answer.changes[0]!.observers[1]!.why).toBe('the condition is not met: status = \'new\' is false (status = "shipped")');
@@ -96,9 +98,11 @@ test('what came of a change: delivered at which try, and of the others which par
   expect(lines[0]).toBe('Order 5: 2 changes, newest first');
   expect(lines[2]).toMatch(/^change 2: update, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, by version 1 of the configuration$/);
   expect(lines).toContainEqual(matching(/^ {2}✓ mail\/hook: delivered, at try 2 with 204, \d{4}-\S+Z$/));
-  expect(lines).toContain('  – not for it: gone, customers');
+  expect(lines).toContain('  – never: columns: none of id changed; changed: total, status');
+  expect(lines).toContain('  – not for it: mail, gone, customers');
+  expect(lines).toContain('  – not for it: gone, never, customers');
   expect(lines.slice(-3)).toEqual(['', '→ fraiseql-observers debug-event --event-id 2', '']);
-  expect(await text(5, '--limit', '1')).toMatch(/^Order 5: the last 1 change, newest first; there are more \(--limit\)\n/);
+  expect(await text(5, '--limit', '1')).toMatch(/^Order 5: the last change; there are older ones \(--limit\)\n/);
   const one = await why(5, '--observer', 'gone');
   expect(one.changes.map(({ observers }) => observers.map(({ why }) => why))).toEqual([
     ['it is for delete, and this is update'],
@@ -254,6 +258,25 @@ test('where one delivery alone is in quarantine, it says so, and the others went
   ]);
 });
 
+test('what was replayed to an observer whose condition is not met is told with the condition', async () => {
+  await start(`${LOG}
+  - { name: big, entity: Order, when: "total > 100", actions: [{ type: log, name: say }] }`);
+  await insert(5);
+  await untilRows(database, 'select from observers.attempt', 1);
+  await until(async () => (await why(5)).behind === null);
+  await database.query("update observers.attempt set observer = 'big'");
+  expect((await why(5, '--observer', 'big')).changes).toMatchObject([
+    {
+      observers: [
+        {
+          why: 'the condition is not met: total > 100 is false (total = 10); what is on record was sent all the same, by another version or a replay',
+          deliveries: [{ state: 'delivered' }],
+        },
+      ],
+    },
+  ]);
+});
+
 test('one that was an event by a larger limit shows what was sent then', async () => {
   await start(LOG);
   await database.query("insert into orders values (6, 1, repeat('x', 200000))");
@@ -269,6 +292,9 @@ test('one that was an event by a larger limit shows what was sent then', async (
       observers: [{ name: 'all', verdict: 'not known', deliveries: [{ action: 'say', state: 'delivered' }] }],
     },
   ]);
+  expect(await text(6)).toMatch(
+    /\n {2}processed: .*: too_large: .*\n {2}\? all: what it made of the event cannot be asked again; .*\n {4}✓ all\/say: delivered, /,
+  );
 });
 
 test('with the service stopped a change waits, how far behind is said, and that the service is to be started', async () => {
@@ -380,6 +406,8 @@ test('where there is no change: a condition of the capture, a role that writes m
   expect(answer.next).toBe("backfill run public.orders --observer all --where 'id = 6' --dry-run");
   // The command does what it says.
   expect(await program.run(['backfill', 'run', 'public.orders', '--observer', 'all', '--where', 'id = 6', '--dry-run'])).toMatchObject({ code: 0 }); // prettier-ignore
+  // Of a key that no row can have, none.
+  expect((await why('abc')).next).toBeNull();
   const name = new URL(database.url).pathname.slice(1);
   await database.query(`alter database ${name} set observers.mute = 'on'`);
   expect((await why(6)).absences[0]).toMatchObject({

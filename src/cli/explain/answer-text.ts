@@ -1,8 +1,7 @@
 import type { AnsweredChange, AnsweredDelivery, AnsweredObserver, EntityAnswer } from '../../explain/entity-answer';
-import { isRefusal } from '../../matching/matcher';
 import { shortTime } from '../dlq/item';
 import { colors, counted, duration, wrapped } from '../output';
-import { colouredState, markOf } from './explanation-text';
+import { colouredState, markOf, markOfState } from './explanation-text';
 
 /** An answer to a colleague: the subject first, then change by change, then what to do. */
 export function answerLines(answer: EntityAnswer): string[] {
@@ -25,7 +24,9 @@ export function answerLines(answer: EntityAnswer): string[] {
 function headline({ changes, more }: EntityAnswer): string {
   if (changes.length === 0) return 'the log has no change of it';
   if (!more) return changes.length === 1 ? 'one change' : `${changes.length} changes, newest first`;
-  return `the last ${counted(changes.length, 'change')}, newest first; there are more (--limit)`;
+  return changes.length === 1
+    ? 'the last change; there are older ones (--limit)'
+    : `the last ${changes.length} changes, newest first; there are older ones (--limit)`;
 }
 
 /** How far the stream is behind, where that has something to do with it. */
@@ -35,19 +36,22 @@ function placeLines({ behind, changes }: EntityAnswer): string[] {
   return ['', ...wrapped(`The stream is ${counted(behind.changes, 'change')} behind, the oldest written ${duration(Math.round(behind.seconds))} ago${led}.`, '')]; // prettier-ignore
 }
 
+/** Who takes no such entity, or no such kind of change, has nothing to do with it: one line tells of all. */
+const STRANGE: readonly AnsweredObserver['verdict'][] = ['other entity', 'other kind', 'not named'];
+
 function changeLines(change: AnsweredChange, only: string | null): string[] {
   const { changeNumber, recorded, state, why, version, observers } = change;
   const { kind, timestamp } = recorded;
   const written = timestamp === null ? '' : `, ${shortTime(timestamp)}`;
   const by = version === null || observers.length === 0 ? '' : `, by version ${version} of the configuration`;
   const lines = [`${colors.bold(`change ${changeNumber}`)}: ${kind ?? 'nothing'}${written}${by}`];
-  if (state !== 'processed') lines.push(...wrapped(`${state}: ${why}`, '  '));
-  // Who takes no such entity, or no such kind of change, has nothing to do with it: one line tells of all.
-  const strange = observers.filter(({ verdict, deliveries }) => only === null && isRefusal(verdict) && deliveries.length === 0);
+  const unread = observers.length === 0 ? only === null : observers.some(({ verdict }) => verdict === 'not known');
+  if (state !== 'processed' || unread) lines.push(...wrapped(`${state}: ${why}`, '  '));
+  const strange = observers.filter(({ verdict, deliveries }) => only === null && STRANGE.includes(verdict) && deliveries.length === 0);
   for (const observer of observers) if (!strange.includes(observer)) lines.push(...observerLines(observer));
   if (strange.length > 0) lines.push(...wrapped(`not for it: ${strange.map(({ name }) => name).join(', ')}`, `  ${colors.dim('–')} `));
-  if (observers.length === 0 && state === 'processed')
-    lines.push(only === null ? '  no observer is on record' : `  version ${version} has no observer ${only}`);
+  if (only !== null && observers.length === 0 && state === 'processed')
+    lines.push(`  ${version === null ? 'what decided is not known' : `version ${version} has no observer ${only}`}`);
   return lines;
 }
 
@@ -60,10 +64,10 @@ function noteLines({ notes, state }: AnsweredChange, noted: Set<string>): string
 }
 
 function observerLines({ name, verdict, why, deliveries }: AnsweredObserver): string[] {
-  const mark = `  ${markOf(verdict)} `;
   // Where it matched, what came of it says so.
-  const said = verdict === 'matched' && deliveries.length > 0 ? [] : wrapped(`${colors.bold(name)}: ${why}`, mark);
-  return [...said, ...deliveries.flatMap((one) => wrapped(deliveryText(name, one), said.length === 0 ? mark : '    → '))];
+  const said = verdict === 'matched' && deliveries.length > 0 ? [] : wrapped(`${colors.bold(name)}: ${why}`, `  ${markOf(verdict)} `);
+  const indent = said.length === 0 ? '  ' : '    ';
+  return [...said, ...deliveries.flatMap((one) => wrapped(deliveryText(name, one), `${indent}${markOfState(one.state)} `))];
 }
 
 /** States of which the sentence does not tell the try. */

@@ -88,7 +88,16 @@ function coloured(value: string): string {
 }
 
 export function colouredState(state: DeliveryState): string {
-  return (GOOD.includes(state) ? colors.green : BAD.includes(state) ? colors.red : colors.yellow)(state);
+  return colourOf(state)(state);
+}
+
+/** It is done, it has failed, it waits. */
+export function markOfState(state: DeliveryState): string {
+  return colourOf(state)(GOOD.includes(state) ? '✓' : BAD.includes(state) ? '✗' : '…');
+}
+
+function colourOf(state: DeliveryState): (text: string) => string {
+  return GOOD.includes(state) ? colors.green : BAD.includes(state) ? colors.red : colors.yellow;
 }
 
 function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanation): string[] {

@@ -114,7 +114,7 @@ export const STEPS: readonly Step[] = [
   { command: 'doctor', json: true, lines: 14 },
   { command: 'debug-event', args: ['--history', '3'], says: 'What happened lately.' },
   { command: 'debug-event', args: ['--event-id', '3'], says: 'Why, of one of them.' },
-  { command: 'debug-event', args: ['--event-id', '3'], json: true, lines: 60 },
+  { command: 'debug-event', args: ['--event-id', '3'], json: true, lines: 72 },
   { command: 'debug-event', args: ['--event-id', '3', '--render'], lines: 60, says: 'With what was sent, or is to be.' },
   { command: 'why', args: ['--entity', 'Order', '--key', '2'], says: 'What happened to one entity, and what came of it.', lines: 40 },
   { command: 'why', args: ['--entity', 'Order', '--key', '2', '--observer', 'shipped', '--limit', '1'], json: true, lines: 60 },
