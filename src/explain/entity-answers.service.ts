@@ -62,7 +62,7 @@ async function answer(client: ClientBase, question: EntityQuestion, options: Ans
     version,
     file,
     plans: definition === null ? [] : await planCapture(client, definition.captures),
-    facts: await readEntityFacts(client, stream, entity, key),
+    facts: await readEntityFacts(client, stream, { entity, key }, found.length === 0),
     status,
     spelling: found.length > 0 ? null : await findSpelling(client, entity, otherSpellings(question.key)),
     keys:

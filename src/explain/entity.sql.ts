@@ -2,9 +2,9 @@ import type { ClientBase } from 'pg';
 
 /** What else the database knows of an entity, besides its changes. Times are RFC 3339. */
 export interface EntityFacts {
-  /** The change of this type of entity that has a key and was recorded last. */
+  /** The change of this type of entity that has a key and was recorded last, lately. */
   readonly newest: { readonly change: number; readonly key: string } | null;
-  /** The TRUNCATE of its table that was recorded last: one change without a key. */
+  /** The TRUNCATE of its table that was recorded last, lately: one change without a key. */
   readonly truncated: { readonly change: number; readonly at: string } | null;
   /** Changes in quarantine of which no key is known, of this type of entity or of none. */
   readonly keyless: { readonly count: number; readonly event: string | null; readonly reason: string };
@@ -23,12 +23,15 @@ const KEY = 'coalesce(l.object_key, l.object_id::text)';
 // It may have 1 GB; a longer one is none that somebody can be asked to write.
 const SHORT = `octet_length(l.object_key) is null or octet_length(l.object_key) <= 1000`;
 
+// No index knows these: what is older is not looked for, or a question would take as long as the log is.
+const LATELY = '(select * from core.tb_entity_change_log order by pk_entity_change_log desc limit 100000)';
+
 const NEWEST = `
-  select json_build_object('change', l.pk_entity_change_log, 'key', observers.shown(${KEY})) from core.tb_entity_change_log l
+  select json_build_object('change', l.pk_entity_change_log, 'key', observers.shown(${KEY})) from ${LATELY} l
   where l.object_type = $2 and ${KEY} <> '' and (${SHORT}) order by l.pk_entity_change_log desc limit 1`;
 
 const TRUNCATED = `
-  select json_build_object('change', l.pk_entity_change_log, 'at', ${time('l.created_at')}) from core.tb_entity_change_log l
+  select json_build_object('change', l.pk_entity_change_log, 'at', ${time('l.created_at')}) from ${LATELY} l
   where l.object_type = $2 and l.modification_type = 'CUSTOM' and ${KEY} is null and l.extra_metadata ->> 'truncate' = 'true'
   order by l.pk_entity_change_log desc limit 1`;
 
@@ -58,12 +61,19 @@ const CAPTURED = `
   select coalesce(json_agg(json_build_object('table', t.relation, 'since', ${time('t.applied_at')}) order by t.relation), '[]')
   from observers.captured_table t where t.options ->> 'entity' = $2`;
 
+// The log is looked through only where it has nothing of the entity.
 const FACTS = `
-  select (${NEWEST}) as newest, (${TRUNCATED}) as truncated, (${KEYLESS}) as keyless, (${LETTERS}) as letters, (${OLDEST}) as oldest,
+  select case when $4::boolean then (${NEWEST}) end as newest, case when $4 then (${TRUNCATED}) end as truncated, (${KEYLESS}) as keyless, (${LETTERS}) as letters, (${OLDEST}) as oldest,
          (${MUTED}) as muted, (${CAPTURED}) as captured`;
 
-export async function readEntityFacts(client: ClientBase, stream: string, entityType: string, entityKey: string): Promise<EntityFacts> {
-  const { rows } = await client.query<EntityFacts>(FACTS, [stream, entityType, entityKey]);
+/** @param absent whether the log has no change of it: then the first two are looked for, and otherwise null */
+export async function readEntityFacts(
+  client: ClientBase,
+  stream: string,
+  { entity, key }: { readonly entity: string; readonly key: string },
+  absent: boolean,
+): Promise<EntityFacts> {
+  const { rows } = await client.query<EntityFacts>(FACTS, [stream, entity, key, absent]);
   if (rows[0] === undefined) throw new Error('the facts about the entity were not returned');
   return rows[0];
 }
