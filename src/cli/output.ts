@@ -91,8 +91,7 @@ export function printJson(value: unknown): void {
 }
 
 /** Lines of a sentence that fit the terminal, the others beneath the text of the first; in a pipe it is one. */
-export function wrapped(text: string, before: string): string[] {
-  const room = process.stdout.isTTY ? process.stdout.columns : Infinity;
+export function wrapped(text: string, before: string, room = process.stdout.isTTY ? process.stdout.columns : Infinity): string[] {
   const indent = widthOf(visible(before));
   const lines: string[] = [];
   let line: string | null = null;
