@@ -104,6 +104,9 @@ function describe(status: StreamStatus): [string, string][] {
     ],
     ['lag', lag.events === 0 ? colors.green('none') : `${behind} events, ${duration(lag.seconds)}`],
     ['in flight', leading === undefined ? 'unknown: no service answers for it' : `${leading.inFlight}, as of its last heartbeat`],
+    ...(status.nextScheduledAt === null
+      ? []
+      : [['scheduled', `${status.scheduled}, the next one for ${toTheSecond(status.nextScheduledAt)}   (pending list)`] as [string, string]]),
     ['queued', String(queued)],
     ['running', String(running)],
     ['retrying', String(retrying)],

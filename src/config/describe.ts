@@ -4,7 +4,9 @@ import type {
   EndpointDefinition,
   ObserverDefinition,
   ObserversDefinition,
+  Redactor,
   RetryPolicy,
+  Timing,
 } from '../event/definitions';
 import type { LoadedConfiguration } from './load';
 import { CONFIG_VARIABLE, SETTINGS, type SettingName } from './settings';
@@ -33,6 +35,8 @@ export interface ObserverDescription {
   readonly entities: string;
   readonly on: string;
   readonly when: string;
+  /** When its deliveries go. */
+  readonly goes: string;
   readonly actions: readonly string[];
   readonly retry: string;
 }
@@ -44,6 +48,7 @@ export function describeObservers({ observers, redaction }: ObserversDefinition)
     entities: entities === '*' ? 'all' : entities.join(', '),
     on: redaction.text(describeKinds(narrowing), narrowing.columns ?? []),
     when: when === null ? 'always' : redaction.text(when, [when]),
+    goes: describeTiming(narrowing, redaction),
     actions: actions.map(describeAction),
     retry:
       mode === 'shadow'
@@ -60,6 +65,26 @@ export function describeKinds({
 }: Pick<ObserverDefinition, 'kinds' | 'columns' | 'ignoreUnchanged'>): string {
   const which = columns !== null ? ` of ${columns.join(' or ')}` : ignoreUnchanged ? '' : ' (also one that changes nothing)';
   return kinds.map((kind) => (kind === 'update' ? `update${which}` : kind)).join(', ');
+}
+
+function describeTiming({ timing, cancelWhen }: Pick<ObserverDefinition, 'timing' | 'cancelWhen'>, redaction: Redactor): string {
+  const unless = cancelWhen === undefined ? '' : `, unless ${redaction.text(cancelWhen, [cancelWhen])} meanwhile`;
+  return `${whenItGoes(timing, redaction)}${unless}`;
+}
+
+function whenItGoes(timing: Timing | undefined, redaction: Redactor): string {
+  switch (timing?.is) {
+    case undefined:
+      return 'at once';
+    case 'delay':
+      return `${formatDuration(timing.wait)} after the change`;
+    case 'deliver_at':
+      return `at ${redaction.text(timing.template, [timing.template])}`;
+    case 'debounce': {
+      const { key, wait, maxWait } = timing;
+      return `${formatDuration(wait)} after the last change of ${redaction.text(key, [key])}, ${formatDuration(maxWait)} after the first at the latest`;
+    }
+  }
 }
 
 const FATES = { dlq: 'the dead letter queue', log: 'a line in the log', alert: 'the dead letter queue and an alert' } as const;

@@ -1,4 +1,14 @@
-import type { AttemptRecord, DeadLetterRecord, DeliveryKey, Group, PendingRecord, QuarantineRecord, RedrivenRecord } from './records';
+import type {
+  AttemptRecord,
+  CancelRecord,
+  DeadLetterRecord,
+  DeliveryKey,
+  Group,
+  PendingRecord,
+  QuarantineRecord,
+  RedrivenRecord,
+  ScheduledRecord,
+} from './records';
 import { recordable, storable } from './storable';
 
 type Value = string | number | boolean | null;
@@ -45,6 +55,25 @@ const PENDING: Columns<PendingRecord> = {
   strict: ['bool', (p) => p.strict],
 };
 
+const SCHEDULED: Columns<ScheduledRecord> = {
+  ...KEY,
+  endpoint: ['text', (s) => s.endpoint],
+  lane: ['text', (s) => storable(s.lane)],
+  party: ['text', (s) => s.party],
+  due: ['float8', (s) => s.due],
+  debounce_key: ['text', (s) => (s.debounceKey === null ? null : storable(s.debounceKey))],
+  since: ['float8', (s) => s.since],
+  max_wait: ['float8', (s) => s.maxWait],
+  collapsed: ['int', (s) => s.collapsed],
+  config_version: ['int', (s) => s.configVersion],
+};
+
+const CANCELLED: Columns<CancelRecord> = {
+  ...KEY,
+  lane: ['text', (c) => storable(c.lane)],
+  config_version: ['int', (c) => c.configVersion],
+};
+
 const DEAD_LETTERS: Columns<DeadLetterRecord> = {
   id: ['uuid', (d) => d.id],
   event_id: ['uuid', (d) => d.eventId],
@@ -58,6 +87,7 @@ const DEAD_LETTERS: Columns<DeadLetterRecord> = {
   response: ['text', (d) => recordable(d.response)],
   attempts: ['int', (d) => d.attempts],
   config_version: ['int', (d) => d.configVersion],
+  collapsed: ['int', (d) => d.collapsed],
 };
 
 const REDRIVEN: Columns<RedrivenRecord> = { id: ['uuid', (r) => r.id] };
@@ -96,6 +126,8 @@ export const NUMBERED = numbered({
   attempts: ATTEMPTS,
   outcomes: OUTCOMES,
   pending: PENDING,
+  scheduled: SCHEDULED,
+  cancelled: CANCELLED,
   ended: KEY,
   dead: DEAD_LETTERS,
   redriven: REDRIVEN,
@@ -108,10 +140,12 @@ export function successValues(attempts: readonly AttemptRecord[], now: number): 
 }
 
 /** Values of all tables behind the first, in the order of NUMBERED. */
-export function otherValues({ attempts, pending, ended, deadLetters, redriven, quarantine }: Group): unknown[][] {
+export function otherValues({ attempts, pending, scheduled, cancelled, ended, deadLetters, redriven, quarantine }: Group): unknown[][] {
   return [
     ...arraysOf(OUTCOMES, attempts),
     ...arraysOf(PENDING, pending),
+    ...arraysOf(SCHEDULED, scheduled),
+    ...arraysOf(CANCELLED, cancelled),
     ...arraysOf(KEY, ended),
     ...arraysOf(DEAD_LETTERS, deadLetters),
     ...arraysOf(REDRIVEN, redriven),

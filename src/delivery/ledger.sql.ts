@@ -42,7 +42,35 @@ const RETRIED = Object.entries({ retried_at: 'died_at', retry_error: 'error', re
   .join(', ');
 
 // A change is in quarantine once: a second delivery of it that belongs there adds its message, and what was discarded before is open again.
-const WRITE_FAILURES = `, pending as (
+// What is cancelled or replaced has ended: it is on record as skipped, by whom. Cancelled first: what a change cancels it does not stand for.
+const SKIPPED = `, cancelled as (
+    delete from observers.pending_delivery p using fence, ${NUMBERED.cancelled.rows}
+    where p.stream = fence.stream and p.lane = u.lane and p.due_at is not null and p.change_number < u.change_number
+      and p.state <> 'running' and not p.redrive and p.item_set is null
+    returning p.change_number, p.observer, p.action, p.attempt, u.change_number as by, u.config_version
+  ), replaced as (
+    delete from observers.pending_delivery p using fence, ${NUMBERED.scheduled.rows}
+    where p.stream = fence.stream and p.observer = u.observer and p.action = u.action and p.debounce_key = u.debounce_key and p.state = 'scheduled'
+      and p.change_number <> u.change_number and not exists (
+        select from cancelled c where c.change_number = p.change_number and c.observer = p.observer and c.action = p.action)
+    returning p.change_number, p.observer, p.action, p.attempt, p.due_at, p.debounced_since, p.collapsed, u.change_number as by, u.config_version
+  ), skipped as (
+    insert into observers.attempt (change_number, observer, action, attempt, outcome, message, duration_ms, finished_at, config_version)
+    select change_number, observer, action, attempt, 'skipped', 'cancelled by change ' || by || ' (cancel_when)', 0, now(), config_version from cancelled
+    union all
+    select change_number, observer, action, attempt, 'skipped', 'collapsed into change ' || by || ' (debounce)', 0, now(), config_version from replaced
+  ), scheduled as (
+    insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, party, state, attempt, next_attempt_at, due_at,
+                                            debounce_key, debounced_since, collapsed)
+    select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.party, 'scheduled', 1, t.due, t.due, u.debounce_key, t.since, t.collapsed
+    from fence, ${NUMBERED.scheduled.rows}, lateral (
+      select least(to_timestamp(u.since / 1000), min(r.debounced_since)) as since, u.collapsed + coalesce(sum(r.collapsed), 0) as collapsed,
+             least(greatest(to_timestamp(u.due / 1000), max(r.due_at)), least(to_timestamp(u.since / 1000), min(r.debounced_since)) + u.max_wait * interval '1 ms') as due
+      from replaced r where r.by = u.change_number and r.observer = u.observer and r.action = u.action) t
+    on conflict (change_number, observer, action) do nothing
+  )`;
+
+const WRITE_FAILURES = `${SKIPPED}, pending as (
     insert into observers.pending_delivery as p (change_number, observer, action, stream, endpoint, lane, party, state, attempt, appointments, first_attempt_at,
                                                  next_attempt_at, claimed_by, claimed_until, redrive, strict)
     select u.change_number, u.observer, u.action, fence.stream, u.endpoint, u.lane, u.party, u.state, u.attempt, u.appointments, now() - u.elapsed * interval '1 ms',
@@ -56,9 +84,9 @@ const WRITE_FAILURES = `, pending as (
     where p.change_number = u.change_number and p.observer = u.observer and p.action = u.action
   ), dead as (
     insert into observers.dead_letter as d (id, change_number, event_id, observer, action, stream, endpoint, entity_type, entity_key, error, message,
-                                            status, response, attempts, config_version)
+                                            status, response, attempts, config_version, collapsed)
     select u.id, u.change_number, u.event_id, u.observer, u.action, fence.stream, u.endpoint, u.entity_type, u.entity_key, u.error, u.message,
-           u.status, u.response, u.attempts, u.config_version
+           u.status, u.response, u.attempts, u.config_version, u.collapsed
     from fence, ${NUMBERED.dead.rows}
     on conflict (id) do update
     set ${KEPT_WHILE_OPEN}, attempts = greatest(d.attempts, excluded.attempts),
@@ -105,8 +133,9 @@ export async function writeGroup(client: ClientBase | Pool, fence: Fence, group:
   return rows[0]?.fenced === 1;
 }
 
-function onlySuccesses({ attempts, pending, ended, deadLetters, redriven, quarantine }: Group): boolean {
-  const others = pending.length + ended.length + deadLetters.length + redriven.length + quarantine.length;
+function onlySuccesses({ attempts, pending, scheduled, cancelled, ended, deadLetters, redriven, quarantine }: Group): boolean {
+  const waiting = pending.length + scheduled.length + cancelled.length;
+  const others = waiting + ended.length + deadLetters.length + redriven.length + quarantine.length;
   const version = attempts[0]?.configVersion;
   return others === 0 && attempts.every(({ outcome, configVersion }) => outcome === 'succeeded' && configVersion === version);
 }

@@ -5,7 +5,16 @@ import { messageOf } from '../event/errors';
 import type { TermContext } from '../event/term-context';
 import { GatheringGroup } from './gathering-group';
 import { writeGroup } from './ledger.sql';
-import type { AttemptRecord, DeadLetterRecord, DeliveryKey, PendingRecord, QuarantineRecord, RedrivenRecord } from './records';
+import type {
+  AttemptRecord,
+  CancelRecord,
+  DeadLetterRecord,
+  DeliveryKey,
+  PendingRecord,
+  QuarantineRecord,
+  RedrivenRecord,
+  ScheduledRecord,
+} from './records';
 
 /** A group is written at once when it holds this many attempts. */
 const FULL_GROUP = 500;
@@ -58,6 +67,18 @@ export class Ledger {
   /** The delivery is not finished: it goes on from PostgreSQL. */
   pend(record: PendingRecord): void {
     this.group.pend(record);
+    this.schedule();
+  }
+
+  /** A delivery waits for its time, in the place of one with the same key. */
+  scheduleFor(record: ScheduledRecord): void {
+    this.group.schedule(record, this.term.clock.monotonic());
+    this.schedule();
+  }
+
+  /** What waits for its time in the lane, of changes before this one, ends untried. */
+  cancel(record: CancelRecord): void {
+    this.group.cancel(record, this.term.clock.monotonic());
     this.schedule();
   }
 

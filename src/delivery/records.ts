@@ -1,5 +1,6 @@
 import type { Cursor } from '../checkpoint/cursor';
 import type { ErrorKind } from '../event/outcome';
+import type { PendingState } from '../event/pending-state';
 
 /** One try of one delivery, as `observers.attempt` keeps it. Never holds a payload or a secret. */
 export interface AttemptRecord {
@@ -30,7 +31,7 @@ export interface PendingRecord {
   readonly party: string;
   /** Its observer has `ordering: strict`: its lane has a head, and the others are `waiting`. */
   readonly strict: boolean;
-  readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';
+  readonly state: Exclude<PendingState, 'scheduled'>;
   /** The try that comes next, or is under way. */
   readonly attempt: number;
   /** How often in a row the receiver has asked for a later time. */
@@ -42,6 +43,29 @@ export interface PendingRecord {
   /** Milliseconds for which this process keeps the claim of a running one. */
   readonly claim: number | null;
   readonly redrive: boolean;
+}
+
+/** A delivery that waits for its time, as `observers.pending_delivery` keeps it. Times are milliseconds since 1970. */
+export interface ScheduledRecord extends DeliveryKey {
+  readonly endpoint: string;
+  readonly lane: string;
+  readonly party: string;
+  readonly due: number;
+  /** It takes the place of what waits with the same key; null where its observer does not debounce. */
+  readonly debounceKey: string | null;
+  /** When the first of the changes was written that it stands for. */
+  readonly since: number | null;
+  /** Milliseconds from then on after which it goes at the latest. */
+  readonly maxWait: number | null;
+  /** How many changes it stands for, itself included. */
+  readonly collapsed: number | null;
+  readonly configVersion: number;
+}
+
+/** What waits in a lane of earlier changes is not wanted any more. The key is that of the delivery that the change itself may have. */
+export interface CancelRecord extends DeliveryKey {
+  readonly lane: string;
+  readonly configVersion: number;
 }
 
 export interface DeadLetterRecord {
@@ -60,6 +84,8 @@ export interface DeadLetterRecord {
   readonly response: string | null;
   readonly attempts: number;
   readonly configVersion: number;
+  /** How many changes it stands for, where its observer debounces. */
+  readonly collapsed: number | null;
 }
 
 /** A dead letter that a redrive delivered. */
@@ -84,6 +110,8 @@ export interface DeliveryKey {
 export interface Group {
   readonly attempts: readonly AttemptRecord[];
   readonly pending: readonly PendingRecord[];
+  readonly scheduled: readonly ScheduledRecord[];
+  readonly cancelled: readonly CancelRecord[];
   readonly ended: readonly DeliveryKey[];
   readonly deadLetters: readonly DeadLetterRecord[];
   readonly redriven: readonly RedrivenRecord[];

@@ -27,6 +27,14 @@ export interface DedupPolicy {
   readonly lease: Milliseconds;
 }
 
+/** When deliveries of an observer go that do not go at once. */
+export type Timing =
+  | { readonly is: 'delay'; readonly wait: Milliseconds }
+  /** The template renders to a point in time. */
+  | { readonly is: 'deliver_at'; readonly template: string }
+  /** Of changes with the same key the last one goes, `wait` after it, and `maxWait` after the first at the latest. */
+  | { readonly is: 'debounce'; readonly key: string; readonly wait: Milliseconds; readonly maxWait: Milliseconds };
+
 /** Where something more is learnt about an event. */
 export interface LookupDefinition {
   readonly name: string;
@@ -61,6 +69,10 @@ export interface ObserverDefinition {
   /** `strict`: whatever fails holds up what comes after it of the same entity. */
   readonly ordering: 'none' | 'strict';
   readonly dedup: DedupPolicy | null;
+  /** Missing: its deliveries go at once. */
+  readonly timing?: Timing;
+  /** Source of a condition: a change of the entity that meets it cancels what waits of earlier ones, by `timing`. */
+  readonly cancelWhen?: string;
   /** What becomes of a delivery that has failed for good: a dead letter, a line in the log alone, or a dead letter and an alert. */
   readonly onFailure: 'dlq' | 'log' | 'alert';
   readonly retry: RetryPolicy;

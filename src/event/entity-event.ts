@@ -15,7 +15,7 @@ const NO_EVENT = ['unknown_verb', 'capture_error', 'too_large', 'undecodable'] a
 /** Why a change cannot be made an event. */
 export type QuarantineReason = (typeof NO_EVENT)[number];
 /** Why a change is in quarantine of which one delivery cannot be made, or not be recorded; the others go on. */
-export const DELIVERY_REASONS = ['unreadable', 'unrecordable'] as const;
+export const DELIVERY_REASONS = ['unreadable', 'unrecordable', 'cancel_when'] as const;
 /** Whatever a change may be in quarantine for. */
 export const QUARANTINE_REASONS: readonly string[] = [...NO_EVENT, ...DELIVERY_REASONS];
 
@@ -54,4 +54,6 @@ export interface EntityEvent {
   readonly cause: string | null;
   /** What the look-ups of an observer have found, by their names; null where there are none, or not yet. */
   readonly lookups: Readonly<Record<string, JsonValue>> | null;
+  /** How many changes its delivery stands for, this one included, where its observer debounces; missing otherwise. */
+  readonly collapsed?: number;
 }

@@ -18,6 +18,8 @@ export interface Envelope {
   /** The change number. Grows within one entity; between entities it is not the order of commits. */
   readonly sequence: number;
   readonly version: 1;
+  /** How many changes it stands for, where the observer debounces; missing otherwise. */
+  readonly collapsed?: number;
 }
 
 const PAST_TENSE = { insert: 'created', update: 'updated', delete: 'deleted', custom: 'custom', backfill: 'backfilled' } as const;
@@ -37,6 +39,6 @@ export function envelopeText(event: EntityEvent): string {
     `"data":${event.data?.text ?? 'null'},"before":${event.before?.text ?? 'null'},` +
     `"changed":${event.changed === null ? '[]' : JSON.stringify(event.changed)},` +
     `"entity":{"type":${JSON.stringify(event.entityType)},"key":${JSON.stringify(event.entityKey)}},` +
-    `"tenant":${JSON.stringify(event.tenant)},"sequence":${event.changeNumber},"version":1}`
+    `"tenant":${JSON.stringify(event.tenant)},"sequence":${event.changeNumber},"version":1${event.collapsed === undefined ? '' : `,"collapsed":${event.collapsed}`}}`
   );
 }

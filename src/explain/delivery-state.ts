@@ -14,6 +14,8 @@ export type DeliveryState =
   | 'discarded'
   /** Failed for good, of an observer with `on_failure: log`. */
   | 'logged'
+  /** It waits for its time. */
+  | 'scheduled'
   | 'queued'
   | 'running'
   | 'retrying'
@@ -128,6 +130,8 @@ function whyPending(pending: PendingFact & LaneName, last: AttemptFact | undefin
       return `${redrive ? 'a redrive' : `try ${attempt}`} is under way${failed}`;
     case 'retrying':
       return `try ${attempt} comes at ${toTheSecond(pending.nextAttemptAt ?? '')}${held === null ? '' : `, and ${held}`}${failed}`;
+    case 'scheduled':
+      return `it waits for its time, ${toTheSecond(pending.nextAttemptAt ?? '')}${standsFor(pending.collapsed)}`;
     case 'queued':
       return `${redrive ? 'a redrive' : 'it'} waits for a place at the endpoint ${endpoint}${held === null ? '' : `: ${held}`}${failed}`;
     case 'waiting':
@@ -143,6 +147,10 @@ function whyPending(pending: PendingFact & LaneName, last: AttemptFact | undefin
     case 'parked':
       return `it has failed for good and holds up its strict lane: lanes resume ${laneOptions(pending)} tries it once more (lanes skip and lanes dead-letter take the same)${failed}`;
   }
+}
+
+function standsFor(collapsed: number | null): string {
+  return collapsed === null || collapsed === 1 ? '' : `, and stands for ${collapsed} changes (debounce)`;
 }
 
 /** What keeps an endpoint from taking more, as far as the database knows; null when nothing is known to. */

@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { passedOverBy } from '../checkpoint/checkpoint-reset.sql';
 import { currentVersionOf, passed, versionOf } from '../checkpoint/config-period.sql';
+import type { PendingState } from '../event/pending-state';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 /** One try of one delivery, as it is on record. */
@@ -24,12 +25,14 @@ export interface PendingFact {
   readonly observer: string;
   readonly action: string;
   readonly endpoint: string;
-  readonly state: 'queued' | 'running' | 'retrying' | 'waiting' | 'parked' | 'paused';
+  readonly state: PendingState;
   readonly attempt: number;
   /** Null where it is nobody's appointment: queued ones go when there is a place. */
   readonly nextAttemptAt: string | null;
   readonly claimedBy: string | null;
   readonly redrive: boolean;
+  /** How many changes it stands for; null where its observer does not debounce. */
+  readonly collapsed: number | null;
   /** The change that is the head of its strict lane. */
   readonly behindChange: number | null;
 }
@@ -99,7 +102,7 @@ const ATTEMPTS = `
 const PENDING = `
   select coalesce(json_agg(json_build_object('observer', p.observer, 'action', p.action, 'endpoint', p.endpoint, 'state', p.state,
     'attempt', p.attempt, 'nextAttemptAt', case when isfinite(p.next_attempt_at) then ${time('p.next_attempt_at')} end,
-    'claimedBy', p.claimed_by, 'redrive', p.redrive,
+    'claimedBy', p.claimed_by, 'redrive', p.redrive, 'collapsed', p.collapsed,
     'behindChange', case p.state when 'waiting' then (select min(h.change_number) from observers.pending_delivery h
        where h.stream = p.stream and h.lane = p.lane and h.strict and not h.redrive) end) order by p.observer, p.action), '[]')
   from observers.pending_delivery p where p.change_number = l.pk_entity_change_log and p.stream = $1`;

@@ -28,6 +28,8 @@ export interface ClaimedDelivery {
   readonly diedOf: ErrorKind | null;
   /** The configuration to deliver by; null: the one that runs. */
   readonly configVersion: number | null;
+  /** How many changes it stands for; null where its observer does not debounce. */
+  readonly collapsed: number | null;
 }
 
 /** How many more deliveries an endpoint can take. */
@@ -69,6 +71,18 @@ export abstract class JobQueue {
    * @throws when it is not known whether something was claimed, too: see isRefusal
    */
   abstract claim(term: Claimant, places: readonly FreePlaces[], lease: number): Promise<ClaimedDelivery[]>;
+
+  /** Whether something that waits for its time is due. @returns the database's time, up to which it is; null: nothing is */
+  abstract due(stream: string): Promise<string | null>;
+
+  /**
+   * Queues what was due at a time that `due` gave. The reader must have passed all that was committed by then: it may cancel or replace what waits.
+   * Nothing is released by who no longer leads.
+   *
+   * @param paused observers whose deliveries wait on
+   * @returns endpoints of which something is queued now
+   */
+  abstract release(term: Claimant, until: string, paused: readonly string[]): Promise<string[]>;
 
   /** Frees claims whose lease ran out, but for those that are held in memory. @returns how many */
   abstract sweep(stream: string, held: readonly DeliveryKey[]): Promise<number>;

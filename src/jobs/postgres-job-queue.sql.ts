@@ -48,7 +48,7 @@ const CLAIM = `
     from picked where p.change_number = picked.change_number and p.observer = picked.observer and p.action = picked.action
     returning p.*, picked.state as was
   )
-  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.party, c.was, c.attempt, c.appointments, c.redrive, d.error as "diedOf", c.config_version as "configVersion",
+  select c.change_number::float8 as "changeNumber", c.observer, c.action, c.endpoint, c.lane, c.party, c.was, c.attempt, c.appointments, c.redrive, d.error as "diedOf", c.config_version as "configVersion", c.collapsed,
          extract(epoch from clock_timestamp() - c.first_attempt_at)::float8 * 1000 as elapsed
   from claimed c left join observers.dead_letter d
     on c.redrive and d.change_number = c.change_number and d.observer = c.observer and d.action = c.action

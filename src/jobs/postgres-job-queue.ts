@@ -4,6 +4,7 @@ import type { DeliveryKey } from '../delivery/records';
 import type { Arrangement } from './arrangement';
 import { JobQueue, type Claimant, type ClaimedDelivery, type FreePlaces, type Inherited } from './job-queue';
 import { adoptOrphans, claimDue, findDrained, sweepExpiredClaims } from './postgres-job-queue.sql';
+import { findDue, releaseDue } from './scheduled.sql';
 import { takeOverPending } from './takeover.sql';
 
 /** The queue is the table that the ledger writes: nothing can be in one and not in the other. */
@@ -32,6 +33,14 @@ export class PostgresJobQueue extends JobQueue {
       client.release(true);
       throw error;
     }
+  }
+
+  due(stream: string): Promise<string | null> {
+    return findDue(this.pool, stream);
+  }
+
+  release(term: Claimant, until: string, paused: readonly string[]): Promise<string[]> {
+    return releaseDue(this.pool, term, until, paused);
   }
 
   sweep(stream: string, held: readonly DeliveryKey[]): Promise<number> {

@@ -48,7 +48,8 @@ async function takeOver(client: ClientBase, stream: string, checkpoint: Cursor, 
 // The reader comes to every change beyond the checkpoint once more, in order, and some of their deliveries were only in memory. What it finds
 // on record it passes over, so a later delivery that stands here would go before an earlier one that does not. Of what was never tried nothing
 // is lost with its row: the reader finds it as it found it the first time. What was tried stays: whatever comes before it in its lane
-// was on record before it began. Nor does it concern what people asked for (a redrive, a replay): it has no turn.
+// was on record before it began. Nor does it concern what people asked for (a redrive, a replay): it has no turn. What has waited for its time was
+// on record from the first, in the order of its changes, and may stand for others.
 //
 // The least change that a snapshot does not see has a transaction from its xmin on; found by the index on change_xid, as the reader's floor is.
 const FORGET = `
@@ -61,7 +62,7 @@ const FORGET = `
   delete from observers.pending_delivery p using core.tb_entity_change_log l, c
   where p.stream = $1 and p.change_number >= (select number from floor) and l.pk_entity_change_log = p.change_number and not ${passed('c', 'l')}
     and (p.state in ('queued', 'waiting', 'running') or p.state = 'paused' and p.next_attempt_at = '-infinity')
-    and not p.redrive and p.attempt = 1
+    and not p.redrive and p.attempt = 1 and p.due_at is null
     and not exists (select from observers.attempt a where a.change_number = p.change_number and a.observer = p.observer and a.action = p.action)
     and not exists (select from observers.dead_letter d where d.change_number = p.change_number and d.observer = p.observer and d.action = p.action)`;
 

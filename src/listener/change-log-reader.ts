@@ -58,6 +58,8 @@ export class ChangeLogReader {
   /** Until the first window that this process opened is read, events may be on record: an earlier leader saw them. */
   private recovering = true;
   private openedWindow = false;
+  /** Monotonic time before the window was opened that is being read; none of this process's own before the first. */
+  private openedAt = -Infinity;
   private floor: Floor | null = null;
   private readonly interludes = new Interludes<Cursor>(this.pausing);
 
@@ -73,7 +75,7 @@ export class ChangeLogReader {
     this.cursor = pipeline.parts.cursor;
     this.mandate = pipeline.term.mandate;
     this.events = pipeline.events;
-    this.events.subscribe({ event: () => this.freed(), broken: (error) => this.lost(error) });
+    this.events.subscribe({ event: () => this.freed(), due: () => this.wake(), broken: (error) => this.lost(error) });
   }
 
   /**
@@ -166,6 +168,7 @@ export class ChangeLogReader {
 
   private async step(client: Client): Promise<void> {
     if (!this.hasRoom) return this.roomComes();
+    if (this.cursor.target === null) this.openedAt = this.pipeline.term.clock.monotonic();
     const page = await this.nextPage(client);
     if (page === null) return;
     if (page.rows.length > 0 && !(await this.handle(client, page))) return;
@@ -217,6 +220,7 @@ export class ChangeLogReader {
     this.cursor = { previous: page.target, target: null, after: 0 };
     if (moved) this.pipeline.pass(this.cursor);
     if (this.openedWindow) this.recovering = false;
+    this.pipeline.scheduler.windowRead(this.openedAt);
   }
 
   private async recorded(client: Client, rows: readonly ChangeRow[]): Promise<IsRecorded> {

@@ -2,7 +2,7 @@ import type { ActionDefinition, ObserverDefinition } from '../event/definitions'
 import type { ChangeKind, EntityEvent } from '../event/entity-event';
 import { messageOf } from '../event/errors';
 import { changedAmong, changedNothing } from './changes';
-import { conditionOf, type Condition, type Explanation, type Scope } from './condition/condition';
+import { compileCondition, conditionOf, type Condition, type Explanation, type Scope } from './condition/condition';
 
 /** What an observer made of an event. */
 export type MatchResult =
@@ -44,12 +44,16 @@ export class Matcher {
   private readonly byKind = new Map<ChangeKind, Map<string, Candidate[]>>();
   private readonly anyEntity = new Map<ChangeKind, Candidate[]>();
   private readonly byName = new Map<string, Candidate>();
+  /** Observers with `cancel_when`, each with that condition. */
+  private readonly cancellers: (Candidate & { readonly condition: Condition })[] = [];
 
   constructor(observers: readonly ObserverDefinition[]) {
     for (const observer of observers) {
       const candidate = { observer, condition: conditionOf(observer) };
       this.byName.set(observer.name, candidate);
       for (const kind of new Set(observer.kinds)) this.index(kind, candidate);
+      const { cancelWhen, timesAsText } = observer;
+      if (cancelWhen !== undefined) this.cancellers.push({ observer, condition: compileCondition(cancelWhen, timesAsText) });
     }
     this.mergeAnyEntity();
   }
@@ -59,6 +63,18 @@ export class Matcher {
     const results: MatchResult[] = [];
     for (const candidate of this.candidates(event)) results.push(judge(candidate, { event, now }));
     return results;
+  }
+
+  /** The observers of this entity that cancel by a condition, each with what that came to, whatever the kind of the change is. */
+  cancelling(event: EntityEvent, now: number): MatchResult[] {
+    const its = this.cancellers.filter(({ observer }) => isFor(observer, event.entityType));
+    return its.map(({ observer, condition }) => {
+      try {
+        return { observer, matched: condition.matches({ event, now }) };
+      } catch (error) {
+        return { observer, matched: null, error: messageOf(error) };
+      }
+    });
   }
 
   /** An observer and one of its actions by name; null when the configuration no longer has them. */

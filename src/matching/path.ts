@@ -21,6 +21,7 @@ const EVENT_FIELDS: Readonly<Record<string, (event: EntityEvent) => JsonValue>> 
   timestamp: (event) => event.timestamp,
   sequence: (event) => event.changeNumber,
   changed: (event) => event.changed,
+  collapsed: (event) => event.collapsed ?? null,
 };
 
 const ENTITY_FIELDS: Readonly<Record<string, (event: EntityEvent) => JsonValue>> = {

@@ -5,6 +5,7 @@ import { ServiceConfiguration } from '../config/service-configuration';
 import type { Settings } from '../config/settings';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import { messageOf } from '../event/errors';
+import { PENDING_STATES } from '../event/pending-state';
 import { within } from '../event/timing';
 import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
@@ -127,7 +128,7 @@ export class StreamMetrics {
       else gauge.set(now);
     }
     for (const { table } of status.captureDrift ?? []) this.captureDrift.set({ table: this.tables.of(table) }, 1);
-    for (const state of ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const) this.queue.set({ state }, status[state]);
+    for (const state of PENDING_STATES) this.queue.set({ state }, status[state]);
   }
 
   private async stored(): Promise<{ status: StreamStatus; open: readonly OpenItems[] } | null> {

@@ -16,6 +16,7 @@ import { Dispatcher } from './dispatcher';
 import { EventPipeline } from './event-pipeline';
 import { PipelineEvents } from './pipeline-events';
 import { Runs } from './runs';
+import { Scheduler } from './scheduler';
 import { Shadow } from './shadow';
 
 export type PipelineSettings = Pick<Settings, 'commitWindow' | 'inlineBudget' | 'maxHops' | 'fairness'>;
@@ -60,7 +61,8 @@ export class EventPipelineService {
     dispatcher.configure(observers, backlogged);
     dispatcher.strictLanes.inherit(blocked);
     const shadow = new Shadow(term, { runner, enrichment, ledger, runs, inlineBudget });
+    const scheduler = new Scheduler(ledger, term.clock, dispatcher.worker, fairness);
     const current = new CurrentConfiguration(new Matcher(observers), version);
-    return new EventPipeline(term, { cursor, current, runner, enrichment, runs, record, dispatcher, shadow }, maxHops);
+    return new EventPipeline(term, { cursor, current, runner, enrichment, runs, record, dispatcher, shadow, scheduler }, maxHops);
   }
 }

@@ -4,8 +4,10 @@ import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
 import { describeCause, hopsOf } from '../event/cause';
 import type { Delivery } from '../event/delivery';
+import type { Timing } from '../event/definitions';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
+import { messageOf } from '../event/errors';
 import type { TermContext } from '../event/term-context';
 import { within } from '../event/timing';
 import type { Gates } from '../resilience/endpoint-gates';
@@ -20,6 +22,7 @@ import type { PipelineEvents } from './pipeline-events';
 import type { EventRun } from './event-run';
 import type { Runs } from './runs';
 import { deadLetter } from './recorder';
+import type { Scheduler } from './scheduler';
 import type { Shadow } from './shadow';
 
 /** Where what waits stands after a change of configuration. */
@@ -38,6 +41,7 @@ export interface PipelineParts {
   readonly record: { readonly ledger: Ledger; readonly pauses: Pauses };
   readonly dispatcher: Dispatcher;
   readonly shadow: Shadow;
+  readonly scheduler: Scheduler;
 }
 
 /** Another configuration, made ready: what could be wrong with it has been found. */
@@ -56,6 +60,7 @@ export class EventPipeline {
   readonly ledger: Ledger;
   readonly dispatcher: Dispatcher;
   readonly shadow: Shadow;
+  readonly scheduler: Scheduler;
   private readonly runs: Runs;
   private readonly gates: Gates;
 
@@ -69,6 +74,7 @@ export class EventPipeline {
     this.ledger = parts.record.ledger;
     this.dispatcher = parts.dispatcher;
     this.shadow = parts.shadow;
+    this.scheduler = parts.scheduler;
     this.runs = parts.runs;
     this.gates = parts.dispatcher.gates;
   }
@@ -104,6 +110,7 @@ export class EventPipeline {
     // Held open while deliveries begin: the first may end before the second has begun.
     const run = this.runs.begin(event, cursor, matcher.match(event, clock.now()), clock.monotonic());
     const tooManyHops = hopsOf(event.cause) >= maxHops;
+    for (const message of this.scheduler.cancel(event, matcher, configVersion)) this.unanswered(event, message);
     for (const result of run.results) {
       if (result.matched === false) continue;
       for (const action of result.observer.actions) {
@@ -112,6 +119,7 @@ export class EventPipeline {
         if (result.matched === null) this.refuseUntried(delivery, 'condition', `the condition has no answer: ${result.error}`, run);
         else if (tooManyHops) this.refuseUntried(delivery, 'loop', loopMessage(event, maxHops), run);
         else if (result.observer.mode === 'shadow') this.shadow.begin(delivery, run);
+        else if (result.observer.timing !== undefined) this.putOff(delivery, result.observer.timing, run);
         else this.dispatcher.dispatch(delivery, run);
       }
     }
@@ -176,8 +184,23 @@ export class EventPipeline {
     this.ledger.abandon();
   }
 
+  private putOff(delivery: Delivery, timing: Timing, run: EventRun): void {
+    try {
+      this.scheduler.putOff(delivery, timing);
+      run.outcomes.push(`${delivery.observer.name}/${delivery.action.name} scheduled`);
+    } catch (error) {
+      this.refuseUntried(delivery, 'template', messageOf(error), run);
+    }
+  }
+
+  /** What waits goes all the same; a person is told, and can look at the change again when the condition is mended. */
+  private unanswered({ changeNumber }: EntityEvent, message: string): void {
+    this.term.logger.warn({ change: changeNumber, reason: 'cancel_when' }, `quarantined: ${message}`);
+    this.ledger.quarantine({ changeNumber, reason: 'cancel_when', message });
+  }
+
   /** What is not even tried goes where a person looks: a condition without an answer never counts as false. */
-  private refuseUntried(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun): void {
+  private refuseUntried(delivery: Delivery, error: 'condition' | 'loop' | 'template', message: string, run: EventRun): void {
     if (delivery.observer.mode === 'shadow') return this.shadow.recordUntried(delivery, error, message, run);
     const endpoint = endpointNameOf(delivery.action);
     this.ledger.bury(deadLetter(delivery, endpoint, { error, message, status: null, response: null, attempts: 0 }));

@@ -19,6 +19,8 @@ export interface Try {
 export interface PipelineSubscriber {
   /** A page of the change log was read; it may have been empty. */
   read?(): void;
+  /** Something that waited for its time is due: the reader is to look whether a change cancels it. */
+  due?(): void;
   /** An event has run its course. */
   event?(run: EventRun): void;
   /** Called once for every try on record. */
@@ -58,6 +60,10 @@ export class PipelineEvents implements Required<PipelineSubscriber> {
 
   read(): void {
     for (const one of this.subscribers) one.read?.();
+  }
+
+  due(): void {
+    for (const one of this.subscribers) one.due?.();
   }
 
   event(run: EventRun): void {

@@ -136,6 +136,7 @@ export function deadLetter(
     entityType: event.entityType,
     entityKey: event.entityKey,
     configVersion,
+    collapsed: event.collapsed ?? null,
     ...why,
   };
 }

@@ -42,7 +42,7 @@ export class Shadow {
   }
 
   /** What would have been a dead letter untried. */
-  recordUntried(delivery: Delivery, error: 'condition' | 'loop', message: string, run: EventRun | null): void {
+  recordUntried(delivery: Delivery, error: 'condition' | 'loop' | 'template', message: string, run: EventRun | null): void {
     this.record(delivery, failed(error, message), this.term.clock.monotonic(), run);
   }
 

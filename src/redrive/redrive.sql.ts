@@ -48,9 +48,9 @@ const CLAIM = `
   with item as (
     select d.*, l.lane from unnest($1::uuid[], $4::text[]) as l(id, lane) join observers.dead_letter d using (id) where d.resolved_at is null
   ), queued as (
-    insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive, config_version, item_set)
+    insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, redrive, config_version, item_set, collapsed)
     select change_number, observer, action, stream, endpoint, lane, 'retrying', attempts + 1, clock_timestamp(), true,
-           case when $2 then config_version end, $3
+           case when $2 then config_version end, $3, collapsed
     from item order by change_number, observer, action
     on conflict (change_number, observer, action) do nothing returning change_number, observer, action
   )

@@ -1,15 +1,9 @@
 import type { ClientBase, Pool } from 'pg';
+import { PENDING_STATES, type PendingState } from '../event/pending-state';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 /** Deliveries that stand in PostgreSQL, by their state. */
-export interface PendingCounts {
-  readonly queued: number;
-  readonly running: number;
-  readonly retrying: number;
-  readonly waiting: number;
-  readonly parked: number;
-  readonly paused: number;
-}
+export type PendingCounts = Readonly<Record<PendingState, number>>;
 
 export interface ObserverStatus extends PendingCounts {
   readonly observer: string;
@@ -70,12 +64,11 @@ export interface StatusDetail {
   readonly transactions: readonly OpenTransaction[];
 }
 
-const STATES = ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const;
 
 /** SQL: one line for each value of a column, of what is pending and what is dead. */
 const countsBy = (column: 'observer' | 'endpoint'): string => `
   select coalesce(json_agg(to_json(c) order by c.${column}), '[]') from (
-    select ${column}, ${STATES.map((state) => `count(*) filter (where state = '${state}')::int as ${state}`).join(', ')},
+    select ${column}, ${PENDING_STATES.map((state) => `count(*) filter (where state = '${state}')::int as ${state}`).join(', ')},
            count(*) filter (where state = 'dead')::int as dead
     from (select ${column}, state from observers.pending_delivery where stream = $1
           union all select ${column}, 'dead' from observers.dead_letter where stream = $1 and resolved_at is null) d

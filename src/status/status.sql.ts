@@ -18,6 +18,10 @@ export interface StreamStatus extends Listeners {
   readonly stream: string;
   readonly lag: { readonly events: number; readonly seconds: number };
   readonly checkpointAgeSeconds: number | null;
+  /** Deliveries that wait for their time. */
+  readonly scheduled: number;
+  /** When the first of them goes; RFC 3339. Null where there are none. */
+  readonly nextScheduledAt: string | null;
   readonly queued: number;
   readonly running: number;
   readonly retrying: number;
@@ -67,6 +71,8 @@ const STATUS = `
     json_build_object('events', (select count(*) from behind),
                       'seconds', coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from behind), 0)) as lag,
     (select extract(epoch from clock_timestamp() - updated_at)::float8 from c) as "checkpointAgeSeconds",
+    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'scheduled') as scheduled,
+    (select to_json(min(next_attempt_at)) #>> '{}' from observers.pending_delivery where stream = $1 and state = 'scheduled') as "nextScheduledAt",
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'queued') as queued,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'running') as running,
     (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'retrying') as retrying,

@@ -18,6 +18,7 @@ import { Claims, NOTHING_CLAIMED } from './claims';
 import type { OlderConfigurations } from './older-configurations';
 import { Pauser } from './pauser';
 import { QuarantineRelease } from './quarantine-release';
+import { ScheduledDeliveries } from './scheduled-deliveries';
 
 /** It waited when the observer went into shadow, or a person asked for it: it is neither sent nor lost. */
 const IN_SHADOW = 'the observer is in shadow (mode: shadow), and sends nothing; once it is live, a redrive sends this';
@@ -36,6 +37,7 @@ export class JobWorker {
   private readonly ledger: Ledger;
   private readonly pauser: Pauser;
   private readonly breakerResets: BreakerResets;
+  private readonly scheduled: ScheduledDeliveries;
   private readonly claims: Claims;
   private readonly quarantine: QuarantineRelease;
   private readonly interludes: Interludes<void>;
@@ -55,6 +57,7 @@ export class JobWorker {
     this.dispatcher = pipeline.dispatcher;
     this.ledger = pipeline.ledger;
     this.interludes = new Interludes(this.dispatcher.worker);
+    this.scheduled = new ScheduledDeliveries(jobs, pipeline);
     this.claims = new Claims(jobs, pipeline);
     this.pauser = new Pauser(pool, pipeline);
     this.breakerResets = new BreakerResets(pool, pipeline);
@@ -97,6 +100,7 @@ export class JobWorker {
       await this.claims.sweep();
       await this.pauser.look();
       await this.breakerResets.look();
+      await this.scheduled.look();
       await this.promote();
       this.claimed = await this.claims.claim();
     }
@@ -146,7 +150,8 @@ export class JobWorker {
       if (verdict?.matched === null) return this.giveUp(claim, event, `the condition has no answer: ${verdict.error}`, 'condition');
       if (verdict?.matched === false) return this.resolve(claim, event);
     }
-    this.dispatcher.resume({ event, ...found, attempt: claim.attempt, configVersion }, claim, committed);
+    const delivered = claim.collapsed === null ? event : { ...event, collapsed: claim.collapsed };
+    this.dispatcher.resume({ event: delivered, ...found, attempt: claim.attempt, configVersion }, claim, committed);
   }
 
   /** The condition has an answer now, and it is no: nothing is to be delivered. */

@@ -4,9 +4,11 @@ import { decode } from '../change-log/decode';
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
 import type { Ledger } from '../delivery/ledger';
 import { findRecorded } from '../delivery/ledger.sql';
-import { laneOf } from '../event/delivery';
+import type { Timing } from '../event/definitions';
+import { laneOf, type Delivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import type { EntityEvent } from '../event/entity-event';
+import { messageOf } from '../event/errors';
 import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { TermContext } from '../event/term-context';
 import type { MatchResult } from '../matching/matcher';
@@ -44,6 +46,9 @@ export class QuarantineRelease {
 
   private async release(event: EntityEvent): Promise<void> {
     const { matcher, version } = this.pipeline.current;
+    const [unanswered] = this.pipeline.scheduler.cancel(event, matcher, version);
+    if (unanswered !== undefined)
+      return keepQuarantined(this.pool, event.changeNumber, { reason: 'cancel_when', message: unanswered }, this.term.holder);
     const released: ReleasedDelivery[] = [];
     for (const result of matcher.match(event, this.term.clock.now()))
       if (result.matched !== false) released.push(...this.released(event, result, version));
@@ -62,16 +67,27 @@ export class QuarantineRelease {
     const released: ReleasedDelivery[] = [];
     for (const action of observer.actions) {
       const delivery = { event, observer, action, attempt: 1, configVersion };
-      const endpoint = endpointNameOf(action);
       if (observer.mode === 'shadow') {
         if (unanswerable === null) this.pipeline.shadow.begin(delivery, null);
         else this.pipeline.shadow.recordUntried(delivery, 'condition', unanswerable, null);
-      } else if (unanswerable === null) released.push({ observer: observer.name, action: action.name, endpoint, lane: laneOf(delivery) });
-      else
-        this.ledger.bury(
-          deadLetter(delivery, endpoint, { error: 'condition', message: unanswerable, status: null, response: null, attempts: 0 }),
-        );
+      } else if (unanswerable !== null) this.bury(delivery, 'condition', unanswerable);
+      else if (observer.timing !== undefined) this.putOff(delivery, observer.timing);
+      else released.push({ observer: observer.name, action: action.name, endpoint: endpointNameOf(action), lane: laneOf(delivery) });
     }
     return released;
+  }
+
+  /** By itself: it is not the last change of its key, and takes no other's place. */
+  private putOff(delivery: Delivery, timing: Timing): void {
+    try {
+      this.pipeline.scheduler.putOff(delivery, timing, 'alone');
+    } catch (error) {
+      this.bury(delivery, 'template', messageOf(error));
+    }
+  }
+
+  private bury(delivery: Delivery, error: 'condition' | 'template', message: string): void {
+    const endpoint = endpointNameOf(delivery.action);
+    this.ledger.bury(deadLetter(delivery, endpoint, { error, message, status: null, response: null, attempts: 0 }));
   }
 }

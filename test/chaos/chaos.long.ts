@@ -3,12 +3,13 @@ import { ORDERED, POLICIES } from './policies';
 
 test('fifty kills of the service and ten of PostgreSQL: 0 lost, 0 phantom, 0 out of order, by every policy', async () => {
   const seed = Number(process.env['CHAOS_SEED'] ?? Date.now());
-  const { policies, audit, background, calls, recoveries, brokenChains, killsWithBacklog } = await runChaos({
-    serviceKills: 50,
-    postgresKills: 10,
-    spinners: 2,
-    seed,
-  });
+  const { policies, collapsed, hostile, quarantined, audit, background, calls, recoveries, brokenChains, killsWithBacklog } =
+    await runChaos({
+      serviceKills: 50,
+      postgresKills: 10,
+      spinners: 2,
+      seed,
+    });
   const sorted = [...recoveries].sort((a, b) => a - b);
   const counts = Object.entries(policies).map(([name, { committed, arrived, lost, phantoms, outOfOrder, repeats }]) => ({
     name,
@@ -32,6 +33,9 @@ test('fifty kills of the service and ten of PostgreSQL: 0 lost, 0 phantom, 0 out
   expect(policies).toMatchObject(Object.fromEntries(POLICIES.map((name) => [name, { lost: [], phantoms: [], idsThatDiffer: [] }])));
   expect(policies).toMatchObject(Object.fromEntries(ORDERED.map((name) => [name, { outOfOrder: [] }])));
   expect(killsWithBacklog).toBeGreaterThan(40);
+  expect(collapsed).toEqual([]);
+  expect([hostile.lost, quarantined]).toEqual([[], []]);
+  expect(hostile.committed).toBeGreaterThan(20);
   expect(brokenChains).toEqual([]);
   expect(calls).toEqual({ missing: 0, repeated: 0 });
   expect(audit).toMatchObject({ changes: policies['plain']?.committed, unaccounted: 0 });

@@ -5,58 +5,42 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
-import { verify } from '../../src/audit/verify';
 import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
-import { loadSettings, readDefinition } from '../../src/config/load';
 import { messageOf } from '../../src/event/errors';
-import { Versions } from '../../src/explain/versions';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { testedPostgres } from '../support/postgres-version';
 import { SECRET } from '../support/stream';
 import { eventually, until } from '../support/until';
+import { compareHostile, HOSTILE, HOSTILE_TABLES, startHostileWriter } from './hostile';
+import { auditEverything, backgroundAudit, rememberAlarms } from './audits';
 import { brokenChains } from './image-chain';
-import { FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
+import { COLLAPSING, FEW, moodOf, NARROW, OBSERVERS, POLICIES } from './policies';
 import { sleep, untilQuiet } from './quiet';
 import { seeded, shuffled } from './random';
 import { startSpinners } from './spinners';
 import { whereItStands } from './where-it-stands';
-import { compare, type Change, type Verdict } from './verdict';
+import type { ChaosOptions, ChaosVerdict } from './chaos-verdict';
+import { compare, compareCollapsed, countCollapsed, type Change } from './verdict';
 import { startWriters, type Writers } from './writers';
 import { connectAsApplication } from '../support/database';
 
-const MAIN = join(__dirname, '../../dist/src/main.js');
+const TABLES = `
+  create table account (id int primary key, version int not null, filler text);
+  create table truth (id int, version int, kind text, primary key (id, version));
+  ${HOSTILE_TABLES};
+  create table noted (event jsonb);
+  create function note(event jsonb) returns void language sql as 'insert into public.noted values (event)'`;
 
-export interface ChaosOptions {
-  /** `kill -9` of the service, at random moments. */
-  readonly serviceKills: number;
-  /** `kill -9` of the postmaster; it is started again at once. */
-  readonly postgresKills: number;
-  readonly seed: number;
-  /** Processes that spin beside all this until the last kill. */
-  readonly spinners: number;
-}
+const MAIN = join(__dirname, '../../dist/src/main.js');
 
 /** Transactions for each kill, after which writers take their time. */
 const PLENTY = 100;
+/** The start of a process, in milliseconds, where others spin and more tests run; it needs 2 s of a core. */
+const LONGEST_START = 240_000;
+/** Of the service, in MiB. */
+const HEAP = 512;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
 const INLINE_BUDGET = 300;
-
-export interface ChaosVerdict {
-  /** By observer: of what its receiver accepted. */
-  readonly policies: Readonly<Record<string, Verdict>>;
-  /** Changes that the function was not called for, and those that it was called for more than once. */
-  readonly calls: { readonly missing: number; readonly repeated: number };
-  /** What `audit verify` says: all changes, and the deliveries that nothing is on record of. */
-  readonly audit: { readonly changes: number; readonly unaccounted: number; readonly pending: number };
-  /** What the audit in the background has ever called missing, over all kills. */
-  readonly background: { readonly unaccounted: number };
-  /** Where what a change found is not what the one before it left. */
-  readonly brokenChains: readonly string[];
-  /** Kills that found deliveries in PostgreSQL that were older than the inline budget. */
-  readonly killsWithBacklog: number;
-  /** Milliseconds from each restart to the next delivery. */
-  readonly recoveries: readonly number[];
-}
 
 /** Runs writers, a service process and a receiver, kills at random, waits for quiet, and compares what was committed with what arrived. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosVerdict> {
@@ -76,6 +60,7 @@ class Chaos {
   private postgres!: EmbeddedPostgres;
   private receiver!: Receiver;
   private writers!: Writers;
+  private stopHostile: () => Promise<void> = () => Promise.resolve();
   private service: ChildProcess | null = null;
   private paused = false;
   /** Whether narrow receivers keep their requests, and those that they keep. */
@@ -87,7 +72,7 @@ class Chaos {
   private readonly random: () => number;
   /** Milliseconds from each start of the service to the next request, and how many of them are still open. */
   private readonly recoveries: number[] = [];
-  private readonly accepted = new Map<string, Received[]>(POLICIES.map((name) => [name, []]));
+  private readonly accepted = new Map<string, Received[]>([...POLICIES, COLLAPSING, HOSTILE].map((name) => [name, []]));
 
   constructor(
     private readonly folder: string,
@@ -100,18 +85,14 @@ class Chaos {
     this.postgres = await startEmbeddedPostgres({ dataDir: join(this.folder, 'data'), ...testedPostgres() });
     this.receiver = await startReceiver((request, response) => this.answer(request, response));
     this.writeFile();
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
-    await client.query(`create table account (id int primary key, version int not null, filler text);
-                        create table truth (id int, version int, kind text, primary key (id, version));
-                        create table noted (event jsonb);
-                        create function note(event jsonb) returns void language sql as 'insert into public.noted values (event)'`);
-    await client.end();
+    await this.withClient((client) => client.query(TABLES));
     this.startService();
     await this.receiver.waitFor(0);
     // The capture triggers come with the service's start; nothing is written before they are there.
-    await until(async () => (await this.triggers()) >= 4, 30_000);
+    await until(async () => (await this.triggers()) >= 8, 30_000);
     await until(async () => (await this.epoch()) > 0, 30_000);
-    await this.rememberAlarms();
+    await this.withClient(rememberAlarms);
+    this.stopHostile = startHostileWriter(this.postgres.url);
     this.writers = startWriters(this.postgres.url, this.random, PLENTY * (this.options.serviceKills + this.options.postgresKills));
   }
 
@@ -138,11 +119,10 @@ class Chaos {
 
   /** One observer is paused every other time, right before something dies. */
   private async togglePause(): Promise<void> {
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
-    if (this.paused) await resumeObserver(client, 'main', 'held', 'test');
-    else await pauseObserver(client, 'main', 'held', 'chaos', null);
+    await this.withClient((client) =>
+      this.paused ? resumeObserver(client, 'main', 'held', 'test') : pauseObserver(client, 'main', 'held', 'chaos', null),
+    );
     this.paused = !this.paused;
-    await client.end();
   }
 
   /** Another limit each time, and an observer that comes and goes. */
@@ -174,79 +154,59 @@ class Chaos {
 
   /** Until what is kept has been handed over, and something waits behind it. */
   private async hasBacklog(): Promise<boolean> {
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
     const states =
       "select distinct state from observers.pending_delivery where endpoint in ('single', 'narrow') and state in ('running', 'queued')";
-    const ask = async (): Promise<number> => (await client.query(states)).rowCount ?? 0;
-    const found = await eventually(ask, (count) => count === 2, 5_000).catch(() => 0);
-    await client.end();
+    const found = await this.withClient((client) => {
+      const ask = async (): Promise<number> => (await client.query(states)).rowCount ?? 0;
+      return eventually(ask, (count) => count === 2, 5_000).catch(() => 0);
+    });
     return found > 0;
   }
 
   async judge(): Promise<ChaosVerdict> {
     await this.writers.stop();
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
-    try {
-      const { rows: truth } = await client.query<{ id: number; version: number; kind: string }>('select id, version, kind from truth');
-      const meant = (name: string): Change[] => (NARROW.includes(name) ? truth.filter(({ id }) => id < FEW) : truth);
-      const arrived = (name: string): number =>
-        truth.length - meant(name).length + new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
-      const calls = async (): Promise<{ all: number; different: number }> => {
-        const { rows } = await client.query<{ all: number; different: number }>(
-          "select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted",
-        );
-        return rows[0] as { all: number; different: number };
-      };
-      await untilQuiet(async () => [...POLICIES.map(arrived), (await calls()).different], truth.length);
-      const { all, different } = await calls();
-      const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(meant(name), this.accepted.get(name) ?? [])]));
-      const { changes, unaccounted, pending } = await this.audit(client);
-      return {
-        policies,
-        audit: { changes, unaccounted, pending },
-        background: await this.background(client),
-        calls: { missing: truth.length - different, repeated: all - different },
-        brokenChains: await brokenChains(client),
-        killsWithBacklog: this.killsWithBacklog,
-        recoveries: this.recoveries,
-      };
-    } finally {
-      await client.end();
-    }
+    await this.stopHostile();
+    return this.withClient((client) => this.verdict(client));
   }
 
-  /** What was called missing and was found on record later would be gone from the table, and a false alarm all the same. */
-  private async rememberAlarms(): Promise<void> {
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
-    await client.query(`create table alarm (change_number bigint, observer text);
-      create function remember() returns trigger language plpgsql as 'begin insert into public.alarm values (new.change_number, new.observer); return null; end';
-      create trigger remember after insert on observers.unaccounted for each row execute function remember()`);
-    await client.end();
-  }
-
-  /** Until it has accounted for everything that the stream has passed, and gone around once more. */
-  private async background(client: Client): Promise<{ unaccounted: number }> {
-    const place = `select a.previous::text = c.previous::text and a.target is null as through, a.patrolled = (select max(pk_entity_change_log) from core.tb_entity_change_log) as around
-      from observers.audit a join observers.checkpoint c using (stream)`;
-    const ask = async (): Promise<{ through: boolean; around: boolean } | undefined> =>
-      (await client.query<{ through: boolean; around: boolean }>(place)).rows[0];
-    await eventually(ask, (at) => at?.through === true && at.around, 120_000);
-    const { rows } = await client.query<{ unaccounted: number }>('select count(*)::int as unaccounted from alarm');
-    return { unaccounted: rows[0]?.unaccounted ?? -1 };
-  }
-
-  private audit(client: Client): ReturnType<typeof verify> {
-    const input = { env: { DATABASE_URL: this.postgres.url }, configFile: join(this.folder, 'observers.yaml') };
-    const settings = loadSettings({ env: input.env });
-    const { stream, retention, maxEventSize } = settings;
-    const versions = new Versions(client, (text) => readDefinition(input, settings, text));
-    return verify(client, { stream, retention, maxEventSize, since: null }, versions);
+  private async verdict(client: Client): Promise<ChaosVerdict> {
+    const { rows: truth } = await client.query<{ id: number; version: number; kind: string }>('select id, version, kind from truth');
+    const meant = (name: string): Change[] => (NARROW.includes(name) ? truth.filter(({ id }) => id < FEW) : truth);
+    const arrived = (name: string): number =>
+      truth.length - meant(name).length + new Set(this.accepted.get(name)?.map(({ headers }) => headers['webhook-id'])).size;
+    const calls = async (): Promise<{ all: number; different: number }> => {
+      const { rows } = await client.query<{ all: number; different: number }>(
+        "select count(*)::int as all, count(distinct event ->> 'id')::int as different from noted",
+      );
+      return rows[0] as { all: number; different: number };
+    };
+    const collapsed = this.accepted.get(COLLAPSING) ?? [];
+    const arrivedHostile = this.accepted.get(HOSTILE) ?? [];
+    await untilQuiet(async () => [...POLICIES.map(arrived), countCollapsed(collapsed), (await calls()).different], truth.length);
+    await untilQuiet(async () => [-(await compareHostile(client, arrivedHostile)).lost.length], 0);
+    const hostile = await compareHostile(client, arrivedHostile);
+    const { all, different } = await calls();
+    const policies = Object.fromEntries(POLICIES.map((name) => [name, compare(meant(name), this.accepted.get(name) ?? [])]));
+    const { changes, unaccounted, pending } = await auditEverything(client, this.postgres.url, join(this.folder, 'observers.yaml'));
+    return {
+      policies,
+      collapsed: compareCollapsed(truth, collapsed),
+      hostile,
+      quarantined: (await client.query<{ message: string }>('select message from observers.quarantine')).rows,
+      audit: { changes: changes - hostile.committed, unaccounted, pending },
+      background: await backgroundAudit(client),
+      calls: { missing: truth.length - different, repeated: all - different },
+      brokenChains: await brokenChains(client),
+      killsWithBacklog: this.killsWithBacklog,
+      recoveries: this.recoveries,
+    };
   }
 
   async tearDown(): Promise<void> {
     this.stopSpinners();
     this.letGo();
     await this.writers?.stop();
+    await this.stopHostile();
     if (this.service !== null) await this.end(this.service, 'SIGTERM');
     await this.receiver?.close();
     await this.postgres?.stop();
@@ -262,6 +222,7 @@ class Chaos {
       OBSERVERS_INLINE_BUDGET: `${INLINE_BUDGET}ms`,
       // So often that every kill finds it in the middle of something.
       OBSERVERS_AUDIT_INTERVAL: '20ms',
+      NODE_OPTIONS: `--max-old-space-size=${HEAP}`,
       OBSERVERS_LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
     };
     this.service = spawn(process.execPath, [MAIN, 'start', '--apply'], { cwd: this.folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
@@ -288,8 +249,8 @@ class Chaos {
   private async recovered(epoch: number): Promise<void> {
     const at = performance.now();
     try {
-      await until(async () => (await this.epoch()) > epoch, 120_000);
-      await this.receiver.waitFor(this.receiver.requests.length + 1, 120_000);
+      await until(async () => (await this.epoch()) > epoch, LONGEST_START);
+      await this.receiver.waitFor(this.receiver.requests.length + 1, LONGEST_START);
     } catch (error) {
       throw new Error(`${messageOf(error)}; ${await whereItStands(this.postgres.url, this.service)}`, { cause: error });
     }
@@ -297,9 +258,7 @@ class Chaos {
   }
 
   private async epoch(): Promise<number> {
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
-    const { rows } = await client.query<{ epoch: number }>('select epoch::int from observers.lease');
-    await client.end();
+    const { rows } = await this.withClient((client) => client.query<{ epoch: number }>('select epoch::int from observers.lease'));
     return rows[0]?.epoch ?? 0;
   }
 
@@ -311,9 +270,17 @@ class Chaos {
   }
 
   private async triggers(): Promise<number> {
-    const client = await connectAsApplication(this.postgres.url, 'chaos');
-    const { rows } = await client.query<{ n: number }>("select count(*)::int as n from pg_trigger where tgname like 'observers_capture%'");
-    await client.end();
+    const triggers = "select count(*)::int as n from pg_trigger where tgname like 'observers_capture%'";
+    const { rows } = await this.withClient((client) => client.query<{ n: number }>(triggers));
     return rows[0]?.n ?? 0;
+  }
+
+  private async withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const client = await connectAsApplication(this.postgres.url, 'chaos');
+    try {
+      return await work(client);
+    } finally {
+      await client.end();
+    }
   }
 }

@@ -1,3 +1,5 @@
+import { HOSTILE } from './hostile';
+
 /** Accounts that observers of narrow endpoints see: what they have to work off must not make the test endless. */
 export const FEW = 20;
 
@@ -12,6 +14,7 @@ const observer = (name: string, policies: string): string =>
 export const OBSERVERS = `version: 1
 capture:
   - { table: public.account, entity: Account }
+  - { table: public.hostile, entity: Hostile }
 endpoints:
 ${endpoint('plain', '')}
 ${endpoint('strict', ', circuit_breaker: off')}
@@ -20,6 +23,9 @@ ${endpoint('limited', ', rate_limit: 400/s')}
 ${endpoint('hanging', ', timeout: 300ms, circuit_breaker: off')}
 ${endpoint('dedup', '')}
 ${endpoint('held', '')}
+${endpoint('late', '')}
+${endpoint('calm', '')}
+${endpoint(HOSTILE, ', circuit_breaker: off')}
 ${narrow('single', 1)}
 ${narrow('narrow', 2)}
 ${narrow('slow', 4)}
@@ -31,9 +37,17 @@ ${observer('limited', '')}
 ${observer('hanging', '')}
 ${observer('dedup', ', dedup: { key: "{{ entity.key }} {{ data.version }} {{ event.kind }}", window: 1h }')}
 ${observer('held', '')}
+${observer('late', ', delay: 300ms')}
+${observer('calm', ', debounce: { key: "{{ entity.key }}", wait: 200ms, max_wait: 1s }')}
 ${observer('single', `, when: "id < ${FEW}"`)}
 ${observer('narrow', `, when: "id < ${FEW}", ordering: strict`)}
 ${observer('slow', `, when: "id < ${FEW}"`)}
+  - name: ${HOSTILE}
+    entity: Hostile
+    ordering: strict
+    when: "at IS NULL OR at > '2020-01-01' OR amount <> 1"
+    retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }
+    actions: [{ type: webhook, endpoint: ${HOSTILE}, body: { n: "{{ n | json }}" } }]
   - { name: database, entity: Account, retry: { strategy: fixed, initial_delay: 20ms, max_attempts: 1000 }, actions: [{ type: database, function: public.note }] }
 `;
 
@@ -60,6 +74,9 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
   hanging: (random) => at(random() < 0.05 ? 'hang' : 'accept'),
   dedup: () => at('accept'),
   held: () => at('accept'),
+  late: () => at('accept'),
+  calm: (random) => at(random() < 0.1 ? 'fail' : 'accept'),
+  [HOSTILE]: (random) => at(random() < 0.1 ? 'fail' : 'accept'),
   single: (random, _now, holding) => at(holding ? 'hold' : 'accept', random() * 4),
   narrow: (random, _now, holding) => at(holding ? 'hold' : random() < 0.1 ? 'fail' : 'accept', random() * 8),
   slow: (random, _now, holding) => at(holding && random() < 0.5 ? 'hold' : 'accept', random() * 30),
@@ -69,8 +86,11 @@ export function moodOf(name: string, random: () => number, holding: boolean): Mo
   return TEMPERS[name]?.(random, performance.now(), holding) ?? at('fail');
 }
 
-export const POLICIES = Object.keys(TEMPERS);
+/** It stands for several changes with one request. */
+export const COLLAPSING = 'calm';
+/** Those that send each change. */
+export const POLICIES = Object.keys(TEMPERS).filter((name) => name !== COLLAPSING && name !== HOSTILE);
 /** They see few accounts. */
 export const NARROW = ['single', 'narrow', 'slow'];
 /** Failures let later changes pass (of dedup: a key that cannot be claimed while PostgreSQL is down); elsewhere nothing may. */
-export const ORDERED = ['plain', 'strict', 'limited', 'held', ...NARROW];
+export const ORDERED = ['plain', 'strict', 'limited', 'held', 'late', ...NARROW];

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Cursor } from '../../src/checkpoint/cursor';
 import { createPool } from '../../src/database/postgres';
 import { transaction } from '../../src/database/transaction';
+import { GatheringGroup } from '../../src/delivery/gathering-group';
 import { writeGroup } from '../../src/delivery/ledger.sql';
 import type { AttemptRecord, DeadLetterRecord, Group, PendingRecord } from '../../src/delivery/records';
 import { SystemClock } from '../../src/event/clock';
@@ -49,8 +50,13 @@ export class JobQueueBench {
 
   /** As the ledger of this leader does it. */
   async record(term: Claimant, group: Partial<Group>): Promise<void> {
-    const whole = { attempts: [], pending: [], ended: [], deadLetters: [], redriven: [], quarantine: [], cursor: null, ...group };
-    expect(await writeGroup(this.pool, term, whole, this.clock.monotonic())).toBe(true);
+    const now = this.clock.monotonic();
+    const gathering = new GatheringGroup();
+    for (const one of group.cancelled ?? []) gathering.cancel(one, now);
+    for (const one of group.scheduled ?? []) gathering.schedule(one, now);
+    const gathered = gathering.rows();
+    const whole = { ...gathered, ...group, attempts: [...gathered.attempts, ...(group.attempts ?? [])], scheduled: gathered.scheduled };
+    expect(await writeGroup(this.pool, term, whole, now)).toBe(true);
   }
 
   put(term: Claimant, ...pending: PendingRecord[]): Promise<void> {
@@ -131,7 +137,7 @@ export function attemptOf(changeNumber: number): AttemptRecord {
 export function deadLetterOf(changeNumber: number, of: Partial<DeadLetterRecord> = {}): DeadLetterRecord {
   const id = `00000000-0000-4000-8000-${String(changeNumber).padStart(12, '0')}`;
   const entity = { entityType: 'Order', entityKey: String(changeNumber), eventId: id };
-  const end = { error: 'timeout', message: 'no answer', status: null, response: null, attempts: 4, configVersion: 1 } as const;
+  const end = { error: 'timeout', message: 'no answer', status: null, response: null, attempts: 4, configVersion: 1, collapsed: null } as const;
   return { id, changeNumber, observer: 'o', action: 'a', endpoint: 'e', ...entity, ...end, ...of };
 }
 

@@ -187,6 +187,7 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
         redrive: false,
         diedOf: null,
         configVersion: null,
+        collapsed: null,
       };
       expect([claimed, more]).toEqual([{ ...where, ...rest }, []]);
       expect(claimed!.elapsed).toBeGreaterThanOrEqual(elapsed);

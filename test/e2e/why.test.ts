@@ -166,6 +166,18 @@ test('what waits, and for what: its time, the breaker, its lane, a pause, a plac
   expect(await text(5, '--observer', 'held')).toContain('\n→ fraiseql-observers observers resume held\n');
 }, 60_000);
 
+test('what goes later is told with its time', async () => {
+  await start(`
+  - { name: remind, entity: Order, delay: 1h, actions: [{ type: log, name: say }] }`);
+  await insert(5);
+  const answer = await eventually(
+    () => why(5),
+    (one) => one.changes[0]?.observers[0]?.deliveries[0]?.state === 'scheduled',
+  );
+  expect(came(answer, 'remind')).toMatch(/^scheduled: .*\d{4}-\d\d-\d\dT/);
+  expect(await text(5)).toMatch(/\n {2}… remind\/say: scheduled, /);
+});
+
 test('a place that the rate gives later is waited for, and said so', async () => {
   await start(`
   - { name: slow, entity: Order, actions: [${to('/204', ', rate_limit: 1/h, circuit_breaker: off')}] }`);

@@ -83,7 +83,7 @@ test('an alert mentions nobody, whatever a key or a receiver says, and its field
   await alerter.start('main', []);
   const hostile = { entityKey: '<!channel> <https://e.example|click> @channel\nship: all is well', message: '<@U1> & @here \x1b[2J' };
   const record = { changeNumber: 1, eventId: '', action: 'hook', endpoint: 'hook', entityType: 'Order', error: 'http_status' } as const;
-  alerter.failed({ ...record, id: 'x', observer: 'ship', status: 422, response: null, attempts: 1, configVersion: 1, ...hostile });
+  alerter.failed({ ...record, id: 'x', observer: 'ship', status: 422, response: null, attempts: 1, collapsed: null, configVersion: 1, ...hostile });
   await people.waitFor(1);
   await alerter.stop();
   await pool.end();

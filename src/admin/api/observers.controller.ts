@@ -40,7 +40,7 @@ export class ObserversController {
       configVersion: version,
       observers: definition.observers.flatMap(({ name, kinds, columns, ignoreUnchanged, when, ordering, actions: own }, i) => {
         if (!allows(boundsOf(request).observers, name)) return [];
-        const { entities = '', actions = [], retry = '' } = described[i] ?? {};
+        const { entities = '', actions = [], retry = '', goes = '' } = described[i] ?? {};
         const { pending = 0, dead = 0 } = counts.get(name) ?? {};
         return {
           name,
@@ -51,6 +51,7 @@ export class ObserversController {
           when: when === null ? null : redaction.text(when, [when]),
           ordering,
           actions: redaction.all([...actions], textsIn(own)),
+          goes,
           retry,
           paused: pauses.get(name) ?? null,
           pending,

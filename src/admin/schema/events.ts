@@ -61,7 +61,7 @@ export const DELIVERY = z.strictObject({
   action: z.string(),
   type: z.string().nullable(),
   state: z.enum([
-    'delivered', 'skipped', 'shadow', 'dead', 'discarded', 'logged', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'quarantined', 'passed over', 'forgotten', 'unaccounted',
+    'delivered', 'skipped', 'shadow', 'dead', 'discarded', 'logged', 'scheduled', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'quarantined', 'passed over', 'forgotten', 'unaccounted',
   ]),
   why: z.string(),
   nextTryAt: time.nullable(),

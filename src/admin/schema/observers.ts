@@ -24,6 +24,7 @@ export const OBSERVERS = named(
         when: z.string().nullable().describe('as the file has it; null: always'),
         ordering: z.enum(['none', 'strict']),
         actions: z.array(z.string()).describe('in words; of a URL only the host'),
+        goes: z.string().describe('when its deliveries go'),
         retry: z.string(),
         paused: PAUSED.nullable(),
         pending: count.describe('deliveries that are not finished'),

@@ -66,6 +66,8 @@ export const STATUS: z.ZodType<StreamStatus> = named(
     listeners: z.array(z.strictObject(LISTENER)),
     lag: z.strictObject({ events: count.describe('100000 stands for all that is more'), seconds: z.number() }),
     checkpointAgeSeconds: z.number().nullable(),
+    scheduled: count.describe('wait for their time: delay, deliver_at, debounce'),
+    nextScheduledAt: time.nullable().describe('when the first of them goes'),
     queued: count,
     running: count,
     retrying: count,

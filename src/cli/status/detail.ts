@@ -1,5 +1,6 @@
 import type { EndpointState } from '../../resilience/endpoint-state';
 import type { EndpointStatus, ListenerStatus, PendingCounts, StatusDetail, StreamStatus } from '../../status/status.service';
+import { PENDING_STATES } from '../../event/pending-state';
 import { shortTime } from '../dlq/item';
 import { BREAK, colors, duration, print, printTable } from '../output';
 import { instanceStateOf, type InstanceState } from './listener';
@@ -21,11 +22,11 @@ export async function detailOf(detail: StatusDetail): Promise<Detailed> {
 export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStatus): void {
   section('observers', 'nothing waits or lies dead of any', detail.observers, ({ observer, dead, ...counts }) => [
     observer, ...pending(counts), dead === 0 ? '0' : colors.red(String(dead)),
-  ], ['observer', ...PENDING, 'dead']); // prettier-ignore
+  ], ['observer', ...PENDING_STATES, 'dead']); // prettier-ignore
   const breakers = breakersOf(detail);
   section('endpoints', 'nothing waits for any, and none is in trouble', endpointsOf(detail), ({ endpoint, dead, ...counts }) => [
     endpoint, breakers(endpoint, gone.some((one) => one.endpoint === endpoint)), inMemory(detail, endpoint), ...pending(counts), dead,
-  ], ['endpoint', 'breaker', 'for a place', ...PENDING, 'dead']); // prettier-ignore
+  ], ['endpoint', 'breaker', 'for a place', ...PENDING_STATES, 'dead']); // prettier-ignore
   if (detail.leading === null) print(colors.yellow('Breakers, and what waits in memory, are unknown: no service answers for the stream.'));
   else if (detail.leading.source === 'heartbeat') print(colors.dim(`Breakers are as of the last heartbeat, ${duration(detail.leading.age)} ago.`)); // prettier-ignore
   section('listeners', 'none', detail.listeners, ({ id, version, address, alive, leads, heartbeatAgeSeconds, startedAt }) => [
@@ -45,10 +46,8 @@ export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStat
     print(colors.dim('Only their own changes wait for them. To end one: select pg_terminate_backend(PID), or rollback prepared GID'));
 }
 
-const PENDING = ['queued', 'running', 'retrying', 'waiting', 'parked', 'paused'] as const;
-
 function pending(counts: PendingCounts): number[] {
-  return PENDING.map((state) => counts[state]);
+  return PENDING_STATES.map((state) => counts[state]);
 }
 
 function section<T>(
@@ -65,7 +64,7 @@ function section<T>(
 
 /** Those of which something stands in PostgreSQL, and those that the leader has trouble with. */
 function endpointsOf(detail: Detailed): EndpointStatus[] {
-  const none = { queued: 0, running: 0, retrying: 0, waiting: 0, parked: 0, paused: 0, dead: 0 };
+  const none = { scheduled: 0, queued: 0, running: 0, retrying: 0, waiting: 0, parked: 0, paused: 0, dead: 0 };
   const troubled = [...Object.keys(detail.leading?.breakers ?? {}), ...(leaderOf(detail)?.endpoints ?? []).map(({ name }) => name)];
   const known = new Set(detail.endpoints.map(({ endpoint }) => endpoint));
   return [...detail.endpoints, ...[...new Set(troubled)].filter((name) => !known.has(name)).map((endpoint) => ({ endpoint, ...none }))];

@@ -16,6 +16,7 @@ import type { LinkContext } from './context';
 import type { CustomActionTypes } from '../custom-action-types';
 import { EndpointLinker, endpointOwner } from './endpoints';
 import { LookupLinker } from './lookups';
+import { linkTiming } from './timing';
 import { didYouMean, type Problem } from '../problems';
 import { Redaction } from '../redaction';
 import type { Rules } from '../rules';
@@ -185,6 +186,7 @@ export class Linker {
       ...(this.rules.timesAsText && { timesAsText: true }),
       strictTemplates: shape.strict_templates ?? strictTemplates,
       ordering: shape.ordering ?? 'none',
+      ...linkTiming(shape, path, this.collected, this.rules.timesAsText),
       dedup: shape.dedup === undefined ? null : this.dedup(shape.dedup, actions, [...path, 'dedup']),
       onFailure: shape.on_failure ?? 'dlq',
       retry: this.retry(shape.retry ?? {}, [...path, 'retry']),

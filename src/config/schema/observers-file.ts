@@ -77,6 +77,14 @@ const dedup = z
   })
   .describe('deliveries of one action with the same key within the window are made once');
 
+const debounce = z
+  .strictObject({
+    key: z.string().min(1).describe('may hold {{ }}, as in "{{ entity.key }}": changes with the same key become one delivery'),
+    wait: delay.describe('after the last change, as in 30s'),
+    max_wait: delay.describe('after the first change at the latest, as in 5m: a row that changes all the time is delivered, too'),
+  })
+  .describe('of changes in quick succession the last one is delivered; {{ event.collapsed }} says how many it stands for');
+
 const observer = z.strictObject({
   name,
   mode: z
@@ -104,6 +112,14 @@ const observer = z.strictObject({
     .optional()
     .describe('of what has failed for good: a dead letter (default), a line in the log alone, or a dead letter and an alert'),
   dedup: dedup.optional(),
+  delay: delay.optional().describe('deliveries go so long after the change, as in 24h'),
+  deliver_at: z.string().min(1).optional().describe('deliveries go at this time, as in "{{ data.due_at }}"; a time in the past is now'),
+  debounce: debounce.optional(),
+  cancel_when: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('a condition: a later change of the entity that meets it cancels what waits by delay, deliver_at or debounce'),
   retry: retry.optional(),
   actions: z.array(action).min(1),
 });

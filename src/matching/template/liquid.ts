@@ -220,6 +220,7 @@ export function scopeOf(event: EntityEvent): object {
       timestamp: event.timestamp,
       sequence: event.changeNumber,
       changed: event.changed,
+      collapsed: event.collapsed ?? null,
     },
   };
 }

@@ -15,7 +15,7 @@ const END = 'where AND, OR or the end of the condition was expected';
 const CHAIN = 'where AND or OR after a comparison was expected';
 const POSITION = 'where a position such as [0], or a quoted name was expected';
 const FIELD = "needs a field, such as status or 'status'";
-const EVENT = 'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed';
+const EVENT = 'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed, collapsed';
 
 describe('a condition that cannot be read names line, column, the token, and what was expected', () => {
   it.each<readonly [source: string, line: number, column: number, message: string]>([

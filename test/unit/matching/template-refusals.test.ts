@@ -27,7 +27,7 @@ describe('a template that cannot be read', () => {
       '{{ event.colour }}',
       1,
       4,
-      'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed',
+      'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed, collapsed',
     ],
     ['a\nb {{ entity.id }}', 2, 6, 'entity has no "id"; it has type, key'],
     ['{{ lookups[0].plan }}', 1, 4, 'lookups needs a name, such as lookups.customer.plan'],
@@ -35,7 +35,7 @@ describe('a template that cannot be read', () => {
       'The event: {{ event.colour }}',
       1,
       15,
-      'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed',
+      'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed, collapsed',
     ],
   ])('%j is refused at %i:%i: %s', (source, line, column, message) => {
     const error = errorOf(source);

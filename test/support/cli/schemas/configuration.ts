@@ -16,6 +16,7 @@ export const observer: z.ZodType<ObserverDescription> = z.strictObject({
   on: text,
   when: text,
   actions: z.array(text),
+  goes: text,
   retry: text,
 });
 export const setting: z.ZodType<SettingDescription> = z.strictObject({

@@ -53,6 +53,7 @@ const explainedDelivery = z.strictObject({
     'dead',
     'discarded',
     'logged',
+    'scheduled',
     'queued',
     'running',
     'retrying',

@@ -35,6 +35,8 @@ export const statusFields = {
   listeners: z.array(listener),
   lag: z.strictObject({ events: count, seconds: z.number() }),
   checkpointAgeSeconds: z.number().nullable(),
+  scheduled: count,
+  nextScheduledAt: time.nullable(),
   queued: count,
   running: count,
   retrying: count,
@@ -59,7 +61,7 @@ export const finding: z.ZodType<Finding> = z.strictObject({
   message: text,
   repair: maybe,
 });
-const counts = { queued: count, running: count, retrying: count, waiting: count, parked: count, paused: count };
+const counts = { scheduled: count, queued: count, running: count, retrying: count, waiting: count, parked: count, paused: count };
 export const instance: z.ZodType<InstanceState> = z.strictObject({
   source: z.enum(['live', 'heartbeat']),
   age: z.number(),
