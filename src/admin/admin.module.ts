@@ -21,6 +21,7 @@ import { OperationsController } from './api/operations.controller';
 import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
+import { WhyController } from './api/why.controller';
 import { HealthController } from './health.controller';
 import { BoundsGuard } from './http/bounds.guard';
 
@@ -49,6 +50,7 @@ import { BoundsGuard } from './http/bounds.guard';
     ReloadController,
     ObserversController,
     EventsController,
+    WhyController,
     SearchController,
     DeadLettersController,
   ],

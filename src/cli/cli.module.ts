@@ -10,6 +10,7 @@ import { ConfigCommand } from './config.command';
 import { DlqCommand } from './dlq/dlq.command';
 import { TestEventCommand } from './dry-run/test-event.command';
 import { DebugEventCommand } from './explain/debug-event.command';
+import { WhyCommand } from './explain/why.command';
 import { DoctorCommand } from './doctor.command';
 import { InitCommand } from './init.command';
 import { LanesCommand } from './lanes.command';
@@ -42,6 +43,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     TailCommand,
     DoctorCommand,
     DebugEventCommand,
+    WhyCommand,
     SearchCommand,
     TestEventCommand,
     MetricsCommand,

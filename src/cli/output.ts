@@ -90,6 +90,24 @@ export function printJson(value: unknown): void {
   write(visibleJson(jsonText(value, 2)));
 }
 
+/** Lines of a sentence that fit the terminal, the others beneath the text of the first; in a pipe it is one. */
+export function wrapped(text: string, before: string, room = process.stdout.isTTY ? process.stdout.columns : Infinity): string[] {
+  const indent = widthOf(visible(before));
+  const lines: string[] = [];
+  let line: string | null = null;
+  let width = 0;
+  for (const word of text.split(' ')) {
+    const more = widthOf(visible(word));
+    if (line === null) [line, width] = [`${before}${word}`, indent + more];
+    else if (width + 1 + more <= room) [line, width] = [`${line} ${word}`, width + 1 + more];
+    else {
+      lines.push(line);
+      [line, width] = [`${' '.repeat(indent)}${word}`, indent + more];
+    }
+  }
+  return line === null ? lines : [...lines, line];
+}
+
 /** `1 item`, `2 items`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

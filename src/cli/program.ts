@@ -27,7 +27,7 @@ const FIRST_STEPS: readonly Example[] = [
   ['a file to begin with, and whether it is right', 'init'],
   ['prepare the database', 'migrate'],
   ['what is going on', 'status'],
-  ['why an event did not cause what it should', 'debug-event --history 20'],
+  ['why something did not happen', 'why --entity Order --key 5'],
 ];
 
 const EXIT_CODES = 'Exit codes: 0 ok, 1 error, 2 configuration, 3 connection, 4 validation failed, 5 not found';

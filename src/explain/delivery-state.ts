@@ -1,6 +1,7 @@
 import { toTheSecond } from '../event/clock';
 import { laneOptions, type LaneName } from '../event/lane-command';
-import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, StreamFacts } from './facts.sql';
+import { DELIVERY_REASONS } from '../event/entity-event';
+import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, QuarantineFact, StreamFacts } from './facts.sql';
 
 /** What has become of a delivery. */
 export type DeliveryState =
@@ -24,6 +25,8 @@ export type DeliveryState =
   | 'paused'
   /** The stream has not come to the event yet. */
   | 'not begun'
+  /** What became of it could not be recorded, or could not be read again. */
+  | 'quarantined'
   /** A person moved the checkpoint past the event. */
   | 'passed over'
   /** Older than what is kept of attempts. */
@@ -64,13 +67,16 @@ export function stateOf(
   { attempts, pending, deadLetter }: DeliveryRecords,
   facts: ChangeFacts,
   stream: StreamFacts,
-  entity: Pick<LaneName, 'entityType' | 'entityKey'>,
+  lane: LaneName,
 ): StateOfDelivery {
   if (pending !== null)
-    return { state: pending.state, why: whyPending({ ...pending, ...entity }, attempts.at(-1), stream), nextTryAt: pending.nextAttemptAt };
+    return { state: pending.state, why: whyPending({ ...pending, ...lane }, attempts.at(-1), stream), nextTryAt: pending.nextAttemptAt };
   const said = (state: DeliveryState, why: string): StateOfDelivery => ({ state, why, nextTryAt: null });
   if (deadLetter !== null && deadLetter.resolvedAt === null)
     return said('dead', `${deadLetter.error}: ${deadLetter.message} (dlq show ${deadLetter.id})`);
+  const quarantine = quarantineOf(lane, facts);
+  if (quarantine !== null && quarantine.resolvedAt === null)
+    return said('quarantined', `${quarantine.reason}: ${quarantine.message}${facts.recorded.id === null ? '' : ` (dlq show ${facts.recorded.id})`}`); // prettier-ignore
   const succeeded = attempts.findLast(({ outcome }) => outcome === 'succeeded');
   if (succeeded !== undefined)
     return said('delivered', `at try ${succeeded.attempt}${shownStatus(succeeded)}, ${toTheSecond(succeeded.finishedAt)}`);
@@ -81,10 +87,33 @@ export function stateOf(
   if (deadLetter !== null) return said('discarded', `${deadLetter.resolution ?? 'given up'} at ${toTheSecond(deadLetter.resolvedAt ?? '')}; it died of ${deadLetter.error}: ${deadLetter.message}`); // prettier-ignore
   const dead = attempts.findLast(({ outcome }) => outcome === 'dead');
   if (dead !== undefined) return said('logged', `${dead.error}: ${dead.message}; on_failure: log keeps no dead letter`);
+  if (quarantine?.resolvedAt != null) return said('discarded', `${quarantine.resolution ?? 'given up'} at ${toTheSecond(quarantine.resolvedAt)}; it was in quarantine: ${quarantine.reason}: ${quarantine.message}`); // prettier-ignore
+  const whole = wholeQuarantine(facts);
+  if (whole !== null && whole.resolvedAt === null) return said('not begun', 'its change is in quarantine');
+  if (whole !== null) return said('discarded', 'its change was given up in quarantine');
+  if (facts.history) return said('not begun', 'nobody was asked: it was written before this product watched the table');
   if (!facts.processed) return said('not begun', 'the stream has not come to the event yet');
   if (facts.passedOver !== null) return said('passed over', whyPassedOver(facts.passedOver));
   if (facts.beyondRetention) return said('forgotten', 'its attempts are older than OBSERVERS_RETENTION, and may have been dropped');
   return said('unaccounted', 'nothing is on record of it: see audit verify');
+}
+
+/** What the quarantine says of this delivery alone: of each that is there a line of its own (`ledger.ts`, `job-worker.ts`). */
+function quarantineOf({ observer, action }: Pick<LaneName, 'observer' | 'action'>, facts: ChangeFacts): QuarantineFact | null {
+  const { quarantine } = facts;
+  if (quarantine === null || wholeQuarantine(facts) !== null) return null;
+  const named = `${observer}/${action}: `;
+  const line = quarantine.message.split('\n').find((one) => one.startsWith(named));
+  return line === undefined ? null : { ...quarantine, message: line.slice(named.length) };
+}
+
+/** Null also where only a delivery of it is there. */
+export function wholeQuarantine({ quarantine }: Pick<ChangeFacts, 'quarantine'>): QuarantineFact | null {
+  return quarantine === null || isOfDelivery(quarantine) ? null : quarantine;
+}
+
+export function isOfDelivery({ reason }: QuarantineFact): boolean {
+  return (DELIVERY_REASONS as readonly string[]).includes(reason);
 }
 
 /** In words, of a change that has been. */

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { EntityAnswers } from './entity-answers.service';
 import { Explanations } from './explanations.service';
 import { StoredEvents } from './stored-events.service';
 
-@Module({ providers: [Explanations, StoredEvents], exports: [Explanations, StoredEvents] })
+@Module({ providers: [EntityAnswers, Explanations, StoredEvents], exports: [EntityAnswers, Explanations, StoredEvents] })
 export class ExplainModule {}

@@ -1,26 +1,23 @@
 import type { CaptureDefinition, ObserverDefinition, ObserversDefinition } from '../event/definitions';
-import { deliveryId } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import type { Decoded } from '../change-log/decode';
 import type { Explanation } from '../matching/condition/condition';
 import { changedAmong } from '../matching/changes';
 import { isRefusal, type Judgement, type Matcher } from '../matching/matcher';
-import { recordsOf, stateOf, whyPassedOver, type DeliveryRecords, type StateOfDelivery } from './delivery-state';
-import type { AttemptFact, ChangeFacts, StreamFacts } from './facts.sql';
+import { quarantineNotes, stateOfChange, type ChangeState } from './change-state';
+import { recordsOf, type DeliveryRecords } from './delivery-state';
+import type { ChangeFacts, RecordedChange, StreamFacts } from './facts.sql';
+import { explainDelivery, othersOnRecord, type DeliveryExplanation } from './on-record';
 
-/** One delivery: what has become of it, with every try. */
-export interface DeliveryExplanation extends StateOfDelivery {
-  readonly id: string;
-  readonly action: string;
-  /** Null where the configuration no longer has it. */
-  readonly type: string | null;
-  readonly attempts: readonly AttemptFact[];
-}
+export type { DeliveryExplanation } from './on-record';
 
 export interface ObserverExplanation {
   readonly name: string;
-  /** `not in this configuration`: it is on record, but the version explained by has no such observer or action. */
-  readonly verdict: Judgement['verdict'] | 'not in this configuration';
+  /**
+   * `not in this configuration`: it is on record, but the version explained by has no such observer or action. `not known`: it is on record, and the
+   * change cannot be read any more.
+   */
+  readonly verdict: Judgement['verdict'] | 'not in this configuration' | 'not known';
   /** One sentence. */
   readonly why: string;
   readonly condition: Explanation | null;
@@ -30,9 +27,11 @@ export interface ObserverExplanation {
 /** Everything that is known about an event, and nothing that is not. */
 export interface EventExplanation {
   readonly changeNumber: number;
+  /** What the log calls it, also where it is no event. */
+  readonly recorded: RecordedChange;
   /** Null for a change that is no event. */
   readonly event: EntityEvent | null;
-  readonly state: 'processed' | 'passed over' | 'waiting' | 'quarantined' | 'ignored' | 'history';
+  readonly state: ChangeState;
   /** One sentence about the state. */
   readonly why: string;
   /** The version explained by; null when it is not known or cannot be read, which `notes` say. */
@@ -50,10 +49,12 @@ export interface ExplanationBasis {
 }
 
 export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFacts, basis: ExplanationBasis): EventExplanation {
-  const { changeNumber, version } = { changeNumber: facts.changeNumber, version: basis.version };
+  const { changeNumber, recorded } = facts;
+  const { version } = basis;
+  const state = stateOfChange(decoded, facts);
   if (decoded.is !== 'event') {
-    const notes = facts.quarantine === null ? basis.notes : [...basis.notes, ...quarantineNotes(facts.quarantine)];
-    return { changeNumber, event: null, ...stateOfChange(decoded, facts), version, observers: [], notes };
+    const observers = decoded.is === 'ignored' ? [] : onRecordAlone(facts, stream);
+    return { changeNumber, recorded, event: null, ...state, version, observers, notes: [...basis.notes, ...quarantineNotes(facts)] };
   }
   const { event } = decoded;
   const decidedAt = momentOfDecision(event, facts);
@@ -71,6 +72,7 @@ export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFact
   });
   const notes = [
     ...basis.notes,
+    ...quarantineNotes(facts),
     ...captureNotes(event, basis.by?.definition.captures ?? []),
     ...causeNotes(event),
     ...backfillNotes(event, basis),
@@ -81,30 +83,8 @@ export function explain(decoded: Decoded, facts: ChangeFacts, stream: StreamFact
     )
   )
     notes.push(decidedAt.note);
-  return { changeNumber, event, ...stateOfChange(decoded, facts), version, observers: [...observers, ...others(judgements, event, facts, stream, version)], notes }; // prettier-ignore
-}
-
-function stateOfChange(decoded: Decoded, facts: ChangeFacts): Pick<EventExplanation, 'state' | 'why'> {
-  if (facts.history)
-    return { state: 'history', why: 'it was written before this product watched the table: no observer has ever been asked about it' };
-  if (decoded.is === 'ignored') return { state: 'ignored', why: 'it is no change (NOOP, READ): no observer is asked about it' };
-  if (decoded.is === 'quarantined')
-    return { state: 'quarantined', why: `it cannot be made an event: ${decoded.reason}: ${decoded.message}` };
-  if (!facts.processed) return { state: 'waiting', why: 'the stream is not finished with it yet: what follows is what is known so far' };
-  if (facts.passedOver !== null)
-    return {
-      state: 'passed over',
-      why: `no observer was asked: ${whyPassedOver(facts.passedOver)}; what is on record was sent all the same`,
-    };
-  return { state: 'processed', why: 'the stream is finished with it: every delivery is on record' };
-}
-
-function quarantineNotes({ createdAt, resolution, resolvedAt }: NonNullable<ChangeFacts['quarantine']>): string[] {
-  return [
-    resolvedAt === null
-      ? `in quarantine since ${createdAt}: dlq show, and dlq retry when the cause is gone`
-      : `in quarantine since ${createdAt}; ${resolution} at ${resolvedAt}`,
-  ];
+  observers.push(...others(judgements, event, facts, stream, version));
+  return { changeNumber, recorded, event, ...state, version, observers, notes };
 }
 
 /** The clock is read once an event, and the moment is not kept. */
@@ -187,16 +167,15 @@ function isOnRecord({ attempts, pending, deadLetter }: DeliveryRecords): boolean
   return attempts.length > 0 || pending !== null || deadLetter !== null;
 }
 
-function explainDelivery(
-  observer: string,
-  action: { readonly name: string; readonly type: string | null },
-  records: DeliveryRecords,
-  event: EntityEvent,
-  facts: ChangeFacts,
-  stream: StreamFacts,
-): DeliveryExplanation {
-  const id = deliveryId(event.id, observer, action.name);
-  return { id, action: action.name, type: action.type, ...stateOf(records, facts, stream, event), attempts: records.attempts };
+/** Of a change that cannot be read any more: what was sent when it could. */
+function onRecordAlone(facts: ChangeFacts, stream: StreamFacts): ObserverExplanation[] {
+  const { id, entityType, entityKey } = facts.recorded;
+  if (id === null) return [];
+  const subject = { id, entityType: entityType ?? '', entityKey: entityKey ?? '' };
+  return othersOnRecord(new Set(), subject, facts, stream).map(({ name, deliveries }) => {
+    const why = 'what it made of the event cannot be asked again; what it sent is on record';
+    return { name, verdict: 'not known', why, condition: null, deliveries };
+  });
 }
 
 /** Deliveries on record that this version knows nothing of: a renamed or removed observer or action. */
@@ -208,17 +187,8 @@ function others(
   version: number | null,
 ): ObserverExplanation[] {
   const known = new Set(judgements.flatMap(({ observer }) => observer.actions.map(({ name }) => `${observer.name}/${name}`)));
-  const found = new Map<string, Set<string>>();
-  for (const { observer, action } of [...facts.attempts, ...facts.pending, ...facts.deadLetters]) {
-    if (known.has(`${observer}/${action}`)) continue;
-    found.set(observer, (found.get(observer) ?? new Set()).add(action));
-  }
-  return [...found].map(([name, actions]): ObserverExplanation => {
-    const deliveries = [...actions].map((action) =>
-      explainDelivery(name, { name: action, type: null }, recordsOf(facts, name, action), event, facts, stream),
-    );
-    const by = [...new Set(deliveries.flatMap(({ attempts }) => attempts.map(({ configVersion }) => configVersion)))];
-    const made = by.length === 0 ? '' : `; it was tried by version ${by.join(', ')}`;
+  return othersOnRecord(known, event, facts, stream).map(({ name, deliveries, versions }) => {
+    const made = versions.length === 0 ? '' : `; it was tried by version ${versions.join(', ')}`;
     const missing = version === null ? 'no version is at hand that has it' : `version ${version} has no such observer or action`;
     return { name, verdict: 'not in this configuration', why: `${missing}${made}`, condition: null, deliveries };
   });

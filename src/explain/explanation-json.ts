@@ -1,6 +1,8 @@
 import type { EntityEvent } from '../event/entity-event';
 import type { EventExplanation } from './explain';
 
+export type { RecordedChange } from './facts.sql';
+
 /** An event as `--format json` and the API give it: its images are JSON values. */
 export interface EventJson extends Omit<EntityEvent, 'changeNumber' | 'data' | 'before' | 'lookups'> {
   readonly data: unknown;

@@ -20,13 +20,18 @@ export class Explanations {
     return this.database.use((client) => explainChanges(client, changes, options));
   }
 
+  /** The same for as many changes as one likes: what is made of each is kept, and its images are not. */
+  map<T>(changes: readonly number[], options: ExplainOptions, made: (explained: EventExplanation) => T): Promise<T[]> {
+    return this.database.use((client) => mapChanges(client, changes, options, made));
+  }
+
   /** What the stream as a whole does, as far as the database knows. */
   streamFacts(stream: string): Promise<StreamFacts> {
     return this.database.use((client) => readStreamFacts(client, stream));
   }
 }
 
-interface ExplainOptions {
+export interface ExplainOptions {
   readonly stream: string;
   /** Milliseconds for which attempts are kept. */
   readonly retention: number;
@@ -38,21 +43,31 @@ interface ExplainOptions {
 }
 
 /** Explains these changes, in the order of their numbers; those that are no longer stored are left out. */
-export async function explainChanges(client: ClientBase, changes: readonly number[], options: ExplainOptions): Promise<EventExplanation[]> {
+export function explainChanges(client: ClientBase, changes: readonly number[], options: ExplainOptions): Promise<EventExplanation[]> {
+  return mapChanges(client, changes, options, (explained) => explained);
+}
+
+/** Only so many images are in memory at a time as their sizes allow. */
+export async function mapChanges<T>(
+  client: ClientBase,
+  changes: readonly number[],
+  options: ExplainOptions,
+  made: (explained: EventExplanation) => T,
+): Promise<T[]> {
   const { stream, retention, maxEventSize, current, definitionOf } = options;
   const streamFacts = await readStreamFacts(client, stream);
   const facts = new Map((await readFacts(client, stream, changes, retention)).map((fact) => [fact.changeNumber, fact]));
   const versions = new Versions(client, definitionOf);
-  const explained: EventExplanation[] = [];
+  const all: T[] = [];
   for await (const row of readChanges(client, changes, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize })) {
     const decoded = decode(row, maxEventSize);
     const fact = facts.get(decoded.is === 'event' ? decoded.event.changeNumber : decoded.changeNumber);
     // Cut by the retention between the two statements.
     if (fact === undefined) continue;
     const basis = await basisOf(fact.version, streamFacts, versions, current);
-    explained.push(explain(decoded, fact, streamFacts, basis));
+    all.push(made(explain(decoded, fact, streamFacts, basis)));
   }
-  return explained;
+  return all;
 }
 
 async function basisOf(

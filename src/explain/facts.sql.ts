@@ -67,13 +67,28 @@ export interface ChangeFacts {
   readonly attempts: readonly AttemptFact[];
   readonly pending: readonly PendingFact[];
   readonly deadLetters: readonly DeadLetterFact[];
-  readonly quarantine: {
-    readonly reason: string;
-    readonly message: string;
-    readonly createdAt: string;
-    readonly resolvedAt: string | null;
-    readonly resolution: string | null;
-  } | null;
+  readonly quarantine: QuarantineFact | null;
+  readonly recorded: RecordedChange;
+}
+
+export interface QuarantineFact {
+  readonly reason: string;
+  readonly message: string;
+  readonly createdAt: string;
+  readonly resolvedAt: string | null;
+  readonly resolution: string | null;
+}
+
+/** How the log calls a change: the words of its row, cut, that need no image to be read. */
+export interface RecordedChange {
+  /** Of the event. */
+  readonly id: string | null;
+  readonly entityType: string | null;
+  /** Null for a change without a row, and for one of which the key could not be recorded. */
+  readonly entityKey: string | null;
+  readonly kind: string | null;
+  /** RFC 3339; null for a time that is none of the years 1 to 9999. */
+  readonly timestamp: string | null;
 }
 
 const time = (column: string): string => `to_json(${column}) #>> '{}'`;
@@ -107,13 +122,22 @@ const PASSED_OVER = `
   select json_build_object('at', ${time('r.reset_at')}, 'by', r.reset_by, 'reason', r.reason) from observers.checkpoint_reset r
   where l.change_xid is not null and r.stream = $1 and r.number = ${passedOverBy('$1', 'l')}`;
 
+/** Characters of a word that is shown: it may have 1 GB, and is a name. */
+const SHOWN = 1_000;
+const word = (expression: string): string => `observers.shown(left(${expression}, ${SHOWN}))`;
+
+const RECORDED = `
+  json_build_object('id', l.id::text, 'entityType', ${word('l.object_type')}, 'entityKey', ${word('coalesce(l.object_key, l.object_id::text)')},
+    'kind', lower(${word('l.modification_type')}),
+    'timestamp', case when l.created_at >= '0001-01-01 00:00:00+00' and l.created_at < '10000-01-01 00:00:00+00' then ${time('l.created_at')} end)`;
+
 const FACTS = `
   select l.pk_entity_change_log::float8 as "changeNumber", l.change_xid is null as history,
          coalesce((select ${passed('c', 'l')} from observers.checkpoint c where c.stream = $1), false) as processed,
          l.created_at < now() - $3::float8 * interval '1 ms' as "beyondRetention",
          case when l.change_xid is not null then ${versionOf('$1', 'l')} end as version,
          (${ATTEMPTS}) as attempts, (${PENDING}) as pending, (${DEAD_LETTERS}) as "deadLetters", (${QUARANTINE}) as quarantine,
-         (${PASSED_OVER}) as "passedOver"
+         (${PASSED_OVER}) as "passedOver", ${RECORDED} as recorded
   from core.tb_entity_change_log l where l.pk_entity_change_log = any ($2::bigint[]) order by l.pk_entity_change_log`;
 
 /** @param retention milliseconds for which attempts are kept */

@@ -108,6 +108,7 @@ test('the owner may create roles and is no superuser; a service, an operator and
     'status',
     'search',
     'debug-event',
+    'why',
     'tail',
     'audit list',
     'dlq list',

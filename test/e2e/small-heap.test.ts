@@ -146,3 +146,19 @@ test('a dead letter of 150 MB is shown by its size, and neither command nor API 
   }
   await stillDelivers();
 }, 300_000);
+
+test('why, and a history of events, tell of more images than the heap could hold', async () => {
+  await database.query("insert into notes values (1, repeat('a', 3300000))");
+  for (let i = 0; i < 39; i++) await database.query('update notes set text = repeat(chr(98 + $1::int % 20), 3300000) where id = 1', [i]);
+  await succeeded(40);
+  const changes = (JSON.parse(await command('why', '--entity', 'notes', '--key', '1', '--limit', '40', '--format', 'json')) as { changes: unknown[] }).changes; // prettier-ignore
+  expect(changes).toHaveLength(40);
+  expect((await command('debug-event', '--history', '40')).match(/ notes 1 .* 1 delivered/g)).toHaveLength(40);
+  const { address } = await eventually(
+    () => Promise.resolve({ address: service.log.map(({ address }) => address).find((one) => typeof one === 'string') as string }),
+    ({ address }) => address !== undefined,
+  );
+  const { status, body } = await request(`http://${address}`).get('/why?entity=notes&key=1&limit=40');
+  expect({ status, changes: (body as { changes: unknown[] }).changes.length }).toEqual({ status: 200, changes: 40 });
+  await stillDelivers();
+}, 300_000);

@@ -86,6 +86,7 @@ const CASES: Record<OperationName, () => Case> = {
   reload: () => ({ route: 'POST /reload' }),
   search: () => ({ route: 'GET /search?q=Order' }),
   events: () => ({ route: 'GET /events' }),
+  why: () => ({ route: 'GET /why?entity=Order&key=1' }),
   event: () => ({ route: `GET /events/${changes.ship[0]}` }),
   replayEvent: () => ({ route: `POST /events/${changes.ship[0]}/replay`, json: { observers: ['ship'] } }),
   deadLetters: () => ({ route: 'GET /dlq' }),

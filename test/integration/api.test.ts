@@ -152,6 +152,59 @@ test('an event is explained by its id and by its number, with all digits, and of
   expect(await api('GET /events/999')).toEqual(problem('not-found', 404));
 });
 
+test('of one entity it is told what came of its changes, and where there is none, why; without an image, and without what came from outside', async () => {
+  await database.query("insert into orders values (1, 20, 'x')");
+  await receiver.waitFor(1);
+  await processed(1);
+  const { status, body, text } = await api('GET /why?entity=Order&key=1');
+  expect([status, body]).toMatchObject([
+    200,
+    {
+      entity: 'Order',
+      key: '1',
+      observer: null,
+      more: false,
+      behind: null,
+      absences: [],
+      next: null,
+      changes: [
+        {
+          changeNumber: 1,
+          recorded: { entityType: 'Order', entityKey: '1', kind: 'insert' },
+          state: 'processed',
+          version: 1,
+          observers: [
+            { name: 'all', verdict: 'matched', deliveries: [{ action: 'webhook', state: 'delivered', tries: 1, next: null }] },
+            { name: 'secret', verdict: 'condition not met', deliveries: [] },
+          ],
+        },
+      ],
+    },
+  ]);
+  expect(text).not.toContain('"total":20');
+  await database.query("insert into core.tb_entity_change_log (object_type, object_key, modification_type) values ('Order', '2', 'SHRUG')");
+  await until(async () => (await api('GET /status')).body['quarantined'] === 1);
+  expect((await api('GET /why?entity=Order&key=2&limit=1&observer=all')).body).toMatchObject({
+    observer: 'all',
+    changes: [{ state: 'quarantined', why: containing('no observer was asked'), observers: [], next: matching(/^dlq show /) }],
+  });
+  expect((await api('GET /why?entity=order&key=1')).body).toMatchObject({
+    changes: [],
+    absences: [{ reason: 'unknown entity', certain: true, why: containing('did you mean "Order"?'), next: 'why --entity Order --key 1' }],
+  });
+  const unknown = await api('GET /why?entity=Order&key=1&observer=al');
+  expect([unknown, unknown.body['detail']]).toEqual([problem('not-found', 404), 'there is no observer "al"; did you mean "all"?']);
+  for (const wrong of [
+    'entity=Order',
+    'key=1',
+    'entity=Order&key=',
+    'entity=Order&key=1&limit=0',
+    'entity=Order&key=1&limit=101',
+    'entity=Order&key=1&kind=insert',
+  ])
+    expect([wrong, await api(`GET /why?${wrong}`)]).toEqual([wrong, problem('invalid-request', 400)]);
+});
+
 test('a replay is looked at first; the token sends exactly that, once, with the delivery ids of the first time', async () => {
   await database.query('insert into orders values (1, 20), (2, 20)');
   await receiver.waitFor(2);

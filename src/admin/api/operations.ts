@@ -5,8 +5,9 @@ import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events
 import { CHECKPOINT, CONFIG_VERSIONS, DISMISSED, UNACCOUNTED } from '../schema/history';
 import { LANES, LANES_REPAIRED, LANES_RESUMED } from '../schema/lanes';
 import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
-import { CANCEL_BODY, DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, REASON_BODY, REPLAY_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, UNACCOUNTED_QUERY } from '../schema/requests'; // prettier-ignore
+import { CANCEL_BODY, DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, REASON_BODY, REPLAY_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, UNACCOUNTED_QUERY, WHY_QUERY } from '../schema/requests'; // prettier-ignore
 import { BREAKERS, LISTENERS, OPERATION_PAGE, RESET, STATUS } from '../schema/status';
+import { ANSWER } from '../schema/why';
 
 /** One route: what it takes and gives. Requests are checked by the same schemas that document them. */
 export interface Operation {
@@ -55,6 +56,10 @@ export const OPERATIONS = {
   event: {
     summary: 'Why an event did, or did not, cause what it should: every observer with its reason, every delivery with its tries',
     tag: 'events', path: EVENT_PATH, query: EVENT_QUERY, answers: { 200: EVENT }, within: ['tenant', 'observer'], problems: ['not-found'],
+  },
+  why: {
+    summary: 'What happened to one entity, what observers made of it and what came of that; or why there is nothing, and what to do',
+    tag: 'events', query: WHY_QUERY, answers: { 200: ANSWER }, problems: ['not-found'],
   },
   replayEvent: {
     summary: 'Send an event to observers once more, with the delivery ids of the first time; a look first, unless dry_run is false',

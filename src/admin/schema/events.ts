@@ -54,22 +54,46 @@ const ATTEMPT = z.strictObject({
   configVersion: z.int(),
 });
 
-const DELIVERY = z.strictObject({
+export const NEXT = z.string().nullable().describe('the command that helps, behind the name of the program; null where there is none');
+
+export const DELIVERY = z.strictObject({
   id: z.string(),
   action: z.string(),
   type: z.string().nullable(),
   state: z.enum([
-    'delivered', 'skipped', 'shadow', 'dead', 'discarded', 'logged', 'scheduled', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'passed over', 'forgotten', 'unaccounted',
+    'delivered', 'skipped', 'shadow', 'dead', 'discarded', 'logged', 'scheduled', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused', 'not begun', 'quarantined', 'passed over', 'forgotten', 'unaccounted',
   ]),
   why: z.string(),
   nextTryAt: time.nullable(),
   attempts: z.array(ATTEMPT),
+  next: NEXT,
+}); // prettier-ignore
+
+export const RECORDED = z
+  .strictObject({
+    id: z.string().nullable(),
+    entityType: z.string().nullable(),
+    entityKey: z.string().nullable().describe('null where there is no row, or its key could not be recorded'),
+    kind: z.string().nullable(),
+    timestamp: time.nullable(),
+  })
+  .describe('what the log calls the change, also where it is no event');
+
+export const STATE = z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']);
+
+export const OBSERVER = z.strictObject({
+  name: z.string(),
+  verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'not in this configuration', 'not known']),
+  why: z.string(),
+  condition: CONDITION.nullable().describe('null where it was not asked, and where it holds values from outside the file'),
+  deliveries: z.array(DELIVERY),
 }); // prettier-ignore
 
 export const EVENT: z.ZodType<EventExplanationJson> = named(
   'ExplainedEvent',
   z.strictObject({
     changeNumber: z.int(),
+    recorded: RECORDED,
     event: z
       .strictObject({
         id: z.string(),
@@ -91,18 +115,10 @@ export const EVENT: z.ZodType<EventExplanationJson> = named(
       })
       .nullable()
       .describe('null for a change that is no event'),
-    state: z.enum(['processed', 'waiting', 'quarantined', 'ignored', 'history']),
+    state: STATE,
     why: z.string(),
     version: z.int().nullable().describe('of the configuration that it is explained by'),
-    observers: z.array(
-      z.strictObject({
-        name: z.string(),
-        verdict: z.enum(['matched', 'undecided', 'condition not met', 'no answer', 'other entity', 'other kind', 'nothing changed', 'other columns', 'not named', 'not in this configuration']),
-        why: z.string(),
-        condition: CONDITION.nullable().describe('null where it was not asked, and where it holds values from outside the file'),
-        deliveries: z.array(DELIVERY),
-      }),
-    ),
+    observers: z.array(OBSERVER),
     notes: z.array(z.string()),
   }),
 ); // prettier-ignore

@@ -44,6 +44,13 @@ export const EVENTS_QUERY = z.strictObject({
   cursor,
 });
 
+export const WHY_QUERY = z.strictObject({
+  entity: text(1_000).describe('the type of entity, as the observers file calls it'),
+  key: text(1_000).describe('its key, as the log has it; of several columns a JSON array'),
+  observer: text(200).optional().describe('only what this observer made of it'),
+  limit: z.coerce.number().int().min(1).max(100).default(5).describe('so many changes, the newest'),
+});
+
 export const SEARCH_QUERY = z.strictObject({
   q: text(500).describe(
     'words; each must be found somewhere: in entity, event id, change number, data, or the errors of tries and dead letters',

@@ -1,6 +1,7 @@
 import { Command, Option } from 'nest-commander';
 import type { Settings } from '../../config/settings';
 import type { EventExplanation } from '../../explain/explain';
+import type { ExplainOptions } from '../../explain/explanations.service';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
@@ -9,7 +10,7 @@ import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
 import type { Renderings } from '../dry-run/render-explained';
 import { explanationJson, renderedJson } from '../../explain/explanation-json';
-import { explanationLines, printHistory } from './explanation-text';
+import { explanationLines, historyRow, printHistory } from './explanation-text';
 
 interface DebugEventFlags extends GlobalOptions {
   readonly eventId?: string;
@@ -81,8 +82,8 @@ export class DebugEventCommand extends ObserversCommand {
     const json = flags.format === 'json';
     if (eventId === undefined) {
       if (flags.render) throw new OperatorError('--render is for one event', 'debug-event --event-id ID --render');
-      const explained = await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags));
-      return json ? printJson(explained.map((one) => explanationJson(one))) : printHistory(explained);
+      if (json) return printJson(await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags, explanationJson)));
+      return printHistory(await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags, historyRow)));
     }
     const [only, renderings] = await onServices(flags, modules, async (get, settings) => {
       const explained = await this.one(get, settings, flags, eventId);
@@ -111,17 +112,21 @@ export class DebugEventCommand extends ObserversCommand {
     );
   }
 
-  private async latest(get: Get, settings: Settings, flags: DebugEventFlags): Promise<EventExplanation[]> {
+  private async latest<T>(get: Get, settings: Settings, flags: DebugEventFlags, made: (explained: EventExplanation) => T): Promise<T[]> {
     const { StoredEvents } = await import('../../explain/stored-events.service');
+    const { Explanations } = await import('../../explain/explanations.service');
     const { history = 0, entityType = null, entityKey = null, kind = null } = flags;
     const changes = await get(StoredEvents).latest({ entityType, entityKey, kind }, history);
-    return (await this.explain(get, settings, flags, changes)).reverse();
+    return (await get(Explanations).map(changes, await explainOptions(settings, flags), made)).reverse();
   }
 
   private async explain(get: Get, settings: Settings, flags: DebugEventFlags, changes: readonly number[]): Promise<EventExplanation[]> {
     const { Explanations } = await import('../../explain/explanations.service');
-    const { stream, retention, maxEventSize } = settings;
-    const definitionOf = await definitionReader(flags, settings);
-    return get(Explanations).of(changes, { stream, retention, maxEventSize, current: flags.current ?? false, definitionOf });
+    return get(Explanations).of(changes, await explainOptions(settings, flags));
   }
+}
+
+async function explainOptions(settings: Settings, flags: DebugEventFlags): Promise<ExplainOptions> {
+  const { stream, retention, maxEventSize } = settings;
+  return { stream, retention, maxEventSize, current: flags.current ?? false, definitionOf: await definitionReader(flags, settings) };
 }

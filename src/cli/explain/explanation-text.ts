@@ -5,6 +5,7 @@ import type { DeliveryState } from '../../explain/delivery-state';
 import type { DeliveryExplanation, EventExplanation, ObserverExplanation } from '../../explain/explain';
 import { shortTime } from '../dlq/item';
 import type { ShownDelivery } from '../../dry-run/renderer';
+import type { RecordedChange } from '../../explain/explanation-json';
 import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
 import { deliveryLines as contentLines, withoutLastGap } from '../dry-run/content-text';
 import type { Renderings } from '../dry-run/render-explained';
@@ -12,13 +13,13 @@ import { colors, cut, printTable } from '../output';
 
 const LABEL = 14;
 const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
-const BAD: readonly DeliveryState[] = ['dead', 'parked', 'logged', 'unaccounted'];
+const BAD: readonly DeliveryState[] = ['dead', 'parked', 'logged', 'quarantined', 'unaccounted'];
 
 /** One event, for people: what it was, what each observer made of it and why, what became of each delivery. */
 export function explanationLines(explained: EventExplanation, renderings: Renderings | null = null): string[] {
-  const { event, changeNumber, state, why, version, observers, notes } = explained;
-  const lines = [field('event', event === null ? `change ${changeNumber}` : `${event.id} (change ${changeNumber})`)];
-  if (event !== null) lines.push(...eventLines(event));
+  const { event, recorded, changeNumber, state, why, version, observers, notes } = explained;
+  const lines = [field('event', recorded.id === null ? `change ${changeNumber}` : `${recorded.id} (change ${changeNumber})`)];
+  lines.push(...(event === null ? recordedLines(recorded) : eventLines(event)));
   lines.push(field('state', `${state}: ${why}`), field('configuration', version === null ? 'unknown' : `version ${version}`));
   for (const note of notes) lines.push(field('note', note));
   if (event !== null && observers.length === 0 && version !== null) lines.push('', 'no observer is configured');
@@ -40,6 +41,16 @@ export function eventLines({ entityType, entityKey, kind, changed, tenant, times
   ];
 }
 
+/** Of a change that is no event. */
+function recordedLines({ kind, timestamp, ...entity }: RecordedChange): string[] {
+  return [field('entity', `${entityOf(entity)}: ${kind ?? 'nothing'}`), ...(timestamp === null ? [] : [field('written', timestamp)])];
+}
+
+/** The type, and the key where there is one. */
+export function entityOf({ entityType, entityKey }: Pick<RecordedChange, 'entityType' | 'entityKey'>): string {
+  return [entityType ?? 'no entity', ...(entityKey === null || entityKey === '' ? [] : [entityKey])].join(' ');
+}
+
 function observerLines({ name, verdict, why, condition, deliveries }: ObserverExplanation, renderings: Renderings | null): string[] {
   return [
     `${markOf(verdict)} ${colors.bold(name)}: ${why}`,
@@ -52,7 +63,7 @@ function observerLines({ name, verdict, why, condition, deliveries }: ObserverEx
 
 export function markOf(verdict: string): string {
   const yellow = colors.yellow('?');
-  const marks: Readonly<Record<string, string>> = { matched: colors.green('✓'), undecided: yellow, 'lookup failed': yellow, 'no answer': colors.red('✗') }; // prettier-ignore
+  const marks: Readonly<Record<string, string>> = { matched: colors.green('✓'), undecided: yellow, 'not known': yellow, 'lookup failed': yellow, 'no answer': colors.red('✗') }; // prettier-ignore
   return marks[verdict] ?? colors.dim('–');
 }
 
@@ -76,10 +87,22 @@ function coloured(value: string): string {
   return value === 'false' || value === 'error' ? colors.red(value) : cut(value, 80);
 }
 
+export function colouredState(state: DeliveryState): string {
+  return colourOf(state)(state);
+}
+
+/** It is done, it has failed, it waits. */
+export function markOfState(state: DeliveryState): string {
+  return colourOf(state)(GOOD.includes(state) ? '✓' : BAD.includes(state) ? '✗' : '…');
+}
+
+function colourOf(state: DeliveryState): (text: string) => string {
+  return GOOD.includes(state) ? colors.green : BAD.includes(state) ? colors.red : colors.yellow;
+}
+
 function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanation): string[] {
-  const colour = GOOD.includes(state) ? colors.green : BAD.includes(state) ? colors.red : colors.yellow;
   return [
-    `→ ${action}${type === null || type === action ? '' : ` (${type})`}: ${colour(state)}, ${why}`,
+    `→ ${action}${type === null || type === action ? '' : ` (${type})`}: ${colouredState(state)}, ${why}`,
     ...attempts.map(({ attempt, finishedAt, outcome, durationMs, status, error, message }) => {
       const answer = [status, error === null ? null : `${error}: ${cut(message ?? '', 100)}`].filter((part) => part !== null).join(' ');
       return colors.dim(`    try ${attempt}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
@@ -91,29 +114,35 @@ function renderingLines(rendering: ShownDelivery | undefined): string[] {
   return rendering === undefined ? [] : contentLines(rendering).map((line) => `    ${line}`);
 }
 
-/** A line an event, newest first. */
-export function printHistory(explained: readonly EventExplanation[]): void {
-  printTable(
-    ['change', 'written', 'event', 'entity', 'kind', 'state', 'deliveries'],
-    explained.map(({ changeNumber, event, state, observers }) => [
-      changeNumber,
-      event === null ? null : shortTime(event.timestamp),
-      event?.id ?? null,
-      event === null ? null : cut(`${event.entityType} ${event.entityKey}`, 40),
-      event?.kind ?? null,
-      state,
-      summary(state, observers),
-    ]),
-  );
+/** A line an event. */
+export type HistoryRow = readonly (string | number | null)[];
+
+export function historyRow({ changeNumber, recorded, state, observers }: EventExplanation): HistoryRow {
+  const { id, kind, timestamp } = recorded;
+  const written = timestamp === null ? null : shortTime(timestamp);
+  return [changeNumber, written, id, cut(entityOf(recorded), 40), kind, state, summary(state, observers)];
+}
+
+/** Newest first. */
+export function printHistory(rows: readonly HistoryRow[]): void {
+  printTable(['change', 'written', 'event', 'entity', 'kind', 'state', 'deliveries'], rows);
 }
 
 function summary(state: EventExplanation['state'], observers: readonly ObserverExplanation[]): string {
   const counts = new Map<string, number>();
   for (const { state } of observers.flatMap(({ deliveries }) => deliveries)) counts.set(state, (counts.get(state) ?? 0) + 1);
-  if (counts.size === 0)
-    return state === 'processed' ? 'none: no observer matched' : state === 'waiting' ? 'none yet' : 'none: no observer was asked';
+  if (state === 'quarantined' || counts.size === 0) return NONE[state];
   return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
 }
+
+const NONE: Readonly<Record<EventExplanation['state'], string>> = {
+  processed: 'none: no observer matched',
+  waiting: 'none yet',
+  quarantined: 'none: no observer was asked',
+  'passed over': 'none: no observer was asked',
+  ignored: 'none: no observer was asked',
+  history: 'none: no observer was asked',
+};
 
 /** What one observer makes of an event, for people. */
 export function trialLines({ name, mode, verdict, why, condition, lookups, deliveries }: ObserverTrial): string[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { captureFields, capturePlan, observer, problem, rolesPlan, setting, version } from './schemas/configuration';
 import { bulk, details, group, item, itemSet, lane, laneRepair, paused, replayed, restored, takenBack } from './schemas/deliveries';
-import { explained, found, tailed } from './schemas/explained';
+import { answered, explained, found, tailed } from './schemas/explained';
 import { auditWord, detail, finding, instance, listenerFields, metrics, series, status, statusFields } from './schemas/status';
 import { audit, backfill, backfillDone, backfillFields, backfillPreview, checkpointShown, missing, reset } from './schemas/stream';
 import { preview, testRun, testSample } from './schemas/trials';
@@ -24,6 +24,7 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   status: z.union([status, z.strictObject({ ...statusFields, detail }), z.strictObject({ ...listenerFields, state: instance.nullable() })]),
   doctor: z.array(finding),
   'debug-event': z.union([explained, z.array(explained)]),
+  why: answered,
   metrics: z.union([metrics, series, z.array(z.strictObject({ name: text, meaning: text }))]),
   'test-event': z.union([testRun, testSample]),
   'config preview': preview,

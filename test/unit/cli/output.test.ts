@@ -1,9 +1,20 @@
 import { twoLines } from '../../../src/cli/dlq/item';
 import { shownOf } from '../../../src/cli/dlq/list.command';
-import { layoutOf } from '../../../src/cli/output';
+import { layoutOf, wrapped } from '../../../src/cli/output';
+import { colorsFor } from '../../../src/event/terminal';
 import { seenUpTo } from '../../../src/cli/tail/follower';
 
 const ID = '01a214b9-6fb4-73f9-b727-0828f1af2d6c';
+
+test('a sentence goes on beneath its own beginning; a word that is too long has a line, and colours take no room', () => {
+  expect(wrapped('one two three four', '- ', 11)).toEqual(['- one two', '  three', '  four']);
+  expect(wrapped('one two', '- ', Infinity)).toEqual(['- one two']);
+  expect(wrapped(`see ${ID} twice`, '  ', 20)).toEqual(['  see', `  ${ID}`, '  twice']);
+  const { bold } = colorsFor(true);
+  expect(wrapped(`${bold('one')} two three`, '', 7)).toEqual([`${bold('one')} two`, 'three']);
+  // A line break of a value is shown as two characters, and takes their room.
+  expect(wrapped('a\nb cd', '', 6)).toEqual(['a\nb', 'cd']);
+});
 
 test('a table that has room is left alone', () => {
   expect(layoutOf(['id', 'message'], [['1', 'short']], 80)).toEqual({ as: 'table', widths: null });

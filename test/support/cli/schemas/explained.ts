@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { ABSENCES } from '../../../../src/explain/absence';
+import type { EntityAnswer } from '../../../../src/explain/entity-answer';
 import type { EventExplanation } from '../../../../src/explain/explain';
 import type { Explanation } from '../../../../src/matching/condition/condition';
 import type { SearchResult } from '../../../../src/search/audit-trail';
@@ -51,6 +53,7 @@ const explainedDelivery = z.strictObject({
     'dead',
     'discarded',
     'logged',
+    'scheduled',
     'queued',
     'running',
     'retrying',
@@ -58,6 +61,7 @@ const explainedDelivery = z.strictObject({
     'parked',
     'paused',
     'not begun',
+    'quarantined',
     'forgotten',
     'unaccounted',
     'shadow',
@@ -66,10 +70,11 @@ const explainedDelivery = z.strictObject({
   why: text,
   nextTryAt: time.nullable(),
   attempts: z.array(attempt),
+  next: maybe,
 });
 const explainedObserver = z.strictObject({
   name: text,
-  verdict: z.enum([...VERDICTS, 'not in this configuration']),
+  verdict: z.enum([...VERDICTS, 'not in this configuration', 'not known']),
   why: text,
   condition: condition.nullable(),
   deliveries: z.array(explainedDelivery),
@@ -89,14 +94,43 @@ export const event = z.strictObject({
   data: z.json(),
   before: z.json(),
 });
+const state = z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']);
+const recorded = z.strictObject({ id: maybe, entityType: maybe, entityKey: maybe, kind: maybe, timestamp: time.nullable() });
 export const explained: z.ZodType<Omit<EventExplanation, 'event'>> = z.strictObject({
   changeNumber: count,
+  recorded,
   event: event.nullable(),
-  state: z.enum(['processed', 'passed over', 'waiting', 'quarantined', 'ignored', 'history']),
+  state,
   why: text,
   version: count.nullable(),
   observers: z.array(explainedObserver),
   notes: z.array(text),
+});
+const next = maybe;
+export const answered: z.ZodType<EntityAnswer> = z.strictObject({
+  entity: text,
+  key: text,
+  observer: maybe,
+  changes: z.array(
+    z.strictObject({
+      changeNumber: count,
+      recorded,
+      state,
+      why: text,
+      version: count.nullable(),
+      observers: z.array(
+        explainedObserver
+          .omit({ condition: true })
+          .extend({ deliveries: z.array(explainedDelivery.omit({ attempts: true }).extend({ tries: count })) }),
+      ),
+      notes: z.array(text),
+      next,
+    }),
+  ),
+  more: z.boolean(),
+  behind: z.strictObject({ changes: count, seconds: z.number().min(0), led: z.boolean() }).nullable(),
+  absences: z.array(z.strictObject({ reason: z.enum(ABSENCES), certain: z.boolean(), why: text, next })),
+  next,
 });
 export const tailed: z.ZodType<TailEntry> = z.strictObject({
   kind: z.enum(['event', 'attempt', 'dead letter', 'quarantine']),
