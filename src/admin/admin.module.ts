@@ -23,6 +23,7 @@ import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
 import { HealthController } from './health.controller';
 import { BoundsGuard } from './http/bounds.guard';
+import { KnownFilters } from './http/known-filters';
 
 @Module({
   imports: [
@@ -52,6 +53,6 @@ import { BoundsGuard } from './http/bounds.guard';
     SearchController,
     DeadLettersController,
   ],
-  providers: [{ provide: APP_GUARD, useClass: BoundsGuard }],
+  providers: [KnownFilters, { provide: APP_GUARD, useClass: BoundsGuard }],
 })
 export class AdminModule {}

@@ -2,8 +2,8 @@ import { Command } from 'nest-commander';
 import type { Finding } from '../doctor/finding';
 import type { CaptureDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode } from '../event/errors';
-import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
-import { databaseUrl, onDatabase } from './modules';
+import { definitionReader, loadInputOf, ObserversCommand, type GlobalOptions } from './command';
+import { databaseUrl, withAnyDatabase } from './modules';
 import { BREAK, colors, counted, print, printJson } from './output';
 
 @Command({
@@ -18,7 +18,9 @@ export class DoctorCommand extends ObserversCommand {
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { examine } = await import('../doctor/examine');
-    const findings = await onDatabase(flags, async (client, settings) => {
+    const { loadSettings } = await import('../config/load');
+    const settings = loadSettings(loadInputOf(flags));
+    const findings = await withAnyDatabase(settings, async (client) => {
       const captures = capturesOf(await definitionReader(flags, settings));
       const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
       return examine({ client, url: await databaseUrl(settings), settings, captures, unverified });

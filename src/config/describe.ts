@@ -6,6 +6,7 @@ import type {
   ObserversDefinition,
   RetryPolicy,
 } from '../event/definitions';
+import { counted } from '../event/counted';
 import type { LoadedConfiguration } from './load';
 import { CONFIG_VARIABLE, SETTINGS, type SettingName } from './settings';
 import type { Setting } from './settings/kinds';
@@ -124,5 +125,5 @@ function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElaps
     strategy === 'fixed'
       ? `every ${formatDuration(initialDelay)}`
       : `${strategy} from ${formatDuration(initialDelay)} to ${formatDuration(maxDelay)}`;
-  return `${maxAttempts} attempts, ${delays}${within}`;
+  return `${counted(maxAttempts, 'attempt')}, ${delays}${within}`;
 }

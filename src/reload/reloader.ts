@@ -7,6 +7,7 @@ import { ServiceConfiguration } from '../config/service-configuration';
 import { DatabaseUrl } from '../database/database.module';
 import { recordOperation } from '../database/operation.sql';
 import { pooledTransaction } from '../database/transaction';
+import { counted } from '../event/counted';
 import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
 import { describeFailure } from '../config/problems';
@@ -130,7 +131,8 @@ export class Reloader {
     return counts
       .filter(({ observer, pending }) => pending > 0 && removed.includes(observer))
       .map(
-        ({ observer, pending }) => `${pending} deliveries of ${observer} waited, which is no longer configured: they become dead letters`,
+        ({ observer, pending }) =>
+          `${counted(pending, 'delivery', 'deliveries')} of ${observer} waited, which is no longer configured: ${pending === 1 ? 'it becomes a dead letter' : 'they become dead letters'}`,
       );
   }
 }

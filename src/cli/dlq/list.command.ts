@@ -1,5 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
-import { refuseUnknownObserver } from '../known-observer';
+import { refuseUnknownNames } from '../known-names';
 import { onServices } from '../modules';
 import { BREAK, colors, print, printJson } from '../output';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
@@ -32,7 +32,7 @@ export class DlqListCommand extends FilteredCommand {
     const { limit = DEFAULT_LIMIT, offset = 0, discarded = false } = flags;
     const state = discarded ? 'discarded' : 'open';
     const { items, total } = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).list(filter, { limit, offset }, state));
-    if (total === 0) await refuseUnknownObserver(flags);
+    if (total === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson(items);
     if (total === 0) return print(emptyText(discarded, Object.values(filter).some((value) => value !== null))); // prettier-ignore
     printItems(items);

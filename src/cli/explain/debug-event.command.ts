@@ -4,6 +4,7 @@ import type { EventExplanation } from '../../explain/explain';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
+import { refuseUnknownNames } from '../known-names';
 import { onServices, type Get } from '../modules';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
@@ -82,6 +83,7 @@ export class DebugEventCommand extends ObserversCommand {
     if (eventId === undefined) {
       if (flags.render) throw new OperatorError('--render is for one event', 'debug-event --event-id ID --render');
       const explained = await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags));
+      if (explained.length === 0) await refuseUnknownNames(flags);
       return json ? printJson(explained.map((one) => explanationJson(one))) : printHistory(explained);
     }
     const [only, renderings] = await onServices(flags, modules, async (get, settings) => {

@@ -8,7 +8,7 @@ import type { ShownDelivery } from '../../dry-run/renderer';
 import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
 import { deliveryLines as contentLines, withoutLastGap } from '../dry-run/content-text';
 import type { Renderings } from '../dry-run/render-explained';
-import { colors, cut, printTable } from '../output';
+import { colors, cut, print, printTable } from '../output';
 
 const LABEL = 14;
 const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
@@ -93,6 +93,7 @@ function renderingLines(rendering: ShownDelivery | undefined): string[] {
 
 /** A line an event, newest first. */
 export function printHistory(explained: readonly EventExplanation[]): void {
+  if (explained.length === 0) return print('no event in the change log matches');
   printTable(
     ['change', 'written', 'event', 'entity', 'kind', 'state', 'deliveries'],
     explained.map(({ changeNumber, event, state, observers }) => [
