@@ -83,7 +83,7 @@ class LanesListCommand extends LanesSubCommand {
     if (lanes.length === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson(lanes);
     if (lanes.length === 0) return print(colors.green('no lane is held up'));
-    printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
+    printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'attempts', 'why'], lanes.map(row)); // prettier-ignore
     const [first] = lanes;
     if (first === undefined) return;
     print(`${BREAK}One more try:        fraiseql-observers lanes resume ${laneOptions(first)}`);

@@ -34,7 +34,11 @@ export class KnownNames {
   async unknownOf(filter: NameFilter, definitions: readonly Definition[]): Promise<UnknownName | null> {
     const known = namesOf(definitions, filter.observer);
     const asked = Object.keys(WORDS) as (keyof NameFilter)[];
-    const strange = asked.filter((of) => filter[of] !== null && !known[of].includes(homeOf(filter[of])));
+    // Where others write the log and somebody observes all of it, any type may come.
+    const open = definitions.some(({ captures, observers }) => captures.length === 0 && observers.some(({ entities }) => entities === '*'));
+    const strange = asked
+      .filter((of) => of !== 'entityType' || !open)
+      .filter((of) => filter[of] !== null && !known[of].includes(homeOf(filter[of])));
     if (strange.length === 0) return null;
     const recorded = await this.database.use((client) => readOnRecord(client, filter));
     const of = strange.find((one) => !recorded[one]);

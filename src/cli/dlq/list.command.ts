@@ -38,9 +38,7 @@ export class DlqListCommand extends FilteredCommand {
     printItems(items);
     print(`${BREAK}${shownOf(items.length, total, offset)}`);
     print(
-      discarded
-        ? 'Back into the queue: dlq restore ID'
-        : 'One in full: dlq show ID     once more: dlq retry ID     many: dlq retry-all --dry-run',
+      discarded ? 'Back into the queue: dlq restore ID' : 'In full: dlq show ID   once more: dlq retry ID   many: dlq retry-all --dry-run',
     );
   }
 }

@@ -9,6 +9,7 @@ import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
 import { deliveryLines as contentLines, withoutLastGap } from '../dry-run/content-text';
 import type { Renderings } from '../dry-run/render-explained';
 import { colors, cut, print, printTable } from '../output';
+import { triesNamed } from '../tries';
 
 const LABEL = 14;
 const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
@@ -78,11 +79,12 @@ function coloured(value: string): string {
 
 function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanation): string[] {
   const colour = GOOD.includes(state) ? colors.green : BAD.includes(state) ? colors.red : colors.yellow;
+  const names = triesNamed(attempts);
   return [
     `→ ${action}${type === null || type === action ? '' : ` (${type})`}: ${colour(state)}, ${why}`,
-    ...attempts.map(({ attempt, finishedAt, outcome, durationMs, status, error, message }) => {
+    ...attempts.map(({ finishedAt, outcome, durationMs, status, error, message }, i) => {
       const answer = [status, error === null ? null : `${error}: ${cut(message ?? '', 100)}`].filter((part) => part !== null).join(' ');
-      return colors.dim(`    try ${attempt}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
+      return colors.dim(`    try ${names[i]}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
     }),
   ];
 }

@@ -59,7 +59,7 @@ export function oneListener(found: readonly ListenerStatus[], id: string): Liste
 export function printListener(listener: ListenerStatus, state: InstanceState | null): void {
   const { id, stream, host, pid, version, address, startedAt, heartbeatAgeSeconds, alive, leads, epoch, endpoints, timers } = listener;
   const doing = !alive
-    ? colors.red('gone or silent: it has ended, hangs, or cannot reach the database')
+    ? colors.red('silent: it has ended, hangs, or cannot reach the database')
     : leads
       ? `leads (epoch ${epoch})`
       : 'stands by';

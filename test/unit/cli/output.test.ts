@@ -1,6 +1,6 @@
 import { twoLines } from '../../../src/cli/dlq/item';
 import { shownOf } from '../../../src/cli/dlq/list.command';
-import { layoutOf } from '../../../src/cli/output';
+import { layoutOf, wrapped } from '../../../src/cli/output';
 import { seenUpTo } from '../../../src/cli/tail/follower';
 
 const ID = '01a214b9-6fb4-73f9-b727-0828f1af2d6c';
@@ -15,8 +15,20 @@ test('texts give until the rows fit, and ids and times stay whole', () => {
   expect(layout).toEqual({ as: 'table', widths: [36, 19, 8, 31] });
 });
 
+test('a text that would be too narrow to be read stands below its row, whole', () => {
+  const row = [ID, '2026-11-25 22:00:26', 'm '.repeat(100)];
+  expect(layoutOf(['id', 'died', 'message'], [row], 80)).toEqual({ as: 'below', above: 2, widths: [36, 19] });
+  expect(layoutOf(['id', 'died', 'observer', 'message'], [[ID, row[1]!, 'order-shipped/webhook', row[2]!]], 72)).toEqual({
+    as: 'below',
+    above: 2,
+    widths: [36, 19],
+  });
+  const lines = wrapped('every word of a sentence is there, and a-word-that-is-longer-than-a-line is broken', 20);
+  expect(lines).toEqual(['every word of a', 'sentence is there,', 'and', 'a-word-that-is-longe', 'r-than-a-line is', 'broken']);
+});
+
 test('where not even that fits, each row is a record of its own', () => {
-  expect(layoutOf(['id', 'died', 'message'], [[ID, '2026-11-25 22:00:26', 'm '.repeat(100)]], 60)).toEqual({ as: 'records' });
+  expect(layoutOf(['id', 'event', 'died', 'message'], [[ID, ID, '2026-11-25 22:00:26', 'm '.repeat(100)]], 60)).toEqual({ as: 'records' });
 });
 
 test('colours take no room', () => {
@@ -41,7 +53,7 @@ test.each([80, 120])('an item of the dead letter queue is legible in %i columns:
     long,
   ];
   const [first, second] = twoLines(row, columns);
-  expect(first).toBe('5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d  2026-01-31 10:00:00  1 try');
+  expect(first).toBe('5b2f1c3e-8d4a-5f6b-9c7d-0e1f2a3b4c5d  2026-01-31 10:00:00  1 attempt');
   expect(second).toMatch(/^ {2}order-shipped\/webhook {2}Order 42 {2}http_status 400: x+…$/);
   expect(Math.max(first!.length, second!.length)).toBe(columns);
 });
