@@ -4,6 +4,7 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { laneOptions } from '../event/lane-command';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
+import { shownOf } from './dlq/list.command';
 import { operator } from './dlq/item';
 import { refuseUnknownNames } from './known-names';
 import { onServices } from './modules';
@@ -79,11 +80,20 @@ class LanesListCommand extends LanesSubCommand {
 
   async run(_args: string[], flags: LaneFlags & { limit?: number; offset?: number }): Promise<void> {
     const { limit = PAGE, offset = 0 } = flags;
-    const lanes = await onLanes(flags, (held, stream) => held.list(stream, filterOf(flags), limit, offset));
-    if (lanes.length === 0) await refuseUnknownNames(flags);
+    const { lanes, total } = await onLanes(flags, async (held, stream) => ({
+      lanes: await held.list(stream, filterOf(flags), limit, offset),
+      total: await held.count(stream, filterOf(flags)),
+    }));
+    if (total === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson(lanes);
-    if (lanes.length === 0) return print(colors.green('no lane is held up'));
+    if (total === 0)
+      return print(
+        colors.green(
+          Object.values(filterOf(flags)).every((value) => value === null) ? 'no lane is held up' : 'no lane that matches is held up',
+        ),
+      );
     printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'attempts', 'why'], lanes.map(row)); // prettier-ignore
+    print(`${BREAK}${shownOf(lanes.length, total, offset, 'parked ones first')}`);
     const [first] = lanes;
     if (first === undefined) return;
     print(`${BREAK}One more try:        fraiseql-observers lanes resume ${laneOptions(first)}`);
@@ -168,7 +178,7 @@ async function repair(flags: RepairFlags, how: LaneRepair, question: string): Pr
   const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, operator()));
   if (flags.format === 'json') return printJson(result);
   const deliveries = counted(result.deliveries, 'delivery', 'deliveries');
-  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes, 'lane goes', 'lanes go')} on; what was skipped comes back by: dlq list --discarded, dlq restore ID` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes, 'lane is', 'lanes are')} open`); // prettier-ignore
+  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes, 'lane goes', 'lanes go')} on; what was skipped comes back by: dlq list --discarded, dlq restore ID` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes, 'lane goes', 'lanes go')} on`); // prettier-ignore
 }
 
 /** For what changes lanes: a filter or --all, and a person's yes to the number of them. */

@@ -149,7 +149,7 @@ async function isLed({ status }: ObserverServices, { stream }: Settings): Promis
   return (await status.listeners(stream)).leader?.alive === true;
 }
 
-const NOBODY_LEADS = 'No service leads the stream: changes are recorded, and nothing is delivered until one starts.';
+const NOBODY_LEADS = 'No service leads the stream: nothing is delivered until one starts.';
 
 const SUB_COMMANDS = [ObserversListCommand, ObserversPauseCommand, ObserversResumeCommand];
 

@@ -53,7 +53,7 @@ class OperationsListCommand extends ObserversCommand {
         who === null && what === null && since === null ? 'nobody has changed anything' : 'nothing that people have changed matches',
       );
     printTable(['when', 'who', 'what', 'to what'], found.map(row)); // prettier-ignore
-    if (found.length === limit) print(`${BREAK}${colors.dim(`The newest ${limit}; more: --limit ${limit * 5}`)}`);
+    if (found.length === limit) print(`${BREAK}${colors.dim(`The newest ${limit}; there may be more: --limit ${limit * 5}`)}`);
   }
 }
 

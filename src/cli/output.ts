@@ -43,10 +43,10 @@ function printBelow(head: readonly string[], rows: readonly (readonly string[])[
     row.slice(0, above).map((cell, column) => padded(cell, widths[column] ?? 0)).join('').trimEnd(); // prettier-ignore
   // Of several each says what it is.
   const rest = (row: readonly string[]): string =>
-    row.slice(above).map((cell, i) => (above === head.length - 1 ? cell : `${head[above + i]} ${cell}`)).join(' '.repeat(BETWEEN)); // prettier-ignore
+    row.slice(above).flatMap((cell, i) => (cell === '' ? [] : above === head.length - 1 ? [cell] : [`${head[above + i]} ${cell}`])).join(', '); // prettier-ignore
   const below = (text: string): string[] => wrapped(text, room - INDENT).map((line) => ' '.repeat(INDENT) + line);
   write(visible(colors.bold(first(head))));
-  write(rows.flatMap((row) => [first(row), ...(rest(row).trim() === '' ? [] : below(rest(row)))]).join('\n'));
+  write(rows.flatMap((row) => [first(row), ...(rest(row) === '' ? [] : below(rest(row)))]).join('\n'));
 }
 
 function padded(cell: string, width: number): string {
@@ -72,7 +72,7 @@ const NARROWEST = 12;
 /** Less of a message is no message. */
 const LEGIBLE = 28;
 /** Columns that may stand below their row: more would be a record. */
-const MOST_BELOW = 2;
+const MOST_BELOW = 3;
 /** Values that are of no use when they are cut: ids, names, times. */
 const WHOLE = /^(\S{0,40}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$/;
 

@@ -1,7 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { isLed } from './asked.sql';
-import { listLanes, repairLanes, resumeLanes, type HeldLane, type LaneFilter, type LaneRepair, type LanesResumed } from './lane-repair.sql';
+import {
+  countLanes,
+  listLanes,
+  repairLanes,
+  resumeLanes,
+  type HeldLane,
+  type LaneFilter,
+  type LaneRepair,
+  type LanesResumed,
+} from './lane-repair.sql';
 
 export type { HeldLane, LaneFilter, LaneRepair, LanesResumed } from './lane-repair.sql';
 
@@ -13,6 +22,11 @@ export class HeldLanes {
   /** Parked ones first, then the oldest. */
   list(stream: string, filter: LaneFilter, limit: number, offset = 0): Promise<HeldLane[]> {
     return this.database.use((client) => listLanes(client, stream, filter, limit, offset));
+  }
+
+  /** How many there are in all. */
+  count(stream: string, filter: LaneFilter): Promise<number> {
+    return this.database.use((client) => countLanes(client, stream, filter));
   }
 
   /** Lets the heads be tried once more, now. */

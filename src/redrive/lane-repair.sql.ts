@@ -69,6 +69,11 @@ export async function listLanes(
   return rows;
 }
 
+export async function countLanes(client: ClientBase, stream: string, filter: LaneFilter): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(`select count(*)::int as count from (${HEADS} and h.state <> 'waiting') h`, values(stream, filter)); // prettier-ignore
+  return rows[0]?.count ?? 0;
+}
+
 // A running head belongs to its worker; the condition on the state is looked at again when the row is locked.
 const RESUME = `
   with resumed as (

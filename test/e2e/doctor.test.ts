@@ -198,7 +198,7 @@ test('a database that was never migrated is told to be, and nothing is said of w
   expect(out).toContain('1 problem, 0 warnings');
 });
 
-const COMMANDS = ['status', 'metrics', 'dlq list', 'lanes resume --all --yes', 'observers pause say', 'config history', 'capture plan', 'search x', 'roles plan', 'tail --no-follow']; // prettier-ignore
+const COMMANDS = ['status', 'metrics', 'dlq list', 'lanes resume --all --yes', 'observers pause say', 'config history', 'capture remove public.orders --yes', 'search x', 'roles plan', 'tail --no-follow']; // prettier-ignore
 
 test.each([
   ['was never migrated', 'drop schema observers, core cascade', 'the database is not prepared yet', 'Run: fraiseql-observers migrate'],

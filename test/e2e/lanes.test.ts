@@ -52,6 +52,7 @@ test('lanes list says which lane waits for what, and status counts them', async 
   const { out } = await cli('list', '--entity-key', '1');
   expect(out).toMatch(/ship\/hook +Order 1 +parked +[\d.]+ s +2 +1 +http_status 422: the receiver answered 422/);
   expect(out).not.toContain('Order 2');
+  expect((await cli('list', '--limit', '1')).out).toContain('1 of 2, parked ones first; the next ones: --offset 1');
   const lanes = JSON.parse((await cli('list', '--format', 'json')).out) as unknown[];
   expect(lanes).toHaveLength(2);
   expect(lanes[0]).toMatchObject({

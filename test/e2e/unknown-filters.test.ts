@@ -60,7 +60,7 @@ test.each([
 
 test.each([
   ['dlq list --entity-type Order', 'nothing in the dead letter queue matches'],
-  ['lanes list --entity-type Order', 'no lane is held up'],
+  ['lanes list --entity-type Order', 'no lane that matches is held up'],
   ['debug-event --history 5', 'no event in the change log matches'],
   ['config history', 'no service has run here yet, so there is no version on record'],
   ['operations list', 'nobody has changed anything'],

@@ -39,6 +39,7 @@ const keys = async (query = ''): Promise<string[]> =>
 
 test('lanes that are held up are listed, tried once more, given up, and moved to the dead letters', async () => {
   expect(await keys()).toEqual(['1', '2', '3']);
+  expect((await api('GET /lanes?limit=1')).body['total']).toBe(3);
   expect([await keys('?entity_key=2'), await keys('?observer=lane&entity_key=99'), (await keys('?limit=1&offset=1')).length]).toEqual([
     ['2'],
     [],

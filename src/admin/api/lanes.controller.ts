@@ -27,7 +27,7 @@ export class LanesController {
   ): Promise<z.output<typeof LANES>> {
     const items = await this.held.list(this.stream, filterOf(query), query.limit, query.offset);
     if (items.length === 0) await this.known.require('query', filterOf(query), boundsOf(request));
-    return { items };
+    return { items, total: await this.held.count(this.stream, filterOf(query)) };
   }
 
   @Post('resume')

@@ -23,7 +23,13 @@ const LANE: z.ZodType<HeldLane> = named(
   'a lane of a strict observer that something holds up',
 );
 
-export const LANES = named('Lanes', z.strictObject({ items: z.array(LANE).describe('parked ones first, then the oldest') }));
+export const LANES = named(
+  'Lanes',
+  z.strictObject({
+    items: z.array(LANE).describe('parked ones first, then the oldest'),
+    total: count.describe('lanes in all'),
+  }),
+);
 
 export const LANES_RESUMED: z.ZodType<LanesResumed> = named(
   'LanesResumed',

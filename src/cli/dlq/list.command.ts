@@ -49,9 +49,9 @@ function emptyText(discarded: boolean, filtered: boolean): string {
 }
 
 /** `50 of 3,500, newest first; the next ones: --offset 50`. */
-export function shownOf(shown: number, total: number, offset: number): string {
+export function shownOf(shown: number, total: number, offset: number, order = 'newest first'): string {
   const number = new Intl.NumberFormat('en');
   const next = offset + shown;
   const more = next < total ? `; the next ones: --offset ${next}` : '';
-  return `${number.format(shown)} of ${number.format(total)}, newest first${more}`;
+  return `${number.format(shown)} of ${number.format(total)}, ${order}${more}`;
 }

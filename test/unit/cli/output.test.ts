@@ -28,7 +28,9 @@ test('a text that would be too narrow to be read stands below its row, whole', (
 });
 
 test('where not even that fits, each row is a record of its own', () => {
-  expect(layoutOf(['id', 'event', 'died', 'message'], [[ID, ID, '2026-11-25 22:00:26', 'm '.repeat(100)]], 60)).toEqual({ as: 'records' });
+  expect(layoutOf(['id', 'died', 'a', 'b', 'message'], [[ID, '2026-11-25 22:00:26', 'a', 'b', 'm '.repeat(100)]], 50)).toEqual({
+    as: 'records',
+  });
 });
 
 test('colours take no room', () => {
