@@ -1,3 +1,4 @@
+import { counted } from '../event/counted';
 import { TEST_HEADER } from '../event/webhook-headers';
 import { batchId, type Delivery } from '../event/delivery';
 import { limitsOf, type EndpointLimits, type WebhookBatch } from '../event/definitions';
@@ -89,7 +90,7 @@ export class BatchedRequest implements PreparedAction {
     const fill = new FilledTemplates(delivery);
     const item = { id, delivery, body: this.bodyOf(fill) };
     const request = this.request([item], item.body.length + 2);
-    const note = `up to ${this.batch.max} deliveries go in one request; this is it alone, and its webhook-id that of the batch`;
+    const note = `up to ${counted(this.batch.max, 'delivery goes', 'deliveries go')} in one request; this is it alone, and its webhook-id that of the batch`;
     return renderingOf(shownContent(this.template.endpoint, request), fill, [note]);
   }
 

@@ -24,6 +24,7 @@ import { StreamController } from './api/stream.controller';
 import { WhyController } from './api/why.controller';
 import { HealthController } from './health.controller';
 import { BoundsGuard } from './http/bounds.guard';
+import { KnownFilters } from './http/known-filters';
 
 @Module({
   imports: [
@@ -54,6 +55,6 @@ import { BoundsGuard } from './http/bounds.guard';
     SearchController,
     DeadLettersController,
   ],
-  providers: [{ provide: APP_GUARD, useClass: BoundsGuard }],
+  providers: [KnownFilters, { provide: APP_GUARD, useClass: BoundsGuard }],
 })
 export class AdminModule {}

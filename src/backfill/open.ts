@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
+import { counted } from '../event/counted';
 import { ExitCode, OperatorError } from '../event/errors';
 import { beginBackfill, DEAD_AFTER, latestBackfill, takeBackfill, type BackfillState, type BackfillSubject } from './backfill.sql';
 
@@ -80,7 +81,7 @@ function inUse(): OperatorError {
 
 function finished({ table, observers }: BackfillSubject, { id, startedAt, done }: BackfillState): OperatorError {
   return new OperatorError(
-    `the backfill of ${table} for ${observers.join(', ')} is finished: ${id}, begun ${startedAt.slice(0, 19).replace('T', ' ')}, sent ${done} rows`,
+    `the backfill of ${table} for ${observers.join(', ')} is finished: ${id}, begun ${startedAt.slice(0, 19).replace('T', ' ')}, sent ${counted(done, 'row')}`,
     'To send all of them once more, add --again.',
     ExitCode.error,
   );

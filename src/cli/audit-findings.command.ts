@@ -3,6 +3,7 @@ import type { UnaccountedDelivery } from '../audit/audits.service';
 import { ExitCode, OperatorError } from '../event/errors';
 import { ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
+import { refuseUnknownNames } from './known-names';
 import { onServices } from './modules';
 import { operator, shortTime } from './dlq/item';
 import { BREAK, counted, duration, print, printJson, printTable } from './output';
@@ -52,7 +53,7 @@ function show(listed: readonly UnaccountedDelivery[], all: number, age: string):
     ]), // prettier-ignore
   );
   print(
-    `${BREAK}${counted(all, 'delivery is', 'deliveries are')} unaccounted${all > listed.length ? `, ${listed.length} are shown` : ''}; ${age}`,
+    `${BREAK}${counted(all, 'delivery is', 'deliveries are')} unaccounted${all > listed.length ? `, ${counted(listed.length, 'is', 'are')} shown` : ''}; ${age}`,
   );
 }
 
@@ -107,6 +108,7 @@ export class AuditDismissCommand extends ObserversCommand {
       throw new OperatorError('name a change, or --all', 'What is missing: fraiseql-observers audit list');
     const changeNumber = change === undefined ? null : wholeNumber('change', change);
     const filter = { changeNumber, observer: flags.observer ?? null, action: flags.action ?? null };
+    await refuseUnknownNames(flags);
     const dismissed = await onServices(flags, [AuditModule], async (get, { stream }) => {
       const audits = get(Audits);
       const count = await audits.countUnaccounted(stream, filter);

@@ -63,13 +63,18 @@ function describe(audit: Audit): void {
     ['changes', `${changes}, of which ${quarantined} in quarantine and ${ignored} of no concern (NOOP, READ)`],
     ...(passedOver === 0
       ? []
-      : [['passed over', `${passedOver}   changes that a person moved the checkpoint past   (checkpoint show)`] as [string, string]]),
-    ['not matched', `${notMatched}   observers asked, and the answer was no`],
+      : [
+          [
+            'passed over',
+            `${passedOver}   ${passedOver === 1 ? 'change' : 'changes'} that a person moved the checkpoint past   (checkpoint show)`,
+          ] as [string, string],
+        ]),
+    ['not matched', `${notMatched}   ${notMatched === 1 ? 'observer' : 'observers'} asked, and the answer was no`],
     ['delivered', String(delivered)],
     ['skipped', `${skipped}   nothing had to be sent: a duplicate, or a look-up that said no`],
     ...(shadow === 0 ? [] : [['shadow', `${shadow}   of observers in shadow: recorded, and not sent`] as [string, string]]),
     ['dead', `${dead}${dead === 0 ? '' : '   (dlq list)'}`],
-    ['discarded', `${discarded}   dead letters that a person gave up`],
+    ['discarded', `${discarded}   dead ${discarded === 1 ? 'letter' : 'letters'} that a person gave up`],
     ['parked', `${parked}${parked === 0 ? '' : '   (lanes list)'}`],
     ['pending', String(pending)],
     ...(dismissed === 0 ? [] : [['dismissed', `${dismissed}   missing, and a person left it at that`] as [string, string]]),

@@ -15,8 +15,12 @@ class BreakersListCommand extends ObserversCommand {
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { RedriveModule } = await import('../redrive/redrive.module');
     const { Breakers } = await import('../redrive/breakers.service');
-    const held = await onServices(flags, [RedriveModule], (get) => get(Breakers).held());
+    const { held, led } = await onServices(flags, [RedriveModule], async (get) => ({
+      held: await get(Breakers).held(),
+      led: await get(Breakers).isLed(),
+    }));
     if (flags.format === 'json') return printJson(held);
+    if (!led) return print('unknown: no service leads the stream, and circuit breakers are in its memory');
     if (held.length === 0) return print(colors.green('no circuit breaker is open'));
     printTable(
       ['endpoint', 'breaker', 'one tries in'],

@@ -28,12 +28,13 @@ export class ConfigHistoryCommand extends ObserversCommand {
   protected readonly examples = [['the versions that have led', 'config history']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const versions = await onVersions(flags, (service, stream) => service.list(stream));
+    const { versions, led } = await onStream(flags);
     if (flags.format === 'json') return printJson(versions);
+    if (versions.length === 0) return print('no service has run here yet, so there is no version on record');
     printTable(
       ['version', 'recorded', 'by', 'led from', 'now'],
       versions.map(({ version, recordedAt, by, ledFrom, current }) => [
-        version, shortTime(recordedAt), by, ledFrom === null ? null : shortTime(ledFrom), current ? colors.green('leads') : '',
+        version, shortTime(recordedAt), by, ledFrom === null ? null : shortTime(ledFrom), current ? (led ? colors.green('leads') : 'led last') : '',
       ]), // prettier-ignore
     );
   }
@@ -66,6 +67,18 @@ export class ConfigDiffCommand extends ObserversCommand {
     }
     for (const line of patch.split('\n').slice(1)) print(coloured(line));
   }
+}
+
+/** The versions, and whether anybody goes by one at the moment. */
+async function onStream(flags: GlobalOptions): Promise<{ readonly versions: readonly RecordedVersion[]; readonly led: boolean }> {
+  const { ConfigModule } = await import('../config/config.module');
+  const { ConfigVersions } = await import('../config/config-versions.service');
+  const { StatusModule } = await import('../status/status.module');
+  const { Status } = await import('../status/status.service');
+  return onServices(flags, [ConfigModule, StatusModule], async (get, { stream }) => ({
+    versions: await get(ConfigVersions).list(stream),
+    led: (await get(Status).listeners(stream)).leader?.alive === true,
+  }));
 }
 
 async function onVersions<T>(flags: GlobalOptions, work: (versions: ConfigVersions, stream: string) => Promise<T>): Promise<T> {

@@ -2,8 +2,8 @@ import { Command } from 'nest-commander';
 import type { Finding } from '../doctor/finding';
 import type { CaptureDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode } from '../event/errors';
-import { definitionReader, ObserversCommand, type GlobalOptions } from './command';
-import { databaseUrl, onDatabase } from './modules';
+import { definitionReader, loadInputOf, ObserversCommand, type GlobalOptions } from './command';
+import { databaseUrl, withAnyDatabase } from './modules';
 import { BREAK, colors, counted, print, printJson } from './output';
 
 @Command({
@@ -20,7 +20,9 @@ export class DoctorCommand extends ObserversCommand {
     const { examine } = await import('../doctor/examine');
     const { fileFindings } = await import('../doctor/file-findings');
     const { dryConfiguration } = await import('./dry-run/dry-configuration');
-    const findings = await onDatabase(flags, async (client, settings) => {
+    const { loadSettings } = await import('../config/load');
+    const settings = loadSettings(loadInputOf(flags));
+    const findings = await withAnyDatabase(settings, async (client) => {
       const captures = capturesOf(await definitionReader(flags, settings));
       const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
       const file = await fileFindings(async () => (await dryConfiguration(flags, false)).custom.close());

@@ -1,13 +1,15 @@
 import { Command, Option, SubCommand } from 'nest-commander';
-import type { HeldLane, HeldLanes, LaneFilter, LaneRepair } from '../redrive/held-lanes.service';
+import type { HeldLane, HeldLanes, LaneFilter, LaneRepair, LanesResumed } from '../redrive/held-lanes.service';
 import { ExitCode, OperatorError } from '../event/errors';
 import { laneOptions } from '../event/lane-command';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { confirm } from './confirm';
+import { shownOf } from './dlq/list.command';
 import { operator } from './dlq/item';
-import { refuseUnknownObserver } from './known-observer';
+import { refuseUnknownNames } from './known-names';
 import { onServices } from './modules';
-import { BREAK, colors, cut, duration, print, printJson, printTable } from './output';
+import { wholeNumber } from './values';
+import { BREAK, colors, counted, cut, duration, print, printJson, printTable } from './output';
 
 interface LaneFlags extends GlobalOptions {
   readonly observer?: string;
@@ -78,11 +80,20 @@ class LanesListCommand extends LanesSubCommand {
 
   async run(_args: string[], flags: LaneFlags & { limit?: number; offset?: number }): Promise<void> {
     const { limit = PAGE, offset = 0 } = flags;
-    const lanes = await onLanes(flags, (held, stream) => held.list(stream, filterOf(flags), limit, offset));
-    if (lanes.length === 0) await refuseUnknownObserver(flags);
+    const { lanes, total } = await onLanes(flags, async (held, stream) => ({
+      lanes: await held.list(stream, filterOf(flags), limit, offset),
+      total: await held.count(stream, filterOf(flags)),
+    }));
+    if (total === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson(lanes);
-    if (lanes.length === 0) return print(colors.green('no lane is held up'));
-    printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'tries', 'why'], lanes.map(row)); // prettier-ignore
+    if (total === 0)
+      return print(
+        colors.green(
+          Object.values(filterOf(flags)).every((value) => value === null) ? 'no lane is held up' : 'no lane that matches is held up',
+        ),
+      );
+    printTable(['observer/action', 'entity', 'state', 'for', 'behind', 'attempts', 'why'], lanes.map(row)); // prettier-ignore
+    print(`${BREAK}${shownOf(lanes.length, total, offset, 'parked ones first')}`);
     const [first] = lanes;
     if (first === undefined) return;
     print(`${BREAK}One more try:        fraiseql-observers lanes resume ${laneOptions(first)}`);
@@ -115,10 +126,27 @@ class LanesResumeCommand extends LanesRepairCommand {
   protected readonly examples = [['try the heads of one observer again', 'lanes resume --observer order-shipped']] as const;
 
   async run(_args: string[], flags: RepairFlags): Promise<void> {
-    const lanes = await onChosen(flags, 'Try the heads of', (held, stream) => held.resume(stream, filterOf(flags), operator()));
-    if (flags.format === 'json') printJson({ resumed: lanes });
-    else print(`${counted(lanes)} resumed: each head is tried as soon as a service leads the stream`);
+    const { led, ...done } = await onChosen(flags, 'Try the heads of', async (held, stream) => ({
+      ...(await held.resume(stream, filterOf(flags), operator())),
+      led: await held.isLed(),
+    }));
+    if (flags.format === 'json') return printJson(done);
+    for (const line of resumedLines(done, led)) print(line);
   }
+}
+
+function resumedLines({ resumed, paused, behind, left }: LanesResumed, led: boolean): string[] {
+  const tried = resumed - paused;
+  const lines: string[] = [];
+  if (tried > 0)
+    lines.push(`${counted(tried, 'lane')} resumed: ${tried === 1 ? 'its head is' : 'their heads are'} tried once more ${led ? 'now' : 'as soon as a service leads the stream'}`); // prettier-ignore
+  if (paused > 0)
+    lines.push(`${counted(paused, 'lane')} resumed whose ${paused === 1 ? 'observer is paused: its head is' : 'observers are paused: their heads are'} tried when that ends (observers resume)`); // prettier-ignore
+  if (behind > 0)
+    lines.push(`${counted(behind, 'delivery waits', 'deliveries wait')} behind ${resumed === 1 ? 'it' : 'them'}, and ${behind === 1 ? 'goes' : 'go'} on when what is before has succeeded`); // prettier-ignore
+  if (left > 0)
+    lines.push(`${counted(left, 'lane was', 'lanes were')} left as ${left === 1 ? 'it is' : 'they are'}: what is at the head is under way, queued or paused`); // prettier-ignore
+  return lines.length === 0 ? ['nothing was resumed'] : lines;
 }
 
 @SubCommand({ name: 'skip', description: 'give the heads up for good (on record as skipped), so that what is behind them goes on' })
@@ -149,8 +177,8 @@ class LanesDeadLetterCommand extends LanesRepairCommand {
 async function repair(flags: RepairFlags, how: LaneRepair, question: string): Promise<void> {
   const result = await onChosen(flags, question, (held, stream) => held.repair(stream, filterOf(flags), how, operator()));
   if (flags.format === 'json') return printJson(result);
-  const deliveries = `${result.deliveries} ${result.deliveries === 1 ? 'delivery' : 'deliveries'}`;
-  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes)} ${result.lanes === 1 ? 'goes' : 'go'} on; what was skipped comes back by: dlq list --discarded, dlq restore ID` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes)} open`); // prettier-ignore
+  const deliveries = counted(result.deliveries, 'delivery', 'deliveries');
+  print(how === 'skip' ? `${deliveries} skipped, ${counted(result.lanes, 'lane goes', 'lanes go')} on; what was skipped comes back by: dlq list --discarded, dlq restore ID` : `${deliveries} moved to the dead letters (dlq list), ${counted(result.lanes, 'lane goes', 'lanes go')} on`); // prettier-ignore
 }
 
 /** For what changes lanes: a filter or --all, and a person's yes to the number of them. */
@@ -165,10 +193,10 @@ async function onChosen<T>(flags: RepairFlags, question: string, work: LaneWork<
   return onLanes(flags, async (held, stream) => {
     const found = await held.list(stream, filter, MANY);
     if (found.length === 0) {
-      await refuseUnknownObserver(flags);
+      await refuseUnknownNames(flags);
       throw new OperatorError('no such lane is held up', 'lanes list shows those that are.', ExitCode.notFound);
     }
-    await confirm(`${question} ${found.length === MANY ? `more than ${MANY} lanes` : counted(found.length)}?`, flags.yes ?? false);
+    await confirm(`${question} ${found.length === MANY ? `more than ${MANY} lanes` : counted(found.length, 'lane')}?`, flags.yes ?? false);
     return work(held, stream);
   });
 }
@@ -186,15 +214,6 @@ async function onLanes<T>(flags: GlobalOptions, work: LaneWork<T>): Promise<T> {
 
 function filterOf({ observer, action, entityType, entityKey }: LaneFlags): LaneFilter {
   return { observer: observer ?? null, action: action ?? null, entityType: entityType ?? null, entityKey: entityKey ?? null };
-}
-
-function counted(lanes: number): string {
-  return `${lanes} ${lanes === 1 ? 'lane' : 'lanes'}`;
-}
-
-function wholeNumber(flag: string, value: string): number {
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  throw new OperatorError(`${flag} takes a whole number, not "${value}"`, `For example: ${flag} 20`, ExitCode.error);
 }
 
 const SUB_COMMANDS = [LanesListCommand, LanesResumeCommand, LanesSkipCommand, LanesDeadLetterCommand];

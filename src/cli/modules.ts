@@ -11,9 +11,18 @@ export type { Get } from './context';
 /**
  * Works on the service's database: DATABASE_URL, or the embedded PostgreSQL of the data folder while a service runs it.
  *
- * @throws OperatorError when neither answers, or the schema is not there yet
+ * @throws OperatorError when neither answers, or the schema is not that of this release
  */
-export async function withDatabase<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
+export function withDatabase<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
+  return withAnyDatabase(settings, async (client) => {
+    const { requireSchema } = await import('../database/schema-state');
+    await requireSchema(client);
+    return work(client);
+  });
+}
+
+/** The same, also where nothing of ours is in it, or what another release has made. */
+export async function withAnyDatabase<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
   const { connect } = await import('../database/postgres');
   const client = await connect(await databaseUrl(settings), 'cli');
   try {

@@ -1,6 +1,6 @@
 import { Command, Option, SubCommand } from 'nest-commander';
 import type { Settings } from '../config/settings';
-import type { ObserverPauses, PausedObserver } from '../delivery/observer-pauses.service';
+import type { ObserverPauses, PausedObserver, Resumed } from '../delivery/observer-pauses.service';
 import type { ObserverDefinition, ObserversDefinition } from '../event/definitions';
 import { ExitCode, OperatorError } from '../event/errors';
 import type { ConfigVersions } from '../config/config-versions.service';
@@ -9,7 +9,7 @@ import type { Status } from '../status/status.service';
 import { configurationOf, definitionReader, CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { onServices } from './modules';
 import { operator, shortTime } from './dlq/item';
-import { colors, counted, cut, print, printJson, printTable } from './output';
+import { BREAK, colors, counted, cut, print, printJson, printTable } from './output';
 
 interface ObserverServices {
   readonly pauses: ObserverPauses;
@@ -58,23 +58,25 @@ class ObserversListCommand extends ObserversCommand {
   protected readonly examples = [['all of them, and what waits of each', 'observers list']] as const;
 
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
-    const listed = await onObservers(flags, async (services, settings) => {
+    const { listed, led } = await onObservers(flags, async (services, settings) => {
       const { observers } = await runningDefinition(services, settings, flags);
       const counts = new Map((await services.status.observerCounts(settings.stream)).map((one) => [one.observer, one]));
       const paused = new Map((await services.pauses.list(settings.stream)).map((one) => [one.observer, one]));
-      return observers.map((observer) => {
+      const all = observers.map((observer) => {
         const { pending = 0, dead = 0 } = counts.get(observer.name) ?? {};
         return { ...described(observer), paused: paused.get(observer.name) ?? null, pending, dead };
       });
+      return { listed: all, led: await isLed(services, settings) };
     });
     if (flags.format === 'json') return printJson(listed);
     const { describeKinds } = await import('../config/describe');
     printTable(
       ['observer', 'entity', 'on', 'when', 'state', 'pending', 'dead'],
       listed.map(({ name, entities, when, paused, pending, dead, ...narrowing }) => [
-        name, entities, describeKinds(narrowing), cut(when ?? 'always', 50), paused === null ? 'running' : colors.yellow(shown(paused)), pending, dead,
+        name, entities, describeKinds(narrowing), cut(when ?? 'always', 50), paused === null ? (led ? 'running' : 'stopped') : colors.yellow(shown(paused)), pending, dead,
       ]), // prettier-ignore
     );
+    if (!led) print(`${BREAK}${NOBODY_LEADS}`);
   }
 }
 
@@ -117,20 +119,37 @@ class ObserversResumeCommand extends ObserversCommand {
 
   async run(args: string[], flags: GlobalOptions): Promise<void> {
     const [name] = args;
-    const { changed, waiting } = await onObservers(flags, async (services, settings) => {
+    const { changed, led, ...waits } = await onObservers(flags, async (services, settings) => {
       // One that is configured no longer can be resumed too.
-      const resumed = name !== undefined && (await services.pauses.resume(settings.stream, name, operator()));
-      if (!resumed) await requireObserver(services, settings, flags, args);
-      const counts = await services.status.observerCounts(settings.stream);
-      return { changed: resumed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
+      const observer = name ?? (await requireObserver(services, settings, flags, args));
+      const resumed = await services.pauses.resume(settings.stream, observer, operator());
+      if (!resumed.changed) await requireObserver(services, settings, flags, args);
+      return { ...resumed, led: await isLed(services, settings) };
     });
-    if (flags.format === 'json') return printJson({ observer: name, paused: false, changed, waiting });
+    if (flags.format === 'json') return printJson({ observer: name, paused: false, changed, ...waits });
     if (!changed) return print(`${name} was not paused`);
-    print(
-      `${name} goes on: ${waiting === 0 ? 'nothing has waited' : `${counted(waiting, 'delivery has', 'deliveries have')} waited, and ${waiting === 1 ? 'is' : 'are'} sent as places are free`}`,
-    );
+    for (const line of resumedLines(name ?? '', waits, led)) print(line);
   }
 }
+
+function resumedLines(name: string, { waiting, parked, behind }: Resumed, led: boolean): string[] {
+  const when = led ? 'as places are free' : 'as soon as a service leads the stream';
+  const lines = [
+    waiting === 0
+      ? `${name} is paused no longer: nothing has waited${parked === 0 ? '' : ' that could go on'}`
+      : `${name} goes on: ${counted(waiting, 'delivery has', 'deliveries have')} waited, and ${waiting === 1 ? 'is' : 'are'} sent ${when}`,
+  ];
+  if (parked > 0)
+    lines.push(`${counted(parked, 'lane stays', 'lanes stay')} parked, and ${counted(behind, 'delivery waits', 'deliveries wait')} behind ${parked === 1 ? 'its head' : 'their heads'}   (lanes list)`); // prettier-ignore
+  return lines;
+}
+
+/** Whether anybody does anything at the moment. */
+async function isLed({ status }: ObserverServices, { stream }: Settings): Promise<boolean> {
+  return (await status.listeners(stream)).leader?.alive === true;
+}
+
+const NOBODY_LEADS = 'No service leads the stream: nothing is delivered until one starts.';
 
 const SUB_COMMANDS = [ObserversListCommand, ObserversPauseCommand, ObserversResumeCommand];
 

@@ -3,7 +3,7 @@ import type { RecordedOperation } from '../status/operations.service';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { shortTime } from './dlq/item';
 import { onServices } from './modules';
-import { cut, print, printJson, printTable } from './output';
+import { BREAK, colors, cut, print, printJson, printTable } from './output';
 import { parseMoment, wholeNumber } from './values';
 
 interface OperationFlags extends GlobalOptions {
@@ -48,13 +48,21 @@ class OperationsListCommand extends ObserversCommand {
     const { who = null, what = null, since = null, limit = PAGE } = flags;
     const found = await onServices(flags, [StatusModule], (get) => get(Operations).list({ who, what, since, until: null }, null, limit));
     if (flags.format === 'json') return printJson(found);
-    if (found.length === 0) return print('nobody has changed anything');
-    printTable(['when', 'who', 'what', 'set', 'before', 'after'], found.map(row)); // prettier-ignore
+    if (found.length === 0)
+      return print(
+        who === null && what === null && since === null ? 'nobody has changed anything' : 'nothing that people have changed matches',
+      );
+    printTable(['when', 'who', 'what', 'to what'], found.map(row)); // prettier-ignore
+    if (found.length === limit) print(`${BREAK}${colors.dim(`The newest ${limit}; there may be more: --limit ${limit * 5}`)}`);
   }
 }
 
 function row({ at, who, what, set, before, after }: RecordedOperation): string[] {
-  return [shortTime(at), who, what, shown(set), shown(before), shown(after)];
+  const change = [shown(before), shown(after)];
+  const became = change.every((text) => text === '')
+    ? ''
+    : `${change[0] === '' ? 'nothing' : change[0]} → ${change[1] === '' ? 'nothing' : change[1]}`;
+  return [shortTime(at), who, what, [shown(set), became].filter((text) => text !== '').join('; ')];
 }
 
 /** `count 3, state dead`; of a list only how many, for --format json has them. */

@@ -4,6 +4,7 @@ import { OperatorError } from '../event/errors';
 import { toTheSecond } from '../event/clock';
 import type { FoundEvent, SearchResult } from '../search/audit-trail';
 import { ObserversCommand, type GlobalOptions } from './command';
+import { refuseUnknownNames } from './known-names';
 import { onServices } from './modules';
 import { shortTime } from './dlq/item';
 import { BREAK, colors, counted, cut, print, printJson, printTable } from './output';
@@ -72,6 +73,7 @@ export class SearchCommand extends ObserversCommand {
     const { entityType = null, entityKey = null, kind = null, since = null, limit = LIMIT, timeout = TIMEOUT } = flags;
     const filter = { entityType, entityKey, kind, since };
     const result = await onServices(flags, [SearchModule], (get) => get(AuditTrail).search({ words, filter, limit, timeout }));
+    if (result.found.length === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson({ ...result, note: MASKED });
     if (result.found.length > 0) printFound(result.found);
     for (const line of summary(result, limit, timeout)) print(line);

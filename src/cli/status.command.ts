@@ -88,7 +88,7 @@ export class StatusCommand extends ObserversCommand {
 function describe(status: StreamStatus): [string, string][] {
   const { leader, listeners, lag, queued, running, retrying, parked, waiting, dead, quarantined, oldestTransaction } = status;
   const alive = listeners.filter((listener) => listener.alive);
-  const leading = alive.find(({ id }) => id === leader?.holder);
+  const leading = leader?.alive === true ? alive.find(({ id }) => id === leader.holder) : undefined;
   const behind = lag.events >= LAG_COUNTED ? `more than ${LAG_COUNTED}` : String(lag.events);
   const lines: [string, string][] = [
     ['stream', status.stream],
@@ -96,13 +96,15 @@ function describe(status: StreamStatus): [string, string][] {
       'leader',
       leader === null
         ? colors.red('none: no service leads this stream')
-        : `${leader.holder} (epoch ${leader.epoch})${leader.alive ? '' : colors.red(', lease run out')}`,
+        : leader.alive
+          ? `${leader.holder} (epoch ${leader.epoch})`
+          : `${colors.red('none')}: the last one was ${leader.holder} (epoch ${leader.epoch})`,
     ],
     [
       'listeners',
       `${alive.length} of ${listeners.length} alive${alive.map(({ id, address }) => `${BREAK}${' '.repeat(13)}${id}${address === null ? '' : ` at ${address}`}`).join('')}`,
     ],
-    ['lag', lag.events === 0 ? colors.green('none') : `${behind} events, ${duration(lag.seconds)}`],
+    ['lag', lag.events === 0 ? colors.green('none') : `${behind} ${lag.events === 1 ? 'event' : 'events'}, ${duration(lag.seconds)}`],
     ['in flight', leading === undefined ? 'unknown: no service answers for it' : `${leading.inFlight}, as of its last heartbeat`],
     ...(status.nextScheduledAt === null
       ? []
@@ -120,12 +122,12 @@ function describe(status: StreamStatus): [string, string][] {
       : [
           [
             'parked',
-            `${parked === 0 ? '0' : colors.red(String(parked))}, ${waiting} ${waiting === 1 ? 'waits' : 'wait'} behind heads of their lanes   (lanes list)`,
+            `${parked === 0 ? '0' : colors.red(String(parked))}; ${waiting === 0 ? 'nothing waits behind the head of a lane' : `${counted(waiting, 'waits', 'wait')} behind ${waiting === 1 ? 'the head of its lane' : 'the heads of their lanes'}`}   (lanes list)`,
           ] as [string, string],
         ]),
     ...status.pausedObservers.map(({ observer, since, by }): [string, string] => [
       'paused',
-      `${colors.yellow(observer)} since ${toTheSecond(since)} by ${by}; ${status.paused} wait in all   (observers resume)`,
+      `${colors.yellow(observer)} since ${toTheSecond(since)} by ${by}; ${counted(status.paused, 'waits', 'wait')} in all   (observers resume)`,
     ]),
     ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
     ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
@@ -140,7 +142,7 @@ function describe(status: StreamStatus): [string, string][] {
       `${endpoint}: ${colors.red('gone')}, it answered 410 at ${toTheSecond(since)}   (dlq retry ID tries it once more)`,
     ]);
   for (const { table, observers, done, expected, running } of status.backfills)
-    lines.push(['backfill', `${table} for ${observers.join(', ')}: ${done} of ${expected ?? '?'} rows, ${running ? colors.green('running') : colors.yellow('stopped')}   (backfill list)`]); // prettier-ignore
+    lines.push(['backfill', `${table} for ${observers.join(', ')}: ${done} of ${expected === null ? 'an unknown number of' : expected} ${expected === 1 ? 'row' : 'rows'}, ${running ? colors.green('running') : colors.yellow('stopped')}   (backfill list)`]); // prettier-ignore
   for (const endpoint of leading?.endpoints ?? []) lines.push(['endpoint', describeEndpoint(endpoint)]);
   if (oldestTransaction !== null) {
     const { pid, user, seconds } = oldestTransaction;
@@ -160,6 +162,6 @@ function describeDrift(drift: readonly CaptureDrift[]): [string, string][] {
       'capture',
       `${table}: ${colors.red(state)} since ${toTheSecond(since)}: ${reasons[0] ?? ''}${reasons.length > 1 ? ' …' : ''}   (capture check)`,
     ]);
-  if (drift.length > MOST_LINES) lines.push(['capture', `and ${drift.length - MOST_LINES} more tables   (status --detailed)`]);
+  if (drift.length > MOST_LINES) lines.push(['capture', `and ${counted(drift.length - MOST_LINES, 'more table')}   (status --detailed)`]);
   return lines;
 }

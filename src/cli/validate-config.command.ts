@@ -53,9 +53,9 @@ export class ValidateConfigCommand extends ObserversCommand {
 }
 
 async function columnsOf({ settings, file }: LoadedConfiguration): Promise<ColumnFindings> {
-  const { withDatabase } = await import('./modules');
+  const { withAnyDatabase } = await import('./modules');
   const { examineColumns } = await import('../doctor/file-warnings');
-  return withDatabase(settings, (client) => examineColumns(client, file));
+  return withAnyDatabase(settings, (client) => examineColumns(client, file));
 }
 
 function warningLine({ file, line, column, path, message }: Problem): string {

@@ -8,6 +8,7 @@ import type {
   RetryPolicy,
   Timing,
 } from '../event/definitions';
+import { counted } from '../event/counted';
 import type { LoadedConfiguration } from './load';
 import { CONFIG_VARIABLE, SETTINGS, type SettingName } from './settings';
 import type { Setting } from './settings/kinds';
@@ -150,5 +151,5 @@ function describeRetry({ strategy, maxAttempts, initialDelay, maxDelay, maxElaps
     strategy === 'fixed'
       ? `every ${formatDuration(initialDelay)}`
       : `${strategy} from ${formatDuration(initialDelay)} to ${formatDuration(maxDelay)}`;
-  return `${maxAttempts} attempts, ${delays}${within}`;
+  return `${counted(maxAttempts, 'attempt')}, ${delays}${within}`;
 }

@@ -7,6 +7,7 @@ import { withMigrationLock } from './migration-lock';
 import { inPlainWords } from './plain-words';
 import { connect, pinnedPool } from './postgres';
 import { renewGrants } from './roles/plan';
+import { KNOWN_MIGRATIONS, readApplied, refuseNewer } from './schema-state';
 
 /** TypeORM prints failures to the console, whatever it is told; ours are thrown. */
 const SILENT: Logger = {
@@ -55,7 +56,6 @@ export class MigrationSource extends DataSource {
   }
 }
 
-const KNOWN: readonly string[] = MIGRATIONS.map((migration) => new migration().name);
 const OLDEST_SERVER = 140_000;
 
 export interface MigrationState {
@@ -67,7 +67,7 @@ export interface MigrationState {
 export async function listMigrations(url: string): Promise<MigrationState[]> {
   return withClient(url, async (client) => {
     const applied = await appliedMigrations(client);
-    return KNOWN.map((name) => ({ name, applied: applied.has(name) }));
+    return KNOWN_MIGRATIONS.map((name) => ({ name, applied: applied.has(name) }));
   });
 }
 
@@ -80,7 +80,7 @@ export async function listMigrations(url: string): Promise<MigrationState[]> {
  */
 export async function runMigrations(url: string, { patience }: { readonly patience?: number } = {}): Promise<string[]> {
   return withClient(url, async (client) => {
-    if ((await appliedMigrations(client)).size === KNOWN.length) return [];
+    if ((await appliedMigrations(client)).size === KNOWN_MIGRATIONS.length) return [];
     return withMigrationLock(url, () => applyPending(url, client), patience);
   });
 }
@@ -98,7 +98,7 @@ async function applyPending(url: string, client: Client): Promise<string[]> {
   } finally {
     if (source.isInitialized) await source.destroy();
   }
-  return KNOWN.filter((name) => !before.has(name));
+  return KNOWN_MIGRATIONS.filter((name) => !before.has(name));
 }
 
 /** Names of the applied migrations, after checking that this program can work with them. */
@@ -107,17 +107,9 @@ async function appliedMigrations(client: Client): Promise<Set<string>> {
     "select current_setting('server_version_num')::int as version, current_setting('server_version') as text",
   );
   requireSupported(server[0]?.version ?? 0, server[0]?.text ?? 'of unknown version');
-  const { rows: table } = await client.query<{ found: string | null }>("select to_regclass('observers.migration') as found");
-  if (!table[0]?.found) return new Set();
-  const { rows } = await client.query<{ name: string }>('select name from observers.migration');
-  const newer = rows.filter(({ name }) => !KNOWN.includes(name));
-  if (newer.length > 0) {
-    throw new OperatorError(
-      `the database's schema is newer than this program: it has ${newer.map(({ name }) => name).join(', ')}`,
-      'Run the version of fraiseql-observers that migrated it, or a later one.',
-    );
-  }
-  return new Set(rows.map(({ name }) => name));
+  const applied = await readApplied(client);
+  refuseNewer(applied);
+  return applied;
 }
 
 /** @throws OperatorError for a server that is too old; `version` as in server_version_num */
@@ -137,7 +129,7 @@ async function explainFailure(client: Client, error: unknown): Promise<Error> {
   const remedy = known instanceof OperatorError ? known.remedy : null;
   const message = known instanceof Error ? known.message : messageOf(known);
   const applied = await appliedMigrations(client).catch(() => null);
-  const failed = applied === null ? undefined : KNOWN.find((name) => !applied.has(name));
+  const failed = applied === null ? undefined : KNOWN_MIGRATIONS.find((name) => !applied.has(name));
   return new OperatorError(
     failed === undefined ? message : `the migration ${failed} cannot run: ${message}`,
     remedy ??

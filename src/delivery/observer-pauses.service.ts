@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
-import { pauseObserver, readPaused, resumeObserver, type PausedObserver } from './pauses.sql';
+import { countResumed, pauseObserver, readPaused, resumeObserver, type PausedObserver, type Resumed } from './pauses.sql';
 
-export type { PausedObserver } from './pauses.sql';
+export type { PausedObserver, Resumed } from './pauses.sql';
 
 /** The observers that people hold back. The leader's own view of them is `Pauses`. */
 @Injectable()
@@ -18,8 +18,11 @@ export class ObserverPauses {
     return this.database.use((client) => pauseObserver(client, stream, observer, by, reason));
   }
 
-  /** @returns false when it was not paused */
-  resume(stream: string, observer: string, by: string): Promise<boolean> {
-    return this.database.use((client) => resumeObserver(client, stream, observer, by));
+  /** @returns `changed` is false when it was not paused */
+  resume(stream: string, observer: string, by: string): Promise<Resumed & { readonly changed: boolean }> {
+    return this.database.use(async (client) => ({
+      changed: await resumeObserver(client, stream, observer, by),
+      ...(await countResumed(client, stream, observer)),
+    }));
   }
 }

@@ -47,6 +47,30 @@ export async function resumeObserver(client: ClientBase | Pool, stream: string, 
   return rowCount === 1;
 }
 
+/** What waits of an observer that goes on. */
+export interface Resumed {
+  /** Deliveries that are sent as places are free, or when the ones before them in their lanes have succeeded. */
+  readonly waiting: number;
+  /** Heads of strict lanes that have failed for good: a person decides, lane by lane. */
+  readonly parked: number;
+  /** Deliveries behind these. */
+  readonly behind: number;
+}
+
+const RESUMED = `
+  with own as materialized (select lane, state from observers.pending_delivery where stream = $1 and observer = $2),
+  judged as (
+    select case when state = 'parked' then 'parked'
+                when state = 'waiting' and lane in (select lane from own where state = 'parked') then 'behind' else 'waiting' end as what from own
+  )
+  select count(*) filter (where what = 'waiting')::int as waiting, count(*) filter (where what = 'parked')::int as parked,
+         count(*) filter (where what = 'behind')::int as behind from judged`;
+
+export async function countResumed(client: ClientBase | Pool, stream: string, observer: string): Promise<Resumed> {
+  const { rows } = await client.query<Resumed>(RESUMED, [stream, observer]);
+  return rows[0] ?? { waiting: 0, parked: 0, behind: 0 };
+}
+
 // What is under way ends. What a person has asked for (a redrive) waits too when it was asked for before the pause: a pause has to hold a bulk retry.
 // Who asks for one while the observer is paused wants to see what comes of it.
 const HOLD = `

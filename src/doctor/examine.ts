@@ -4,10 +4,12 @@ import type { Settings } from '../config/settings';
 import { rightsOfSession, toBecome } from '../database/grants';
 import { listMigrations } from '../database/migrator';
 import { quoteLiteral, quoteIdentifier } from '../database/names';
+import { KNOWN_MIGRATIONS, NewerSchema, readApplied } from '../database/schema-state';
 import { shellWord } from '../event/shell-word';
 import { planRoles } from '../database/roles/plan';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
 import type { CaptureDefinition } from '../event/definitions';
+import { counted } from '../event/counted';
 import { messageOf } from '../event/errors';
 import { toTheSecond } from '../event/clock';
 import { planCapture } from '../change-log/capture/capture';
@@ -36,17 +38,35 @@ type Check = (patient: Patient) => Promise<Finding[]>;
 /** Everything that is known to go wrong between the service and its database. A check that fails itself is told, and the others go on. */
 export async function examine(patient: Patient): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const [name, check] of Object.entries(CHECKS)) {
-    try {
-      findings.push(...(await check(patient)));
-    } catch (error) {
-      findings.push(unknown(name, messageOf(error)));
+  const run = async (checks: Readonly<Record<string, Check>>, because?: string): Promise<void> => {
+    for (const [name, check] of Object.entries(checks)) {
+      try {
+        findings.push(...(await check(patient)));
+      } catch (error) {
+        findings.push(unknown(name, because ?? messageOf(error)));
+      }
     }
-  }
+  };
+  await run(ANYWHERE);
+  const schema = await schemaOf(patient.client);
+  if (schema === 'none') findings.push(...Object.keys(PREPARED).map((name) => unknown(name, `not looked at: ${NOT_PREPARED}`)));
+  else
+    await run(PREPARED, schema === 'other' ? 'cannot be looked at: the schema is that of another release (migrations, above)' : undefined);
   return findings;
 }
 
-const CHECKS: Readonly<Record<string, Check>> = {
+const NOT_PREPARED = 'the database is not prepared yet';
+
+/** `other`: of another release, and what is asked may not be there. */
+async function schemaOf(client: Client): Promise<'none' | 'other' | 'ours'> {
+  const applied = await readApplied(client).catch(() => null);
+  if (applied === null) return 'ours';
+  if (applied.size === 0) return 'none';
+  return applied.size === KNOWN_MIGRATIONS.length && KNOWN_MIGRATIONS.every((name) => applied.has(name)) ? 'ours' : 'other';
+}
+
+/** What can be looked at in any database. */
+const ANYWHERE: Readonly<Record<string, Check>> = {
   server: async ({ client }) => {
     const asked = Date.now();
     const server = await readServer(client);
@@ -54,10 +74,20 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
   tls: ({ client, settings, unverified = false }) => Promise.resolve(encryptionFindings(client, settings, unverified)),
   migrations: async ({ url }) => {
-    const pending = (await listMigrations(url)).filter(({ applied }) => !applied);
+    const migrations = await listMigrations(url).catch((error: unknown) => newerSchema(error));
+    if (!Array.isArray(migrations)) return [migrations];
+    const pending = migrations.filter(({ applied }) => !applied);
     if (pending.length === 0) return [ok('migrations', 'all are applied')];
-    return [problem('migrations', `pending: ${pending.map(({ name }) => name).join(', ')}`, 'fraiseql-observers migrate')];
+    const what =
+      pending.length === migrations.length
+        ? `${NOT_PREPARED}: none has been applied`
+        : `pending: ${pending.map(({ name }) => name).join(', ')}`;
+    return [problem('migrations', what, 'fraiseql-observers migrate')];
   },
+};
+
+/** What a migration has made. */
+const PREPARED: Readonly<Record<string, Check>> = {
   grants: async ({ client }) => {
     const { role, as } = await rightsOfSession(client);
     const { excess, sql } = await planRoles(client);
@@ -74,12 +104,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     if (captures === null) return [unknown('capture', 'the observers file cannot be read here, so the triggers are not compared with it')];
     const open = (await planCapture(client, captures)).filter(({ state }) => state !== 'current');
     if (open.length === 0)
-      return [
-        ok(
-          'capture',
-          `the triggers of ${captures.length === 1 ? '1 table' : `${captures.length} tables`} are what the observers file asks for`,
-        ),
-      ];
+      return [ok('capture', `the triggers of ${counted(captures.length, 'table')} are what the observers file asks for`)];
     return open.map(({ table, state, reasons, sql }) => {
       const message = `${table}: ${reasons.join('; ')}`;
       if (state === 'unwanted') return warning('capture', message, `fraiseql-observers capture remove ${shellWord(table)}`);
@@ -120,16 +145,22 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const { written, dead, quarantined } = oldest;
     const why =
       dead + quarantined > 0
-        ? `${dead} dead letters and ${quarantined} quarantined changes keep theirs`
+        ? `${counted(dead, 'dead letter')} and ${counted(quarantined, 'quarantined change')} ${dead + quarantined === 1 ? 'keeps its own' : 'keep theirs'}`
         : 'cutting does not keep up, or no service leads';
     return [warning('retention', `the oldest change is of ${toTheSecond(written)}, twice as old as is kept: ${why}`, dead + quarantined > 0 ? 'fraiseql-observers dlq stats, then dlq retry-all or dlq remove' : 'fraiseql-observers status')]; // prettier-ignore
   },
   bloat: async ({ client }) => {
     const tables = await readBloat(client, DEAD_ROWS);
     if (tables.length === 0) return [ok('bloat', 'no table of ours has more dead rows than live ones')];
-    return tables.map(({ table, dead, live, vacuumed }) => warning('bloat', `${table} has ${dead} dead rows and ${live} live ones, last vacuumed ${vacuumed?.slice(0, 19) ?? 'never'}`, `vacuum (analyze) ${table}`)); // prettier-ignore
+    return tables.map(({ table, dead, live, vacuumed }) => warning('bloat', `${table} has ${dead} dead rows and ${counted(live, 'live one')}, last vacuumed ${vacuumed?.slice(0, 19) ?? 'never'}`, `vacuum (analyze) ${table}`)); // prettier-ignore
   },
 };
+
+/** @throws what is no finding */
+function newerSchema(error: unknown): Finding {
+  if (error instanceof NewerSchema) return problem('migrations', error.message, error.remedy);
+  throw error;
+}
 
 function serverFindings(server: ServerFacts): Finding[] {
   const { version, database, isStandby, synchronousCommit } = server;
@@ -155,14 +186,18 @@ function serverFindings(server: ServerFacts): Finding[] {
 
 function lagFinding(checkpointAge: number | null, { events, seconds }: { events: number; seconds: number }): Finding {
   if (checkpointAge === null) return unknown('lag', 'the stream has never been read');
-  if (seconds <= LAG_SECONDS) return ok('lag', events === 0 ? 'none' : `${events} events`);
-  return warning('lag', `${events} events behind, the oldest waits for ${Math.round(seconds)} s`, 'fraiseql-observers status');
+  if (seconds <= LAG_SECONDS) return ok('lag', events === 0 ? 'none' : counted(events, 'event'));
+  return warning('lag', `${counted(events, 'event')} behind, the oldest waits for ${Math.round(seconds)} s`, 'fraiseql-observers status');
 }
 
 function auditFinding(audit: StreamStatus['audit'], interval: number): Finding {
   const verify = 'fraiseql-observers audit verify';
   if (audit !== null && audit.unaccounted > 0)
-    return problem('audit', `${audit.unaccounted} deliveries must be on record and are not`, 'fraiseql-observers audit list');
+    return problem(
+      'audit',
+      `${counted(audit.unaccounted, 'delivery', 'deliveries')} must be on record and ${audit.unaccounted === 1 ? 'is' : 'are'} not`,
+      'fraiseql-observers audit list',
+    );
   if (interval === 0) return warning('audit', 'OBSERVERS_AUDIT_INTERVAL is 0: nobody notices by itself when something is missing', verify);
   if (audit === null || audit.ageSeconds === null) return unknown('audit', 'the audit in the background has not been through yet');
   if (unaccountedOf(audit, interval) === null)

@@ -1,8 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import Big from 'big.js';
 
-/** A parsed JSON value in which numbers that a double cannot hold exactly, or would write in another way, are `Big`. */
-export type JsonValue = null | boolean | number | string | Big | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+/** A number whose digits a double does not keep: a Big of big.js. Described here, so that who uses the package needs no types of big.js. */
+export interface ExactDecimal {
+  /** Sign, exponent and digits. */
+  readonly s: number;
+  readonly e: number;
+  readonly c: number[];
+  /** Its digits, without an exponent. */
+  toFixed(decimals?: number): string;
+  toNumber(): number;
+  toString(): string;
+  toJSON(): string;
+}
+
+/** A parsed JSON value in which numbers that a double cannot hold exactly, or would write in another way, are exact decimals. */
+export type JsonValue = null | boolean | number | string | ExactDecimal | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
  * JSON as PostgreSQL wrote it. The text goes into the envelope untouched, so that the receiver gets the exact digits;
@@ -29,7 +42,7 @@ export class JsonDocument {
 export const LARGEST_EXPONENT = 131_072;
 
 /** A number as it is written. @param text an unsigned or negative decimal */
-export function spelledNumber(text: string): number | Big {
+export function spelledNumber(text: string): number | ExactDecimal {
   const double = Number(text);
   return String(double) === text ? double : new ExactNumber(text);
 }

@@ -1,4 +1,5 @@
 import { toTheSecond } from '../event/clock';
+import { counted } from '../event/counted';
 import { laneOptions, type LaneName } from '../event/lane-command';
 import { DELIVERY_REASONS } from '../event/entity-event';
 import type { AttemptFact, ChangeFacts, DeadLetterFact, PendingFact, QuarantineFact, StreamFacts } from './facts.sql';
@@ -161,8 +162,9 @@ function heldUpBy(endpoint: string, { endpoints, gone }: StreamFacts): string | 
   const state = endpoints.find(({ name }) => name === endpoint);
   if (state === undefined) return null;
   const { breaker, waiting } = state;
-  if (breaker !== null) return `its circuit breaker is ${breaker.state} (${breaker.failures} of ${breaker.requests} requests failed)`;
-  return `${waiting} wait for a place there already (concurrency, rate_limit)`;
+  if (breaker !== null)
+    return `its circuit breaker is ${breaker.state} (${breaker.failures} of ${counted(breaker.requests, 'request')} failed)`;
+  return `${counted(waiting, 'waits', 'wait')} for a place there already (concurrency, rate_limit)`;
 }
 
 function shownStatus({ status }: AttemptFact): string {

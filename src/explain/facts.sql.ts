@@ -3,6 +3,7 @@ import { passedOverBy } from '../checkpoint/checkpoint-reset.sql';
 import { currentVersionOf, passed, versionOf } from '../checkpoint/config-period.sql';
 import type { PendingState } from '../event/pending-state';
 import type { EndpointState } from '../resilience/endpoint-state';
+import { isLeading, stateOf } from '../status/alive.sql';
 
 /** One try of one delivery, as it is on record. */
 export interface AttemptFact {
@@ -100,7 +101,7 @@ const ATTEMPTS = `
   from observers.attempt a where a.change_number = l.pk_entity_change_log`;
 
 const PENDING = `
-  select coalesce(json_agg(json_build_object('observer', p.observer, 'action', p.action, 'endpoint', p.endpoint, 'state', p.state,
+  select coalesce(json_agg(json_build_object('observer', p.observer, 'action', p.action, 'endpoint', p.endpoint, 'state', ${stateOf('p')},
     'attempt', p.attempt, 'nextAttemptAt', case when isfinite(p.next_attempt_at) then ${time('p.next_attempt_at')} end,
     'claimedBy', p.claimed_by, 'redrive', p.redrive, 'collapsed', p.collapsed,
     'behindChange', case p.state when 'waiting' then (select min(h.change_number) from observers.pending_delivery h
@@ -165,7 +166,7 @@ export interface StreamFacts {
 const STREAM = `
   select ${currentVersionOf('$1')} as "currentVersion",
     (select l.endpoints from observers.listener l join observers.lease e on e.stream = l.stream and e.holder = l.id
-     where l.stream = $1 and e.expires_at > clock_timestamp()) as endpoints,
+     where l.stream = $1 and ${isLeading('e')}) as endpoints,
     (select coalesce(json_agg(json_build_object('endpoint', endpoint, 'since', ${time('since')})), '[]')
      from observers.gone_endpoint where stream = $1) as gone,
     (select coalesce(json_agg(json_build_object('observer', observer, 'since', ${time('since')}, 'by', paused_by)), '[]')

@@ -11,12 +11,17 @@ export interface SignOfLife {
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
   readonly captureDrift: readonly CaptureDrift[] | null;
+  /** Its own PostgreSQL session, by whose end others know that it is gone; null when it has none that lasts. */
+  readonly session: number | null;
 }
 
 /** Where the probes of this instance answer, `host:port`; null while they do not. Written by the lifecycle. */
 export class InstanceAddress {
   value: string | null = null;
 }
+
+/** The next sign of life is missed, and not only late. */
+const MISSED = 2;
 
 /** The row by which people and other instances know of this one. */
 export class Heartbeat {
@@ -30,12 +35,14 @@ export class Heartbeat {
     readonly holder: string,
     private readonly address: InstanceAddress,
     private readonly timers: Timers,
+    /** Milliseconds between two signs of life of a leader. */
+    private readonly every: number,
   ) {}
 
   async beat(sign: SignOfLife): Promise<void> {
     if (this.gone) return;
     const who = { id: this.holder, stream: this.stream, host: hostname(), pid: process.pid, version: VERSION };
-    const record = { ...who, address: this.address.value, timers: this.timers.names, ...sign };
+    const record = { ...who, address: this.address.value, timers: this.timers.names, aliveFor: MISSED * this.every, ...sign };
     const beat = heartbeat(this.pool, record).finally(() => this.beats.delete(beat));
     this.beats.add(beat);
     await beat;

@@ -249,6 +249,7 @@ export class Leadership {
   async beat(): Promise<void> {
     const { heartbeat, captureWatch } = this.parts;
     const endpoints = this.term?.pipeline.troubledEndpoints() ?? [];
-    await heartbeat.beat({ inFlight: this.inFlight, endpoints, captureDrift: this.term === null ? null : captureWatch.drift });
+    const captureDrift = this.term === null ? null : captureWatch.drift;
+    await heartbeat.beat({ inFlight: this.inFlight, endpoints, captureDrift, session: this.listen.backendPid });
   }
 }

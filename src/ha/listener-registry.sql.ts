@@ -3,11 +3,13 @@ import type { CaptureDrift } from '../status/capture-drift';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 const HEARTBEAT = `
-  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift, timers)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift, timers, alive_until, backend_pid, backend_start)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + $11::float8 * interval '1 ms', $12::int,
+          (select backend_start from pg_stat_activity where pid = $12::int))
   on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight,
                                  endpoints = excluded.endpoints, capture_drift = excluded.capture_drift,
-                                 timers = excluded.timers`;
+                                 timers = excluded.timers, alive_until = excluded.alive_until, backend_pid = excluded.backend_pid,
+                                 backend_start = excluded.backend_start`;
 
 export interface ListenerRecord {
   readonly id: string;
@@ -23,12 +25,17 @@ export interface ListenerRecord {
   readonly captureDrift: readonly CaptureDrift[] | null;
   /** Names of what it does again and again. */
   readonly timers: readonly string[];
+  /** Milliseconds after which it has missed a sign of life. */
+  readonly aliveFor: number;
+  /** Its own PostgreSQL session; null when it has none that lasts. */
+  readonly session: number | null;
 }
 
 export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
-  const { id, stream, host, pid, version, address, inFlight, endpoints, captureDrift, timers } = record;
+  const { id, stream, host, pid, version, address, inFlight, endpoints, captureDrift, timers, aliveFor, session } = record;
   const drift = captureDrift === null ? null : JSON.stringify(captureDrift);
-  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers]);
+  const values = [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers, aliveFor, session];
+  await pool.query(HEARTBEAT, values);
 }
 
 export async function removeListener(pool: Pool, id: string): Promise<void> {

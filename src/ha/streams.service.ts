@@ -98,7 +98,7 @@ export class Streams {
     const { pool, clock, logger } = this;
     const { terms, leases, doors, timers, address } = this.tools;
     const { stream } = settings;
-    const heartbeat = new Heartbeat(pool, stream, newHolder(), address, timers);
+    const heartbeat = new Heartbeat(pool, stream, newHolder(), address, timers, settings.leaseTtl / 3);
     // Whoever looks at the status need not wait for the next beat.
     const onChange = (): void => void leadership.beat().catch(() => undefined);
     const captureWatch = new CaptureWatch({ pool, clock, logger, captures: configuration.captures, onChange });

@@ -17,7 +17,7 @@ import { didYouMean } from '../config/problems';
 import { SETTINGS } from '../config/settings';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { createLogger } from '../logging/logger';
-import type { Reloaded } from '../reload/reloader';
+import type { Reloaded } from '../reload/reloaded';
 import { startService, type Service } from './start-service';
 
 const ROLES = ['listener', 'worker', 'admin'] as const;

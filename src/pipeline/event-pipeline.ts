@@ -3,6 +3,7 @@ import type { Cursor } from '../checkpoint/cursor';
 import type { Ledger } from '../delivery/ledger';
 import type { Pauses } from '../delivery/pauses';
 import { describeCause, hopsOf } from '../event/cause';
+import { counted } from '../event/counted';
 import type { Delivery } from '../event/delivery';
 import type { Timing } from '../event/definitions';
 import { endpointNameOf } from '../event/endpoint-name';
@@ -209,5 +210,5 @@ export class EventPipeline {
 }
 
 function loopMessage({ cause }: EntityEvent, maxHops: number): string {
-  return `the change was brought about by ${maxHops} deliveries, one after the other (OBSERVERS_MAX_HOPS): ${describeCause(cause ?? '')}`;
+  return `the change was brought about by ${counted(maxHops, 'delivery', 'deliveries')}, one after the other (OBSERVERS_MAX_HOPS): ${describeCause(cause ?? '')}`;
 }

@@ -55,7 +55,8 @@ export class Shadow {
     try {
       const { content, missing } = this.options.runner.render(delivery);
       const { bytes, sha256 } = digestOf(content);
-      const lacking = missing.length === 0 ? '' : `; ${missing.length} of its template values are missing`;
+      const lacking =
+        missing.length === 0 ? '' : `; ${missing.length} of its template values ${missing.length === 1 ? 'is' : 'are'} missing`;
       return { ok: true, status: null, skipped: `it would have sent ${targetOf(content)}, ${bytes} bytes, sha256 ${sha256}${lacking}` };
     } catch (error) {
       if (error instanceof TemplateRenderError) return failed('template', error.message);

@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { isLeading, stateOf } from '../status/alive.sql';
 
 /** A delivery that a person has asked for; observer and action are null where a quarantined change is looked at again. */
 export interface AskedDelivery {
@@ -83,7 +84,7 @@ export async function readSetProgress(client: ClientBase | Pool, token: string, 
 export async function countPending(client: ClientBase | Pool, token: string): Promise<{ waiting: number; running: number }> {
   const { rows } = await client.query<{ waiting: number; running: number }>(
     `select count(*) filter (where state <> 'running')::int as waiting, count(*) filter (where state = 'running')::int as running
-     from observers.pending_delivery where item_set = $1`,
+     from (select ${stateOf('p')} as state from observers.pending_delivery p where item_set = $1) p`,
     [token],
   );
   return rows[0] ?? { waiting: 0, running: 0 };
@@ -101,7 +102,7 @@ const HELD = `
   select e ->> 'name' as name, e #>> '{breaker,state}' as state,
     greatest(0, (e #>> '{breaker,probeIn}')::float8 - extract(epoch from clock_timestamp() - l.heartbeat_at)::float8 * 1000) as "probeIn"
   from observers.lease x join observers.listener l on l.stream = x.stream and l.id = x.holder cross join jsonb_array_elements(to_jsonb(l.endpoints)) e
-  where x.expires_at > clock_timestamp() and e #>> '{breaker,state}' is not null`;
+  where ${isLeading('x')} and e #>> '{breaker,state}' is not null`;
 
 /** Of all streams; an instance says it at once when a breaker changes. */
 export async function readHeldEndpoints(client: ClientBase | Pool): Promise<HeldEndpoint[]> {
@@ -110,6 +111,6 @@ export async function readHeldEndpoints(client: ClientBase | Pool): Promise<Held
 
 /** Whether a service can be expected to make the tries. */
 export async function isLed(client: ClientBase | Pool): Promise<boolean> {
-  const { rowCount } = await client.query('select from observers.lease where expires_at > clock_timestamp() limit 1');
+  const { rowCount } = await client.query(`select from observers.lease x where ${isLeading('x')} limit 1`);
   return (rowCount ?? 0) > 0;
 }

@@ -21,6 +21,11 @@ export class Breakers {
     return this.asked.held();
   }
 
+  /** Whether anybody has circuit breakers at the moment. */
+  isLed(): Promise<boolean> {
+    return this.asked.isLed();
+  }
+
   /** Has a breaker closed. @param wait milliseconds @returns what it was */
   async reset(stream: string, wish: AskedReset, wait: number): Promise<ResetEnd> {
     if (!(await this.asked.isLed())) return 'not led';

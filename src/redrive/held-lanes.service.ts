@@ -1,8 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
-import { listLanes, repairLanes, resumeLanes, type HeldLane, type LaneFilter, type LaneRepair } from './lane-repair.sql';
+import { isLed } from './asked.sql';
+import {
+  countLanes,
+  listLanes,
+  repairLanes,
+  resumeLanes,
+  type HeldLane,
+  type LaneFilter,
+  type LaneRepair,
+  type LanesResumed,
+} from './lane-repair.sql';
 
-export type { HeldLane, LaneFilter, LaneRepair } from './lane-repair.sql';
+export type { HeldLane, LaneFilter, LaneRepair, LanesResumed } from './lane-repair.sql';
 
 /** Lanes of strict observers that something holds up. */
 @Injectable()
@@ -14,9 +24,19 @@ export class HeldLanes {
     return this.database.use((client) => listLanes(client, stream, filter, limit, offset));
   }
 
-  /** Lets the heads be tried once more, now. @returns how many */
-  resume(stream: string, filter: LaneFilter, who: string): Promise<number> {
+  /** How many there are in all. */
+  count(stream: string, filter: LaneFilter): Promise<number> {
+    return this.database.use((client) => countLanes(client, stream, filter));
+  }
+
+  /** Lets the heads be tried once more, now. */
+  resume(stream: string, filter: LaneFilter, who: string): Promise<LanesResumed> {
     return this.database.use((client) => resumeLanes(client, stream, filter, who));
+  }
+
+  /** Whether a service can be expected to make the tries. */
+  isLed(): Promise<boolean> {
+    return this.database.use((client) => isLed(client));
   }
 
   /** Takes the heads out of their lanes, so that the next ones go on. @returns lanes and deliveries that were acted on */

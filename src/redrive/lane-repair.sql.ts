@@ -4,6 +4,7 @@ import { deliveryId } from '../event/delivery';
 import { KEPT_WHILE_OPEN } from '../delivery/ledger.sql';
 import { readPausedNames } from '../delivery/pauses.sql';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
+import { stateOf } from '../status/alive.sql';
 
 /** A lane of a strict observer that something holds up. */
 export interface HeldLane {
@@ -46,7 +47,7 @@ const LAST_ATTEMPT = `
 
 const LIST = `
   with h as materialized (${HEADS} and h.state <> 'waiting' order by h.state <> 'parked', h.created_at, h.lane limit $6 offset $7)
-  select h.observer, h.action, h.object_type as "entityType", h.object_key as "entityKey", h.state, h.change_number::float8 as "changeNumber",
+  select h.observer, h.action, h.object_type as "entityType", h.object_key as "entityKey", ${stateOf('h')} as state, h.change_number::float8 as "changeNumber",
     coalesce(a.attempt, 0) as attempts, a.error, a.message, a.status,
     (select count(*)::int - 1 from observers.pending_delivery w where w.stream = $1 and w.lane = h.lane and w.strict and not w.redrive) as waiting,
     extract(epoch from clock_timestamp() - coalesce(h.first_attempt_at, h.created_at))::float8 as "ageSeconds"
@@ -68,12 +69,17 @@ export async function listLanes(
   return rows;
 }
 
+export async function countLanes(client: ClientBase, stream: string, filter: LaneFilter): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(`select count(*)::int as count from (${HEADS} and h.state <> 'waiting') h`, values(stream, filter)); // prettier-ignore
+  return rows[0]?.count ?? 0;
+}
+
 // A running head belongs to its worker; the condition on the state is looked at again when the row is locked.
 const RESUME = `
   with resumed as (
     update observers.pending_delivery p set state = 'retrying', next_attempt_at = clock_timestamp() from (${HEADS}) h
     where p.change_number = h.change_number and p.observer = h.observer and p.action = h.action and p.state in ('parked', 'retrying')
-    returning p.change_number, p.observer, p.action, h.state as before
+    returning p.change_number, p.observer, p.action, p.lane, h.state as before
   ), noted as (
     insert into observers.operation (who, what, items, before, after)
     select $6, 'lanes: resumed', jsonb_build_object('stream', $1::text, 'count', count(*), 'heads', to_jsonb((array_agg(jsonb_build_object(
@@ -81,12 +87,28 @@ const RESUME = `
            jsonb_build_object('states', to_jsonb(array_agg(distinct before))), '{"states": ["retrying"]}'
     from resumed having count(*) > 0
   )
-  select count(*)::int as count from resumed`;
+  select count(*)::int as resumed, count(*) filter (where o.observer is not null)::int as paused,
+    (select count(*)::int from observers.pending_delivery w where w.stream = $1 and w.state = 'waiting' and w.lane in (select lane from resumed)) as behind,
+    (select count(*)::int from (${HEADS} and h.state <> 'waiting') h where not exists (
+       select from resumed r where r.change_number = h.change_number and r.observer = h.observer and r.action = h.action)) as left
+  from resumed r left join observers.paused_observer o on o.stream = $1 and o.observer = r.observer`;
 
-/** Lets the heads be tried once more, now. @returns how many */
-export async function resumeLanes(client: ClientBase, stream: string, filter: LaneFilter, who: string): Promise<number> {
-  const { rows } = await client.query<{ count: number }>(RESUME, [...values(stream, filter), who]);
-  return rows[0]?.count ?? 0;
+/** What became of lanes that were asked to go on. */
+export interface LanesResumed {
+  /** Heads that are tried once more. */
+  readonly resumed: number;
+  /** Of these: held back for now, for their observers are paused. */
+  readonly paused: number;
+  /** Deliveries behind these heads; they go on when their heads have succeeded. */
+  readonly behind: number;
+  /** Lanes whose heads were under way, queued or put aside, and were left as they are. */
+  readonly left: number;
+}
+
+/** Lets the heads be tried once more, now. */
+export async function resumeLanes(client: ClientBase, stream: string, filter: LaneFilter, who: string): Promise<LanesResumed> {
+  const { rows } = await client.query<LanesResumed>(RESUME, [...values(stream, filter), who]);
+  return rows[0] ?? { resumed: 0, paused: 0, behind: 0, left: 0 };
 }
 
 /** `skip` gives the head up for good; `dead-letter` moves it to the dead letters; `dead-letter all` moves whoever waits behind it too. */

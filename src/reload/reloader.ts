@@ -7,6 +7,7 @@ import { ServiceConfiguration } from '../config/service-configuration';
 import { DatabaseUrl } from '../database/database.module';
 import { recordOperation } from '../database/operation.sql';
 import { pooledTransaction } from '../database/transaction';
+import { counted } from '../event/counted';
 import { ServiceLogger } from '../event/service-logger';
 import { Streams } from '../ha/streams.service';
 import { describeFailure } from '../config/problems';
@@ -15,20 +16,7 @@ import { recordConfigVersion } from '../config/config-version.sql';
 import { countByObserver } from '../status/status-detail.sql';
 import type { ObserverDefinition } from '../event/definitions';
 import { settleDrift } from '../change-log/capture/drift';
-
-/** What a reload came to. */
-export interface Reloaded {
-  /** Version of the configuration; the same as `previous` when the file's text is the same, and only what it refers to may be another. */
-  readonly version: number;
-  readonly previous: number;
-  /** `when it leads`: this instance stands by, or the database did not take it at once. */
-  readonly effective: 'now' | 'when it leads';
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
-  readonly changed: readonly string[];
-  /** What a person should know, a sentence each. */
-  readonly notes: readonly string[];
-}
+import type { Reloaded } from './reloaded';
 
 /** The configuration that this instance goes by, and how it gets another one while it runs. One reload at a time. */
 @Injectable()
@@ -130,7 +118,8 @@ export class Reloader {
     return counts
       .filter(({ observer, pending }) => pending > 0 && removed.includes(observer))
       .map(
-        ({ observer, pending }) => `${pending} deliveries of ${observer} waited, which is no longer configured: they become dead letters`,
+        ({ observer, pending }) =>
+          `${counted(pending, 'delivery', 'deliveries')} of ${observer} waited, which is no longer configured: ${pending === 1 ? 'it becomes a dead letter' : 'they become dead letters'}`,
       );
   }
 }

@@ -50,7 +50,7 @@ export function disposition(outcome: Outcome, policy: RetryPolicy, tries: Tries)
   if (!isRetryable(outcome)) return { is: 'dead', because: 'trying again would give the same answer', note: null };
   const { wait, counts, appointments } = outcome.error === 'busy' ? untilFree(outcome, tries) : next(outcome, policy, tries);
   const note = appointments > FREE_APPOINTMENTS ? tooMany(appointments) : null;
-  if (wait === null) return { is: 'dead', because: `all ${policy.maxAttempts} attempts failed`, note };
+  if (wait === null) return { is: 'dead', because: exhausted(policy, tries), note };
   if (policy.maxElapsed !== null && tries.elapsed + wait > policy.maxElapsed) {
     return { is: 'dead', because: `max_elapsed (${Math.round(policy.maxElapsed / 1000)} s) is used up`, note };
   }
@@ -81,6 +81,12 @@ function next({ retryAfter, status }: Failed, policy: RetryPolicy, { attempt, ap
   const own = counts ? backOff(policy, attempt, random) : waitAfter(policy, attempt, random);
   const wait = own === null ? null : Math.max(own, asked ?? 0, isAppointment ? SOONEST_APPOINTMENT : 0);
   return { wait, counts, appointments };
+}
+
+/** The number of the try is that on record: a redrive is one more than the policy grants. */
+function exhausted({ maxAttempts }: RetryPolicy, { attempt }: Tries): string {
+  if (attempt > maxAttempts) return `attempt ${attempt} failed, and max_attempts is ${maxAttempts}`;
+  return maxAttempts === 1 ? 'its only attempt failed' : `all ${maxAttempts} attempts failed`;
 }
 
 function tooMany(appointments: number): string {

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { EndpointState } from '../resilience/endpoint-state';
+import { isAlive, isLeading } from './alive.sql';
 
 /** The instances of a stream, and which of them leads. */
 export interface Listeners {
@@ -17,10 +18,10 @@ export interface Listeners {
 
 /** SQL: both columns, of the stream $1. */
 export const LISTENERS = `
-    (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', expires_at > clock_timestamp())
-     from observers.lease where stream = $1 and expires_at > '-infinity') as leader,
+    (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', ${isLeading('e')})
+     from observers.lease e where stream = $1 and expires_at > '-infinity') as leader,
     (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints,
-       'alive', heartbeat_at > clock_timestamp() - interval '15 s') order by started_at), '[]') from observers.listener where stream = $1) as listeners`;
+       'alive', ${isAlive('l')}) order by started_at), '[]') from observers.listener l where stream = $1) as listeners`;
 
 export async function readListeners(client: ClientBase, stream: string): Promise<Listeners> {
   const { rows } = await client.query<Listeners>(`select ${LISTENERS}`, [stream]);

@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { PENDING_STATES, type PendingState } from '../event/pending-state';
 import type { EndpointState } from '../resilience/endpoint-state';
+import { isAlive, isLeading, stateOf } from './alive.sql';
 
 /** Deliveries that stand in PostgreSQL, by their state. */
 export type PendingCounts = Readonly<Record<PendingState, number>>;
@@ -69,17 +70,17 @@ const countsBy = (column: 'observer' | 'endpoint'): string => `
   select coalesce(json_agg(to_json(c) order by c.${column}), '[]') from (
     select ${column}, ${PENDING_STATES.map((state) => `count(*) filter (where state = '${state}')::int as ${state}`).join(', ')},
            count(*) filter (where state = 'dead')::int as dead
-    from (select ${column}, state from observers.pending_delivery where stream = $1
+    from (select ${column}, ${stateOf('p')} as state from observers.pending_delivery p where stream = $1
           union all select ${column}, 'dead' from observers.dead_letter where stream = $1 and resolved_at is null) d
     group by ${column}) c`;
 
 const LISTENERS = `
   select coalesce(json_agg(json_build_object('id', l.id, 'stream', l.stream, 'host', l.host, 'pid', l.pid, 'version', l.version,
     'address', l.address, 'startedAt', to_json(l.started_at) #>> '{}',
-    'heartbeatAgeSeconds', extract(epoch from clock_timestamp() - l.heartbeat_at), 'alive', l.heartbeat_at > clock_timestamp() - interval '15 s',
+    'heartbeatAgeSeconds', extract(epoch from clock_timestamp() - l.heartbeat_at), 'alive', ${isAlive('l')},
     'leads', e.epoch is not null, 'epoch', e.epoch, 'inFlight', l.in_flight, 'endpoints', l.endpoints, 'timers', l.timers) order by l.started_at), '[]')
   from observers.listener l
-  left join observers.lease e on e.stream = l.stream and e.holder = l.id and e.expires_at > clock_timestamp()`;
+  left join observers.lease e on e.stream = l.stream and e.holder = l.id and ${isLeading('e')}`;
 
 const DEAD = `
   select coalesce(json_agg(to_json(d) order by d.count desc), '[]') from (

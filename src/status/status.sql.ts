@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { CaptureDrift } from './capture-drift';
+import { isLeading, stateOf } from './alive.sql';
 import { LISTENERS, type Listeners } from './listeners.sql';
 
 /** A lag above this is shown as "more than": counting a backlog of millions would take longer than anybody waits. */
@@ -65,20 +66,21 @@ const STATUS = `
     where l.change_xid >= pg_snapshot_xmin(c.previous) and not pg_visible_in_snapshot(l.change_xid, c.previous)
       and not (c.target is not null and pg_visible_in_snapshot(l.change_xid, c.target) and l.pk_entity_change_log <= c.after)
     limit ${LAG_COUNTED}
-  )
+  ),
+  pending as (select ${stateOf('p')} as state, count(*)::int as count from observers.pending_delivery p where stream = $1 group by 1)
   select $1 as stream,
     ${LISTENERS},
     json_build_object('events', (select count(*) from behind),
                       'seconds', coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from behind), 0)) as lag,
     (select extract(epoch from clock_timestamp() - updated_at)::float8 from c) as "checkpointAgeSeconds",
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'scheduled') as scheduled,
+    coalesce((select count from pending where state = 'scheduled'), 0) as scheduled,
     (select to_json(min(next_attempt_at)) #>> '{}' from observers.pending_delivery where stream = $1 and state = 'scheduled') as "nextScheduledAt",
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'queued') as queued,
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'running') as running,
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'retrying') as retrying,
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'parked') as parked,
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'waiting') as waiting,
-    (select count(*)::int from observers.pending_delivery where stream = $1 and state = 'paused') as paused,
+    coalesce((select count from pending where state = 'queued'), 0) as queued,
+    coalesce((select count from pending where state = 'running'), 0) as running,
+    coalesce((select count from pending where state = 'retrying'), 0) as retrying,
+    coalesce((select count from pending where state = 'parked'), 0) as parked,
+    coalesce((select count from pending where state = 'waiting'), 0) as waiting,
+    coalesce((select count from pending where state = 'paused'), 0) as paused,
     (select coalesce(json_agg(json_build_object('observer', observer, 'since', since, 'by', paused_by) order by observer), '[]')
      from observers.paused_observer where stream = $1) as "pausedObservers",
     (select count(*)::int from observers.dead_letter where stream = $1 and resolved_at is null) as dead,
@@ -86,7 +88,7 @@ const STATUS = `
     (select coalesce(json_agg(json_build_object('endpoint', endpoint, 'since', since) order by endpoint), '[]')
      from observers.gone_endpoint where stream = $1) as gone,
     (select l.capture_drift from observers.listener l join observers.lease e on e.stream = l.stream and e.holder = l.id
-     where l.stream = $1 and e.expires_at > clock_timestamp()) as "captureDrift",
+     where l.stream = $1 and ${isLeading('e')}) as "captureDrift",
     (select json_build_object(
        'unaccounted', (select count(*) from observers.unaccounted u where u.stream = a.stream and u.dismissed_at is null),
        'ageSeconds', extract(epoch from clock_timestamp() - a.complete_at)) from observers.audit a where a.stream = $1) as audit,

@@ -214,3 +214,39 @@ test('what a service would refuse of the observers file is told with its place, 
   ]);
   expect(about(findings, 'capture')).toMatchObject([{ state: 'ok' }]);
 });
+
+test('a database that was never migrated is told to be, and nothing is said of what is not there', async () => {
+  await database.query('drop schema observers, core cascade');
+  const { code, out } = await program.run(['doctor']);
+  expect(code).toBe(1);
+  expect(out).toMatch(/✗ migrations +the database is not prepared yet: none has been applied\n +→ fraiseql-observers migrate\n/);
+  expect(out.match(/→/g)).toHaveLength(1);
+  expect(out).toMatch(/\? indexes +not looked at: the database is not prepared yet/);
+  expect(out).toContain('1 problem, 0 warnings');
+});
+
+const COMMANDS = ['status', 'metrics', 'dlq list', 'lanes resume --all --yes', 'observers pause say', 'config history', 'capture remove public.orders --yes', 'search x', 'roles plan', 'tail --no-follow']; // prettier-ignore
+
+test.each([
+  ['was never migrated', 'drop schema observers, core cascade', 'the database is not prepared yet', 'Run: fraiseql-observers migrate'],
+  [
+    'lacks a migration',
+    "delete from observers.migration where name like 'SignsOfLife%'",
+    'the database is not prepared for this release: 1 migration is pending, from SignsOfLife1700000000030 on',
+    'Run: fraiseql-observers migrate',
+  ],
+  [
+    'was migrated by a newer release',
+    "insert into observers.migration (timestamp, name) values (1900000000000, 'Later1900000000000')",
+    "the database's schema is newer than this program: it has Later1900000000000",
+    'Run the version of fraiseql-observers that migrated it, or a later one.',
+  ],
+])('of a database that %s every command says so, and what to do', async (_state, statement, message, remedy) => {
+  await database.query(statement);
+  for (const command of COMMANDS) {
+    const { code, out, err } = await program.run(command.split(' '));
+    expect([command, code > 0, out, err]).toEqual([command, true, '', containing(message)]);
+    expect([command, err]).toEqual([command, containing(`→ ${remedy}`)]);
+  }
+  expect((await program.run(['doctor'])).out).toMatch(/✗ migrations/);
+});

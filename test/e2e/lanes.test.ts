@@ -52,6 +52,7 @@ test('lanes list says which lane waits for what, and status counts them', async 
   const { out } = await cli('list', '--entity-key', '1');
   expect(out).toMatch(/ship\/hook +Order 1 +parked +[\d.]+ s +2 +1 +http_status 422: the receiver answered 422/);
   expect(out).not.toContain('Order 2');
+  expect((await cli('list', '--limit', '1')).out).toContain('1 of 2, parked ones first; the next ones: --offset 1');
   const lanes = JSON.parse((await cli('list', '--format', 'json')).out) as unknown[];
   expect(lanes).toHaveLength(2);
   expect(lanes[0]).toMatchObject({
@@ -64,7 +65,7 @@ test('lanes list says which lane waits for what, and status counts them', async 
     status: 422,
   });
   const { out: status } = await run(process.execPath, [MAIN, 'status'], { cwd: tmpdir(), env: { ...BARE, DATABASE_URL: database.url } });
-  expect(status).toMatch(/parked +2, 4 wait behind heads of their lanes/);
+  expect(status).toMatch(/parked +2; 4 wait behind the heads of their lanes/);
 });
 
 test('resume tries the head, and then the rest in order', async () => {
@@ -117,3 +118,24 @@ test('nothing is done to lanes that nobody named, or without a yes', async () =>
   expect(await cli('resume', '--entity-key', '99', '--yes')).toMatchObject({ code: 5, err: containing('no such lane') });
   expect(receiver.requests).toEqual([]);
 });
+
+test('resuming says what is tried, what waits behind it, and what a paused observer holds back', async () => {
+  expect(await resumed()).toEqual({ resumed: 2, paused: 0, behind: 4, left: 0 });
+  await until(async () => (await lanesParked()) === 2);
+  await database.query("insert into observers.paused_observer (stream, observer, paused_by) values ('main', 'ship', 'ann')");
+  expect(await resumed('--entity-key', '1')).toEqual({ resumed: 1, paused: 1, behind: 2, left: 0 });
+  // What a person holds back is not parked, and is left as it is.
+  await until(async () => (await lanesParked()) === 1);
+  await database.query("update observers.pending_delivery set state = 'paused' where state = 'retrying'");
+  const { out } = await cli('resume', '--all', '--yes');
+  expect(out).toContain('1 lane resumed whose observer is paused: its head is tried when that ends (observers resume)');
+  expect(out).toContain('2 deliveries wait behind it, and go on when what is before has succeeded');
+  expect(out).toContain('1 lane was left as it is: what is at the head is under way, queued or paused');
+});
+
+const resumed = async (...filter: string[]): Promise<unknown> => {
+  const named = filter.length === 0 ? ['--all'] : filter;
+  return JSON.parse((await cli('resume', ...named, '--yes', '--format', 'json')).out) as unknown;
+};
+const lanesParked = async (): Promise<number> =>
+  (await database.query("select from observers.pending_delivery where state = 'parked'")).length;

@@ -88,8 +88,44 @@ test('it is paused with the service stopped, before it ever ran, and one that is
     { name: 'bill', paused: { reason: null }, pending: 3 },
     { name: 'say', paused: null },
   ]);
-  expect(await program.json(['observers', 'resume', 'bill'])).toEqual({ observer: 'bill', paused: false, changed: true, waiting: 3 });
+  expect(await program.json(['observers', 'resume', 'bill'])).toEqual({
+    observer: 'bill',
+    paused: false,
+    changed: true,
+    waiting: 3,
+    parked: 0,
+    behind: 0,
+  });
   await receiver.waitFor(3);
   expect(await program.json(['observers', 'resume', 'bill'])).toMatchObject({ changed: false });
   expect(await program.run(['observers', 'resume', 'nobody'])).toMatchObject({ code: 5 });
+});
+
+test('resuming counts what is sent, and what stays parked with what waits behind it', async () => {
+  await database.capture('public.orders');
+  await insert(1, 5);
+  const pend = (key: number, state: string, lane: string): Promise<unknown> =>
+    database.query(
+      `insert into observers.pending_delivery (change_number, observer, action, stream, endpoint, lane, state, attempt, next_attempt_at, strict)
+       select pk_entity_change_log, 'bill', 'webhook', 'main', 'hook', $2, $3, 1, now(), true from core.tb_entity_change_log where object_key = $1`,
+      [String(key), lane, state],
+    );
+  await pend(1, 'parked', 'a');
+  await pend(2, 'waiting', 'a');
+  await pend(3, 'waiting', 'a');
+  await pend(4, 'paused', 'b');
+  const resume = (format: string[]): Promise<{ code: number | null; out: string }> =>
+    program.run(['observers', 'resume', 'bill', ...format]);
+  await program.run(['observers', 'pause', 'bill']);
+  const { out } = await resume([]);
+  expect(out).toBe(
+    'bill goes on: 1 delivery has waited, and is sent as soon as a service leads the stream\n' +
+      '1 lane stays parked, and 2 deliveries wait behind its head   (lanes list)\n',
+  );
+  await pend(5, 'waiting', 'b');
+  await program.run(['observers', 'pause', 'bill']);
+  expect(JSON.parse((await resume(['--format', 'json'])).out)).toEqual({
+    observer: 'bill', paused: false, changed: true, waiting: 2, parked: 1, behind: 2,
+  }); // prettier-ignore
+  expect((await resume([])).out).toBe('bill was not paused\n');
 });

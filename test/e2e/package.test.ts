@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BARE, isRunning, launch, MAIN, postmasterOf, run, type Result, type Running } from '../support/program';
 import { containing } from '../support/texts';
 
@@ -88,6 +88,57 @@ test('nothing in it names a folder of the machine that built it', async () => {
     .filter((source) => /^(\/|[A-Z]:|file:)/.test(source));
   expect(absolute).toEqual([]);
 });
+
+interface Locked {
+  readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
+}
+
+/** What `npm install fraiseql-observers typescript @types/node` makes of a folder, without the registry. */
+async function consumerOf(name: string): Promise<string> {
+  const consumer = join(folder, name);
+  const modules = join(consumer, 'node_modules');
+  mkdirSync(join(modules, 'fraiseql-observers'), { recursive: true });
+  const unpacked = await run('tar', ['-xzf', join(folder, 'empty', tarball), '--strip-components=1', '-C', join(modules, 'fraiseql-observers')], { cwd: folder }); // prettier-ignore
+  expect(unpacked.code).toBe(0);
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Locked;
+  const own = ['node_modules/typescript', 'node_modules/@types/node', 'node_modules/undici-types'];
+  for (const [path, { dev, devOptional }] of Object.entries(packages)) {
+    const needed = own.includes(path) || (dev !== true && devOptional !== true && /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path));
+    if (!needed || !existsSync(join(ROOT, path))) continue;
+    mkdirSync(dirname(join(consumer, path)), { recursive: true });
+    symlinkSync(join(ROOT, path), join(consumer, path));
+  }
+  return consumer;
+}
+
+test('a TypeScript program compiles against it with every declaration checked, and needs no @types but those of Node', async () => {
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  expect(Object.keys(dependencies).filter((name) => name.startsWith('@types/'))).toEqual([]);
+  const consumer = await consumerOf('consumer');
+  expect(existsSync(join(consumer, 'node_modules/@types/big.js'))).toBe(false);
+  writeFileSync(
+    join(consumer, 'app.ts'),
+    `import { CustomAction, sampleDelivery, succeeded, type CustomActionHandler, type JsonValue } from 'fraiseql-observers';
+import { ObserversModule, Observers } from 'fraiseql-observers/nest';
+
+export const digits = (value: JsonValue): string => (typeof value === 'object' && value !== null && 'toFixed' in value ? String(value) : '');
+export const { event } = sampleDelivery({ data: { total: 4.9 } });
+export const module = ObserversModule.forRoot({ configFile: 'observers.yaml', roles: ['listener', 'worker', 'admin'] });
+export const reload = (observers: Observers): Promise<{ readonly version: number }> => observers.reload();
+export const notThere: number = succeeded;
+void CustomAction;
+export type { CustomActionHandler };
+`,
+  );
+  // Links are not followed: whatever a package finds beside it must be what it depends on.
+  const compiler = { module: 'node16', moduleResolution: 'node16', target: 'es2022', strict: true, skipLibCheck: false, noEmit: true };
+  const compilerOptions = { ...compiler, preserveSymlinks: true, experimentalDecorators: true, esModuleInterop: true, types: ['node'] };
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }));
+  writeFileSync(join(consumer, 'package.json'), '{ "private": true }');
+  const { out } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false'], { cwd: consumer });
+  // The one mistake is the program's own, so that the compiler has really looked.
+  expect(out.trim().split('\n')).toEqual([expect.stringMatching(/^app\.ts\(8,14\): error TS2322: .*not assignable to type 'number'/)]);
+}, 120_000);
 
 test('in an empty folder npx starts the demo, which shows a delivery, prints commands that work there, and ends', async () => {
   const cwd = join(folder, 'empty');

@@ -58,13 +58,11 @@ test.each(["'; drop table observers.dead_letter; --", "' or '1'='1", '%27%20or%2
   'SQL in a filter (%s) is a text that nothing has',
   async (text) => {
     const value = encodeURIComponent(text);
-    for (const path of [
-      `/dlq?observer=${value}`,
-      `/dlq?error=${value}&entity_key=${value}`,
-      `/events?entity_type=${value}&entity_key=${value}`,
-    ])
+    for (const path of [`/dlq?entity_key=${value}`, `/events?entity_key=${value}`])
       expect([path, await api(`GET ${path}`)]).toEqual([path, expect.objectContaining({ status: 200, body: { items: [], next: null } })]);
-    expect((await api(`GET /dlq/stats?endpoint=${value}`)).body['count']).toBe(0);
+    // What has a name is refused by it, which reaches the database too.
+    for (const path of [`/dlq?observer=${value}`, `/dlq?error=${value}`, `/dlq?action=${value}`, `/dlq/stats?endpoint=${value}`])
+      expect([path, (await api(`GET ${path}`)).status]).toEqual([path, 400]);
     expect((await api(`POST /observers/${value}/pause`)).status).toBe(404);
     expect((await api('GET /dlq')).body['items']).toHaveLength(1);
   },

@@ -39,8 +39,18 @@ const keys = async (query = ''): Promise<string[]> =>
 
 test('lanes that are held up are listed, tried once more, given up, and moved to the dead letters', async () => {
   expect(await keys()).toEqual(['1', '2', '3']);
-  expect([await keys('?entity_key=2'), await keys('?observer=nobody'), (await keys('?limit=1&offset=1')).length]).toEqual([['2'], [], 1]);
-  expect((await api('POST /lanes/resume', { json: { entity_type: 'Order', entity_key: '1' } })).body).toEqual({ resumed: 1 });
+  expect((await api('GET /lanes?limit=1')).body['total']).toBe(3);
+  expect([await keys('?entity_key=2'), await keys('?observer=lane&entity_key=99'), (await keys('?limit=1&offset=1')).length]).toEqual([
+    ['2'],
+    [],
+    1,
+  ]);
+  expect((await api('POST /lanes/resume', { json: { entity_type: 'Order', entity_key: '1' } })).body).toEqual({
+    resumed: 1,
+    paused: 0,
+    behind: 0,
+    left: 0,
+  });
   await parked(3);
   expect((await api('POST /lanes/skip', { json: { observer: 'lane', entity_key: '2' } })).body).toEqual({ lanes: 1, deliveries: 1 });
   expect((await api('POST /lanes/dead-letter', { json: { all: true, whole_lane: true } })).body).toEqual({ lanes: 2, deliveries: 2 });

@@ -127,7 +127,7 @@ test('events are listed newest first, page after page, by type, key and kind; wh
     (await api<Page>(`GET /events?${query}`)).body.items.map(({ changeNumber }) => changeNumber);
   expect(await keys('entity_type=Order&entity_key=3')).toEqual([8, 3]);
   expect(await keys('kind=update')).toEqual([8]);
-  expect(await keys('entity_type=Customer')).toEqual([]);
+  expect(await keys('entity_type=Order&entity_key=99')).toEqual([]);
   expect(second.items[0]).toMatchObject({ state: 'processed', entityKey: '5' });
 });
 
@@ -253,7 +253,7 @@ test('the dead letters are listed page after page, also where many died in one m
   for (const [filter, count] of [
     ['observer=b', 2],
     ['action=webhook', 7],
-    ['entity_type=X', 0],
+    ['entity_type=Order&entity_key=77', 0],
     ['entity_key=5', 1],
     ['error=timeout', 2],
     ['endpoint=other', 2],
@@ -266,6 +266,23 @@ test('the dead letters are listed page after page, also where many died in one m
       (await api(`GET /dlq/stats?${filter}`)).body['count'],
     ]).toEqual([filter, count, count]);
   }
+  for (const [filter, message] of [
+    ['observer=al', 'there is no observer "al"; did you mean "all"?'],
+    ['action=webhok', 'there is no action "webhok"; did you mean "webhook"?'],
+    ['entity_type=Oder', 'there is no type of entity "Oder"; did you mean "Order"?'],
+    ['endpoint=hok', 'there is no endpoint "hok"; did you mean "hook"?'],
+    ['error=timeuot', expect.stringContaining('there is no such kind of error; did you mean "timeout"?')],
+  ] as const) {
+    for (const path of ['/dlq', '/dlq/stats']) {
+      const answer = await api(`GET ${path}?${filter}`);
+      expect(answer).toEqual(problem('invalid-request', 400));
+      expect(answer.body['violations']).toEqual([{ at: `query.${filter.split('=')[0]}`, message }]);
+    }
+  }
+  expect(await api('GET /events?entity_type=Oder')).toEqual(problem('invalid-request', 400));
+  expect(await api('GET /search?q=x&entity_type=Oder')).toEqual(problem('invalid-request', 400));
+  expect(await api('GET /lanes?observer=nosuch')).toEqual(problem('invalid-request', 400));
+  expect(await api('POST /lanes/resume', { json: { observer: 'nosuch' } })).toEqual(problem('invalid-request', 400));
   expect((await api('GET /dlq/stats?by=error')).body['groups']).toMatchObject([
     { observer: null, error: 'http_status', count: 5 },
     { error: 'timeout', count: 2 },
@@ -367,7 +384,7 @@ test('many are retried by the token of a dry run that changed nothing: exactly t
   expect(await api('POST /dlq/retry-all', { json: { token: 'retry.a.b' } })).toEqual(problem('invalid-token', 400));
   for (const body of [{}, { dry_run: false }, { token: look.token, observer: 'all' }])
     expect(await api('POST /dlq/retry-all', { json: body })).toEqual(problem('invalid-request', 400));
-  expect((await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'nobody' } })).body).toEqual({
+  expect((await api('POST /dlq/retry-all', { json: { dry_run: true, observer: 'all', entity_key: '0' } })).body).toEqual({
     count: 0,
     sample: [],
     token: null,

@@ -183,7 +183,7 @@ test('commands change by name of the user who runs them, and are listed by a com
     );
     expect(listed[3]?.set).toMatchObject({ count: 1, heads: [{ observer: 'lane', action: 'webhook' }] });
     const { out } = await program.run(['operations', 'list', '--what', 'lanes']);
-    expect(out).toMatch(/lanes: resumed +count 1, heads \(1\), stream main +states \(1\) +states \(1\)/);
+    expect(out).toMatch(/lanes: resumed +count 1, heads \(1\), stream main; states \(1\) → states \(1\)/);
     expect(await program.json(['operations', 'list', '--who', 'nobody'])).toEqual([]);
   } finally {
     program.remove();

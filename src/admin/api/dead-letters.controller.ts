@@ -6,6 +6,7 @@ import { StoredEvents } from '../../explain/stored-events.service';
 import { DeadLetterSets, EndpointsHeld } from '../../redrive/dead-letter-sets.service';
 import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
 import { askedBy, boundsOf } from '../http/access';
+import { KnownFilters } from '../http/known-filters';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type {
@@ -39,6 +40,7 @@ export class DeadLettersController {
     private readonly letters: DeadLetters,
     private readonly sets: DeadLetterSets,
     private readonly stored: StoredEvents,
+    private readonly known: KnownFilters,
   ) {}
 
   @Get()
@@ -48,6 +50,7 @@ export class DeadLettersController {
   ): Promise<z.output<typeof DLQ>> {
     const { limit, cursor } = query;
     const found = await this.letters.page(filterOf(query), placeOf(cursor, BEHIND), limit + 1, boundsOf(request));
+    if (found.length === 0) await this.known.require('query', filterOf(query), boundsOf(request));
     const { items, next } = page(found, limit, ({ diedAt, id }) => ({ diedAt, id }));
     return { items: [...items], next };
   }
@@ -59,6 +62,7 @@ export class DeadLettersController {
   ): Promise<z.output<typeof STATS>> {
     const columns = query.by === 'both' ? (['observer', 'error'] as const) : [query.by];
     const { groups, ...all } = await this.letters.count(filterOf(query), columns, boundsOf(request));
+    if (all.count === 0) await this.known.require('query', filterOf(query), boundsOf(request));
     return { ...all, groups: [...groups] };
   }
 
@@ -81,6 +85,7 @@ export class DeadLettersController {
     response.status('token' in body ? HttpStatus.ACCEPTED : HttpStatus.OK);
     if (!('token' in body)) {
       const shown = await this.sets.preview('retry', filterOf(body));
+      if (shown.count === 0) await this.known.require('body', filterOf(body), boundsOf(request));
       return { ...shown, sample: [...shown.sample], held: [...shown.held] };
     }
     const { token, config_version: configVersion, despite_breaker: despiteBreaker } = body;

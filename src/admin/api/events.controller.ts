@@ -11,6 +11,7 @@ import { Explanations } from '../../explain/explanations.service';
 import { StoredEvents } from '../../explain/stored-events.service';
 import { Replays, type QueuedReplay, type ReplayPreview } from '../../redrive/replays.service';
 import { askedBy, boundsOf } from '../http/access';
+import { KnownFilters } from '../http/known-filters';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { EVENTS, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
@@ -30,6 +31,7 @@ export class EventsController {
     private readonly stored: StoredEvents,
     private readonly explanations: Explanations,
     private readonly replays: Replays,
+    private readonly known: KnownFilters,
   ) {}
 
   @Get()
@@ -42,6 +44,7 @@ export class EventsController {
     const { tenants } = boundsOf(request);
     const filter = { entityType, entityKey, kind };
     const found = await this.stored.list(this.configuration.settings.stream, filter, behind, limit + 1, tenants);
+    if (found.length === 0) await this.known.require('query', { entityType }, boundsOf(request));
     const { items, next } = page(found, limit, ({ changeNumber }) => ({ change: changeNumber }));
     return { items: [...items], next };
   }

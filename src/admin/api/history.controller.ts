@@ -5,7 +5,8 @@ import { Audits } from '../../audit/audits.service';
 import { ConfigVersions } from '../../config/config-versions.service';
 import { ServiceConfiguration } from '../../config/service-configuration';
 import { CheckpointResets } from '../../reset/checkpoint-resets.service';
-import { askedBy } from '../http/access';
+import { askedBy, boundsOf } from '../http/access';
+import { KnownFilters } from '../http/known-filters';
 import { Take } from '../http/take.pipe';
 import type { CHECKPOINT, CONFIG_VERSIONS, DISMISSED, UNACCOUNTED } from '../schema/history';
 import { OPERATIONS } from './operations';
@@ -22,6 +23,7 @@ export class HistoryController {
     private readonly resets: CheckpointResets,
     private readonly versions: ConfigVersions,
     private readonly audits: Audits,
+    private readonly known: KnownFilters,
   ) {}
 
   @Get('checkpoint')
@@ -51,6 +53,7 @@ export class HistoryController {
     @Req() request: Request,
   ): Promise<z.output<typeof DISMISSED>> {
     const { change: changeNumber, observer = null, action = null, reason = null } = body;
+    await this.known.require('body', { observer, action }, boundsOf(request));
     const by = { who: askedBy(request), reason };
     return { dismissed: await this.audits.dismiss(this.stream, { changeNumber, observer, action }, by) };
   }

@@ -3,7 +3,8 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { ServiceConfiguration } from '../../config/service-configuration';
 import { HeldLanes, type LaneFilter } from '../../redrive/held-lanes.service';
-import { askedBy } from '../http/access';
+import { askedBy, boundsOf } from '../http/access';
+import { KnownFilters } from '../http/known-filters';
 import { Take } from '../http/take.pipe';
 import type { LANES, LANES_REPAIRED, LANES_RESUMED } from '../schema/lanes';
 import { OPERATIONS } from './operations';
@@ -16,11 +17,17 @@ export class LanesController {
   constructor(
     private readonly configuration: ServiceConfiguration,
     private readonly held: HeldLanes,
+    private readonly known: KnownFilters,
   ) {}
 
   @Get()
-  async lanes(@Query(new Take(LIST.query, 'query')) query: z.output<typeof LIST.query>): Promise<z.output<typeof LANES>> {
-    return { items: await this.held.list(this.stream, filterOf(query), query.limit, query.offset) };
+  async lanes(
+    @Query(new Take(LIST.query, 'query')) query: z.output<typeof LIST.query>,
+    @Req() request: Request,
+  ): Promise<z.output<typeof LANES>> {
+    const items = await this.held.list(this.stream, filterOf(query), query.limit, query.offset);
+    if (items.length === 0) await this.known.require('query', filterOf(query), boundsOf(request));
+    return { items, total: await this.held.count(this.stream, filterOf(query)) };
   }
 
   @Post('resume')
@@ -29,24 +36,27 @@ export class LanesController {
     @Body(new Take(RESUME.body, 'body')) body: z.output<typeof RESUME.body>,
     @Req() request: Request,
   ): Promise<z.output<typeof LANES_RESUMED>> {
-    return { resumed: await this.held.resume(this.stream, filterOf(body), askedBy(request)) };
+    await this.known.require('body', filterOf(body), boundsOf(request));
+    return this.held.resume(this.stream, filterOf(body), askedBy(request));
   }
 
   @Post('skip')
   @HttpCode(200)
-  skipLanes(
+  async skipLanes(
     @Body(new Take(SKIP.body, 'body')) body: z.output<typeof SKIP.body>,
     @Req() request: Request,
   ): Promise<z.output<typeof LANES_REPAIRED>> {
+    await this.known.require('body', filterOf(body), boundsOf(request));
     return this.held.repair(this.stream, filterOf(body), 'skip', askedBy(request));
   }
 
   @Post('dead-letter')
   @HttpCode(200)
-  deadLetterLanes(
+  async deadLetterLanes(
     @Body(new Take(BURY.body, 'body')) body: z.output<typeof BURY.body>,
     @Req() request: Request,
   ): Promise<z.output<typeof LANES_REPAIRED>> {
+    await this.known.require('body', filterOf(body), boundsOf(request));
     return this.held.repair(this.stream, filterOf(body), body.whole_lane ? 'dead-letter all' : 'dead-letter', askedBy(request));
   }
 

@@ -83,11 +83,11 @@ export class ObserversController {
   ): Promise<z.output<typeof RESUME_RESULT>> {
     // One that is configured no longer can be resumed too.
     const bounds = boundsOf(request);
-    const changed = allows(bounds.observers, name) && (await this.pauses.resume(this.stream, name, askedBy(request)));
+    if (!allows(bounds.observers, name)) await this.require(name, bounds);
+    const { changed, ...waits } = await this.pauses.resume(this.stream, name, askedBy(request));
     if (changed) this.log.note('an observer was resumed', askedBy(request), { observer: name, reason: reason ?? null });
     else await this.require(name, bounds);
-    const counts = await this.status.observerCounts(this.stream);
-    return { observer: name, paused: false, changed, waiting: counts.find(({ observer }) => observer === name)?.pending ?? 0 };
+    return { observer: name, paused: false, changed, ...waits };
   }
 
   private get stream(): string {

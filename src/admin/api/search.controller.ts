@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { AuditTrail } from '../../search/audit-trail';
 import { boundsOf } from '../http/access';
+import { KnownFilters } from '../http/known-filters';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type { FOUND } from '../schema/events';
@@ -16,7 +17,10 @@ const TIMEOUT = 4_000;
 /** Events by words. */
 @Controller('search')
 export class SearchController {
-  constructor(private readonly trail: AuditTrail) {}
+  constructor(
+    private readonly trail: AuditTrail,
+    private readonly known: KnownFilters,
+  ) {}
 
   @Get()
   async search(
@@ -31,6 +35,7 @@ export class SearchController {
       });
     const filter = { entityType, entityKey, kind, since, tenants: boundsOf(request).tenants };
     const { found, ...ended } = await this.trail.search({ words, filter, limit, timeout: TIMEOUT });
+    if (found.length === 0) await this.known.require('query', { entityType }, boundsOf(request));
     return { ...ended, found: found.map((one) => ({ ...one, foundIn: [...one.foundIn] })) };
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HeldLane } from '../../redrive/held-lanes.service';
+import type { HeldLane, LanesResumed } from '../../redrive/held-lanes.service';
 import { count, named } from './registry';
 
 const LANE: z.ZodType<HeldLane> = named(
@@ -23,9 +23,23 @@ const LANE: z.ZodType<HeldLane> = named(
   'a lane of a strict observer that something holds up',
 );
 
-export const LANES = named('Lanes', z.strictObject({ items: z.array(LANE).describe('parked ones first, then the oldest') }));
+export const LANES = named(
+  'Lanes',
+  z.strictObject({
+    items: z.array(LANE).describe('parked ones first, then the oldest'),
+    total: count.describe('lanes in all'),
+  }),
+);
 
-export const LANES_RESUMED = named('LanesResumed', z.strictObject({ resumed: count.describe('heads that are tried once more') }));
+export const LANES_RESUMED: z.ZodType<LanesResumed> = named(
+  'LanesResumed',
+  z.strictObject({
+    resumed: count.describe('heads that are tried once more'),
+    paused: count.describe('of these: held back for now, for their observers are paused'),
+    behind: count.describe('deliveries behind these heads; they go on when their heads have succeeded'),
+    left: count.describe('lanes whose heads are under way, queued or put aside already'),
+  }),
+);
 
 export const LANES_REPAIRED = named(
   'LanesRepaired',

@@ -46,6 +46,8 @@ export const RESUME_RESULT = named(
     paused: z.literal(false),
     changed: z.boolean().describe('false: it was not paused'),
     waiting: count.describe('deliveries that go on'),
+    parked: count.describe('heads of strict lanes that have failed for good, and stay where they are'),
+    behind: count.describe('deliveries behind these'),
   }),
 );
 

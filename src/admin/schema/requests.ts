@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
+import { didYouMean } from '../../config/problems';
+import { ITEM_ERRORS } from '../../redrive/item-errors';
 import { named } from './registry';
 
 /** Items on one page. */
@@ -86,7 +88,13 @@ const FILTER = {
   action: text(200).optional().describe('only this action'),
   entity_type: text(1_000).optional().describe('only this type of entity'),
   entity_key: text(1_000).optional().describe('only this entity'),
-  error: text(200).optional().describe('only this kind of error, such as http_status or timeout'),
+  error: z
+    .enum(ITEM_ERRORS as [string, ...string[]], {
+      error: ({ input }) =>
+        `there is no such kind of error${typeof input === 'string' ? didYouMean(input, ITEM_ERRORS) : ''}; there are ${ITEM_ERRORS.join(', ')}`,
+    })
+    .optional()
+    .describe('only this kind of error, such as http_status or timeout'),
   endpoint: text(500).optional().describe('only what was meant for this endpoint'),
   after: moment.optional().describe('died then or later'),
   before: moment.optional().describe('died before then'),

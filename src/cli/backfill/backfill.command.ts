@@ -26,6 +26,7 @@ class BackfillListCommand extends ObserversCommand {
     if (flags.format === 'json') return printJson(all);
     if (all.length === 0) return print('there has been none');
     printTable(['id', 'table', 'observers', 'where', 'state', 'rows', 'begun', 'by'], all.map(listed)); // prettier-ignore
+    if (all.length === LISTED) print(`The newest ${LISTED}; there may be older ones.`);
   }
 }
 

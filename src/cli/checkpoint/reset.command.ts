@@ -122,8 +122,11 @@ function describe(stream: string, asked: string, plan: ResetPlan): string[] {
     ...(from !== null && from.state !== 'sound'
       ? [field('from', colors.yellow(`a checkpoint that is ${from.state === 'foreign' ? 'of another cluster' : 'ahead of this server'}: what it had read is not known, and what is on record is taken instead`))] // prettier-ignore
       : []),
-    field('skipped', `${skipped === 0 ? '0' : colors.red(String(skipped))}   changes that no observer will be asked about`),
-    field(again, `${readAgain}   changes, by the configuration that runs then`),
+    field(
+      'skipped',
+      `${skipped === 0 ? '0' : colors.red(String(skipped))}   ${skipped === 1 ? 'change' : 'changes'} that no observer will be asked about`,
+    ),
+    field(again, `${readAgain}   ${readAgain === 1 ? 'change' : 'changes'}, by the configuration that runs then`),
     ...(readAgain === 0
       ? []
       : [field('', `of ${onRecord} something is on record: those deliveries are not sent again, only what is missing`)]),
@@ -132,7 +135,9 @@ function describe(stream: string, asked: string, plan: ResetPlan): string[] {
       : [
           field(
             '',
-            colors.red(`${forgotten} are older than attempts are kept (OBSERVERS_RETENTION): what was sent for them is sent again`),
+            colors.red(
+              `${counted(forgotten, 'is', 'are')} older than attempts are kept (OBSERVERS_RETENTION): what was sent for them is sent again`,
+            ),
           ),
         ]),
   ];

@@ -65,4 +65,5 @@ function printResets(resets: readonly RecordedReset[]): void {
     ['moved by hand', 'by', 'to', 'skipped', 'read again', 'reason'],
     resets.map(({ at, by, asked, skipped, readAgain, reason }) => [shortTime(at), by, asked, skipped, readAgain, reason]),
   );
+  if (resets.length === RESETS_SHOWN) print(`The newest ${RESETS_SHOWN}; operations list --what checkpoint has all.`);
 }

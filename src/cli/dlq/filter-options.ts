@@ -1,14 +1,10 @@
 import { Option } from 'nest-commander';
 import type { DeadLetterFilter } from '../../redrive/dead-letters.service';
-import { QUARANTINE_REASONS } from '../../event/entity-event';
 import { didYouMean } from '../../config/problems';
 import { OperatorError } from '../../event/errors';
-import { ERROR_KINDS } from '../../resilience/error-kinds';
+import { ITEM_ERRORS } from '../../redrive/item-errors';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { parseMoment, wholeNumber } from '../values';
-
-/** Of deliveries, and of changes in quarantine. */
-const ERRORS: readonly string[] = [...Object.keys(ERROR_KINDS), ...QUARANTINE_REASONS];
 
 export interface FilterFlags extends GlobalOptions {
   readonly observer?: string;
@@ -47,8 +43,8 @@ export abstract class FilteredCommand extends ObserversCommand {
 
   @Option({ flags: '--error <kind>', description: 'only this kind of error, such as http_status or timeout' })
   parseError(value: string): string {
-    if (ERRORS.includes(value)) return value;
-    throw new OperatorError(`there is no kind of error "${value}"${didYouMean(value, ERRORS)}`, `Kinds: ${ERRORS.join(', ')}.`);
+    if (ITEM_ERRORS.includes(value)) return value;
+    throw new OperatorError(`there is no kind of error "${value}"${didYouMean(value, ITEM_ERRORS)}`, `Kinds: ${ITEM_ERRORS.join(', ')}.`);
   }
 
   @Option({ flags: '--endpoint <name>', description: 'only what was meant for this endpoint' })

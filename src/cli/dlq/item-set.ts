@@ -1,6 +1,6 @@
 import type { SetUse } from '../../redrive/dead-letter-sets.service';
 import { OperatorError } from '../../event/errors';
-import { refuseUnknownObserver } from '../known-observer';
+import { refuseUnknownNames } from '../known-names';
 import { onServices } from '../modules';
 import { BREAK, colors, counted, print, printJson } from '../output';
 import { filterOf, refuseFilters } from './filter-options';
@@ -26,7 +26,7 @@ export async function dryRun(flags: SetFlags, use: SetUse, command: string): Pro
   const { DeadLetterSets } = await import('../../redrive/dead-letter-sets.service');
   const range = { limit: flags.limit ?? null, offset: flags.offset ?? 0 };
   const shown = await onServices(flags, [RedriveModule], (get) => get(DeadLetterSets).preview(use, filterOf(flags), range));
-  if (shown.count === 0) await refuseUnknownObserver(flags);
+  if (shown.count === 0) await refuseUnknownNames(flags);
   if (flags.format === 'json') return printJson(shown);
   const { count, sample, token, held } = shown;
   if (token === null) return print('nothing in the dead letter queue matches');

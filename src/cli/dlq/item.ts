@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { ExitCode, OperatorError } from '../../event/errors';
 import type { DeadLetterItem } from '../../redrive/dead-letters.service';
-import { BREAK, cut, layoutOf, print, printTable } from '../output';
+import { BREAK, counted, cut, layoutOf, print, printTable } from '../output';
 import { isUuid } from '../values';
 
 export function idFrom([id]: string[]): string {
@@ -31,7 +31,7 @@ export function operator(): string {
   }
 }
 
-const HEAD = ['id', 'died', 'observer/action', 'entity', 'error', 'tries', 'message'] as const;
+const HEAD = ['id', 'died', 'observer/action', 'entity', 'error', 'attempts', 'message'] as const;
 
 /** A row each; on a terminal that has no room for that two lines each, of which the first begins with the id. */
 export function printItems(items: readonly DeadLetterItem[]): void {
@@ -54,10 +54,10 @@ const WIDE = 150;
 
 /** What a row says, in two lines of at most so many columns. */
 export function twoLines(
-  [id = '', died = '', delivery = '', entity = '', error = '', tries = '', message = '']: readonly string[],
+  [id = '', died = '', delivery = '', entity = '', error = '', attempts = '', message = '']: readonly string[],
   room: number,
 ): string[] {
-  const first = `${id}  ${died}  ${tries} ${tries === '1' ? 'try' : 'tries'}`;
+  const first = `${id}  ${died}  ${counted(Number(attempts), 'attempt')}`;
   // The entity may be long, and the message is: what comes before is what people look for.
   const second = `  ${delivery}  ${entity}  ${error}: ${message}`;
   return [first, second].map((line) => (line.length <= room ? line : `${line.slice(0, room - 1)}…`));

@@ -1,5 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
-import { refuseUnknownObserver } from '../known-observer';
+import { refuseUnknownNames } from '../known-names';
 import { onServices } from '../modules';
 import { BREAK, colors, print, printJson } from '../output';
 import { FilteredCommand, filterOf, type FilterFlags } from './filter-options';
@@ -32,15 +32,13 @@ export class DlqListCommand extends FilteredCommand {
     const { limit = DEFAULT_LIMIT, offset = 0, discarded = false } = flags;
     const state = discarded ? 'discarded' : 'open';
     const { items, total } = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).list(filter, { limit, offset }, state));
-    if (total === 0) await refuseUnknownObserver(flags);
+    if (total === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson(items);
     if (total === 0) return print(emptyText(discarded, Object.values(filter).some((value) => value !== null))); // prettier-ignore
     printItems(items);
     print(`${BREAK}${shownOf(items.length, total, offset)}`);
     print(
-      discarded
-        ? 'Back into the queue: dlq restore ID'
-        : 'One in full: dlq show ID     once more: dlq retry ID     many: dlq retry-all --dry-run',
+      discarded ? 'Back into the queue: dlq restore ID' : 'In full: dlq show ID   once more: dlq retry ID   many: dlq retry-all --dry-run',
     );
   }
 }
@@ -51,9 +49,9 @@ function emptyText(discarded: boolean, filtered: boolean): string {
 }
 
 /** `50 of 3,500, newest first; the next ones: --offset 50`. */
-export function shownOf(shown: number, total: number, offset: number): string {
+export function shownOf(shown: number, total: number, offset: number, order = 'newest first'): string {
   const number = new Intl.NumberFormat('en');
   const next = offset + shown;
   const more = next < total ? `; the next ones: --offset ${next}` : '';
-  return `${number.format(shown)} of ${number.format(total)}, newest first${more}`;
+  return `${number.format(shown)} of ${number.format(total)}, ${order}${more}`;
 }

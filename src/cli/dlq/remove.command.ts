@@ -4,7 +4,7 @@ import { ExitCode, OperatorError } from '../../event/errors';
 import { runBulk, type BulkResult } from '../bulk/bulk-run';
 import { confirm } from '../confirm';
 import { onServices } from '../modules';
-import { BREAK, print, printJson } from '../output';
+import { BREAK, counted, print, printJson } from '../output';
 import { idFrom, notFound, operator } from './item';
 import { dryRun, tokenOf } from './item-set';
 import { mayAct, SetCommand, type SetFlags } from './set-options';
@@ -75,7 +75,7 @@ async function removeMany(token: string, flags: RemoveFlags): Promise<RemoveResu
   return onServices(flags, [RedriveModule], async (get) => {
     const worker = await get(DeadLetterSets).discarding(token, flags.reason ?? null, operator());
     const { total, count } = worker;
-    await confirm(`Discard ${total} of ${count} items? They will not be delivered.`, mayAct(flags));
+    await confirm(`Discard ${total} of ${counted(count, 'item')}? ${total === 1 ? 'It' : 'They'} will not be delivered.`, mayAct(flags));
     const step = (size: number): Promise<SetStep | null> => worker.step(size);
     const result = await runBulk(get(AskedDeliveries), { total, rate: null, watched: null, step, endedBy: () => worker.endedBy });
     return { ...result, ...worker.totals };

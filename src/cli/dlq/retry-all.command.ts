@@ -6,7 +6,7 @@ import { describeEnd, describeResult, runBulk, type BulkFigures, type BulkResult
 import { rateOf, type Rate } from '../bulk/rate';
 import { confirm } from '../confirm';
 import { onServices } from '../modules';
-import { BREAK, print, printJson } from '../output';
+import { BREAK, counted, print, printJson } from '../output';
 import { operator } from './item';
 import { dryRun, tokenOf } from './item-set';
 import { CONFIG_CHOICE, mayAct, SetCommand, type SetFlags } from './set-options';
@@ -64,7 +64,7 @@ async function act(token: string, config: ConfigChoice, used: string, flags: Ret
     const { despiteBreaker = false } = flags;
     const worker = await get(DeadLetterSets).retrying(token, config, operator(), despiteBreaker);
     const { total, count } = worker;
-    await confirm(`Try ${total} of ${count} items once more, ${used}?`, mayAct(flags));
+    await confirm(`Try ${total} of ${counted(count, 'item')} once more, ${used}?`, mayAct(flags));
     const asked = get(AskedDeliveries);
     const since = await asked.now();
     const figures = async (): Promise<BulkFigures> => {

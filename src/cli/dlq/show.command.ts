@@ -4,6 +4,7 @@ import type { DeadLetterDetails } from '../../redrive/dead-letters.service';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { onServices } from '../modules';
 import { colors, cut, print, printJson, printTable } from '../output';
+import { triesNamed } from '../tries';
 import { idFrom, notFound, shortTime } from './item';
 
 @SubCommand({ name: 'show', arguments: '<id>', description: 'one item: the event, every try, what people did to it' })
@@ -19,11 +20,12 @@ export class DlqShowCommand extends ObserversCommand {
     if (flags.format === 'json') return printJson(item);
     for (const [label, value] of describe(item)) print(`${colors.dim(label.padEnd(13))} ${value}`);
     if (item.tries.length > 0) {
+      const names = triesNamed(item.tries);
       print('');
       printTable(
         ['try', 'at', 'outcome', 'took', 'status', 'error'],
-        item.tries.map(({ attempt, at, outcome, durationMs, status, error, message }) => [
-          attempt, at.slice(0, 23).replace('T', ' '), outcome, `${Math.round(durationMs)} ms`, status, error === null ? '' : `${error}: ${message}`,
+        item.tries.map(({ at, outcome, durationMs, status, error, message }, i) => [
+          names[i] ?? null, at.slice(0, 23).replace('T', ' '), outcome, `${Math.round(durationMs)} ms`, status, error === null ? '' : `${error}: ${message}`,
         ]), // prettier-ignore
       );
     }
@@ -47,6 +49,7 @@ function describe(item: DeadLetterDetails): [string, string][] {
     ['delivery', item.observer === null ? 'none: the change was quarantined' : `${item.observer}/${item.action} to ${item.endpoint}`],
     ['error', item.status === null ? item.error : `${item.error} ${item.status}`],
     ['message', item.message],
+    ['attempts', String(item.attempts)],
     ['answer', item.response ?? '–'],
     ['configuration', item.configVersion === null ? '–' : `version ${item.configVersion}`],
     ['resolved', item.resolvedAt === null ? 'no' : `${item.resolution} at ${item.resolvedAt}`],

@@ -1,6 +1,6 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { GroupColumn } from '../../redrive/dead-letters.service';
-import { refuseUnknownObserver } from '../known-observer';
+import { refuseUnknownNames } from '../known-names';
 import { onServices } from '../modules';
 import { BREAK, colors, print, printJson, printTable } from '../output';
 import { OperatorError } from '../../event/errors';
@@ -39,7 +39,7 @@ export class DlqStatsCommand extends FilteredCommand {
     // With neither flag by both.
     const columns: readonly GroupColumn[] = asked.length > 0 ? asked : ['observer', 'error'];
     const counted = await onServices(flags, [RedriveModule], (get) => get(DeadLetters).count(filter, columns));
-    if (counted.count === 0) await refuseUnknownObserver(flags);
+    if (counted.count === 0) await refuseUnknownNames(flags);
     if (flags.format === 'json') return printJson(counted);
     const { count, groups } = counted;
     if (count === 0) return print('nothing in the dead letter queue matches');

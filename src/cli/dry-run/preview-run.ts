@@ -131,7 +131,7 @@ function observerLines(one: ObserverPreview): string[] {
   if (undecided > 0) lines.push(colors.yellow(`${undecided} not known: the condition takes what is looked up, and nothing was asked`));
   if (noAnswer.count > 0) lines.push(colors.red(`${noAnswer.count} without an answer: ${noAnswer.error}${examples(noAnswer)}`));
   if (loops > 0) lines.push(colors.red(`${loops} brought about by too many deliveries: dead letters`));
-  for (const { action, what: problem, ...rest } of failing) lines.push(colors.red(`${rest.count} dead letters of ${action}: ${problem}${examples(rest)}`)); // prettier-ignore
+  for (const { action, what: problem, ...rest } of failing) lines.push(colors.red(`${counted(rest.count, 'dead letter')} of ${action}: ${problem}${examples(rest)}`)); // prettier-ignore
   for (const { action, what: value, ...rest } of missing) lines.push(colors.yellow(`${rest.count} without ${value}, in ${action}${examples(rest)}`)); // prettier-ignore
   if (lookups.length > 0) lines.push(colors.dim(`look-ups are not asked: what ${lookups.join(', ')} would give is not known`));
   if (hottest.length > 0) lines.push(`most deliveries: ${hottest.map(({ key, count, atMost }) => `${key} ${count === atMost ? count : `${count} to ${atMost}`}`).join(', ')}`); // prettier-ignore

@@ -102,7 +102,9 @@ function requireKnown(names: readonly string[], { configuration }: DryConfigurat
 
 function loopNote({ cause }: EntityEvent, maxHops: number): string[] {
   return hopsOf(cause) >= maxHops
-    ? [`${maxHops} deliveries brought it about (OBSERVERS_MAX_HOPS): the service would make dead letters of its deliveries`]
+    ? [
+        `${counted(maxHops, 'delivery', 'deliveries')} brought it about (OBSERVERS_MAX_HOPS): the service would make dead letters of its deliveries`,
+      ]
     : [];
 }
 

@@ -5,12 +5,13 @@ import type { ExplainOptions } from '../../explain/explanations.service';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
+import { refuseUnknownNames } from '../known-names';
 import { onServices, type Get } from '../modules';
 import { print, printJson } from '../output';
 import { isUuid, wholeNumber } from '../values';
 import type { Renderings } from '../dry-run/render-explained';
 import { explanationJson, renderedJson } from '../../explain/explanation-json';
-import { explanationLines, historyRow, printHistory } from './explanation-text';
+import { explanationLines, historyRow, printHistory, type HistoryRow } from './explanation-text';
 
 interface DebugEventFlags extends GlobalOptions {
   readonly eventId?: string;
@@ -82,8 +83,10 @@ export class DebugEventCommand extends ObserversCommand {
     const json = flags.format === 'json';
     if (eventId === undefined) {
       if (flags.render) throw new OperatorError('--render is for one event', 'debug-event --event-id ID --render');
-      if (json) return printJson(await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags, explanationJson)));
-      return printHistory(await onServices(flags, modules, (get, settings) => this.latest(get, settings, flags, historyRow)));
+      const show = json ? explanationJson : historyRow;
+      const rows = await onServices(flags, modules, (get, settings) => this.latest<unknown>(get, settings, flags, show));
+      if (rows.length === 0) await refuseUnknownNames(flags);
+      return json ? printJson(rows) : printHistory(rows as HistoryRow[]);
     }
     const [only, renderings] = await onServices(flags, modules, async (get, settings) => {
       const explained = await this.one(get, settings, flags, eventId);

@@ -9,7 +9,8 @@ import type { RecordedChange } from '../../explain/explanation-json';
 import type { LookupTrial, ObserverTrial } from '../../dry-run/trial';
 import { deliveryLines as contentLines, withoutLastGap } from '../dry-run/content-text';
 import type { Renderings } from '../dry-run/render-explained';
-import { colors, cut, printTable } from '../output';
+import { colors, cut, print, printTable } from '../output';
+import { triesNamed } from '../tries';
 
 const LABEL = 14;
 const GOOD: readonly DeliveryState[] = ['delivered', 'skipped'];
@@ -101,11 +102,12 @@ function colourOf(state: DeliveryState): (text: string) => string {
 }
 
 function deliveryLines({ action, type, state, why, attempts }: DeliveryExplanation): string[] {
+  const names = triesNamed(attempts);
   return [
     `→ ${action}${type === null || type === action ? '' : ` (${type})`}: ${colouredState(state)}, ${why}`,
-    ...attempts.map(({ attempt, finishedAt, outcome, durationMs, status, error, message }) => {
+    ...attempts.map(({ finishedAt, outcome, durationMs, status, error, message }, i) => {
       const answer = [status, error === null ? null : `${error}: ${cut(message ?? '', 100)}`].filter((part) => part !== null).join(' ');
-      return colors.dim(`    try ${attempt}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
+      return colors.dim(`    try ${names[i]}  ${shortTime(finishedAt)}  ${outcome}  ${Math.round(durationMs)} ms  ${answer}`);
     }),
   ];
 }
@@ -125,6 +127,7 @@ export function historyRow({ changeNumber, recorded, state, observers }: EventEx
 
 /** Newest first. */
 export function printHistory(rows: readonly HistoryRow[]): void {
+  if (rows.length === 0) return print('no event in the change log matches');
   printTable(['change', 'written', 'event', 'entity', 'kind', 'state', 'deliveries'], rows);
 }
 

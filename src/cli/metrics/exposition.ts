@@ -47,20 +47,31 @@ export function labelsOf({ samples }: Scrape, name: string, label: string): stri
   return [...new Set(samples.filter((sample) => sample.name === name).flatMap(({ labels }) => labels[label] ?? []))];
 }
 
-/** A quantile of a histogram over all of its series, interpolated within its bucket as Prometheus does; null when it is empty. */
-export function quantileOf(scrape: Scrape, histogram: string, quantile: number, labels: Labels = {}): number | null {
+export interface Bucket {
+  /** Upper bound; the last one is open: Infinity. */
+  readonly le: number;
+  /** Values up to it. */
+  readonly count: number;
+}
+
+/** A histogram over all of its series that have these labels. */
+export function bucketsOf(scrape: Scrape, histogram: string, labels: Labels = {}): Bucket[] {
   const counts = new Map<number, number>();
   for (const { labels: its, value } of samplesOf(scrape, `${histogram}_bucket`, labels)) {
     const le = its['le'] === '+Inf' ? Infinity : Number(its['le']);
     counts.set(le, (counts.get(le) ?? 0) + value);
   }
-  const buckets = [...counts].sort(([a], [b]) => a - b);
-  const all = buckets.at(-1)?.[1] ?? 0;
+  return [...counts].map(([le, count]) => ({ le, count })).sort((a, b) => a.le - b.le);
+}
+
+/** Interpolated within its bucket as Prometheus does; Infinity in the open one, of which only the lower bound is known, and null when there is nothing. */
+export function quantileOf(buckets: readonly Bucket[], quantile: number): number | null {
+  const all = buckets.at(-1)?.count ?? 0;
   if (all === 0) return null;
   let [lower, below] = [0, 0];
-  for (const [le, count] of buckets) {
-    if (count >= quantile * all) return le === Infinity ? lower : lower + ((le - lower) * (quantile * all - below)) / (count - below);
+  for (const { le, count } of buckets) {
+    if (count >= quantile * all) return le === Infinity ? Infinity : lower + ((le - lower) * (quantile * all - below)) / (count - below);
     [lower, below] = [le, count];
   }
-  return lower;
+  return Infinity;
 }

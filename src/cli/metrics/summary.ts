@@ -1,12 +1,19 @@
-import { duration } from '../output';
-import { labelsOf, quantileOf, sumOf, type Scrape } from './exposition';
+import { counted, duration } from '../output';
+import { bucketsOf, labelsOf, quantileOf, sumOf, type Scrape } from './exposition';
 
 export interface LatencySummary {
   readonly count: number;
-  /** Seconds, interpolated within the buckets of the histogram. */
-  readonly p50: number;
-  readonly p99: number;
+  /** Seconds, interpolated within the buckets of the histogram. Null: they are too few for it, or it is more than `lastBound`. */
+  readonly p50: number | null;
+  readonly p99: number | null;
+  /** Seconds that the slowest did not exceed; null: they are more than `lastBound`. */
+  readonly within: number | null;
+  /** Seconds beyond which the histogram tells nothing apart. */
+  readonly lastBound: number;
 }
+
+/** Below these numbers a percentile is one of the values, or a guess. */
+const FEWEST = { p50: 10, p99: 100 } as const;
 
 /** Since the service started, and per second between two scrapes. */
 export interface MetricsSummary {
@@ -58,8 +65,21 @@ export function summaryOf(address: string, before: Scrape, now: Scrape, seconds:
 }
 
 function latencyOf(scrape: Scrape, histogram: string, labels: Readonly<Record<string, string>> = {}): LatencySummary | null {
-  const [p50, p99] = [quantileOf(scrape, histogram, 0.5, labels), quantileOf(scrape, histogram, 0.99, labels)];
-  return p50 === null || p99 === null ? null : { count: sumOf(scrape, `${histogram}_count`, labels) ?? 0, p50, p99 };
+  const buckets = bucketsOf(scrape, histogram, labels);
+  const count = buckets.at(-1)?.count ?? 0;
+  if (count === 0) return null;
+  const known = (quantile: number, fewest: number): number | null => {
+    const value = count < fewest ? null : quantileOf(buckets, quantile);
+    return value === Infinity ? null : value;
+  };
+  const slowest = buckets.find((bucket) => bucket.count === count)?.le ?? Infinity;
+  return {
+    count,
+    p50: known(0.5, FEWEST.p50),
+    p99: known(0.99, FEWEST.p99),
+    within: slowest === Infinity ? null : slowest,
+    lastBound: buckets.findLast(({ le }) => le !== Infinity)?.le ?? 0,
+  };
 }
 
 export function summaryLines(summary: MetricsSummary): [string, string][] {
@@ -68,18 +88,28 @@ export function summaryLines(summary: MetricsSummary): [string, string][] {
     Object.entries(of)
       .map(([name, count]) => `${count} ${name}`)
       .join(', ');
-  const latency = ({ p50, p99, count }: LatencySummary): string => `p50 ${shown(p50)}, p99 ${shown(p99)}   of ${count}`;
   return [
     ['service', address],
     ['events', `${events.processed} processed, ${Math.round(events.perSecond)}/s now`],
     ['tries', counts(tries) === '' ? 'none yet' : `${counts(tries)}; ${Math.round(triesPerSecond)}/s now`],
     ...(failureRate === null ? [] : [['failure rate', `${percent(failureRate)}${counts(failures) === '' ? '' : `: ${counts(failures)}`}`] as [string, string]]),
-    ...Object.entries(actions).map(([type, its]): [string, string] => [type, latency(its)]),
-    ...(endToEnd === null ? [] : [['write to done', latency(endToEnd)] as [string, string]]),
+    ...Object.entries(actions).map(([type, its]): [string, string] => [type, latencyText(its)]),
+    ...(endToEnd === null ? [] : [['write to done', latencyText(endToEnd)] as [string, string]]),
     ...Object.entries(cacheHitRate).map(([name, hits]): [string, string] => ['look-up', `${name}: ${percent(hits)} from the cache`]),
-    ['lag', lag.events === null ? 'unknown: the service cannot read it' : lag.events === 0 ? 'none' : `${lag.events} events, ${duration(lag.seconds ?? 0)}`],
+    ['lag', lag.events === null ? 'unknown: the service cannot read it' : lag.events === 0 ? 'none' : `${counted(lag.events, 'event')}, ${duration(lag.seconds ?? 0)}`],
     ...openBreakers.map((endpoint): [string, string] => ['breaker', `${endpoint} is not closed   (status)`]),
   ]; // prettier-ignore
+}
+
+/** `p50 about 3.8 ms, p99 about 9.9 ms   of 1200`; of few what is known of them. */
+function latencyText({ count, p50, p99, within, lastBound }: LatencySummary): string {
+  const about = (value: number | null): string => (value === null ? `more than ${shown(lastBound)}` : `about ${shown(value)}`);
+  if (count >= FEWEST.p99) return `p50 ${about(p50)}, p99 ${about(p99)}   of ${count}`;
+  const whole =
+    within === null ? `the slowest more than ${shown(lastBound)}` : count === 1 ? `within ${shown(within)}` : `all within ${shown(within)}`;
+  return count >= FEWEST.p50
+    ? `p50 ${about(p50)}, ${whole}   of ${count}: too few for a p99`
+    : `${whole}   of ${count}: too few for percentiles`;
 }
 
 function shown(seconds: number): string {

@@ -233,7 +233,7 @@ function printPreview(preview: ReplayPreview, flags: ReplayFlags): void {
     print(`${delivered.count} of them delivered already, ${period(delivered.first, delivered.last)}: --only-missing leaves these out`);
   if (unknown > 0) print(`${unknown} of them may have been delivered: their tries are older than OBSERVERS_RETENTION`);
   if (unanswerable > 0) print(`${unanswerable} times a condition has no answer: nothing is sent for it`);
-  if (unreadable > 0) print(`${unreadable} changes are no events (dlq list)`);
+  if (unreadable > 0) print(`${counted(unreadable, 'change is no event', 'changes are no events')} (dlq list)`);
   if (token !== null) print(`To send exactly these, within ${SET_LIFE}:${BREAK}fraiseql-observers replay --token ${token}`);
 }
 

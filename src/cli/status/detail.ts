@@ -1,6 +1,6 @@
 import type { EndpointState } from '../../resilience/endpoint-state';
 import type { EndpointStatus, ListenerStatus, PendingCounts, StatusDetail, StreamStatus } from '../../status/status.service';
-import { PENDING_STATES } from '../../event/pending-state';
+import { PENDING_STATES, type PendingState } from '../../event/pending-state';
 import { shortTime } from '../dlq/item';
 import { BREAK, colors, duration, print, printTable } from '../output';
 import { instanceStateOf, type InstanceState } from './listener';
@@ -20,13 +20,16 @@ export async function detailOf(detail: StatusDetail): Promise<Detailed> {
 }
 
 export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStatus): void {
+  const ofObservers = statesShown(detail.observers);
   section('observers', 'nothing waits or lies dead of any', detail.observers, ({ observer, dead, ...counts }) => [
-    observer, ...pending(counts), dead === 0 ? '0' : colors.red(String(dead)),
-  ], ['observer', ...PENDING_STATES, 'dead']); // prettier-ignore
+    observer, ...ofObservers.map((state) => counts[state]), dead === 0 ? '0' : colors.red(String(dead)),
+  ], ['observer', ...ofObservers, 'dead']); // prettier-ignore
   const breakers = breakersOf(detail);
-  section('endpoints', 'nothing waits for any, and none is in trouble', endpointsOf(detail), ({ endpoint, dead, ...counts }) => [
-    endpoint, breakers(endpoint, gone.some((one) => one.endpoint === endpoint)), inMemory(detail, endpoint), ...pending(counts), dead,
-  ], ['endpoint', 'breaker', 'for a place', ...PENDING_STATES, 'dead']); // prettier-ignore
+  const endpoints = endpointsOf(detail);
+  const ofEndpoints = statesShown(endpoints);
+  section('endpoints', 'nothing waits for any, and none is in trouble', endpoints, ({ endpoint, dead, ...counts }) => [
+    endpoint, breakers(endpoint, gone.some((one) => one.endpoint === endpoint)), inMemory(detail, endpoint), ...ofEndpoints.map((state) => counts[state]), dead,
+  ], ['endpoint', 'breaker', 'for a place', ...ofEndpoints, 'dead']); // prettier-ignore
   if (detail.leading === null) print(colors.yellow('Breakers, and what waits in memory, are unknown: no service answers for the stream.'));
   else if (detail.leading.source === 'heartbeat') print(colors.dim(`Breakers are as of the last heartbeat, ${duration(detail.leading.age)} ago.`)); // prettier-ignore
   section('listeners', 'none', detail.listeners, ({ id, version, address, alive, leads, heartbeatAgeSeconds, startedAt }) => [
@@ -46,8 +49,9 @@ export function printDetail(detail: Detailed, { gone, captureDrift }: StreamStat
     print(colors.dim('Only their own changes wait for them. To end one: select pg_terminate_backend(PID), or rollback prepared GID'));
 }
 
-function pending(counts: PendingCounts): number[] {
-  return PENDING_STATES.map((state) => counts[state]);
+/** On a terminal, where eleven columns have no room, those in which anything stands. */
+function statesShown(counts: readonly PendingCounts[]): readonly PendingState[] {
+  return process.stdout.isTTY ? PENDING_STATES.filter((state) => counts.some((one) => one[state] > 0)) : PENDING_STATES;
 }
 
 function section<T>(

@@ -3,7 +3,7 @@ import type { EndpointState } from '../../resilience/endpoint-state';
 import type { ListenerStatus } from '../../status/status.service';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { toTheSecond } from '../../event/clock';
-import { colors, duration, print } from '../output';
+import { colors, counted, duration, print } from '../output';
 
 /** What an instance says of itself, and how old that is. */
 export interface InstanceState {
@@ -58,7 +58,11 @@ export function oneListener(found: readonly ListenerStatus[], id: string): Liste
 
 export function printListener(listener: ListenerStatus, state: InstanceState | null): void {
   const { id, stream, host, pid, version, address, startedAt, heartbeatAgeSeconds, alive, leads, epoch, endpoints, timers } = listener;
-  const doing = !alive ? colors.red('silent: it has ended, or cannot reach the database') : leads ? `leads (epoch ${epoch})` : 'stands by';
+  const doing = !alive
+    ? colors.red('silent: it has ended, hangs, or cannot reach the database')
+    : leads
+      ? `leads (epoch ${epoch})`
+      : 'stands by';
   const lines: [string, string][] = [
     ['listener', id],
     ['stream', stream],
@@ -86,9 +90,10 @@ function inFlight(state: InstanceState | null): string {
 
 /** An endpoint that is not simply working, in a line. */
 export function describeEndpoint({ name, waiting, breaker }: EndpointState): string {
-  const others = waiting === 0 ? '' : `, ${waiting} wait for a place`;
-  if (breaker === null) return `${name}: ${waiting} wait for a place`;
-  const failed = `${breaker.failures} of ${breaker.requests} requests failed`;
+  const waits = counted(waiting, 'waits for a place', 'wait for a place');
+  const others = waiting === 0 ? '' : `, ${waits}`;
+  if (breaker === null) return `${name}: ${waits}`;
+  const failed = `${breaker.failures} of ${counted(breaker.requests, 'request')} failed`;
   return breaker.state === 'open'
     ? `${name}: ${colors.red('breaker open')} (${failed}), next try in ${duration(breaker.probeIn / 1_000)}${others}`
     : `${name}: ${colors.yellow('breaker half-open')}, one delivery tries${others}`;

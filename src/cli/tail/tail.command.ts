@@ -5,7 +5,8 @@ import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, typ
 import { messageOf, OperatorError } from '../../event/errors';
 import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';
-import { databaseUrl } from '../modules';
+import { refuseUnknownNames } from '../known-names';
+import { databaseUrl, withDatabase } from '../modules';
 import { inPlainWords } from '../../database/plain-words';
 import { BREAK, visible, visibleJson, writeTrusted } from '../../event/terminal';
 import { colors, cut, write } from '../output';
@@ -84,6 +85,7 @@ export class TailCommand extends ObserversCommand {
     const { loadSettings } = await import('../../config/load');
     const { connect } = await import('../../database/postgres');
     const settings = loadSettings(loadInputOf(flags));
+    await withDatabase(settings, () => refuseUnknownNames(flags));
     const interruption = new Interruption();
     const follower = new Follower({
       connect: async () => connect(await databaseUrl(settings), 'tail', true),

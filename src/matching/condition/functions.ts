@@ -1,3 +1,4 @@
+import { counted } from '../../event/counted';
 import type { JsonValue } from '../../event/json-document';
 import { messageOf } from '../../event/errors';
 import { columnOf, compilePath, descend, documentValue, lookupOf, MISSING, rowSteps, UnknownPathError, type PathReader } from '../path';
@@ -51,7 +52,10 @@ export function compileFunction(name: string, written: Omit<Call, 'name'>): Node
   const call = { name, ...written };
   const { args, fail } = call;
   if (args.length !== definition.arguments) {
-    fail(call, `${name}() takes ${definition.arguments} argument${definition.arguments === 1 ? '' : 's'}, here are ${args.length}`);
+    fail(
+      call,
+      `${name}() takes ${counted(definition.arguments, 'argument')}, ${args.length === 1 ? 'here is 1' : `here are ${args.length}`}`,
+    );
   }
   return definition.compile(call);
 }

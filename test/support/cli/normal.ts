@@ -49,7 +49,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\bshop-1:\d+:[\da-f]{6}/g, 'shop-1:4711:a1b2c3'],
   [/\bpid \d+/g, 'pid 4711'],
   [
-    /"(durationMs|ageSeconds|checkpointAgeSeconds|heartbeatAgeSeconds|age|seconds|p50|p99|perSecond|triesPerSecond|probeIn)":( ?)-?[\d.e-]+/g,
+    /"(durationMs|ageSeconds|checkpointAgeSeconds|heartbeatAgeSeconds|age|seconds|p50|p99|within|lastBound|perSecond|triesPerSecond|probeIn)":( ?)-?[\d.e-]+/g,
     '"$1":$20.5',
   ],
   [/\bPostgreSQL \d+(\.\d+)?/g, 'PostgreSQL 18.4'],

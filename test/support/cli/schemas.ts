@@ -88,7 +88,14 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
     }),
   ),
   'observers pause': z.strictObject({ observer: text, paused: z.literal(true), changed: z.boolean() }),
-  'observers resume': z.strictObject({ observer: text, paused: z.literal(false), changed: z.boolean(), waiting: count }),
+  'observers resume': z.strictObject({
+    observer: text,
+    paused: z.literal(false),
+    changed: z.boolean(),
+    waiting: count,
+    parked: count,
+    behind: count,
+  }),
   'breakers list': z.array(z.strictObject({ name: text, state: z.enum(['open', 'half-open']), probeIn: z.number() })),
   'breakers reset': z.strictObject({
     name: text,
@@ -109,7 +116,7 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
     }),
   ),
   'lanes list': z.array(lane),
-  'lanes resume': z.strictObject({ resumed: count }),
+  'lanes resume': z.strictObject({ resumed: count, paused: count, behind: count, left: count }),
   'lanes skip': laneRepair,
   'lanes dead-letter': laneRepair,
 };

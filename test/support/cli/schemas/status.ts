@@ -102,7 +102,13 @@ export const detail: z.ZodType<Detailed> = z.strictObject({
   ),
   leading: instance.nullable(),
 });
-const latency = z.strictObject({ count, p50: z.number(), p99: z.number() });
+const latency = z.strictObject({
+  count,
+  p50: z.number().nullable(),
+  p99: z.number().nullable(),
+  within: z.number().nullable(),
+  lastBound: z.number(),
+});
 const byName = z.record(z.string(), z.number());
 export const metrics: z.ZodType<MetricsSummary> = z.strictObject({
   address: text,
