@@ -21,6 +21,7 @@ import { Appointments0025 } from './0025-appointments';
 import { ItemSets0026 } from './0026-item-sets';
 import { Operations0027 } from './0027-operations';
 import { Parties0028 } from './0028-parties';
+import { AdvertisedUrl0029 } from './0029-advertised-url';
 
 /**
  * In the order in which they run. 0010, 0011, 0013, 0018 and 0019 are missing: numbers were given out to work that went on side by side, and
@@ -50,4 +51,5 @@ export const MIGRATIONS = [
   ItemSets0026,
   Operations0027,
   Parties0028,
+  AdvertisedUrl0029,
 ];

@@ -3,11 +3,11 @@ import type { CaptureDrift } from '../status/capture-drift';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 const HEARTBEAT = `
-  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift, timers)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift, timers, url)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
   on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight,
                                  endpoints = excluded.endpoints, capture_drift = excluded.capture_drift,
-                                 timers = excluded.timers`;
+                                 timers = excluded.timers, url = excluded.url`;
 
 export interface ListenerRecord {
   readonly id: string;
@@ -17,6 +17,8 @@ export interface ListenerRecord {
   readonly version: string;
   /** Where its probes answer, `host:port`. */
   readonly address: string | null;
+  /** Where other instances reach its API. */
+  readonly url: string | null;
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
   /** Null while it does not lead, or has not looked. */
@@ -26,9 +28,9 @@ export interface ListenerRecord {
 }
 
 export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
-  const { id, stream, host, pid, version, address, inFlight, endpoints, captureDrift, timers } = record;
+  const { id, stream, host, pid, version, address, url, inFlight, endpoints, captureDrift, timers } = record;
   const drift = captureDrift === null ? null : JSON.stringify(captureDrift);
-  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers]);
+  await pool.query(HEARTBEAT, [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers, url]);
 }
 
 export async function removeListener(pool: Pool, id: string): Promise<void> {
