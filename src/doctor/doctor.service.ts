@@ -16,12 +16,11 @@ const STATEMENT = 5_000;
 export class Doctor {
   constructor(private readonly url: DatabaseUrl) {}
 
-  async examine(settings: Settings, captures: readonly CaptureDefinition[]): Promise<Finding[]> {
+  async examine(settings: Settings, captures: readonly CaptureDefinition[], unverified: boolean): Promise<Finding[]> {
     const { text: url } = this.url;
     const client = await connect(url, 'api');
     try {
       await client.query(`set statement_timeout = ${STATEMENT}`);
-      const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
       return await examine({ client, url, settings, captures, unverified });
     } finally {
       await disconnect(client);

@@ -41,7 +41,7 @@ export class ExaminationsController {
   doctor(@Res({ passthrough: true }) response: Response): Promise<z.output<typeof FINDINGS>> {
     const { settings, file } = this.reloader.current.configuration;
     return this.heavy.one(response, async () => {
-      const findings = await this.theDoctor.examine(settings, file.definition.captures);
+      const findings = await this.theDoctor.examine(settings, file.definition.captures, this.configuration.source.unverified);
       const count = (state: string): number => findings.filter((finding) => finding.state === state).length;
       return { problems: count('problem'), warnings: count('warning'), findings };
     });
