@@ -55,7 +55,7 @@ export class StreamController {
   async circuitBreakers(@Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<z.output<typeof BREAKERS>> {
     if (this.main.leads) return { source: 'this instance leads', breakers: [...this.main.breakers()] };
     const passed = await this.leader.ask<z.output<typeof BREAKERS>>(request, response).catch(unlessUnreachable);
-    if (passed !== null) return { ...passed, source: 'the instance that leads' };
+    if (passed !== null) return passed.source === 'this instance leads' ? { ...passed, source: 'the instance that leads' } : passed;
     const leader = leading(await this.found());
     if (leader === undefined) return { source: 'nobody leads', breakers: [] };
     const breakers = leader.endpoints.flatMap(({ name, breaker }) => (breaker === null ? [] : [{ name, ...breaker }]));

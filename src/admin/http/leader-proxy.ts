@@ -58,8 +58,10 @@ export class LeaderProxy {
     const document = await jsonOf(answer.body).catch((error: unknown) => {
       throw unreachable(leader, messageOf(error));
     });
-    response.status(answer.statusCode);
-    if (answer.statusCode < 400) return document as T;
+    if (answer.statusCode < 400) {
+      response.status(answer.statusCode);
+      return document as T;
+    }
     throw problemOf(leader, answer.statusCode, document);
   }
 
