@@ -248,15 +248,10 @@ function checker(): (operation: Operation, answer: ApiAnswer<unknown>) => string
     const refers = schema.$ref === undefined ? schema : { $ref: `document${schema.$ref}` };
     const validate = compiled.get(schema) ?? ajv.compile(refers);
     compiled.set(schema, validate);
-    if (type === 'text/event-stream') return unfit(String(body), validate);
-    return validate(body) ? null : `${status}: ${ajv.errorsText(validate.errors)}`;
+    const entries = [...String(body).matchAll(/^data: (\{"kind".*)$/gm)].map(([, data = '']) => JSON.parse(data) as object);
+    const fits = type === 'text/event-stream' ? entries.every((entry) => validate(entry)) : validate(body);
+    return fits ? null : `${status}: ${ajv.errorsText(validate.errors)}`;
   };
-}
-
-/** Of a stream the data of each event, but of the last one. */
-function unfit(text: string, validate: ValidateFunction): string | null {
-  const entries = [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data) as object).filter((one) => !('why' in one));
-  return entries.every((entry) => validate(entry)) ? null : `an event that is not as the document says: ${text}`;
 }
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 60);

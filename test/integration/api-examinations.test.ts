@@ -191,3 +191,18 @@ test('the checkpoint is moved only as a look has shown it', async () => {
   expect(await write('POST /checkpoint/reset', { json: { token: first } })).toMatchObject({ status: 400 });
   expect((await write('POST /checkpoint/reset', { json: { token: 'nothing' } })).status).toBe(400);
 });
+
+test('without tokens this machine may try an event, and needs the token of the data folder to send it', async () => {
+  const other = await startTestService(database.url, { file: FILE(receiver.url), env: { SECRET: 'CANARY-secret' } });
+  try {
+    const nobody = apiOf(other, {});
+    const json = { id: '2', observers: ['ship'] };
+    expect((await nobody('POST /test-event', { json })).status).toBe(200);
+    expect((await nobody('POST /test-event', { json: { ...json, send: true } })).status).toBe(403);
+    expect((await nobody('POST /test-event', { json, headers: { origin: 'http://evil.example' } })).status).toBe(403);
+    expect((await nobody('POST /dlq/discard', { json: { dry_run: true } })).status).toBe(401);
+    expect((await apiOf(other)('POST /test-event', { json: { ...json, send: true } })).body['sent']).toHaveLength(1);
+  } finally {
+    await other.stop();
+  }
+});
