@@ -21,6 +21,7 @@ import { Appointments0025 } from './0025-appointments';
 import { ItemSets0026 } from './0026-item-sets';
 import { Operations0027 } from './0027-operations';
 import { Parties0028 } from './0028-parties';
+import { AdvertisedUrl0029 } from './0029-advertised-url';
 import { SignsOfLife0030 } from './0030-signs-of-life';
 import { ScheduledDeliveries0031 } from './0031-scheduled-deliveries';
 
@@ -52,6 +53,7 @@ export const MIGRATIONS = [
   ItemSets0026,
   Operations0027,
   Parties0028,
+  AdvertisedUrl0029,
   SignsOfLife0030,
   ScheduledDeliveries0031,
 ];

@@ -4,16 +4,20 @@ import { TerminusModule } from '@nestjs/terminus';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { ObserverPausesModule } from '../delivery/observer-pauses.module';
 import { AuditModule } from '../audit/audit.module';
+import { DoctorModule } from '../doctor/doctor.module';
+import { DryRunModule } from '../dry-run/dry-run.module';
 import { ExplainModule } from '../explain/explain.module';
 import { HaModule } from '../ha/ha.module';
 import { RedriveModule } from '../redrive/redrive.module';
 import { ReplayModule } from '../redrive/replay.module';
 import { ReloadModule } from '../reload/reload.module';
-import { ResetModule } from '../reset/reset.module';
+import { AskedResetsModule } from '../reset/asked-resets.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
 import { DeadLettersController } from './api/dead-letters.controller';
+import { DeliveriesController } from './api/deliveries.controller';
 import { EventsController } from './api/events.controller';
+import { ExaminationsController } from './api/examinations.controller';
 import { HistoryController } from './api/history.controller';
 import { LanesController } from './api/lanes.controller';
 import { ObserversController } from './api/observers.controller';
@@ -22,9 +26,13 @@ import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
 import { WhyController } from './api/why.controller';
+import { TailController } from './api/tail.controller';
 import { HealthController } from './health.controller';
 import { BoundsGuard } from './http/bounds.guard';
+import { HeavyQuestions } from './http/heavy-questions';
 import { KnownFilters } from './http/known-filters';
+import { LeaderProxy } from './http/leader-proxy';
+import { TailStreams } from './tail-streams';
 
 @Module({
   imports: [
@@ -39,12 +47,17 @@ import { KnownFilters } from './http/known-filters';
     StatusModule,
     HaModule,
     ReloadModule,
-    ResetModule,
+    AskedResetsModule,
+    DoctorModule,
+    DryRunModule,
     AuditModule,
   ],
   controllers: [
     HealthController,
     StreamController,
+    TailController,
+    DeliveriesController,
+    ExaminationsController,
     OperationsController,
     LanesController,
     HistoryController,
@@ -55,6 +68,6 @@ import { KnownFilters } from './http/known-filters';
     SearchController,
     DeadLettersController,
   ],
-  providers: [KnownFilters, { provide: APP_GUARD, useClass: BoundsGuard }],
+  providers: [KnownFilters, { provide: APP_GUARD, useClass: BoundsGuard }, LeaderProxy, HeavyQuestions, TailStreams],
 })
 export class AdminModule {}

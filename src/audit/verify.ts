@@ -75,18 +75,37 @@ export interface AuditRequest extends AuditRange {
 
 type Count = { -readonly [K in keyof Omit<Audit, 'list' | 'unverifiable'>]: Audit[K] };
 
+/** A part of an audit: from one change to another. */
+export interface AuditPart {
+  readonly audit: Audit;
+  /** The last change that was looked at; null behind the last one that there is. */
+  readonly behind: number | null;
+}
+
 /**
  * Accounts for every change that the stream has passed. Page by page, each in its own snapshot, in which outcomes and what waits for one
  * are seen together; nothing is locked, and nothing holds back the stream.
  */
 export async function verify(client: ClientBase, range: AuditRequest, versions: Versions): Promise<Audit> {
+  return (await verifyPart(client, range, versions, { behind: 0, stopped: () => false })).audit;
+}
+
+/** The same, page by page from a place on, until it is to stop. */
+export async function verifyPart(
+  client: ClientBase,
+  range: AuditRequest,
+  versions: Versions,
+  { behind: from, stopped }: { readonly behind: number; readonly stopped: () => boolean },
+): Promise<AuditPart> {
   const auditor = new Auditor(range, versions);
   const end = await readCheckpoint(client, range.stream);
-  for (let behind: number | null = 0; behind !== null && end !== null;) {
+  let behind: number | null = end === null ? null : from;
+  while (behind !== null && end !== null) {
     const place: number = behind;
     behind = await rolledBack(client, SNAPSHOT, () => auditor.page(client, end, place));
+    if (stopped()) break;
   }
-  return auditor.audit;
+  return { audit: auditor.audit, behind };
 }
 
 class Auditor {

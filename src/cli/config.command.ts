@@ -52,13 +52,13 @@ export class ConfigDiffCommand extends ObserversCommand {
   ] as const;
 
   async run([from, to]: string[], flags: GlobalOptions): Promise<void> {
-    const { createTwoFilesPatch } = await import('diff');
+    const { diffOf } = await import('../config/version-diff');
     const versions = await onVersions(flags, (service, stream) => service.list(stream));
     const old = from === undefined ? currentOf(versions) : versionOf(versions, from);
     const next = to === undefined ? await fileOf(flags) : versionOf(versions, to);
-    const same = old.source === next.source;
-    const patch = same ? '' : createTwoFilesPatch(old.name, next.name, old.source, next.source, undefined, undefined, { context: 3 });
-    if (flags.format === 'json') return printJson({ from: old.name, to: next.name, same, patch });
+    const diff = diffOf(old, next);
+    if (flags.format === 'json') return printJson(diff);
+    const { same, patch } = diff;
     if (same) {
       print(`${old.name} and ${next.name} are the same`);
       const [before, after] = [await rulesOf(flags, old), await rulesOf(flags, next)];

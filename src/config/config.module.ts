@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigVersions } from './config-versions.service';
 import { RunningConfiguration } from './running-configuration';
 import { ServiceConfiguration } from './service-configuration';
+import { VersionDiffs } from './version-diffs.service';
 
 @Module({ providers: [ConfigVersions], exports: [ConfigVersions] })
 export class ConfigModule {
@@ -10,8 +11,8 @@ export class ConfigModule {
     return {
       module: ConfigModule,
       global: true,
-      providers: [{ provide: ServiceConfiguration, useValue: configuration }, RunningConfiguration],
-      exports: [ServiceConfiguration, RunningConfiguration],
+      providers: [{ provide: ServiceConfiguration, useValue: configuration }, RunningConfiguration, VersionDiffs],
+      exports: [ServiceConfiguration, RunningConfiguration, VersionDiffs],
     };
   }
 }

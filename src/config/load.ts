@@ -61,10 +61,16 @@ export interface ObserversSource {
   readonly load: () => LoadedConfiguration;
   /** The file's text, references unresolved. @throws ConfigurationError when it is not there, or no YAML */
   readonly read: () => string;
+  /** Whether this process takes every certificate (NODE_TLS_REJECT_UNAUTHORIZED=0). */
+  readonly unverified: boolean;
 }
 
 export function observersSource(input: LoadInput): ObserversSource {
-  return { load: () => loadConfiguration(input), read: () => readObserversText(input).text };
+  return {
+    load: () => loadConfiguration(input),
+    read: () => readObserversText(input).text,
+    unverified: input.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0',
+  };
 }
 
 const NO_TYPES: CustomActionTypes = { names: [], problemsOf: () => [] };

@@ -1,4 +1,4 @@
-import { apiRate, apiTokens, apiTokensFile } from './settings/api';
+import { advertiseUrl, apiRate, apiTokens, apiTokensFile } from './settings/api';
 import {
   databaseUrl,
   elasticsearchApiKey,
@@ -67,6 +67,7 @@ export const SETTINGS = {
   apiTokens,
   apiTokensFile,
   apiRate,
+  advertiseUrl,
   stream: text('OBSERVERS_STREAM', 'main', 'name of the cursor; instances with the same name stand by for each other'),
   databasePool: whole(
     'OBSERVERS_DATABASE_POOL',

@@ -7,20 +7,27 @@ export interface AskedReset {
   readonly reason: string | null;
 }
 
+/** The same as the leader finds it. */
+export interface WaitingReset extends AskedReset {
+  /** The program that it came by. */
+  readonly via: string;
+}
+
 const ASK = `
   insert into observers.breaker_reset (stream, endpoint, asked_by, reason) values ($1, $2, $3, $4)
   on conflict (stream, endpoint) do update
-  set asked_at = clock_timestamp(), asked_by = excluded.asked_by, reason = excluded.reason, done_at = null, was = null`;
+  set asked_at = clock_timestamp(), asked_by = excluded.asked_by, reason = excluded.reason, via = excluded.via, done_at = null,
+      was = null`;
 
 export async function askForReset(client: ClientBase | Pool, stream: string, { endpoint, askedBy, reason }: AskedReset): Promise<void> {
   await client.query(ASK, [stream, endpoint, askedBy, reason]);
 }
 
 /** What has not been done. */
-export async function readResets(client: ClientBase | Pool, stream: string): Promise<AskedReset[]> {
-  const { rows } = await client.query<AskedReset>({
+export async function readResets(client: ClientBase | Pool, stream: string): Promise<WaitingReset[]> {
+  const { rows } = await client.query<WaitingReset>({
     name: 'breaker-resets',
-    text: 'select endpoint, asked_by as "askedBy", reason from observers.breaker_reset where stream = $1 and done_at is null',
+    text: 'select endpoint, asked_by as "askedBy", reason, via from observers.breaker_reset where stream = $1 and done_at is null',
     values: [stream],
   });
   return rows;

@@ -15,9 +15,12 @@ export interface SignOfLife {
   readonly session: number | null;
 }
 
-/** Where the probes of this instance answer, `host:port`; null while they do not. Written by the lifecycle. */
+/** Where this instance answers; null while it does not. Written by the lifecycle. */
 export class InstanceAddress {
+  /** Its probes, `host:port`. */
   value: string | null = null;
+  /** Its API, for other instances. */
+  url: string | null = null;
 }
 
 /** The next sign of life is missed, and not only late. */
@@ -42,7 +45,14 @@ export class Heartbeat {
   async beat(sign: SignOfLife): Promise<void> {
     if (this.gone) return;
     const who = { id: this.holder, stream: this.stream, host: hostname(), pid: process.pid, version: VERSION };
-    const record = { ...who, address: this.address.value, timers: this.timers.names, aliveFor: MISSED * this.every, ...sign };
+    const record = {
+      ...who,
+      address: this.address.value,
+      url: this.address.url,
+      timers: this.timers.names,
+      aliveFor: MISSED * this.every,
+      ...sign,
+    };
     const beat = heartbeat(this.pool, record).finally(() => this.beats.delete(beat));
     this.beats.add(beat);
     await beat;

@@ -41,6 +41,11 @@ export function newHolder(): string {
   return `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
 }
 
+interface Rest {
+  readonly work: () => Promise<void>;
+  readonly refuse: (error: Error) => void;
+}
+
 /**
  * Leads a stream, or stands by until it may.
  *
@@ -58,6 +63,8 @@ export class Leadership {
   private running: Promise<void> | null = null;
   private stopping = false;
   private readonly pausing = new Pause();
+  /** What is to be done between two terms; each tells by itself what became of it. */
+  private readonly rests: Rest[] = [];
   private fatal: (error: unknown) => void = () => undefined;
 
   constructor(
@@ -143,12 +150,27 @@ export class Leadership {
     }
   }
 
+  /**
+   * Lets the stream rest while something is done that no term bears. Deliveries under way are handed over as at a lost connection, and the next
+   * term takes up where the stream stands then. Another instance may be quicker to lead: the work has to fence itself.
+   */
+  resting<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, refuse) => {
+      if (this.stopping) return refuse(new OperatorError('the service stops', 'Ask again when it runs.', ExitCode.connection));
+      this.rests.push({ work: () => work().then(resolve, refuse), refuse });
+      this.term?.stop();
+      this.pausing.wake();
+    });
+  }
+
   /** Stops reading, lets what runs end within `shutdownTimeout`, records the rest as pending, commits, releases the lease. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.term?.stop();
     this.pausing.wake();
     await this.running;
+    for (const { refuse } of this.rests.splice(0))
+      refuse(new OperatorError('the service stops', 'Ask again when it runs.', ExitCode.connection));
     await this.parts.heartbeat.end();
     await this.listen.close();
     this.state = 'stopped';
@@ -158,6 +180,7 @@ export class Leadership {
     let wait = FIRST_RETRY;
     while (!this.stopping) {
       try {
+        for (const { work } of this.rests.splice(0)) await work();
         const lease = await this.acquire();
         if (lease === null) await this.standBy();
         else await this.lead(lease);
@@ -192,7 +215,7 @@ export class Leadership {
     const term = await terms.open(lease, context, configuration, { listen, captureWatch, subscriber: this.subscriberOf(lease) });
     this.term = term;
     // A stop may have come while the term was opened, when there was no reader to tell.
-    if (this.stopping) term.stop();
+    if (this.stopping || this.rests.length > 0) term.stop();
     // And a reload.
     if (this.configuration !== configuration) this.reconfigure(this.configuration).catch(this.fatal);
     this.state = 'leading';

@@ -3,13 +3,13 @@ import type { CaptureDrift } from '../status/capture-drift';
 import type { EndpointState } from '../resilience/endpoint-state';
 
 const HEARTBEAT = `
-  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift, timers, alive_until, backend_pid, backend_start)
+  insert into observers.listener (id, stream, host, pid, version, address, in_flight, endpoints, capture_drift, timers, alive_until, backend_pid, backend_start, url)
   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + $11::float8 * interval '1 ms', $12::int,
-          (select backend_start from pg_stat_activity where pid = $12::int))
+          (select backend_start from pg_stat_activity where pid = $12::int), $13)
   on conflict (id) do update set heartbeat_at = clock_timestamp(), address = excluded.address, in_flight = excluded.in_flight,
                                  endpoints = excluded.endpoints, capture_drift = excluded.capture_drift,
                                  timers = excluded.timers, alive_until = excluded.alive_until, backend_pid = excluded.backend_pid,
-                                 backend_start = excluded.backend_start`;
+                                 backend_start = excluded.backend_start, url = excluded.url`;
 
 export interface ListenerRecord {
   readonly id: string;
@@ -19,6 +19,8 @@ export interface ListenerRecord {
   readonly version: string;
   /** Where its probes answer, `host:port`. */
   readonly address: string | null;
+  /** Where other instances reach its API. */
+  readonly url: string | null;
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
   /** Null while it does not lead, or has not looked. */
@@ -32,9 +34,9 @@ export interface ListenerRecord {
 }
 
 export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
-  const { id, stream, host, pid, version, address, inFlight, endpoints, captureDrift, timers, aliveFor, session } = record;
+  const { id, stream, host, pid, version, address, url, inFlight, endpoints, captureDrift, timers, aliveFor, session } = record;
   const drift = captureDrift === null ? null : JSON.stringify(captureDrift);
-  const values = [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers, aliveFor, session];
+  const values = [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers, aliveFor, session, url];
   await pool.query(HEARTBEAT, values);
 }
 

@@ -23,6 +23,7 @@ export class LifecycleService {
   /** @param address where the probes answer, `host:port` @param onFatal called when the service cannot go on without a person */
   async start(address: string, onFatal: (error: unknown) => void): Promise<void> {
     this.address.value = address;
+    this.address.url = this.configuration.settings.advertiseUrl ?? `http://${address}`;
     await this.streams.start(onFatal);
     if (this.configuration.settings.watch) this.watch.start();
   }

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { CustomActions } from '../actions/custom/custom-actions';
+import { TailStreams } from '../admin/tail-streams';
 import { TokenWatch } from '../admin/http/token-watch';
 import { settleDrift } from '../change-log/capture/drift';
 import { recordConfigVersion } from '../config/config-version.sql';
@@ -114,6 +115,8 @@ async function start(options: StartOptions, stops: Stops, stop: () => Promise<vo
   server.get(PipelineEvents, { strict: false }).subscribe(eventLog(logger, clock), ...subscribers);
   const address = addressOf(server);
   const lifecycle = server.get(LifecycleService);
+  // What happens at the stop is still told.
+  stops.push(() => server.get(TailStreams, { strict: false }).end());
   stops.push(() => lifecycle.stop());
   await lifecycle.start(address, onFatal);
   const observers = file.definition.observers.length;

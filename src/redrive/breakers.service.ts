@@ -3,6 +3,8 @@ import { Database } from '../database/database';
 import { askForReset, readDone, withdrawReset, type AskedReset } from '../delivery/breaker-resets.sql';
 import { AskedDeliveries, type HeldEndpoint } from './asked-deliveries.service';
 
+export type { AskedReset as ResetWish } from '../delivery/breaker-resets.sql';
+
 /** `no answer`: nobody who leads has done it in time, and nobody will. */
 export type ResetEnd = 'closed' | 'open' | 'half-open' | 'no breaker' | 'not led' | 'no answer';
 

@@ -56,6 +56,14 @@ export interface RetriedSet extends Omit<SetTotals, 'running'> {
   readonly remaining: number;
 }
 
+export interface DiscardedSet extends SetTotals {
+  /** Of the set, when it began. */
+  readonly total: number;
+  readonly discarded: number;
+  /** Not come to when it was stopped: the same token goes on with them. */
+  readonly remaining: number;
+}
+
 type SetAction = (client: ClientBase, request: Pick<RedriveRequest, 'ids' | 'snapshot' | 'set'>) => Promise<RedriveAnswer>;
 
 /** Many items of the dead letter queue at once: a dry run shows them and gives a token, the token acts on exactly these. */
@@ -100,14 +108,16 @@ export class DeadLetterSets {
     { despiteBreaker, stopped }: { readonly despiteBreaker: boolean; readonly stopped: () => boolean },
   ): Promise<RetriedSet> {
     const worker = await this.retrying(token, config, who, despiteBreaker);
-    let [asked, passed] = [0, 0];
-    for (let step = await worker.step(BATCH); step !== null; step = await worker.step(BATCH)) {
-      asked += step.asked.length;
-      passed += step.passed;
-      if (stopped()) break;
-    }
+    const { asked, remaining } = await workOff(worker, stopped);
     const { alreadyUnderWay, left } = worker.totals;
-    return { total: worker.total, asked, alreadyUnderWay, left, remaining: Math.max(0, worker.total - passed) };
+    return { total: worker.total, asked, alreadyUnderWay, left, remaining };
+  }
+
+  /** Discards each, batch after batch. @throws InvalidToken */
+  async discardAll(token: string, reason: string | null, who: string, stopped: () => boolean): Promise<DiscardedSet> {
+    const worker = await this.discarding(token, reason, who);
+    const { asked: discarded, remaining } = await workOff(worker, stopped);
+    return { total: worker.total, discarded, ...worker.totals, remaining };
   }
 
   /** Takes back what was asked for (of a set: by a retry or a replay), as far as nobody has tried it. @throws InvalidToken */
@@ -133,6 +143,16 @@ export class DeadLetterSets {
     });
     return new SetWorker(this.database, set, total, (client, ids) => act(client, { ids, snapshot: set.snapshot, set: token }));
   }
+}
+
+async function workOff(worker: SetWorker, stopped: () => boolean): Promise<{ readonly asked: number; readonly remaining: number }> {
+  let [asked, passed] = [0, 0];
+  for (let step = await worker.step(BATCH); step !== null; step = await worker.step(BATCH)) {
+    asked += step.asked.length;
+    passed += step.passed;
+    if (stopped()) break;
+  }
+  return { asked, remaining: Math.max(0, worker.total - passed) };
 }
 
 async function heldOf(client: ClientBase, set: DeadLetterSet): Promise<HeldItems[]> {

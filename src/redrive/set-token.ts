@@ -3,7 +3,7 @@ import type { ClientBase, Pool } from 'pg';
 import { OperatorError } from '../event/errors';
 
 /** What a token allows: nothing that was previewed for one is done by another. */
-export type TokenUse = 'retry' | 'remove' | 'replay';
+export type TokenUse = 'retry' | 'remove' | 'replay' | 'checkpoint';
 
 /** All of a set, or items one by one. */
 export type NamedItems = { readonly token: string } | { readonly ids: readonly string[] };

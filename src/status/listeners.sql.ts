@@ -33,6 +33,21 @@ export function leading({ leader, listeners }: Listeners): Listeners['listeners'
   return leader?.alive === true ? listeners.find(({ id }) => id === leader.holder) : undefined;
 }
 
+/** Who leads a stream, and where its API is reached. */
+export interface LeaderPlace {
+  readonly holder: string;
+  readonly host: string | null;
+  readonly url: string | null;
+}
+
+/** Null when nobody does. */
+export async function readLeaderPlace(client: ClientBase, stream: string): Promise<LeaderPlace | null> {
+  const holder = await readLeader(client, stream);
+  if (holder === null) return null;
+  const { rows } = await client.query<Omit<LeaderPlace, 'holder'>>('select host, url from observers.listener where id = $1', [holder]);
+  return { holder, host: rows[0]?.host ?? null, url: rows[0]?.url ?? null };
+}
+
 const LEADER = `
   select holder, (l.expires_at >= clock_timestamp() and (l.backend_pid is null or exists (
            select from pg_stat_activity a where a.pid = l.backend_pid and coalesce(a.backend_start = l.backend_start, true)))) as leading

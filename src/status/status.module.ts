@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
+import { Deliveries } from './deliveries.service';
 import { Operations } from './operations.service';
 import { Status } from './status.service';
 import { Tail } from './tail.service';
 
-@Module({ providers: [Status, Tail, Operations], exports: [Status, Tail, Operations] })
+const SERVICES = [Status, Tail, Operations, Deliveries];
+
+@Module({ providers: SERVICES, exports: SERVICES })
 export class StatusModule {}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
-import { readLeader, readListeners, type Listeners } from './listeners.sql';
+import { readLeader, readLeaderPlace, readListeners, type LeaderPlace, type Listeners } from './listeners.sql';
 import {
   countByObserver,
   findListeners,
@@ -11,7 +11,7 @@ import {
 } from './status-detail.sql';
 import { readStatus, type StreamStatus } from './status.sql';
 
-export { leading, type Listeners } from './listeners.sql';
+export { leading, type LeaderPlace, type Listeners } from './listeners.sql';
 export type { EndpointStatus, ListenerStatus, ObserverCounts, PendingCounts, StatusDetail } from './status-detail.sql';
 export { LAG_COUNTED, type StreamStatus } from './status.sql';
 
@@ -41,6 +41,11 @@ export class Status {
   /** Who leads now, as a stand-by would judge; null when nobody does. */
   leader(stream: string): Promise<string | null> {
     return this.database.use((client) => readLeader(client, stream));
+  }
+
+  /** The same, with where its API is. */
+  leaderPlace(stream: string): Promise<LeaderPlace | null> {
+    return this.database.use((client) => readLeaderPlace(client, stream));
   }
 
   /** Observers of which something waits or lies dead. */

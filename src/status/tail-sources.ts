@@ -1,6 +1,6 @@
 /** SQL of the tables that `tail` follows, each as rows of the same columns. */
 export interface TailSource {
-  /** An expression for each of ENTRY_COLUMNS that the table has; the others are null. */
+  /** An expression for each of ENTRY_COLUMNS and HIDDEN_COLUMNS that the table has; the others are null. */
   readonly columns: Readonly<Record<string, string>>;
   readonly from: string;
   /** The transaction that wrote the row, and how its index compares it: with an xid8, or with its number. */
@@ -33,11 +33,15 @@ export const ENTRY_COLUMNS = {
   configVersion: 'integer',
 } as const;
 
+/** What entries are filtered by, and never shown. */
+export const HIDDEN_COLUMNS = { tenant: 'text' } as const;
+
 const OF_CHANGE = {
   event: 'l.id',
   entityType: 'observers.shown(l.object_type)',
   entityKey: 'observers.shown(coalesce(l.object_key, l.object_id::text))',
   operation: 'observers.shown(lower(l.modification_type))',
+  tenant: 'l.tenant_id::text',
 };
 
 const EVENTS: TailSource = {
@@ -85,6 +89,7 @@ const DEAD_LETTERS: TailSource = {
     entityType: 'd.entity_type',
     entityKey: 'd.entity_key',
     operation: OF_CHANGE.operation,
+    tenant: OF_CHANGE.tenant,
     observer: 'd.observer',
     action: 'd.action',
     attempt: 'd.attempts',

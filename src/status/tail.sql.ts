@@ -1,7 +1,8 @@
 import { transaction } from '../database/transaction';
 import type { ClientBase } from 'pg';
 import type { Snapshot } from '../checkpoint/cursor';
-import { ENTRY_COLUMNS, TAIL_SOURCES, type TailSource } from './tail-sources';
+import type { Bounds } from '../event/bounds';
+import { ENTRY_COLUMNS, HIDDEN_COLUMNS, TAIL_SOURCES, type TailSource } from './tail-sources';
 
 /** What happened: an event was written, a delivery was tried, one died or was given up, a change went into quarantine. Never a payload. */
 export interface TailEntry {
@@ -35,6 +36,8 @@ export interface TailFilter {
   readonly action: string | null;
   readonly entityType: string | null;
   readonly outcome: TailOutcome | null;
+  /** Who asks is bound to: of observers only what came of events, for an event is nobody's. */
+  readonly bounds: Bounds;
 }
 
 /** The last row of a page: its transaction, its table, and its place there. */
@@ -57,7 +60,7 @@ export interface TailCursor {
 const NAMES = Object.keys(ENTRY_COLUMNS).map((name) => `"${name}"`);
 
 const rowOf = ({ columns }: TailSource): string =>
-  Object.entries(ENTRY_COLUMNS)
+  Object.entries({ ...ENTRY_COLUMNS, ...HIDDEN_COLUMNS })
     .map(([name, type]) => `(${columns[name] ?? 'null'})::${type} as "${name}"`)
     .join(', ');
 
@@ -68,9 +71,17 @@ const OUTPUT = NAMES.map((name) =>
 /** SQL: the filter, whose values are the parameters from $first on. */
 const matches = (first: number): string => `
   ($${first}::text is null or e.observer = $${first}) and ($${first + 1}::text is null or e.action = $${first + 1})
-  and ($${first + 2}::text is null or e."entityType" = $${first + 2}) and ($${first + 3}::text is null or e.outcome = $${first + 3})`;
+  and ($${first + 2}::text is null or e."entityType" = $${first + 2}) and ($${first + 3}::text is null or e.outcome = $${first + 3})
+  and ($${first + 4}::text[] is null or e.tenant = any ($${first + 4})) and ($${first + 5}::text[] is null or e.observer = any ($${first + 5}))`;
 
-const valuesOf = ({ observer, action, entityType, outcome }: TailFilter): (string | null)[] => [observer, action, entityType, outcome];
+const valuesOf = ({ observer, action, entityType, outcome, bounds }: TailFilter): unknown[] => [
+  observer,
+  action,
+  entityType,
+  outcome,
+  bounds.tenants,
+  bounds.observers,
+];
 
 const TARGET = 'coalesce($2::pg_snapshot, pg_current_snapshot())';
 const LEAST = 'greatest((pg_snapshot_xmax($1::pg_snapshot)::text)::bigint, $3::bigint)';
@@ -106,6 +117,10 @@ type NewRow = TailEntry & TailKey & { readonly target: Snapshot };
 
 export interface TailPage {
   readonly entries: readonly TailEntry[];
+  /** Where each of them stands; empty of the last ones so far, which stand before the cursor. */
+  readonly keys: readonly TailKey[];
+  /** What is visible to it. */
+  readonly window: Snapshot;
   readonly cursor: TailCursor;
   /** The greatest transaction among the entries. */
   readonly xid: string | null;
@@ -124,9 +139,10 @@ export async function readNew(client: ClientBase, cursor: TailCursor, filter: Ta
   const found = rows.filter(({ xid }) => (xid as string | null) !== null);
   const last = found.at(-1);
   const entries = found.map(entryOf);
-  const xid = last?.xid ?? null;
-  if (found.length < limit || last === undefined) return { entries, xid, cursor: { previous: window, target: null, after: null } };
-  return { entries, xid, cursor: { previous, target: window, after: { xid: last.xid, source: last.source, place: last.place } } };
+  const keys = found.map(({ xid, source, place }): TailKey => ({ xid, source, place }));
+  const page = { entries, keys, window, xid: last?.xid ?? null };
+  if (found.length < limit || last === undefined) return { ...page, cursor: { previous: window, target: null, after: null } };
+  return { ...page, cursor: { previous, target: window, after: keys.at(-1) ?? null } };
 }
 
 // Each source's newest by its index, so that the last few cost a few rows, whatever the tables hold.
@@ -152,9 +168,15 @@ export interface TailBeginning {
 export async function readRecent(client: ClientBase, { since, change, count }: TailBeginning, filter: TailFilter): Promise<TailPage> {
   const { rows } = await client.query<NewRow>(RECENT, [since, change, count, ...valuesOf(filter)]);
   const found = rows.filter(({ kind }) => (kind as string | null) !== null);
-  return { entries: found.map(entryOf), xid: null, cursor: { previous: rows[0]?.target ?? '', target: null, after: null } };
+  const window = rows[0]?.target ?? '';
+  return { entries: found.map(entryOf), keys: [], window, xid: null, cursor: { previous: window, target: null, after: null } };
 }
 
 function entryOf(row: NewRow): TailEntry {
   return Object.fromEntries(Object.keys(ENTRY_COLUMNS).map((name) => [name, row[name as keyof TailEntry]])) as unknown as TailEntry;
+}
+
+export async function readServerStarted(client: ClientBase): Promise<string> {
+  const { rows } = await client.query<{ started: string }>('select pg_postmaster_start_time()::text as started');
+  return rows[0]?.started ?? '';
 }

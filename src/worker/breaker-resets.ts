@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { recordOperation } from '../database/operation.sql';
 import { noteReset, readResets } from '../delivery/breaker-resets.sql';
 import type { EventPipeline } from '../pipeline/event-pipeline';
 
@@ -18,7 +19,17 @@ export class BreakerResets {
     const { stream, clock, logger } = this.pipeline.term;
     if (clock.monotonic() - this.lookedAt < LOOK_EVERY) return;
     this.lookedAt = clock.monotonic();
-    for (const { endpoint, askedBy, reason } of await readResets(this.pool, stream)) {
+    for (const { endpoint, askedBy, reason, via } of await readResets(this.pool, stream)) {
+      const state = this.pipeline.breakers().find(({ name }) => name === endpoint)?.state ?? 'closed';
+      const operation = {
+        who: askedBy,
+        what: 'breaker: reset',
+        items: { endpoint, reason },
+        before: { state },
+        after: { state: 'closed' },
+        via,
+      };
+      if (state !== 'closed') await recordOperation(this.pool, operation);
       const was = this.pipeline.resetBreaker(endpoint);
       await noteReset(this.pool, stream, endpoint, was);
       logger.info({ endpoint, by: askedBy, reason, was }, 'somebody asked for a circuit breaker to be closed');

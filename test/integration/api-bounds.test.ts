@@ -1,5 +1,6 @@
 import { OPERATIONS, type Operation, type OperationName } from '../../src/admin/api/operations';
 import { apiOf, type Api } from '../support/api';
+import { API_CASES, type ApiCase } from '../support/api-cases';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deadLetters } from '../support/redrive';
 import { startTestService, type TestService } from '../support/service';
@@ -58,46 +59,8 @@ beforeEach(async () => {
     await database.query('update core.tb_entity_change_log set tenant_id = $1 where pk_entity_change_log = $2', [tenant, numbers[i]]);
 });
 
-interface Case {
-  readonly route: string;
-  readonly json?: unknown;
-}
-
 const UNKNOWN = '4b7a3c1e-0000-4000-8000-000000000001';
-
-/** One request to each operation there is; the compiler asks for those that are added. */
-const CASES: Record<OperationName, () => Case> = {
-  status: () => ({ route: 'GET /status' }),
-  listeners: () => ({ route: 'GET /listeners' }),
-  circuitBreakers: () => ({ route: 'GET /circuit-breakers' }),
-  resetBreaker: () => ({ route: 'POST /circuit-breakers/hook/reset' }),
-  operations: () => ({ route: 'GET /operations' }),
-  lanes: () => ({ route: 'GET /lanes' }),
-  resumeLanes: () => ({ route: 'POST /lanes/resume', json: { all: true } }),
-  skipLanes: () => ({ route: 'POST /lanes/skip', json: { all: true } }),
-  deadLetterLanes: () => ({ route: 'POST /lanes/dead-letter', json: { all: true } }),
-  checkpoint: () => ({ route: 'GET /checkpoint' }),
-  configVersions: () => ({ route: 'GET /config/versions' }),
-  unaccounted: () => ({ route: 'GET /audit/unaccounted' }),
-  dismissUnaccounted: () => ({ route: 'POST /audit/dismiss', json: { change: 1 } }),
-  observers: () => ({ route: 'GET /observers' }),
-  pauseObserver: () => ({ route: 'POST /observers/ship/pause' }),
-  resumeObserver: () => ({ route: 'POST /observers/ship/resume' }),
-  reload: () => ({ route: 'POST /reload' }),
-  search: () => ({ route: 'GET /search?q=Order' }),
-  events: () => ({ route: 'GET /events' }),
-  why: () => ({ route: 'GET /why?entity=Order&key=1' }),
-  event: () => ({ route: `GET /events/${changes.ship[0]}` }),
-  replayEvent: () => ({ route: `POST /events/${changes.ship[0]}/replay`, json: { observers: ['ship'] } }),
-  deadLetters: () => ({ route: 'GET /dlq' }),
-  deadLetterStats: () => ({ route: 'GET /dlq/stats' }),
-  retryAll: () => ({ route: 'POST /dlq/retry-all', json: { dry_run: true } }),
-  cancelRetries: () => ({ route: 'POST /dlq/cancel', json: { ids: [ship[0]] } }),
-  restoreDeadLetters: () => ({ route: 'POST /dlq/restore', json: { ids: [ship[0]] } }),
-  deadLetter: () => ({ route: `GET /dlq/${ship[0]}` }),
-  retryDeadLetter: () => ({ route: `POST /dlq/${ship[0]}/retry`, json: { wait: 0 } }),
-  discardDeadLetter: () => ({ route: `DELETE /dlq/${ship[0]}` }),
-};
+const caseOf = (name: OperationName): ApiCase => API_CASES[name]({ letter: ship[0] ?? '', change: changes.ship[0] ?? 0 });
 
 describe.each(Object.keys(OPERATIONS) as OperationName[])('%s', (name) => {
   test.each([
@@ -106,7 +69,7 @@ describe.each(Object.keys(OPERATIONS) as OperationName[])('%s', (name) => {
     ['both', ['tenant', 'observer']],
   ] as const)('asked with a token that is bound (%s) is answered only where it keeps to the bounds', async (who, kinds) => {
     const { within = [] }: Operation = OPERATIONS[name];
-    const { route, json } = CASES[name]();
+    const { route, json } = caseOf(name);
     const { status, body } = await callers[who](route, json === undefined ? {} : { json });
     const kept = kinds.every((kind) => within.includes(kind));
     expect([status < 300, status]).toEqual(kept ? [true, status] : [false, 403]);
@@ -114,7 +77,7 @@ describe.each(Object.keys(OPERATIONS) as OperationName[])('%s', (name) => {
   });
 
   test('is not answered with a token that has expired', async () => {
-    const { route, json } = CASES[name]();
+    const { route, json } = caseOf(name);
     const { status, body } = await callers.expired(route, json === undefined ? {} : { json });
     expect([status, body['detail']]).toEqual([401, 'this token has expired']);
   });
@@ -150,7 +113,7 @@ test('pages of a list within bounds hold all of it once', async () => {
 });
 
 test('what lies outside of the bounds is not there, and is not changed', async () => {
-  const outside: Record<'tenant' | 'observer' | 'both', Case[]> = {
+  const outside: Record<'tenant' | 'observer' | 'both', ApiCase[]> = {
     tenant: [
       ...[`GET /dlq/${ship[1]}`, `POST /dlq/${ship[1]}/retry`, `DELETE /dlq/${bill[1]}`, `GET /events/${changes.ship[1]}`].map((route) => ({
         route,
@@ -164,7 +127,7 @@ test('what lies outside of the bounds is not there, and is not changed', async (
     ],
     both: [{ route: `GET /dlq/${bill[0]}` }, { route: `GET /dlq/${ship[1]}` }, { route: `DELETE /dlq/${ship[1]}` }],
   };
-  for (const [who, cases] of Object.entries(outside) as [keyof typeof outside, Case[]][])
+  for (const [who, cases] of Object.entries(outside) as [keyof typeof outside, ApiCase[]][])
     for (const { route, json } of cases) {
       const { status, body } = await callers[who](route, json === undefined ? {} : { json });
       expect([who, route, status, body['detail']]).toEqual([who, route, 404, expect.stringMatching(/^there is no /)]);

@@ -21,7 +21,13 @@ const TOKEN = 'CANARY-write-0123456789';
 interface Operation {
   readonly operationId: string;
   readonly security: readonly object[];
-  readonly parameters: readonly { name: string; in: 'path' | 'query'; required: boolean; description?: string; schema: Schema }[];
+  readonly parameters: readonly {
+    name: string;
+    in: 'path' | 'query' | 'header';
+    required: boolean;
+    description?: string;
+    schema: Schema;
+  }[];
   readonly requestBody?: { required: boolean; content: Record<string, { schema: Schema }> };
   readonly responses: Record<string, { description: string; content: Record<string, { schema: Schema }> }>;
 }
@@ -78,6 +84,7 @@ endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback], c
     entity_key: ['1', '3'],
     error: ['http_status'],
     token: [await token()],
+    to: ['now', 'beginning', '1'],
   };
   document = (await api<Document>('GET /docs-json')).body;
 });
@@ -100,12 +107,17 @@ test('the document is a valid OpenAPI document, and each route is in it with all
   expect(routes.sort()).toEqual([
     'DELETE /dlq/{id}',
     'GET /audit/unaccounted',
+    'GET /audit/verify',
     'GET /checkpoint',
     'GET /circuit-breakers',
+    'GET /config/diff',
+    'GET /config/preview',
     'GET /config/versions',
+    'GET /deliveries',
     'GET /dlq',
     'GET /dlq/stats',
     'GET /dlq/{id}',
+    'GET /doctor',
     'GET /events',
     'GET /events/{id}',
     'GET /health/live',
@@ -118,10 +130,13 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'GET /operations',
     'GET /search',
     'GET /status',
+    'GET /tail',
     'GET /why',
     'POST /audit/dismiss',
+    'POST /checkpoint/reset',
     'POST /circuit-breakers/{name}/reset',
     'POST /dlq/cancel',
+    'POST /dlq/discard',
     'POST /dlq/restore',
     'POST /dlq/retry-all',
     'POST /dlq/{id}/retry',
@@ -132,10 +147,14 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'POST /observers/{name}/pause',
     'POST /observers/{name}/resume',
     'POST /reload',
+    'POST /test-event',
   ]);
   for (const { route, method, operation } of operations()) {
     const open = /^GET \/(health|metrics)/.test(route);
-    expect([route, operation.security]).toEqual([route, open ? [] : [{ token: [method === 'get' ? 'read' : 'write'] }]]);
+    expect([route, operation.security]).toEqual([
+      route,
+      open ? [] : [{ token: [method === 'get' || route === 'POST /test-event' ? 'read' : 'write'] }],
+    ]);
     if (!open)
       expect([route, Object.keys(operation.responses)]).toEqual([
         route,
@@ -159,8 +178,15 @@ async function main(): Promise<void> {
   const { data: retried } = await api.POST('/dlq/{id}/retry', { params: { path: { id: first ?? '' } }, body: { config_version: 'current', wait: 10 } });
   const { data: event } = await api.GET('/events/{id}', { params: { path: { id: '1' }, query: { current: 'true' } } });
   const { error, response } = await api.GET('/dlq/{id}', { params: { path: { id: '4b7a3c1e-0000-4000-8000-000000000001' } } });
+  const { data: deliveries } = await api.GET('/deliveries', { params: { query: { observer: 'all', state: 'dead', limit: 1 } } });
+  const { data: tested } = await api.POST('/test-event', { body: { id: '1', with_lookups: false, send: false, observers: ['all'] } });
+  const { data: shown } = await api.POST('/dlq/discard', { body: { dry_run: true, observer: 'all' } });
+  const { data: audit } = await api.GET('/audit/verify');
+  const { data: doctor } = await api.GET('/doctor');
+  const verdict: string | undefined = tested?.observers[0]?.verdict;
+  const further = { state: deliveries?.items[0]?.state, verdict, token: shown !== undefined && 'token' in shown ? typeof shown.token : null, next: audit?.next, checked: (doctor?.findings.length ?? 0) > 5 };
   const part: string | undefined = event?.observers[0]?.condition?.children[0]?.text;
-  console.log(JSON.stringify({ stream: status?.stream, items: page?.items.length, more: more?.items.length, retried, part, problem: error?.type, status: response.status }));
+  console.log(JSON.stringify({ stream: status?.stream, items: page?.items.length, more: more?.items.length, retried, part, problem: error?.type, status: response.status, further }));
 }
 void main();
 `;
@@ -201,6 +227,7 @@ test('a client that is generated from the document compiles, and works', async (
       part: 'total > 1',
       problem: 'urn:fraiseql-observers:problem:not-found',
       status: 404,
+      further: { state: 'dead', verdict: 'condition not met', token: 'string', next: null, checked: true },
     });
   } finally {
     rmSync(folder, { recursive: true });
@@ -223,7 +250,9 @@ function checker(): (operation: Operation, answer: ApiAnswer<unknown>) => string
     const refers = schema.$ref === undefined ? schema : { $ref: `document${schema.$ref}` };
     const validate = compiled.get(schema) ?? ajv.compile(refers);
     compiled.set(schema, validate);
-    return validate(body) ? null : `${status}: ${ajv.errorsText(validate.errors)}`;
+    const entries = [...String(body).matchAll(/^data: (\{"kind".*)$/gm)].map(([, data = '']) => JSON.parse(data) as object);
+    const fits = type === 'text/event-stream' ? entries.every((entry) => validate(entry)) : validate(body);
+    return fits ? null : `${status}: ${ajv.errorsText(validate.errors)}`;
   };
 }
 

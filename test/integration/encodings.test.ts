@@ -155,7 +155,7 @@ describe.each([
     const tail = await readRecent(
       database.client,
       { since: null, change: null, count: 600 },
-      { observer: null, action: null, entityType: null, outcome: null },
+      { observer: null, action: null, entityType: null, outcome: null, bounds: { tenants: null, observers: null } },
     );
     expect(tail.entries.map(({ entityKey }) => entityKey)).toContain(`bad key ${shown}`);
     const pool = createPool(database.url, 1);

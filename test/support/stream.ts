@@ -155,7 +155,10 @@ export function configurationOf(
     observersOf: () => observers,
     definitionOf: () => definition,
   } as unknown as LoadedConfiguration;
-  return new ServiceConfiguration({ load: () => loaded, read: () => NOTHING }, loaded, 1, 'test', { applyCapture: false, strict: false });
+  return new ServiceConfiguration({ load: () => loaded, read: () => NOTHING, unverified: false }, loaded, 1, 'test', {
+    applyCapture: false,
+    strict: false,
+  });
 }
 
 const NOTHING = 'version: 1\nobservers: []\n';

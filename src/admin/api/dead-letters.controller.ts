@@ -6,10 +6,13 @@ import { StoredEvents } from '../../explain/stored-events.service';
 import { DeadLetterSets, EndpointsHeld } from '../../redrive/dead-letter-sets.service';
 import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
 import { askedBy, boundsOf } from '../http/access';
+import { stopsAfter } from '../http/heavy-questions';
 import { KnownFilters } from '../http/known-filters';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
 import type {
+  DISCARD_ALL_RESULT,
+  DISCARD_PREVIEW,
   DISCARD_RESULT,
   DLQ,
   RESTORED,
@@ -24,7 +27,7 @@ import { momentOf, page, placeOf } from './cursor';
 import { OPERATIONS } from './operations';
 
 const { deadLetters, deadLetterStats, deadLetter, retryDeadLetter: RETRY, retryAll: RETRY_ALL, discardDeadLetter: DISCARD } = OPERATIONS;
-const { cancelRetries: CANCEL, restoreDeadLetters: RESTORE } = OPERATIONS;
+const { cancelRetries: CANCEL, restoreDeadLetters: RESTORE, discardAll: DISCARD_ALL } = OPERATIONS;
 
 const HELD = 'When it works again: POST /circuit-breakers/{name}/reset. To ask for them all the same: "despite_breaker": true.';
 
@@ -89,14 +92,25 @@ export class DeadLettersController {
       return { ...shown, sample: [...shown.sample], held: [...shown.held] };
     }
     const { token, config_version: configVersion, despite_breaker: despiteBreaker } = body;
-    const until = performance.now() + LONGEST;
-    const stopped = (): boolean => performance.now() > until || response.destroyed;
+    const stopped = stopsAfter(LONGEST, response);
     try {
       return { configVersion, ...(await this.sets.retryAll(token, configVersion, askedBy(request), { despiteBreaker, stopped })) };
     } catch (error) {
       if (error instanceof EndpointsHeld) throw new ApiProblem('conflict', error.message, { remedy: HELD });
       throw error;
     }
+  }
+
+  @Post('discard')
+  async discardAll(
+    @Body(new Take(DISCARD_ALL.body, 'body')) body: z.output<typeof DISCARD_ALL.body>,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<z.output<typeof DISCARD_PREVIEW> | z.output<typeof DISCARD_ALL_RESULT>> {
+    response.status('token' in body ? HttpStatus.ACCEPTED : HttpStatus.OK);
+    if ('token' in body) return this.sets.discardAll(body.token, body.reason ?? null, askedBy(request), stopsAfter(LONGEST, response));
+    const { count, sample, token } = await this.sets.preview('remove', filterOf(body));
+    return { count, sample: [...sample], token };
   }
 
   /** A retry that waits is taken back; one that runs ends. */

@@ -73,18 +73,18 @@ function described(name: string, method: string): Json {
   if (open !== undefined) return { ...open, tags: ['probes'], parameters: [], security: [] };
   const operation: Operation | undefined = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name as keyof typeof OPERATIONS] : undefined;
   if (operation === undefined) throw new Error(`the route ${name} is not among the operations of the API`);
-  const { summary, tag, body, answers, problems } = operation;
+  const { summary, tag, body, answers, problems, looks = false, streams = false } = operation;
   return {
     summary,
     tags: [tag],
-    parameters: [...parametersOf(operation.path, 'path'), ...parametersOf(operation.query, 'query')],
+    parameters: [...parametersOf(operation.path, 'path'), ...parametersOf(operation.query, 'query'), ...parametersOf(operation.headers, 'header')],
     ...(body === undefined ? {} : { requestBody: { required: operation.optionalBody !== true, content: { 'application/json': { schema: reference(body) } } } }),
-    responses: { ...answersOf(answers), ...problemsOf([...ALWAYS, ...(body === undefined ? [] : WITH_BODY), ...problems]) },
-    security: [{ token: [method === 'get' ? 'read' : 'write'] }],
+    responses: { ...answersOf(answers, streams ? 'text/event-stream' : 'application/json'), ...problemsOf([...ALWAYS, ...(body === undefined ? [] : WITH_BODY), ...problems]) },
+    security: [{ token: [method === 'get' || looks ? 'read' : 'write'] }],
   }; // prettier-ignore
 }
 
-function parametersOf(schema: z.ZodObject | undefined, where: 'path' | 'query'): Json[] {
+function parametersOf(schema: z.ZodObject | undefined, where: 'path' | 'query' | 'header'): Json[] {
   if (schema === undefined) return [];
   const { properties = {}, required = [] } = plain(z.toJSONSchema(schema, { io: 'input' })) as { properties?: Record<string, Json>; required?: string[] };
   return Object.entries(properties).map(([name, { description, ...type }]) => ({
@@ -96,11 +96,11 @@ function parametersOf(schema: z.ZodObject | undefined, where: 'path' | 'query'):
   }));
 } // prettier-ignore
 
-function answersOf(answers: Operation['answers']): Json {
+function answersOf(answers: Operation['answers'], type: string): Json {
   return Object.fromEntries(
     Object.entries(answers).map(([status, schema]) => [
       status,
-      { description: SCHEMAS.get(schema)?.description ?? (status === '202' ? 'accepted' : 'the answer'), content: { 'application/json': { schema: reference(schema) } } },
+      { description: SCHEMAS.get(schema)?.description ?? (status === '202' ? 'accepted' : 'the answer'), content: { [type]: { schema: reference(schema) } } },
     ]),
   ); // prettier-ignore
 }

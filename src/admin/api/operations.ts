@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import type { ProblemKind } from '../http/problem';
-import { DETAILS, DISCARD_RESULT, DLQ, RESTORED, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS, TAKEN_BACK } from '../schema/dead-letters'; // prettier-ignore
+import { DETAILS, DISCARD_ALL_RESULT, DISCARD_PREVIEW, DISCARD_RESULT, DLQ, RESTORED, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS, TAKEN_BACK } from '../schema/dead-letters'; // prettier-ignore
+import { DELIVERIES, TAIL_ENTRY } from '../schema/deliveries';
 import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
-import { CHECKPOINT, CONFIG_VERSIONS, DISMISSED, UNACCOUNTED } from '../schema/history';
+import { DIFF, FINDINGS, PREVIEWED, TESTED, VERIFIED } from '../schema/examinations';
+import { CHECKPOINT, CONFIG_VERSIONS, DISMISSED, RESET as MOVED, UNACCOUNTED } from '../schema/history';
 import { LANES, LANES_REPAIRED, LANES_RESUMED } from '../schema/lanes';
 import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
-import { CANCEL_BODY, DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, REASON_BODY, REPLAY_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, UNACCOUNTED_QUERY, WHY_QUERY } from '../schema/requests'; // prettier-ignore
+import { AUDIT_QUERY, CANCEL_BODY, DELIVERIES_QUERY, DIFF_QUERY, DISCARD_BODY, DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, PREVIEW_QUERY, REASON_BODY, REPLAY_BODY, RESET_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, TAIL_HEADERS, TAIL_QUERY, TEST_EVENT_BODY, UNACCOUNTED_QUERY, WHY_QUERY } from '../schema/requests'; // prettier-ignore
 import { BREAKERS, LISTENERS, OPERATION_PAGE, RESET, STATUS } from '../schema/status';
 import { ANSWER } from '../schema/why';
 
@@ -15,10 +17,17 @@ export interface Operation {
   readonly tag: string;
   readonly path?: z.ZodObject;
   readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
   readonly body?: z.ZodType;
   /** A body that may be left out. */
   readonly optionalBody?: true;
   readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** The answer goes on: server-sent events, whose data is of this kind. */
+  readonly streams?: true;
+  /** It takes a body, and changes nothing by itself: a token that may read is enough. */
+  readonly looks?: true;
+  /** Only the instance that leads knows, or can do it: another one passes the request on (http/leader-proxy.ts). */
+  readonly leader?: true;
   /** The bounds that it keeps to. A token that is bound to anything else may not ask: the answer, or the change, would be about everybody. */
   readonly within?: readonly ('tenant' | 'observer')[];
   /** Besides those that every route may give. */
@@ -29,11 +38,16 @@ export interface Operation {
 export const OPERATIONS = {
   status: { summary: 'Who leads, how far the stream is behind, what is retried, dead or quarantined', tag: 'stream', answers: { 200: STATUS }, problems: [] },
   listeners: { summary: 'The instances, and which of them leads', tag: 'stream', answers: { 200: LISTENERS }, problems: [] },
-  circuitBreakers: { summary: 'The circuit breakers of the endpoints', tag: 'stream', answers: { 200: BREAKERS }, problems: [] },
+  circuitBreakers: { summary: 'The circuit breakers of the endpoints', tag: 'stream', answers: { 200: BREAKERS }, leader: true, problems: [] },
   resetBreaker: {
     summary: 'Close a circuit breaker; the failures of its window still count, so it may open at the next one',
-    tag: 'stream', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESET }, problems: ['not-found', 'not-leading'],
+    tag: 'stream', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESET }, problems: ['not-found', 'not-leading', 'leader-unreachable'],
   },
+  tail: {
+    summary: 'What happens, as it happens: events, tries with their outcomes, dead letters, quarantine, as server-sent events',
+    tag: 'stream', query: TAIL_QUERY, headers: TAIL_HEADERS, answers: { 200: TAIL_ENTRY }, streams: true, within: ['tenant', 'observer'], problems: ['stopping'],
+  },
+  doctor: { summary: 'Everything that is known to go wrong, each with what repairs it', tag: 'stream', answers: { 200: FINDINGS }, problems: [] },
   operations: { summary: 'Who has changed what, by whatever door, newest first', tag: 'stream', query: OPERATIONS_QUERY, answers: { 200: OPERATION_PAGE }, problems: [] },
   observers: { summary: 'The observers of the configuration that leads, without its secrets', tag: 'observers', answers: { 200: OBSERVERS }, within: ['observer'], problems: [] },
   pauseObserver: {
@@ -45,8 +59,8 @@ export const OPERATIONS = {
     tag: 'observers', path: NAME_PATH, body: REASON_BODY, optionalBody: true, answers: { 200: RESUME_RESULT }, within: ['observer'], problems: ['not-found'],
   },
   reload: {
-    summary: 'Read the observers file of the instance that answers once more, and go on by it; no event is lost or sent twice',
-    tag: 'observers', answers: { 200: RELOADED }, problems: ['invalid-configuration', 'conflict'],
+    summary: 'Read the observers file once more, here and at the instance that leads, and go on by it; no event is lost or sent twice',
+    tag: 'observers', answers: { 200: RELOADED }, leader: true, problems: ['invalid-configuration', 'conflict', 'leader-unreachable'],
   },
   search: {
     summary: 'Events by words, newest first, for four seconds at most',
@@ -65,6 +79,14 @@ export const OPERATIONS = {
     summary: 'Send an event to observers once more, with the delivery ids of the first time; a look first, unless dry_run is false',
     tag: 'events', path: EVENT_PATH, body: REPLAY_BODY, answers: { 200: REPLAY_PREVIEW, 202: REPLAYED }, within: ['tenant', 'observer'], problems: ['invalid-token', 'not-found', 'conflict'],
   },
+  deliveries: {
+    summary: 'What has become of deliveries, newest change first: by endpoint, observer, entity, state, time',
+    tag: 'events', query: DELIVERIES_QUERY, answers: { 200: DELIVERIES }, within: ['tenant', 'observer'], problems: [],
+  },
+  testEvent: {
+    summary: 'What each observer makes of a stored or a made-up event, and what it would send; with `send` it is really sent, marked as a test',
+    tag: 'events', body: TEST_EVENT_BODY, answers: { 200: TESTED }, looks: true, within: ['tenant', 'observer'], problems: ['not-found', 'conflict'],
+  },
   lanes: { summary: 'Lanes of strict observers that something holds up, with what they wait for', tag: 'lanes', query: LANES_QUERY, answers: { 200: LANES }, problems: [] },
   resumeLanes: { summary: 'Try the heads of parked or waiting lanes once more; what fails again parks again', tag: 'lanes', body: LANES_BODY, answers: { 200: LANES_RESUMED }, problems: [] },
   skipLanes: { summary: 'Give the heads up for good, so that what is behind them goes on', tag: 'lanes', body: LANES_BODY, answers: { 200: LANES_REPAIRED }, problems: [] },
@@ -73,7 +95,23 @@ export const OPERATIONS = {
     tag: 'lanes', body: LANES_DEAD_LETTER_BODY, answers: { 200: LANES_REPAIRED }, problems: [],
   },
   checkpoint: { summary: 'Where the stream stands, and who has moved it by hand', tag: 'history', answers: { 200: CHECKPOINT }, problems: [] },
+  resetCheckpoint: {
+    summary: 'Move the checkpoint: a dry run says what would be skipped or read again and gives a token, the token does it; the stream rests meanwhile',
+    tag: 'history', body: RESET_BODY, answers: { 200: MOVED }, leader: true, problems: ['invalid-token', 'not-found', 'conflict', 'leader-unreachable'],
+  },
   configVersions: { summary: 'The versions of the observers file that services have run with', tag: 'history', answers: { 200: CONFIG_VERSIONS }, problems: [] },
+  configDiff: {
+    summary: 'What changed between two versions, or from the one that leads to the file as it is, without what is secret',
+    tag: 'history', query: DIFF_QUERY, answers: { 200: DIFF }, problems: ['not-found', 'conflict', 'invalid-configuration'],
+  },
+  configPreview: {
+    summary: 'What the observers file as it is would have made of stored events, beside the version that leads; for twenty seconds at most',
+    tag: 'history', query: PREVIEW_QUERY, answers: { 200: PREVIEWED }, problems: ['invalid-configuration'],
+  },
+  verifyAudit: {
+    summary: 'Account for each committed change and each observer; for twenty seconds at most, `next` goes on',
+    tag: 'history', query: AUDIT_QUERY, answers: { 200: VERIFIED }, problems: [],
+  },
   unaccounted: { summary: 'Deliveries that must be on record and are not', tag: 'history', query: UNACCOUNTED_QUERY, answers: { 200: UNACCOUNTED }, problems: [] },
   dismissUnaccounted: { summary: 'Leave it at that: they stay on record, and count no longer', tag: 'history', body: DISMISS_BODY, answers: { 200: DISMISSED }, problems: [] },
   deadLetters: { summary: 'What could not be delivered, newest first', tag: 'dead letters', query: DLQ_QUERY, answers: { 200: DLQ }, within: ['tenant', 'observer'], problems: [] },
@@ -81,6 +119,10 @@ export const OPERATIONS = {
   retryAll: {
     summary: 'Try many once more: a dry run shows them and gives a token, the token acts on exactly these',
     tag: 'dead letters', body: RETRY_ALL_BODY, answers: { 200: SET_PREVIEW, 202: RETRY_ALL_RESULT }, problems: ['invalid-token', 'conflict'],
+  },
+  discardAll: {
+    summary: 'Give many up: a dry run shows them and gives a token, the token acts on exactly these',
+    tag: 'dead letters', body: DISCARD_BODY, answers: { 200: DISCARD_PREVIEW, 202: DISCARD_ALL_RESULT }, problems: ['invalid-token'],
   },
   cancelRetries: {
     summary: 'Take back what was asked for by a token of retry-all or of a replay, or item by item, as far as nobody has tried it',

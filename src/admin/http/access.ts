@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { Request, RequestHandler, Response } from 'express';
 import { UNBOUND, type Bounds } from '../../event/bounds';
@@ -10,6 +11,10 @@ const WRONG_TRIES = 10;
 const MINUTE = 60_000;
 
 const HOLDER = Symbol('holder');
+const STILL = Symbol('still');
+
+/** They take a body, and change nothing unless it says so: then they ask by themselves (`requireWrite`). */
+const LOOKS = ['/test-event'];
 
 /** Who asked, for the history: the token's name, or this machine. */
 export function askedBy(request: Request): string {
@@ -21,7 +26,22 @@ export function boundsOf(request: Request): Bounds {
   return (request as Asked)[HOLDER]?.bounds ?? UNBOUND;
 }
 
-type Asked = Request & { [HOLDER]?: Holder };
+/** Whether whoever asked may still: of an answer that goes on, for a token may expire or be taken back meanwhile. */
+export function isStillAllowed(request: Request): boolean {
+  return (request as Asked)[STILL]?.() ?? true;
+}
+
+/** Of a request that may change something, and need not. */
+export function mayWrite(request: Request): boolean {
+  return (request as Asked)[HOLDER]?.scope === 'write';
+}
+
+/** @throws Problem unless the token may change something */
+export function requireWrite(request: Request, what: string): void {
+  if (!mayWrite(request)) throw needsWrite(what);
+}
+
+type Asked = Request & { [HOLDER]?: Holder; [STILL]?: () => boolean };
 
 /**
  * Who may ask for what, of every path there is: what is forgotten here would be open. A method that changes nothing needs `read`, every
@@ -66,11 +86,19 @@ async function requireKnown(request: Request, tokens: Tokens, tries: ThrottlerSt
       headers: { 'www-authenticate': 'Bearer error="invalid_token", error_description="expired"' },
     });
   if (holder === null) return refuse(request, tokens, { given: headers.length, token, tries });
-  if (!isReading(request) && holder.scope !== 'write')
-    throw new ApiProblem('forbidden', `${request.method} needs a token with the scope write; this one may only read`, {
-      headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
-    });
+  if (!isReading(request) && holder.scope !== 'write') throw needsWrite(request.method);
   (request as Asked)[HOLDER] = holder;
+  (request as Asked)[STILL] = () => token !== null && isSame(tokens.find(token), holder);
+}
+
+function isSame(now: ReturnType<Tokens['find']>, then: Holder): boolean {
+  return now !== null && now !== 'expired' && isDeepStrictEqual([now.scope, now.bounds], [then.scope, then.bounds]);
+}
+
+function needsWrite(what: string): ApiProblem {
+  return new ApiProblem('forbidden', `${what} needs a token with the scope write; this one may only read`, {
+    headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
+  });
 }
 
 interface Try {
@@ -102,8 +130,8 @@ async function refuse(request: Request, { localFile }: Tokens, { given, token, t
   throw new ApiProblem('unauthenticated', detail, { ...remedy, headers: { 'www-authenticate': challenge } });
 }
 
-function isReading({ method }: Request): boolean {
-  return method === 'GET' || method === 'HEAD';
+function isReading({ method, path }: Request): boolean {
+  return method === 'GET' || method === 'HEAD' || (method === 'POST' && LOOKS.includes(path));
 }
 
 function foreign(): ApiProblem {

@@ -11,9 +11,20 @@ const DEEPEST = 16;
 /** Bodies are JSON, small and flat; everything else is refused before it is looked into. */
 export function takeBodies(app: NestExpressApplication): void {
   app.use(requireJson);
-  app.useBodyParser('json', { limit: LARGEST, inflate: false, strict: true });
+  app.useBodyParser('json', { limit: LARGEST, inflate: false, strict: true, verify: keep });
   app.use(tellPlace);
   app.use(boundDepth);
+}
+
+const WRITTEN = Symbol('written');
+
+/** The body as it was written: numbers in it have more digits than JavaScript's. */
+export function writtenBody(request: Request): string {
+  return (request as Request & { [WRITTEN]?: string })[WRITTEN] ?? '';
+}
+
+function keep(request: object, _response: unknown, body: Buffer): void {
+  (request as { [WRITTEN]?: string })[WRITTEN] = body.toString('utf8');
 }
 
 // A form of a foreign page can be sent without asking; JSON cannot.

@@ -36,7 +36,8 @@ function isLoopback(address: string): boolean {
   return plain === '::1' || /^127(\.\d{1,3}){3}$/.test(plain);
 }
 
-function isLoopbackHost(host: string | undefined): boolean {
+/** @param host with its port, as in a header or a URL */
+export function isLoopbackHost(host: string | undefined): boolean {
   const name = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/.exec(host ?? '')?.[1]?.toLowerCase() ?? '';
   return name === 'localhost' || isLoopback(name.replace(/^\[|\]$/g, ''));
 }

@@ -64,7 +64,14 @@ function problemOf(error: unknown): ApiProblem {
 }
 
 function ofOperator({ message, remedy, exitCode }: OperatorError): ApiProblem {
-  const kind = exitCode === ExitCode.notFound ? 'not-found' : exitCode === ExitCode.connection ? 'unavailable' : 'conflict';
+  const kind =
+    exitCode === ExitCode.notFound
+      ? 'not-found'
+      : exitCode === ExitCode.connection
+        ? 'unavailable'
+        : exitCode === ExitCode.validation
+          ? 'invalid-request'
+          : 'conflict';
   return new ApiProblem(kind, message, { remedy });
 }
 

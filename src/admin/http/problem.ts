@@ -41,6 +41,8 @@ export const PROBLEMS = {
   refused: [400, 'The request is refused'],
   internal: [500, 'An unexpected error'],
   unavailable: [503, 'The database does not answer'],
+  'leader-unreachable': [503, 'The instance that leads cannot be reached'],
+  stopping: [503, 'The service stops'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
 export type ProblemKind = keyof typeof PROBLEMS;

@@ -128,6 +128,28 @@ export const RETRY_ALL_RESULT = named(
   }),
 );
 
+export const DISCARD_PREVIEW = named(
+  'DiscardPreview',
+  z.strictObject({
+    count,
+    sample: z.array(ITEM).describe('the first of them'),
+    token: z.string().nullable().describe('stands for exactly these, for 24 hours; null when there are none'),
+  }),
+  'what would be given up; nothing was changed but that the token was put down',
+);
+
+export const DISCARD_ALL_RESULT = named(
+  'DiscardAllResult',
+  z.strictObject({
+    total: count.describe('of the set, when this request began'),
+    discarded: count.describe('given up by this request; they stay on record, and POST /dlq/restore has them back'),
+    alreadyUnderWay: count.describe('one more try was asked for: left alone'),
+    running: count.describe('of them those that are being tried at the moment'),
+    left: count.describe('delivered, discarded or tried since the dry run'),
+    remaining: count.describe('not come to yet, for time ran out: the same token goes on with them'),
+  }),
+);
+
 export const DISCARD_RESULT = named(
   'DiscardResult',
   z.strictObject({ id: z.string(), result: z.enum(['discarded', 'already resolved']) }),

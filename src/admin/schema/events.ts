@@ -28,7 +28,7 @@ const STORED: z.ZodType<StoredEvent> = named(
 
 export const EVENTS = named('EventPage', pageOf(STORED));
 
-const CONDITION: z.ZodType<Explanation> = named(
+export const CONDITION: z.ZodType<Explanation> = named(
   'Explanation',
   z.strictObject({
     text: z.string().describe('the part of the condition'),

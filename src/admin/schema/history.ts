@@ -43,24 +43,23 @@ export const CONFIG_VERSIONS = named(
 
 const SNAPSHOT = z.string().describe('as PostgreSQL writes a pg_snapshot');
 
+const STORED = z.strictObject({
+  state: z.enum(['sound', 'foreign', 'ahead']),
+  previous: SNAPSHOT,
+  target: SNAPSHOT.nullable(),
+  after: z.int(),
+  epoch: z.int(),
+  movedAt: time,
+  systemIdentifier: z.string(),
+});
+
 export const CHECKPOINT = named(
   'Checkpoint',
   z.strictObject({
     stream: z.string(),
     systemIdentifier: z.string().describe('of this server'),
     now: SNAPSHOT,
-    checkpoint: z
-      .strictObject({
-        state: z.enum(['sound', 'foreign', 'ahead']),
-        previous: SNAPSHOT,
-        target: SNAPSHOT.nullable(),
-        after: z.int(),
-        epoch: z.int(),
-        movedAt: time,
-        systemIdentifier: z.string(),
-      })
-      .nullable()
-      .describe('null: the stream has never been read'),
+    checkpoint: STORED.nullable().describe('null: the stream has never been read'),
     resets: z
       .array(
         z.strictObject({
@@ -75,4 +74,25 @@ export const CHECKPOINT = named(
       )
       .describe('by hand, newest first'),
   }),
+);
+
+const MOVE = {
+  stream: z.string(),
+  to: z.string().describe('as it was asked for'),
+  skipped: count.describe('changes that no observer will be asked about'),
+  readAgain: count.describe('changes that are read once more, by the configuration that runs then'),
+  onRecord: count.describe('of them those that something is on record of: that is not sent again'),
+  forgotten: count.describe('of them those that are older than attempts are kept: what was sent for them is sent again'),
+  from: STORED.nullable(),
+  cursor: z.strictObject({ previous: SNAPSHOT, target: SNAPSHOT.nullable(), after: z.int() }),
+};
+
+export const RESET = named(
+  'CheckpointReset',
+  z.union([
+    z
+      .strictObject({ performed: z.literal(false), ...MOVE, token: z.string().describe('does it, for 24 hours') })
+      .describe('what it would do; nothing was changed'),
+    z.strictObject({ performed: z.literal(true), ...MOVE }).describe('it is moved, and on record'),
+  ]),
 );

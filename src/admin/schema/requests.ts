@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
 import { didYouMean } from '../../config/problems';
 import { ITEM_ERRORS } from '../../redrive/item-errors';
+import { OUTCOMES, STATES } from './deliveries';
 import { named } from './registry';
 
 /** Items on one page. */
@@ -81,6 +82,43 @@ export const OPERATIONS_QUERY = z.strictObject({
   until: moment.optional().describe('before then'),
   limit,
   cursor,
+});
+
+export const DELIVERIES_QUERY = z.strictObject({
+  observer: text(200).optional().describe('only of this observer'),
+  action: text(200).optional().describe('only of this action'),
+  endpoint: text(500)
+    .optional()
+    .describe('only for this endpoint; of what has ended those of the actions that go there by the configuration that runs'),
+  entity_type: text(1_000).optional().describe('only of entities of this type'),
+  entity_key: text(1_000).optional().describe('only of this entity'),
+  state: STATES.optional().describe('only in this state'),
+  since: moment.optional().describe('in it since then or later'),
+  until: moment.optional().describe('in it since before then'),
+  limit,
+  cursor,
+});
+
+export const TAIL_QUERY = z.strictObject({
+  observer: text(200).optional().describe('only outcomes of this observer'),
+  action: text(200).optional().describe('only outcomes of this action'),
+  entity_type: text(1_000).optional().describe('only of entities of this type'),
+  outcome: OUTCOMES.optional().describe('only this outcome'),
+  since: moment.optional().describe('begin with what has happened since then'),
+  number: z.coerce.number().int().min(0).max(1_000).default(10).describe('begin with the last so many'),
+});
+export const TAIL_HEADERS = z.strictObject({
+  'last-event-id': z.string().max(8_000).optional().describe('go on behind this entry, the `id` of the last one that was taken'),
+});
+
+export const AUDIT_QUERY = z.strictObject({ since: moment.optional().describe('written then or later'), cursor });
+export const DIFF_QUERY = z.strictObject({
+  from: z.coerce.number().int().min(1).max(2_147_483_647).optional().describe('a version; without it the one that leads'),
+  to: z.coerce.number().int().min(1).max(2_147_483_647).optional().describe('a version; without it the file of the instance that answers'),
+});
+export const PREVIEW_QUERY = z.strictObject({
+  since: moment.optional().describe('events written then or later; without it those of the last day'),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000).describe('only the newest so many of them'),
 });
 
 const FILTER = {
@@ -187,12 +225,53 @@ export const LANES_DEAD_LETTER_BODY = named(
 );
 
 export const UNACCOUNTED_QUERY = z.strictObject({ limit });
+const DISMISSED = {
+  observer: text(200).optional().describe('only of this observer'),
+  action: text(200).optional().describe('only of this action'),
+  reason,
+};
 export const DISMISS_BODY = named(
   'DismissRequest',
-  z.strictObject({
-    change: z.int().min(1).max(Number.MAX_SAFE_INTEGER).describe('a change number'),
-    observer: text(200).optional().describe('only of this observer'),
-    action: text(200).optional().describe('only of this action'),
-    reason,
-  }),
+  z.union([
+    z.strictObject({ change: z.int().min(1).max(Number.MAX_SAFE_INTEGER).describe('a change number'), ...DISMISSED }),
+    z.strictObject({ all: z.literal(true), ...DISMISSED }).describe('of all changes'),
+  ]),
+);
+
+export const DISCARD_BODY = named(
+  'DiscardRequest',
+  z.union([
+    z.strictObject({ dry_run: z.literal(true), ...FILTER }).describe('a look at the set: changes nothing, and gives its token'),
+    z
+      .strictObject({ token: text(8_000).describe('of a dry run of this route: exactly its set'), reason })
+      .describe('each of the set is given up'),
+  ]),
+);
+
+export const RESET_BODY = named(
+  'CheckpointResetRequest',
+  z.union([
+    z
+      .strictObject({
+        dry_run: z.literal(true),
+        to: z
+          .string()
+          .regex(new RegExp(`^(?:now|beginning|${UUID}|\\d{1,15})$`), 'expected now, beginning, the id of an event, or a change number')
+          .describe('now (skip what is committed), beginning, or the id or change number of the event that comes next'),
+      })
+      .describe('what it would do: changes nothing, and gives a token'),
+    z.strictObject({ token: text(8_000).describe('of a dry run of this route'), reason }).describe('does it'),
+  ]),
+);
+
+/** An event as `test-event --file` takes it: what is wrong with it is told with its place. */
+const MADE = z.record(z.string(), z.unknown()).describe('an event: the envelope of a webhook, or entity, kind, key, data, before');
+const TEST = {
+  observers: z.array(text(200)).min(1).max(100).optional().describe('only these'),
+  with_lookups: z.boolean().default(false).describe('really ask the look-ups; needs a token with the scope write'),
+  send: z.boolean().default(false).describe('really send it, once, marked as a test; needs a token with the scope write'),
+};
+export const TEST_EVENT_BODY = named(
+  'EventTestRequest',
+  z.union([z.strictObject({ event: MADE, ...TEST }), z.strictObject({ id: EVENT_PATH.shape.id, ...TEST }).describe('a stored event')]),
 );

@@ -114,8 +114,8 @@ export const BREAKERS = named(
   'CircuitBreakers',
   z.strictObject({
     source: z
-      .enum(['this instance leads', 'last heartbeat of the leader', 'nobody leads'])
-      .describe('only the instance that leads knows all of them; its heartbeat tells those that are not closed'),
+      .enum(['this instance leads', 'the instance that leads', 'last heartbeat of the leader', 'nobody leads'])
+      .describe('only the instance that leads knows all of them; where it cannot be asked its heartbeat tells those that are not closed'),
     breakers: z.array(
       z.strictObject({
         name: z.string(),

@@ -5,13 +5,12 @@ import { ConfigModule } from '../../config/config.module';
 import { ConfigVersions } from '../../config/config-versions.service';
 import { Preview } from '../../dry-run/preview';
 import { Renderer } from '../../dry-run/renderer';
+import { clockNotes, scan } from '../../dry-run/scan';
 import type { PreviewReport, EndpointPreview, Examples, ObserverPreview } from '../../dry-run/report';
 import type { ObserverDefinition } from '../../event/definitions';
-import { SIDE_PAGE_BYTES } from '../../event/image-budget';
 import { ExplainModule } from '../../explain/explain.module';
 import { Explanations } from '../../explain/explanations.service';
 import { StoredEvents } from '../../explain/stored-events.service';
-import { decode } from '../../change-log/decode';
 import { formatDuration } from '../../config/units';
 import { loadInputOf, type GlobalOptions } from '../command';
 import { shortTime } from '../dlq/item';
@@ -20,10 +19,7 @@ import { withServices, type Get } from '../modules';
 import { BREAK, colors, counted, print, printTable } from '../output';
 import { deliveryLines, withoutLastGap } from './content-text';
 import { dryConfiguration } from './dry-configuration';
-import { scanDisplay } from './scan-display';
-
-/** Rows and bytes of images in memory at once. */
-const PAGE = { rows: 1_000, bytes: SIDE_PAGE_BYTES };
+import { scanDisplay, type ScanDisplay } from './scan-display';
 
 export interface PreviewFlags extends GlobalOptions {
   /** RFC 3339. */
@@ -49,8 +45,8 @@ export async function previewConfig(flags: PreviewFlags): Promise<PreviewResult>
     return await withServices(settings, [ConfigModule, ExplainModule], async (get) => {
       const { version, running, notes } = await runningVersion(get, dry.configuration, flags);
       const preview = new Preview(file.definition.observers, running, renderer, settings.maxHops);
-      await scan(get(StoredEvents), preview, flags, settings.maxEventSize);
-      return { file: file.path, version, notes: [...dry.notes, ...notes, ...clockNote(file.definition.observers)], ...preview.report };
+      await shownScan(get(StoredEvents), preview, flags, settings.maxEventSize);
+      return { file: file.path, version, notes: [...dry.notes, ...notes, ...clockNotes(file.definition.observers)], ...preview.report };
     });
   } finally {
     await renderer.close();
@@ -58,21 +54,17 @@ export async function previewConfig(flags: PreviewFlags): Promise<PreviewResult>
   }
 }
 
-async function scan(events: StoredEvents, preview: Preview, flags: PreviewFlags, maxEventSize: number): Promise<void> {
+async function shownScan(events: StoredEvents, preview: Preview, flags: PreviewFlags, maxEventSize: number): Promise<void> {
   const since = flags.since ?? new Date(Date.now() - DAY).toISOString();
-  const { count, behind, last } = await events.range(since, flags.limit ?? null);
-  const display = await scanDisplay(count);
+  let display: ScanDisplay | null = null;
   try {
-    for (let [at, done] = [behind, 0]; ;) {
-      const rows = await events.page({ behind: at, last, since }, { ...PAGE, eventBytes: maxEventSize });
-      if (rows.length === 0) return;
-      for (const row of rows) preview.add(decode(row, maxEventSize));
-      at = Number(rows.at(-1)?.[0]);
-      done += rows.length;
-      display.show(done);
-    }
+    await scan(events, preview, { since, limit: flags.limit ?? null, maxEventSize }, async (done, count) => {
+      display ??= await scanDisplay(count);
+      if (done > 0) display.show(done);
+      return false;
+    });
   } finally {
-    display.end();
+    (display as ScanDisplay | null)?.end();
   }
 }
 
@@ -96,11 +88,6 @@ async function runningVersion(get: Get, { settings }: LoadedConfiguration, flags
   } catch (error) {
     return { version: null, running: null, notes: [`version ${version}, which runs, cannot be read here: ${describeFailure(error)}`] };
   }
-}
-
-function clockNote(observers: readonly ObserverDefinition[]): string[] {
-  const reading = observers.filter(({ when }) => when !== null && /\bnow\s*\(/i.test(when)).map(({ name }) => name);
-  return reading.length === 0 ? [] : [`${reading.join(', ')}: NOW() is taken as the time at which each event was written`];
 }
 
 /** What a configuration would have made of the stored events, for people. */

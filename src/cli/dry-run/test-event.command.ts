@@ -5,7 +5,8 @@ import { eventLines, field, trialLines } from '../explain/explanation-text';
 import { eventJson } from '../../explain/explanation-json';
 import { BREAK, colors, counted, print, printJson } from '../output';
 import { isUuid } from '../values';
-import type { SentDelivery, TestEventFlags, TestRun } from './test-run';
+import type { SentDelivery } from '../../dry-run/test-bench';
+import type { TestEventFlags, TestRun } from './test-run';
 
 @Command({
   name: 'test-event',

@@ -1,24 +1,17 @@
-import { MemoryCache } from '../../cache/memory-cache';
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pino from 'pino';
-import { textsIn } from '../../config/redaction';
 import type { Settings } from '../../config/settings';
-import { hopsOf } from '../../event/cause';
-import { SystemClock } from '../../event/clock';
-import type { Redactor } from '../../event/definitions';
-import { idOf, type Delivery } from '../../event/delivery';
+import type { Delivery } from '../../event/delivery';
 import type { EntityEvent } from '../../event/entity-event';
 import { ExitCode, OperatorError, messageOf } from '../../event/errors';
-import { Renderer } from '../../dry-run/renderer';
-import { tryEvent, type ObserverTrial, type Trial } from '../../dry-run/trial';
-import { Lookups } from '../../lookups/lookups';
+import { TestBench, type SentDelivery } from '../../dry-run/test-bench';
+import type { ObserverTrial } from '../../dry-run/trial';
 import type { GlobalOptions } from '../command';
 import { confirm } from '../confirm';
 import { withServices } from '../modules';
-import { counted, cut } from '../output';
+import { counted } from '../output';
 import { isUuid } from '../values';
-import { dryConfiguration, type DryConfiguration } from './dry-configuration';
+import { dryConfiguration } from './dry-configuration';
 
 export interface TestEventFlags extends GlobalOptions {
   readonly eventId?: string;
@@ -28,20 +21,6 @@ export interface TestEventFlags extends GlobalOptions {
   readonly withLookups?: boolean;
   readonly send?: boolean;
   readonly yes?: boolean;
-}
-
-/** What became of one delivery that was really sent. */
-export interface SentDelivery {
-  readonly observer: string;
-  readonly action: string;
-  /** Its own: not that of the real delivery. */
-  readonly id: string;
-  readonly ok: boolean;
-  readonly status: number | null;
-  readonly error: string | null;
-  readonly message: string | null;
-  /** The beginning of a failure's answer. */
-  readonly response: string | null;
 }
 
 export interface TestRun {
@@ -54,82 +33,34 @@ export interface TestRun {
 
 /** @param show told what would be sent, before anything is */
 export async function testEvent(flags: TestEventFlags, show: (run: Omit<TestRun, 'sent'>) => void): Promise<TestRun> {
-  const { send = false, withLookups = false, yes = false } = flags;
-  const dry = await dryConfiguration(flags, send);
-  const { file, settings } = dry.configuration;
+  const { send = false, withLookups: ask = false, yes = false, observer: observers = null } = flags;
+  const { configuration, matcher, custom, connections, notes } = await dryConfiguration(flags, send);
+  const { file, settings } = configuration;
+  const silent = pino({ level: 'silent' });
+  const logger = send ? pino({ level: 'info' }, pino.destination({ fd: 2, sync: true })) : silent;
   const { definition } = file;
-  const { redaction } = definition;
-  const logger = send ? pino({ level: 'info' }, pino.destination({ fd: 2, sync: true })) : pino({ level: 'silent' });
-  const renderer = new Renderer(definition.observers, redaction, logger, dry.connections);
-  const lookups = new Lookups(new MemoryCache(), new SystemClock(), pino({ level: 'silent' }), { lookedUp: () => undefined });
+  const bench = new TestBench({ definition, matcher, maxHops: settings.maxHops, logger, silent, connections });
   try {
-    requireKnown(flags.observer ?? [], dry);
+    bench.requireKnown(observers ?? []);
     const event =
-      flags.file === undefined
-        ? await storedEvent(settings, flags.eventId ?? '')
-        : asNamed(await eventFromFile(flags.file), flags.observer ?? definition.observers.map(({ name }) => name));
-    const trials = await tryEvent(event, {
-      matcher: dry.matcher,
-      renderer,
-      redaction,
-      lookups,
-      ask: withLookups || send,
-      now: Date.now(),
-      observers: flags.observer ?? null,
-      testId: () => (send ? randomUUID() : undefined),
-    });
-    const notes = [...dry.notes, ...loopNote(event, settings.maxHops)];
-    const run = { event, observers: trials.map(({ shown }) => shown), notes };
+      flags.file === undefined ? await storedEvent(settings, flags.eventId ?? '') : bench.named(await eventFromFile(flags.file), observers);
+    const tried = await bench.run(event, { observers, ask, send });
+    const run = { event, observers: tried.observers, notes: [...notes, ...tried.notes] };
     show(run);
-    return { ...run, sent: send ? await sendAll(trials, renderer, redaction, yes) : null };
+    if (!send) return { ...run, sent: null };
+    if (tried.deliveries.length > 0) await confirmSending(tried.deliveries, yes);
+    return { ...run, sent: await bench.send(tried.deliveries) };
   } finally {
-    await Promise.all([renderer.close(), lookups.close()]);
-    await dry.custom.close();
+    await bench.close();
+    await custom.close();
   }
 }
 
-/** Of a backfill, which a file may hold: as if it were for these. */
-function asNamed(event: EntityEvent, observers: readonly string[]): EntityEvent {
-  return event.backfill === null ? event : { ...event, backfill: { ...event.backfill, observers } };
-}
-
-function requireKnown(names: readonly string[], { configuration }: DryConfiguration): void {
-  const known = configuration.file.definition.observers.map(({ name }) => name);
-  const missing = names.find((name) => !known.includes(name));
-  if (missing !== undefined)
-    throw new OperatorError(`there is no observer "${missing}" in the file`, `There are: ${known.join(', ')}.`, ExitCode.notFound);
-}
-
-function loopNote({ cause }: EntityEvent, maxHops: number): string[] {
-  return hopsOf(cause) >= maxHops
-    ? [
-        `${counted(maxHops, 'delivery', 'deliveries')} brought it about (OBSERVERS_MAX_HOPS): the service would make dead letters of its deliveries`,
-      ]
-    : [];
-}
-
-async function sendAll(trials: readonly Trial[], renderer: Renderer, redaction: Redactor, yes: boolean): Promise<SentDelivery[]> {
-  // One that is undecided here has had its look-ups, and is not: every other verdict sends nothing.
-  const deliveries = trials
-    .filter(({ shown }) => shown.verdict === 'matched' && shown.mode === 'live')
-    .flatMap((trial) => trial.deliveries);
-  if (deliveries.length === 0) return [];
+async function confirmSending(deliveries: readonly Delivery[], yes: boolean): Promise<void> {
   const committed = deliveries.filter(({ action }) => action.type === 'database').length;
   const commits =
     committed === 0 ? '' : `, of which ${counted(committed, 'calls a function', 'call functions')} in the database and commit`;
   await confirm(`Really send ${counted(deliveries.length, 'delivery', 'deliveries')}${commits}?`, yes);
-  return Promise.all(deliveries.map((delivery) => sendOne(delivery, renderer, redaction)));
-}
-
-async function sendOne(delivery: Delivery, renderer: Renderer, redaction: Redactor): Promise<SentDelivery> {
-  const { observer, action } = delivery;
-  const outcome = await renderer.run(delivery);
-  const said = { observer: observer.name, action: action.name, id: idOf(delivery), ok: outcome.ok, status: outcome.status };
-  if (outcome.ok) return { ...said, error: null, message: outcome.skipped ?? null, response: null };
-  const texts = textsIn(action);
-  const { error, message, excerpt } = outcome;
-  const response = excerpt === null ? null : redaction.text(cut(excerpt, 1_000), texts);
-  return { ...said, error, message: redaction.text(message, texts), response };
 }
 
 /** @param file a path, or - for what is piped in */

@@ -1,12 +1,10 @@
 import type { Client } from 'pg';
-import type { Snapshot } from '../../checkpoint/cursor';
 import type { Status } from '../../status/status.service';
-import type { Tail, TailBeginning, TailCursor, TailEntry, TailFilter } from '../../status/tail.service';
-import { OperatorError } from '../../event/errors';
+import { laterOf, placeAt, type TailPlace } from '../../status/tail-place';
+import type { Tail, TailBeginning, TailEntry, TailFilter } from '../../status/tail.service';
 
 /** Entries that come at once; a terminal that was stopped for an hour gets the rest page by page. */
 const PAGE = 1_000;
-const PREPARED = 'select pg_postmaster_start_time()::text as started';
 
 export interface FollowerOptions {
   readonly connect: () => Promise<Client>;
@@ -27,11 +25,9 @@ interface Followed {
 export class Follower {
   /** Null while there is no connection. */
   private followed: Followed | null = null;
-  private cursor: TailCursor | null = null;
-  /** The greatest transaction that was shown. */
-  private seen: bigint | null = null;
-  /** When the server was started: after a crash transactions' numbers may be given out again. */
-  private server: string | null = null;
+  private place: TailPlace | null = null;
+  /** When the server was started that the connection leads to. */
+  private server = '';
 
   constructor(private readonly options: FollowerOptions) {}
 
@@ -39,10 +35,9 @@ export class Follower {
   async look(): Promise<boolean> {
     const { filter, beginning, show } = this.options;
     const { tail } = await this.connected();
-    const page = this.cursor === null ? await tail.recent(beginning, filter) : await tail.since(this.cursor, filter, PAGE);
+    const page = this.place === null ? await tail.recent(beginning, filter) : await tail.since(this.place.cursor, filter, PAGE);
     // Before it is shown: a failure to write ends the command, and a failure to read has shown nothing.
-    this.cursor = page.cursor;
-    if (page.xid !== null && (this.seen === null || BigInt(page.xid) > this.seen)) this.seen = BigInt(page.xid);
+    this.place = { cursor: page.cursor, seen: laterOf(this.place?.seen ?? null, page.xid), server: this.server };
     await show(page.entries);
     return page.cursor.target !== null;
   }
@@ -62,18 +57,14 @@ export class Follower {
 
   private async connected(): Promise<Followed> {
     if (this.followed !== null) return this.followed;
-    const client = await this.options.connect();
-    this.followed = await servicesOn(client);
-    const { rows } = await client.query<{ started: string }>(PREPARED);
-    const started = rows[0]?.started ?? '';
-    if (this.cursor !== null && started !== this.server) this.cursor = this.afterRestart(this.cursor);
-    this.server = started;
+    this.followed = await servicesOn(await this.options.connect());
+    this.server = await this.followed.tail.serverStarted();
+    if (this.place !== null && this.place.server !== this.server) {
+      if (this.place.cursor.target !== null)
+        this.options.say('the server was restarted in the middle of many lines: some of them may come twice');
+      this.place = placeAt(this.place, this.server);
+    }
     return this.followed;
-  }
-
-  private afterRestart({ previous, target }: TailCursor): TailCursor {
-    if (target !== null) this.options.say('the server was restarted in the middle of many lines: some of them may come twice');
-    return { previous: this.seen === null ? previous : seenUpTo(previous, this.seen), target: null, after: null };
   }
 }
 
@@ -84,16 +75,4 @@ async function servicesOn(client: Client): Promise<Followed> {
   const { Tail } = await import('../../status/tail.service');
   const get = await openContext(client, [StatusModule]);
   return { client, tail: get(Tail), status: get(Status) };
-}
-
-/**
- * After a crash PostgreSQL gives out again the numbers of transactions whose records were not flushed, and a snapshot in memory would call
- * these seen. What was shown had been committed, so that none above the greatest of it was seen.
- */
-export function seenUpTo(snapshot: Snapshot, seen: bigint): Snapshot {
-  const [, xmax, xip] = snapshot.split(':');
-  if (xmax === undefined || xip === undefined) throw new OperatorError(`"${snapshot}" is no snapshot`, '');
-  const end = BigInt(xmax) > seen + 1n ? seen + 1n : BigInt(xmax);
-  const open = xip.split(',').filter((xid) => xid !== '' && BigInt(xid) < end);
-  return `${open[0] ?? end}:${end}:${open.join(',')}`;
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Command, Option } from 'nest-commander';
 import type { Settings } from '../../config/settings';
 import { TAIL_OUTCOMES, type TailBeginning, type TailEntry, type TailFilter, type TailOutcome } from '../../status/tail.service';
+import { UNBOUND } from '../../event/bounds';
 import { messageOf, OperatorError } from '../../event/errors';
 import { Interruption } from '../bulk/interruption';
 import { loadInputOf, ObserversCommand, type GlobalOptions } from '../command';
@@ -101,7 +102,7 @@ export class TailCommand extends ObserversCommand {
 }
 
 function filterOf({ observer, action, entityType, outcome }: TailFlags): TailFilter {
-  return { observer: observer ?? null, action: action ?? null, entityType: entityType ?? null, outcome: outcome ?? null };
+  return { observer: observer ?? null, action: action ?? null, entityType: entityType ?? null, outcome: outcome ?? null, bounds: UNBOUND };
 }
 
 async function follow(follower: Follower, { stream }: Settings, interruption: Interruption, on: boolean): Promise<void> {

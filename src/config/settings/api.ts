@@ -100,3 +100,19 @@ export const apiRate: Setting<RateLimit> = {
   },
   show: ({ count, per }) => `${count}/${per === 1_000 ? 's' : per === 60_000 ? 'm' : 'h'}`,
 };
+
+/** Up to its path, without a slash at the end. */
+export const advertiseUrl: Setting<string | null> = {
+  variable: 'OBSERVERS_ADVERTISE_URL',
+  description:
+    'where other instances reach the API of this one, to pass on what only the leader can answer; without it the address that it listens on',
+  default: null,
+  parse: (value) => (isPlainUrl(value) ? { value: value.replace(/\/+$/, '') } : { expected: 'a URL such as https://observers-0.example:8700, without user, query and fragment' }), // prettier-ignore
+  show: (value) => value ?? '',
+};
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '');
+}

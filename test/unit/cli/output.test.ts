@@ -2,7 +2,7 @@ import { twoLines } from '../../../src/cli/dlq/item';
 import { shownOf } from '../../../src/cli/dlq/list.command';
 import { hanging, layoutOf, wrapped } from '../../../src/cli/output';
 import { colorsFor } from '../../../src/event/terminal';
-import { seenUpTo } from '../../../src/cli/tail/follower';
+import { seenUpTo } from '../../../src/status/tail-place';
 
 const ID = '01a214b9-6fb4-73f9-b727-0828f1af2d6c';
 
