@@ -19,6 +19,7 @@ import { MigrateCommand } from './migrate.command';
 import { ObserversListingCommand } from './observers.command';
 import { completeProgram, type Command } from './program';
 import { OperationsCommand } from './operations.command';
+import { PendingCommand } from './pending.command';
 import { ReplayCommand } from './replay/replay.command';
 import { RolesCommand } from './roles.command';
 import { SearchCommand } from './search.command';
@@ -62,6 +63,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...LanesCommand.subCommands,
     BreakersCommand,
     ...BreakersCommand.subCommands,
+    PendingCommand,
+    ...PendingCommand.subCommands,
     OperationsCommand,
     ...OperationsCommand.subCommands,
     CompletionCommand,

@@ -23,6 +23,8 @@ export interface ListedDelivery {
   readonly error: string | null;
   readonly message: string | null;
   readonly status: number | null;
+  /** RFC 3339: when it goes, or its next try does; null where no time is set. */
+  readonly goesAt: string | null;
   /** RFC 3339: when it began to wait, died, was given up, or ended. */
   readonly at: string;
 }
@@ -59,7 +61,8 @@ const sameAs = (table: string, one: string): string =>
 const waits = (one: string): string => `exists (select from observers.pending_delivery w where ${sameAs('w', one)})`;
 
 const PENDING: Source = {
-  columns: 's.endpoint, s.attempt as attempts, null::text as error, null::text as message, null::smallint as status',
+  columns: `s.endpoint, s.attempt as attempts, null::text as error, null::text as message, null::smallint as status,
+            case when isfinite(s.next_attempt_at) and s.state in ('scheduled', 'retrying', 'paused') then s.next_attempt_at end as goes_at`,
   from: 'observers.pending_delivery s',
   where: 's.stream = $1',
   state: 's.state',
@@ -69,7 +72,7 @@ const PENDING: Source = {
 };
 
 const DEAD: Source = {
-  columns: 's.endpoint, s.attempts, s.error, s.message, s.status',
+  columns: 's.endpoint, s.attempts, s.error, s.message, s.status, null::timestamptz as goes_at',
   from: 'observers.dead_letter s',
   where: `s.stream = $1 and s.resolution is distinct from 'delivered' and not ${waits('s')} and (s.resolved_at is null or not exists (
     select from observers.attempt t where ${sameAs('t', 's')} and t.outcome in ('succeeded', 'skipped')))`,
@@ -81,7 +84,7 @@ const DEAD: Source = {
 
 // What is in doubt is not settled: it waits, or it is a dead letter.
 const SETTLED: Source = {
-  columns: 'null::text as endpoint, s.attempt as attempts, s.error, s.message, s.status',
+  columns: 'null::text as endpoint, s.attempt as attempts, s.error, s.message, s.status, null::timestamptz as goes_at',
   from: 'observers.attempt s',
   where: `s.outcome in ('succeeded', 'skipped', 'dead') and not ${waits('s')} and not exists (
     select from observers.dead_letter d where ${sameAs('d', 's')} and (d.resolved_at is null or s.outcome = 'dead'))`,
@@ -112,7 +115,7 @@ const LIST = `
   select e.change_number::float8 as "changeNumber", e.observer, e.action, l.id::text as event, left(observers.shown(l.object_type), 1000) as "entityType",
          left(observers.shown(coalesce(l.object_key, l.object_id::text)), 1000) as "entityKey", e.state, e.endpoint, e.attempts,
          coalesce(e.error, t.error) as error, coalesce(e.message, t.message) as message, coalesce(e.status, t.status) as status,
-         to_json(e.at) #>> '{}' as at
+         to_json(e.goes_at) #>> '{}' as "goesAt", to_json(e.at) #>> '{}' as at
   from (${[PENDING, DEAD, SETTLED].map(pageOf).join(' union all ')}) e
   left join core.tb_entity_change_log l on l.pk_entity_change_log = e.change_number
   left join lateral (

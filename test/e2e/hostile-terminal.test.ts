@@ -78,6 +78,7 @@ const LINES = (): readonly (readonly string[])[] => [
   ['validate-config'],
   ['validate-config', `${EVIL}.yaml`],
   ['config', 'list'],
+  ['pending', 'list'],
   ['config', 'history'],
   ['config', 'diff', EVIL],
   ['config', 'preview', '--since', '1h'],

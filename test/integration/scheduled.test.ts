@@ -1,6 +1,7 @@
 import type { ObserverDefinition, Timing } from '../../src/event/definitions';
 import { pauseObserver, resumeObserver } from '../../src/delivery/pauses.sql';
 import { requestRetries } from '../../src/redrive/redrive.sql';
+import { countPending, listPending } from '../../src/status/pending.sql';
 import { givenOrders } from '../support/fixture';
 import type { Received } from '../support/receiver';
 import { endpointOf, observerOf } from '../support/stream';
@@ -202,6 +203,23 @@ test('cancel_when: a condition without an answer cancels nothing and puts the ch
   expect(row).toMatchObject({ reason: 'cancel_when' });
   expect(row!.message).toMatch(/^late: cancel_when has no answer, and nothing was cancelled: /);
   expect(await waiting(1)).toMatchObject([{ change: 1, state: 'scheduled' }]);
+});
+
+test('what is pending is listed by the time at which it goes', async () => {
+  await start({ is: 'deliver_at', template: '{{ data.due_at }}' });
+  await given.database.query(
+    "insert into orders (id, due_at, n) values (1, now() + interval '3 hours', 1), (2, now() + interval '1 hour', 2)",
+  );
+  await waiting(2);
+  const everything = { observer: null, action: null, endpoint: null, entityType: null, entityKey: null };
+  const list = await listPending(given.database.client, 'main', { ...everything, state: 'scheduled' }, 10);
+  expect(list).toMatchObject([
+    { changeNumber: 2, entityType: 'Order', entityKey: '2', state: 'scheduled', attempt: 1, collapsed: null, redrive: false },
+    { changeNumber: 1, entityType: 'Order', entityKey: '1', state: 'scheduled' },
+  ]);
+  for (const [i, hours] of [1, 3].entries()) expect((Date.parse(list[i]!.goesAt!) - Date.now()) / HOUR).toBeCloseTo(hours, 1);
+  expect(await listPending(given.database.client, 'main', { ...everything, state: 'queued' }, 10)).toEqual([]);
+  expect(await countPending(given.database.client, 'main', { ...everything, state: null, entityKey: '1' })).toBe(1);
 });
 
 test('a paused observer keeps what is due, and sends it when it is resumed', async () => {

@@ -25,6 +25,7 @@ const DELIVERY: z.ZodType<FoundDelivery> = named(
     error: z.string().nullable().describe('of the last try, where it failed'),
     message: z.string().nullable(),
     status: z.int().nullable(),
+    goesAt: time.nullable().describe('when it goes, or its next try does; null where no time is set'),
     at: time.describe('when it began to wait, died, was given up, or ended'),
   }),
   'one action of one observer for one change, with what has become of it',

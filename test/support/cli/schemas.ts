@@ -1,6 +1,19 @@
 import { z } from 'zod';
 import { captureFields, capturePlan, observer, problem, rolesPlan, setting, version } from './schemas/configuration';
-import { bulk, details, group, item, itemSet, lane, laneRepair, paused, replayed, restored, takenBack } from './schemas/deliveries';
+import {
+  bulk,
+  details,
+  group,
+  item,
+  itemSet,
+  lane,
+  laneRepair,
+  paused,
+  pending,
+  replayed,
+  restored,
+  takenBack,
+} from './schemas/deliveries';
 import { answered, explained, found, tailed } from './schemas/explained';
 import { auditWord, detail, finding, instance, listenerFields, metrics, series, status, statusFields } from './schemas/status';
 import { audit, backfill, backfillDone, backfillFields, backfillPreview, checkpointShown, missing, reset } from './schemas/stream';
@@ -115,6 +128,7 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
       after: z.record(z.string(), z.unknown()).nullable(),
     }),
   ),
+  'pending list': z.strictObject({ items: z.array(pending), total: count }),
   'lanes list': z.array(lane),
   'lanes resume': z.strictObject({ resumed: count, paused: count, behind: count, left: count }),
   'lanes skip': laneRepair,

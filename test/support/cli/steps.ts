@@ -135,6 +135,8 @@ export const STEPS: readonly Step[] = [
   { command: 'observers resume', args: ['notify'] },
   { command: 'observers resume', args: ['later'], json: true },
   { command: 'observers resume', args: ['notfy'], code: 5 },
+  { command: 'pending list' },
+  { command: 'pending list', args: ['--state', 'parked'], json: true },
   { command: 'lanes list' },
   { command: 'lanes list', json: true },
   { command: 'lanes resume', args: ['--observer', 'books', '--entity-key', '2', '--yes'] },

@@ -1,3 +1,4 @@
+import type { WaitingDelivery } from '../../../../src/status/pending.sql';
 import { z } from 'zod';
 import type { DeadLetterDetails, DeadLetterGroup, DeadLetterItem } from '../../../../src/redrive/dead-letters.sql';
 import type { HeldLane } from '../../../../src/redrive/lane-repair.sql';
@@ -90,6 +91,19 @@ export const lane: z.ZodType<HeldLane> = z.strictObject({
   error: maybe,
   message: maybe,
   status: count.nullable(),
+});
+export const pending: z.ZodType<WaitingDelivery> = z.strictObject({
+  changeNumber: count,
+  observer: text,
+  action: text,
+  endpoint: text,
+  entityType: maybe,
+  entityKey: maybe,
+  state: z.enum(['scheduled', 'queued', 'running', 'retrying', 'waiting', 'parked', 'paused']),
+  goesAt: time.nullable(),
+  attempt: count,
+  collapsed: count.nullable(),
+  redrive: z.boolean(),
 });
 export const laneRepair = z.strictObject({ lanes: count, deliveries: count });
 export const paused = z.strictObject({ observer: text, since: time, by: text, reason: maybe });
