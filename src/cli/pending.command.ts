@@ -1,7 +1,7 @@
 import { Command, Option, SubCommand } from 'nest-commander';
 import { toTheSecond } from '../event/clock';
 import { PENDING_STATES, type PendingState } from '../event/pending-state';
-import type { PendingFilter, WaitingDelivery } from '../status/pending.sql';
+import type { PendingFilter, WaitingDelivery } from '../status/pending.service';
 import { CommandGroup, ObserversCommand, type GlobalOptions } from './command';
 import { shownOf } from './dlq/list.command';
 import { refuseUnknownNames } from './known-names';

@@ -86,7 +86,7 @@ export class StatusCommand extends ObserversCommand {
 }
 
 function describe(status: StreamStatus): [string, string][] {
-  const { leader, listeners, lag, queued, running, retrying, parked, waiting, dead, quarantined, oldestTransaction } = status;
+  const { leader, listeners, lag, dead, quarantined, oldestTransaction } = status;
   const alive = listeners.filter((listener) => listener.alive);
   const leading = leader?.alive === true ? alive.find(({ id }) => id === leader.holder) : undefined;
   const behind = lag.events >= LAG_COUNTED ? `more than ${LAG_COUNTED}` : String(lag.events);
@@ -106,29 +106,7 @@ function describe(status: StreamStatus): [string, string][] {
     ],
     ['lag', lag.events === 0 ? colors.green('none') : `${behind} ${lag.events === 1 ? 'event' : 'events'}, ${duration(lag.seconds)}`],
     ['in flight', leading === undefined ? 'unknown: no service answers for it' : `${leading.inFlight}, as of its last heartbeat`],
-    ...(status.nextScheduledAt === null
-      ? []
-      : [
-          ['scheduled', `${status.scheduled}, the next one for ${toTheSecond(status.nextScheduledAt)}   (pending list)`] as [
-            string,
-            string,
-          ],
-        ]),
-    ['queued', String(queued)],
-    ['running', String(running)],
-    ['retrying', String(retrying)],
-    ...(parked + waiting === 0
-      ? []
-      : [
-          [
-            'parked',
-            `${parked === 0 ? '0' : colors.red(String(parked))}; ${waiting === 0 ? 'nothing waits behind the head of a lane' : `${counted(waiting, 'waits', 'wait')} behind ${waiting === 1 ? 'the head of its lane' : 'the heads of their lanes'}`}   (lanes list)`,
-          ] as [string, string],
-        ]),
-    ...status.pausedObservers.map(({ observer, since, by }): [string, string] => [
-      'paused',
-      `${colors.yellow(observer)} since ${toTheSecond(since)} by ${by}; ${counted(status.paused, 'waits', 'wait')} in all   (observers resume)`,
-    ]),
+    ...describeWaiting(status),
     ['dead', dead === 0 ? '0' : colors.red(`${dead}   (dlq list)`)],
     ['quarantined', quarantined === 0 ? '0' : colors.red(`${quarantined}   (dlq list)`)],
   ];
@@ -148,6 +126,31 @@ function describe(status: StreamStatus): [string, string][] {
     const { pid, user, seconds } = oldestTransaction;
     lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);
   }
+  return lines;
+}
+
+/** What stands in PostgreSQL because it is not finished. */
+function describeWaiting({
+  scheduled,
+  nextScheduledAt,
+  queued,
+  running,
+  retrying,
+  parked,
+  waiting,
+  paused,
+  pausedObservers,
+}: StreamStatus): [string, string][] {
+  const lines: [string, string][] = [];
+  if (nextScheduledAt !== null)
+    lines.push(['scheduled', `${scheduled}, the next one for ${toTheSecond(nextScheduledAt)}   (pending list)`]);
+  lines.push(['queued', String(queued)], ['running', String(running)], ['retrying', String(retrying)]);
+  if (parked + waiting > 0) {
+    const behind = waiting === 0 ? 'nothing waits behind the head of a lane' : `${counted(waiting, 'waits', 'wait')} behind ${waiting === 1 ? 'the head of its lane' : 'the heads of their lanes'}`; // prettier-ignore
+    lines.push(['parked', `${parked === 0 ? '0' : colors.red(String(parked))}; ${behind}   (lanes list)`]);
+  }
+  for (const { observer, since, by } of pausedObservers)
+    lines.push(['paused', `${colors.yellow(observer)} since ${toTheSecond(since)} by ${by}; ${counted(paused, 'waits', 'wait')} in all   (observers resume)`]); // prettier-ignore
   return lines;
 }
 

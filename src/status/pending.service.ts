@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { countPending, listPending, type PendingFilter, type WaitingDelivery } from './pending.sql';
 
+export type { PendingFilter, WaitingDelivery } from './pending.sql';
+
 /** Deliveries that are not finished. */
 @Injectable()
 export class PendingDeliveries {
