@@ -17,8 +17,10 @@ import { keyOf } from './recorder';
 export class Scheduler {
   /** When the last window was opened of which all is read, in monotonic time, and the ledger's group in which all is that came of it. */
   private read = { openedAt: -Infinity, group: 0 };
+  /** Whether somebody asks `hasPassed` again and again. */
+  private awaited = false;
 
-  /** @param worker woken when a window has been read */
+  /** @param worker woken when a window has been read that it waits for */
   constructor(
     private readonly ledger: Ledger,
     private readonly clock: Pick<Clock, 'now'>,
@@ -62,12 +64,14 @@ export class Scheduler {
   /** A window of the change log has been read to its end. @param openedAt monotonic time before it was opened */
   windowRead(openedAt: number): void {
     this.read = { openedAt, group: this.ledger.newest };
-    this.worker.wake();
+    if (this.awaited) this.worker.wake();
   }
 
   /** Whether all that was committed at a moment is read, and what came of it is on record. @param moment monotonic time */
   hasPassed(moment: number): boolean {
-    return this.read.openedAt > moment && this.ledger.committed >= this.read.group;
+    const passed = this.read.openedAt > moment && this.ledger.committed >= this.read.group;
+    this.awaited = !passed;
+    return passed;
   }
 
   private cancelFor({ event, observer, configVersion }: Pick<Delivery, 'event' | 'observer' | 'configVersion'>): void {

@@ -46,9 +46,11 @@ export class QuarantineRelease {
 
   private async release(event: EntityEvent): Promise<void> {
     const { matcher, version } = this.pipeline.current;
-    const [unanswered] = this.pipeline.scheduler.cancel(event, matcher, version);
-    if (unanswered !== undefined)
-      return keepQuarantined(this.pool, event.changeNumber, { reason: 'cancel_when', message: unanswered }, this.term.holder);
+    const unanswered = this.pipeline.scheduler.cancel(event, matcher, version);
+    if (unanswered.length > 0) {
+      const why = { reason: 'cancel_when', message: unanswered.join('\n') };
+      return keepQuarantined(this.pool, event.changeNumber, why, this.term.holder);
+    }
     const released: ReleasedDelivery[] = [];
     for (const result of matcher.match(event, this.term.clock.now()))
       if (result.matched !== false) released.push(...this.released(event, result, version));
