@@ -7,7 +7,7 @@ import { shownOf } from './dlq/list.command';
 import { refuseUnknownNames } from './known-names';
 import { onServices } from './modules';
 import { wholeNumber } from './values';
-import { BREAK, colors, cut, print, printJson, printTable } from './output';
+import { BREAK, colors, counted, cut, print, printJson, printTable } from './output';
 
 interface PendingFlags extends GlobalOptions {
   readonly observer?: string;
@@ -93,7 +93,7 @@ function row({
 }: WaitingDelivery): string[] {
   const entity = entityType === null ? '' : cut(`${entityType} ${entityKey ?? ''}`, 30);
   const shown = redrive ? `${state}, asked for` : state;
-  return [String(changeNumber), `${observer}/${action}`, entity, shown, goesAt === null ? '' : toTheSecond(goesAt), String(attempt), collapsed === null ? '' : String(collapsed)]; // prettier-ignore
+  return [String(changeNumber), `${observer}/${action}`, entity, shown, goesAt === null ? '' : toTheSecond(goesAt), String(attempt), collapsed === null ? '' : counted(collapsed, 'change')]; // prettier-ignore
 }
 
 function filterOf({ observer, action, endpoint, entityType, entityKey, state }: PendingFlags): PendingFilter {
