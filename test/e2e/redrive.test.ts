@@ -140,7 +140,6 @@ test('each filter narrows down list, stats and the set of a dry run alike', asyn
   const cases: [string[], number][] = [
     [['--observer', 'a'], 2],
     [['--action', 'webhook'], 6],
-    [['--action', 'x'], 0],
     [['--entity-type', 'Item'], 1],
     [['--entity-key', '2'], 2],
     [['--error', 'timeout'], 2],
@@ -156,6 +155,7 @@ test('each filter narrows down list, stats and the set of a dry run alike', asyn
   const [several, one] = cases.at(-1)!;
   expect(await program.json(['dlq', 'list', ...several])).toHaveLength(one);
   expect(await program.json(['dlq', 'stats', ...several])).toMatchObject({ count: one });
+  expect(await program.run(['dlq', 'list', '--action', 'x'])).toMatchObject({ code: 1, err: containing('there is no action "x"') });
   expect(await program.run(['dlq', 'list', '--after', 'yesterday'])).toMatchObject({ code: 1, err: containing('--after 2h') });
 }, 120_000);
 

@@ -42,10 +42,14 @@ test.each([
   ['the error of a try', ['econnrefused'], ['3 insert error']],
   ['every word, each where it is', ['econnrefused', 'order', '3'], ['3 insert entity+error']],
   ['one entity only', ['number', '--entity-key', '12'], ['12 insert data']],
-  ['another type of entity', ['number', '--entity-type', 'Customer'], []],
   ['a word that is nowhere', ['econnrefused', 'nowhere'], []],
 ])('search finds %s', async (_what, args, expected) => {
   expect(await found(...args)).toEqual(expected);
+});
+
+test('a type of entity that there is not is no empty answer', async () => {
+  const { code, err } = await program.run(['search', 'number', '--entity-type', 'Customer']);
+  expect([code, err]).toEqual([1, containing('there is no type of entity "Customer"')]);
 });
 
 test('an event is found by its id and by its change number', async () => {

@@ -126,7 +126,7 @@ describe('look-ups', () => {
       {
         outcome: 'skipped',
         error: null,
-        message: `shadow: it would have sent a line in the log, 4 bytes, sha256 ${sha256}; 1 of its template values are missing`,
+        message: `shadow: it would have sent a line in the log, 4 bytes, sha256 ${sha256}; 1 of its template values is missing`,
       },
       { outcome: 'skipped', error: null, message: 'shadow: with what was looked up, the condition is not met' },
     ]);
