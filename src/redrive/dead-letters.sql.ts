@@ -1,3 +1,4 @@
+import { parseSpelledJson } from '../event/json-document';
 import type { ClientBase, Pool } from 'pg';
 import { UNBOUND, type Bounds } from '../event/bounds';
 import { findQuarantined } from '../delivery/quarantine.sql';
@@ -144,7 +145,7 @@ export interface DeadLetterDetails extends DeadLetterItem {
   readonly resolution: string | null;
   /** The configuration it died with; null for a quarantined change. */
   readonly configVersion: number | null;
-  /** The row; null where it is larger than a person reads. */
+  /** The row, with the digits that PostgreSQL has (to be written by `jsonText`); null where it is larger than a person reads. */
   readonly data: unknown;
   /** Bytes of the row as text; null when there is none. */
   readonly dataBytes: number | null;
@@ -170,7 +171,7 @@ const ASKED_BY = `
 
 const SHOW = `
   select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution,
-         case when size.bytes <= ${SHOWN_BYTES} then case when observers.readable(l.object_data::text) then l.object_data end end as data,
+         case when size.bytes <= ${SHOWN_BYTES} then case when observers.readable(l.object_data::text) then l.object_data::text end end as data,
          size.bytes::float8 as "dataBytes",
          (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'outcome', a.outcome, 'error', a.error, 'message', a.message, 'status', a.status,
                                                      'durationMs', a.duration_ms, 'at', a.finished_at) order by a.finished_at), '[]')
@@ -187,8 +188,9 @@ const SHOW = `
 /** @returns null when there is no such item. */
 export async function showDeadLetter(client: ClientBase | Pool, id: string): Promise<DeadLetterDetails | null> {
   const [change = null] = await findQuarantined(client, [id]);
-  const { rows } = await client.query<DeadLetterDetails>(SHOW, [id, change]);
-  return rows[0] ?? null;
+  const { rows } = await client.query<Omit<DeadLetterDetails, 'data'> & { readonly data: string | null }>(SHOW, [id, change]);
+  const [found] = rows;
+  return found === undefined ? null : { ...found, data: found.data === null ? null : parseSpelledJson(found.data) };
 }
 
 /** A place in the list. */

@@ -292,6 +292,18 @@ test('the dead letters are listed page after page, also where many died in one m
   expect(await api(`GET /dlq/${UNKNOWN}`)).toEqual(problem('not-found', 404));
 });
 
+test('the row of a dead letter has the digits that PostgreSQL has', async () => {
+  receiver.answer = (_request, response) => void response.writeHead(422).end();
+  await database.query("insert into orders values (1, 702.00, '12345678901234567890.10')");
+  const { body } = await eventually(
+    () => api<{ items: { id: string }[] }>('GET /dlq'),
+    (answer) => answer.body.items.length === 1,
+  );
+  const { text, headers } = await api(`GET /dlq/${body.items[0]!.id}`);
+  expect(headers['content-type']).toBe('application/json; charset=utf-8');
+  expect(text).toContain('"data":{"id":1,"total":702.00,"note":"12345678901234567890.10"}');
+});
+
 test('twenty people who retry one item at once fire it once, and all are told the outcome', async () => {
   const [id] = await deadLetters(database, 1);
   receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 1_000);

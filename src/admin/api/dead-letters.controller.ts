@@ -1,7 +1,8 @@
-import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, HttpStatus, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { allows, isBound } from '../../event/bounds';
+import { jsonText } from '../../event/json-text';
 import { StoredEvents } from '../../explain/stored-events.service';
 import { DeadLetterSets, EndpointsHeld } from '../../redrive/dead-letter-sets.service';
 import { DeadLetters, type DeadLetterDetails, type DeadLetterFilter } from '../../redrive/dead-letters.service';
@@ -69,14 +70,16 @@ export class DeadLettersController {
     return { ...all, groups: [...groups] };
   }
 
+  /** Text, for the numbers of the row keep all their digits. */
   @Get(':id')
+  @Header('content-type', 'application/json; charset=utf-8')
   async deadLetter(
     @Param(new Take(deadLetter.path, 'path')) { id }: z.output<typeof deadLetter.path>,
     @Req() request: Request,
-  ): Promise<DeadLetterDetails> {
+  ): Promise<string> {
     const item = await this.letters.show(id);
     if (item === null || !(await this.mayTouch(item, request))) throw unknownItem(id);
-    return item;
+    return jsonText(item);
   }
 
   @Post('retry-all')
