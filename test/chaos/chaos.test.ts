@@ -25,6 +25,6 @@ test('kill -9 of the service and of PostgreSQL under load loses nothing, invents
   expect(killsWithBacklog).toBeGreaterThan(2);
   // Only what was in flight at a kill may come twice.
   expect(policies['plain']?.repeats).toBeLessThan(5 * 1_000);
-  // Each kill was followed by deliveries. How soon is asked by the long version: here a start beside processes that spin and other tests took 110 s once.
-  expect(recoveries).toHaveLength(5);
+  // The start of a process beside others that spin; the long version is about how soon.
+  expect(Math.max(...recoveries)).toBeLessThan(60_000);
 }, 600_000);

@@ -36,7 +36,7 @@ const MAIN = join(__dirname, '../../dist/src/main.js');
 /** Transactions for each kill, after which writers take their time. */
 const PLENTY = 100;
 /** The start of a process, in milliseconds, where others spin and more tests run; it needs 2 s of a core. */
-const LONGEST_START = 240_000;
+const LONGEST_START = 120_000;
 /** Of the service, in MiB. */
 const HEAP = 512;
 /** So long (ms) a delivery may hold the stream: short, so that kills find older ones. */
