@@ -1,11 +1,7 @@
 import fc from 'fast-check';
-import type { Client, Pool } from 'pg';
-import { connect, createPool } from '../../../src/database/postgres';
-import { Clock } from '../../../src/event/clock';
 import type { ObserverDefinition } from '../../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { FAST_RETRY } from '../../support/stream';
 import { INLINE_BUDGET, Incarnation } from './incarnation';
+import { givenItems, observerOf, TestClock } from './items';
 import { OrderedReceiver } from './ordered-receiver';
 
 // The real reader, worker, dispatcher and ledger on a real PostgreSQL, one statement at a time in an order that fast-check chooses: so a row
@@ -71,61 +67,7 @@ const steps: fc.Arbitrary<Step[]> = fc
   })
   .map((some) => some.flat());
 
-class TestClock extends Clock {
-  time = 1_000;
-  now(): number {
-    return Date.now();
-  }
-  monotonic(): number {
-    return this.time;
-  }
-}
-
-let database: TestDatabase;
-let pool: Pool;
-let reader: Client;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  pool = createPool(database.url, 4);
-  reader = await connect(database.url, 'test reader');
-  await database.query('create table item (id int primary key, version int)');
-  await database.capture('public.item', { entity: 'Item' });
-});
-
-afterAll(async () => {
-  await pool.end();
-  await reader.end();
-  await database.drop();
-});
-
-const observer = (name: 'none' | 'strict', concurrency: number): ObserverDefinition => ({
-  name,
-  entities: '*',
-  kinds: ['update'],
-  columns: null,
-  ignoreUnchanged: true,
-  strictTemplates: false,
-  when: null,
-  lookups: [],
-  mode: 'live',
-  ordering: name,
-  dedup: null,
-  onFailure: 'dlq',
-  retry: { ...FAST_RETRY, initialDelay: 1, maxAttempts: 1_000 },
-  actions: [
-    {
-      type: 'custom',
-      name: 'send',
-      handler: 'receiver',
-      options: {},
-      // One for both: each is in the other's way.
-      endpoint: 'receiver',
-      limits: { concurrency, rateLimit: null, circuitBreaker: null },
-      timeout: 600_000,
-    },
-  ],
-});
+const given = givenItems();
 
 class World {
   private readonly clock = new TestClock();
@@ -136,19 +78,20 @@ class World {
   private process!: Incarnation;
 
   constructor(concurrency: number, names: readonly ('none' | 'strict')[] = ['none', 'strict']) {
-    this.observers = names.map((name) => observer(name, concurrency));
+    this.observers = names.map((name) => observerOf(name, concurrency, { ordering: name }));
     this.receiver = new OrderedReceiver(names, this.written);
   }
 
   async begin(): Promise<void> {
-    await database.query(`truncate core.tb_entity_change_log, item, observers.checkpoint, observers.pending_delivery, observers.attempt,
+    await given.database
+      .query(`truncate core.tb_entity_change_log, item, observers.checkpoint, observers.pending_delivery, observers.attempt,
       observers.dead_letter, observers.lease, observers.paused_observer`);
-    await database.query('insert into item select i, 0 from generate_series(0, $1::int) i', [ENTITIES - 1]);
+    await given.database.query('insert into item select i, 0 from generate_series(0, $1::int) i', [ENTITIES - 1]);
     await this.start();
   }
 
   private async start(): Promise<void> {
-    this.process = await Incarnation.begin(pool, reader, this.clock, this.observers, this.receiver.send);
+    this.process = await Incarnation.begin(given.pool, given.reader, this.clock, this.observers, this.receiver.send);
   }
 
   async take(next: Step): Promise<void> {
@@ -157,7 +100,7 @@ class World {
     switch (next.is) {
       case 'write':
         this.written[next.entity]!++;
-        await database.query('update item set version = version + 1 where id = $1', [next.entity]);
+        await given.database.query('update item set version = version + 1 where id = $1', [next.entity]);
         return;
       case 'read':
         return this.process.read();
@@ -179,10 +122,10 @@ class World {
   }
 
   private async togglePause(name: string): Promise<void> {
-    if (this.paused.delete(name)) await database.query('delete from observers.paused_observer where observer = $1', [name]);
+    if (this.paused.delete(name)) await given.database.query('delete from observers.paused_observer where observer = $1', [name]);
     else {
       this.paused.add(name);
-      await database.query("insert into observers.paused_observer (stream, observer, paused_by) values ('main', $1, 'test')", [name]);
+      await given.database.query("insert into observers.paused_observer (stream, observer, paused_by) values ('main', $1, 'test')", [name]);
     }
   }
 
@@ -210,7 +153,7 @@ class World {
 
   private async isThrough(): Promise<boolean> {
     if (this.receiver.missing().length > 0) return false;
-    return (await database.query('select from observers.pending_delivery limit 1')).length === 0;
+    return (await given.database.query('select from observers.pending_delivery limit 1')).length === 0;
   }
 }
 

@@ -1,14 +1,9 @@
 import fc from 'fast-check';
-import type { Client, Pool } from 'pg';
 import type { CustomDelivery } from '../../../src/actions/custom/custom-action';
 import { retry, succeeded } from '../../../src/actions/custom/outcomes';
-import { connect, createPool } from '../../../src/database/postgres';
-import { Clock } from '../../../src/event/clock';
-import type { ObserverDefinition } from '../../../src/event/definitions';
 import type { Outcome } from '../../../src/event/outcome';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { FAST_RETRY } from '../../support/stream';
 import { INLINE_BUDGET, Incarnation } from './incarnation';
+import { givenItems, observerOf, TestClock } from './items';
 
 // As in order.property.test.ts: the real parts on a real PostgreSQL, one statement at a time in an order that fast-check chooses, with kills in
 // between. The delays are so short that some deliveries are due, some are not, and some become so while the next change is on its way.
@@ -36,47 +31,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ is: 'pass' as const }) },
 );
 
-class TestClock extends Clock {
-  time = 1_000;
-  now(): number {
-    return Date.now();
-  }
-  monotonic(): number {
-    return this.time;
-  }
-}
-
-const observer = (name: string, changed: Partial<ObserverDefinition>): ObserverDefinition => ({
-  name,
-  entities: '*',
-  kinds: ['update'],
-  columns: null,
-  ignoreUnchanged: true,
-  strictTemplates: false,
-  when: null,
-  lookups: [],
-  mode: 'live',
-  ordering: 'none',
-  dedup: null,
-  onFailure: 'dlq',
-  retry: { ...FAST_RETRY, initialDelay: 1, maxAttempts: 1_000 },
-  actions: [
-    {
-      type: 'custom',
-      name: 'send',
-      handler: 'receiver',
-      options: {},
-      endpoint: 'receiver',
-      limits: { concurrency: 3, rateLimit: null, circuitBreaker: null },
-      timeout: 600_000,
-    },
-  ],
-  ...changed,
-});
 const OBSERVERS = [
-  observer('delayed', { timing: { is: 'delay', wait: DELAY } }),
-  observer('debounced', { timing: { is: 'debounce', key: '{{ entity.key }}', wait: WAIT, maxWait: MAX_WAIT } }),
-  observer('reminding', { timing: { is: 'delay', wait: DELAY }, when: 'paid = false', cancelWhen: 'paid = true' }),
+  observerOf('delayed', 3, { timing: { is: 'delay', wait: DELAY } }),
+  observerOf('debounced', 3, { timing: { is: 'debounce', key: '{{ entity.key }}', wait: WAIT, maxWait: MAX_WAIT } }),
+  observerOf('reminding', 3, { timing: { is: 'delay', wait: DELAY }, when: 'paid = false', cancelWhen: 'paid = true' }),
 ];
 
 interface Sent {
@@ -92,23 +50,7 @@ interface Written {
   readonly due: number;
 }
 
-let database: TestDatabase;
-let pool: Pool;
-let reader: Client;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  pool = createPool(database.url, 4);
-  reader = await connect(database.url, 'test reader');
-  await database.query('create table item (id int primary key, version int, paid bool)');
-  await database.capture('public.item', { entity: 'Item' });
-});
-
-afterAll(async () => {
-  await pool.end();
-  await reader.end();
-  await database.drop();
-});
+const given = givenItems(', paid bool');
 
 class World {
   private readonly clock = new TestClock();
@@ -120,14 +62,15 @@ class World {
   private process!: Incarnation;
 
   async begin(): Promise<void> {
-    await database.query(`truncate core.tb_entity_change_log, item, observers.checkpoint, observers.pending_delivery, observers.attempt,
+    await given.database
+      .query(`truncate core.tb_entity_change_log, item, observers.checkpoint, observers.pending_delivery, observers.attempt,
       observers.dead_letter, observers.quarantine, observers.lease`);
-    await database.query('insert into item select i, 0, false from generate_series(0, $1::int) i', [ENTITIES - 1]);
+    await given.database.query('insert into item select i, 0, false from generate_series(0, $1::int) i', [ENTITIES - 1]);
     await this.start();
   }
 
   private async start(): Promise<void> {
-    this.process = await Incarnation.begin(pool, reader, this.clock, OBSERVERS, this.send);
+    this.process = await Incarnation.begin(given.pool, given.reader, this.clock, OBSERVERS, this.send);
   }
 
   private readonly send = ({ event, observer: name }: CustomDelivery): Promise<Outcome> => {
@@ -151,7 +94,7 @@ class World {
         return this.process.ledger.step(next.halves);
       case 'pass':
         this.clock.time += INLINE_BUDGET;
-        await database.query('select pg_sleep(0.02)');
+        await given.database.query('select pg_sleep(0.02)');
         return this.process.handOverSlow();
       case 'answer':
         this.answer(next.which, next.ok);
@@ -164,8 +107,8 @@ class World {
   }
 
   private async write(entity: number, paid: boolean): Promise<void> {
-    await database.query('update item set version = version + 1, paid = $2 where id = $1', [entity, paid]);
-    const [row] = await database.query<{ committed: number; at: number }>(
+    await given.database.query('update item set version = version + 1, paid = $2 where id = $1', [entity, paid]);
+    const [row] = await given.database.query<{ committed: number; at: number }>(
       `select extract(epoch from clock_timestamp())::float8 * 1000 as committed, extract(epoch from created_at at time zone 'UTC')::float8 * 1000 as at
        from core.tb_entity_change_log order by pk_entity_change_log desc limit 1`,
     );
@@ -194,7 +137,7 @@ class World {
   }
 
   private async isThrough(): Promise<boolean> {
-    const [row] = await database.query<{ unread: number; waiting: number }>(
+    const [row] = await given.database.query<{ unread: number; waiting: number }>(
       `select (select count(*)::int from core.tb_entity_change_log l where not exists (
                  select from observers.checkpoint c where pg_visible_in_snapshot(l.change_xid, c.previous))) as unread,
               (select count(*)::int from observers.pending_delivery) as waiting`,
@@ -217,7 +160,7 @@ test('whatever happens in between: delayed ones all arrive, collapsed ones are c
       await world.begin();
       for (const next of steps) await world.take(next);
       await world.end();
-      const cancelled = await database.query<{ entity: number; version: number; observer: string }>(
+      const cancelled = await given.database.query<{ entity: number; version: number; observer: string }>(
         `select coalesce(l.object_key, l.object_id::text)::int as entity, (l.object_data ->> 'version')::int as version, a.observer
          from observers.attempt a join core.tb_entity_change_log l on l.pk_entity_change_log = a.change_number
          where a.message like 'cancelled by change %'`,
