@@ -108,3 +108,12 @@ export async function definitionReader(
   const input = loadInputOf(options);
   return (version) => readDefinition(input, settings, version);
 }
+
+/** The file may be elsewhere, or wrong, where what is asked for needs none of it. */
+export function readOrNull(read: () => ObserversDefinition): ObserversDefinition | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}

@@ -2,7 +2,7 @@ import { didYouMean } from '../config/problems';
 import type { ObserversDefinition } from '../event/definitions';
 import { OperatorError } from '../event/errors';
 import type { UnknownName } from '../redrive/known-names.service';
-import { definitionReader, type GlobalOptions } from './command';
+import { definitionReader, readOrNull, type GlobalOptions } from './command';
 import { onServices } from './modules';
 
 interface NameFlags extends GlobalOptions {
@@ -31,19 +31,10 @@ export async function refuseUnknownNames(flags: NameFlags): Promise<void> {
     const running = versions.find(({ current }) => current)?.version;
     const recorded = running === undefined ? null : await get(ConfigVersions).read(running);
     const texts = recorded === null ? [null] : [null, recorded];
-    const definitions = texts.flatMap((text): ObserversDefinition[] => readOrNone(() => read(text)));
+    const definitions = texts.flatMap((text): ObserversDefinition | [] => readOrNull(() => read(text)) ?? []);
     return definitions.length === 0 ? null : get(KnownNames).unknownOf(filter, definitions);
   });
   if (unknown !== null) throw refusalOf(unknown);
-}
-
-/** The file may be elsewhere, or wrong; what is asked for needs none of it. */
-function readOrNone(read: () => ObserversDefinition): ObserversDefinition[] {
-  try {
-    return [read()];
-  } catch {
-    return [];
-  }
 }
 
 const SHOWN = 10;

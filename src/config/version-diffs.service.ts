@@ -5,7 +5,7 @@ import { ConfigVersions } from './config-versions.service';
 import { describeFailure } from './problems';
 import { RunningConfiguration } from './running-configuration';
 import { ServiceConfiguration } from './service-configuration';
-import { diffOf, type NamedText, type VersionDiff } from './version-diff';
+import type { NamedText, VersionDiff } from './version-diff';
 
 /** What changed between versions of the observers file, for whoever may look and may not read the file: without what is secret in it. */
 @Injectable()
@@ -18,6 +18,8 @@ export class VersionDiffs {
 
   /** @param from null: the version that leads @param to null: the file as this instance would load it now @throws OperatorError */
   async between(from: number | null, to: number | null): Promise<VersionDiff> {
+    // Its library is 19 files, and no service needs them to start.
+    const { diffOf } = await import('./version-diff');
     const { stream } = this.configuration.settings;
     const old = await this.version(from ?? (await this.running.of(stream)).version);
     return diffOf(old, to === null ? this.file() : await this.version(to), (text) => SECRETS.hide(text));

@@ -10,6 +10,7 @@ import type {
   RedrivenRecord,
   ScheduledRecord,
 } from './records';
+import { CANCELLED, COLLAPSED, skippedBy } from './skipped';
 
 /** Of a record that is about a change, and about no delivery of it. */
 const WHOLE_CHANGE = '';
@@ -25,7 +26,7 @@ export class GatheringGroup {
   private readonly scheduled = new Map<string, ScheduledRecord>();
   /** By key of debouncing: the one of `scheduled` that has it. */
   private readonly debounced = new Map<string, ScheduledRecord>();
-  private readonly scheduledInLane = new Map<string, ScheduledRecord[]>();
+  private readonly scheduledInLane = new Map<string, Set<ScheduledRecord>>();
   private readonly cancelled = new Map<string, CancelRecord>();
   private readonly ended = new Map<string, DeliveryKey>();
   private readonly deadLetters = new Map<string, DeadLetterRecord>();
@@ -54,14 +55,16 @@ export class GatheringGroup {
     const all = earlier === undefined ? record : this.replaced(earlier, record, now);
     this.scheduled.set(keyOf(all), all);
     if (key !== null) this.debounced.set(key, all);
-    this.scheduledInLane.set(all.lane, [...(this.scheduledInLane.get(all.lane) ?? []), all]);
+    const inLane = this.scheduledInLane.get(all.lane);
+    if (inLane === undefined) this.scheduledInLane.set(all.lane, new Set([all]));
+    else inLane.add(all);
   }
 
   /** What waits for its time in the lane, of changes before this one, is not wanted any more. */
   cancel(record: CancelRecord, now: number): void {
     this.cancelled.set(keyOf(record), record);
     for (const waiting of this.scheduledInLane.get(record.lane) ?? [])
-      if (waiting.changeNumber < record.changeNumber) this.skip(waiting, `cancelled by change ${record.changeNumber} (cancel_when)`, now);
+      if (waiting.changeNumber < record.changeNumber) this.skip(waiting, skippedBy(CANCELLED, record.changeNumber), now);
   }
 
   end(key: DeliveryKey): void {
@@ -137,7 +140,7 @@ export class GatheringGroup {
   }
 
   private replaced(earlier: ScheduledRecord, by: ScheduledRecord, now: number): ScheduledRecord {
-    this.skip(earlier, `collapsed into change ${by.changeNumber} (debounce)`, now);
+    this.skip(earlier, skippedBy(COLLAPSED, by.changeNumber), now);
     return {
       ...by,
       due: Math.max(earlier.due, by.due),
@@ -150,7 +153,7 @@ export class GatheringGroup {
   private skip(waiting: ScheduledRecord, message: string, finishedAt: number): void {
     const { changeNumber, observer, action, debounceKey, configVersion, lane } = waiting;
     this.scheduled.delete(keyOf(waiting));
-    this.scheduledInLane.set(lane, this.scheduledInLane.get(lane)?.filter((one) => one !== waiting) ?? []);
+    this.scheduledInLane.get(lane)?.delete(waiting);
     if (debounceKey !== null) this.debounced.delete(debounceKeyOf(waiting, debounceKey));
     this.attempts.push({
       changeNumber,

@@ -3,6 +3,7 @@ import type { TermContext } from '../event/term-context';
 import type { ClientBase, Pool } from 'pg';
 import { NUMBERED, otherValues, successValues } from './ledger-columns';
 import type { DeliveryKey, Group } from './records';
+import { CANCELLED, COLLAPSED, skippedBySql } from './skipped';
 
 export type Fence = Pick<TermContext, 'stream' | 'epoch' | 'holder'>;
 
@@ -66,9 +67,9 @@ const SKIPPED = `, cancellable as materialized (
     returning p.change_number, p.observer, p.action, p.attempt, p.due_at, p.debounced_since, p.collapsed, r.by, r.by_version
   ), skipped as (
     insert into observers.attempt (change_number, observer, action, attempt, outcome, message, duration_ms, finished_at, config_version)
-    select change_number, observer, action, attempt, 'skipped', 'cancelled by change ' || by || ' (cancel_when)', 0, now(), by_version from cancelled
+    select change_number, observer, action, attempt, 'skipped', ${skippedBySql(CANCELLED, 'by')}, 0, now(), by_version from cancelled
     union all
-    select change_number, observer, action, attempt, 'skipped', 'collapsed into change ' || by || ' (debounce)', 0, now(), by_version from replaced
+    select change_number, observer, action, attempt, 'skipped', ${skippedBySql(COLLAPSED, 'by')}, 0, now(), by_version from replaced
   ), taken_over as (
     select by, observer, action, min(debounced_since) as since, max(due_at) as due, sum(collapsed) as collapsed from replaced group by by, observer, action
   ), timed as (

@@ -22,3 +22,7 @@ export const isLeading = (row: string): string => `
 export const stateOf = (row: string): string => `
   case when ${row}.state = 'running' and coalesce(${row}.claimed_by, '') <> all (array(
     select claimant.id from observers.listener claimant where ${isAlive('claimant')})) then 'queued' else ${row}.state end`;
+
+/** SQL: when a row of observers.pending_delivery goes, or its next try does; null where no time is set. */
+export const goesAt = (row: string): string => `
+  case when isfinite(${row}.next_attempt_at) and ${row}.state in ('scheduled', 'retrying', 'paused') then ${row}.next_attempt_at end`;

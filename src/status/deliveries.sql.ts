@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Bounds } from '../event/bounds';
 import { PENDING_STATES } from '../event/pending-state';
+import { goesAt } from './alive.sql';
 
 export const DELIVERY_STATES = [
   ...PENDING_STATES, 'delivered', 'skipped', 'shadow', 'dead', 'discarded', 'logged',
@@ -62,7 +63,7 @@ const waits = (one: string): string => `exists (select from observers.pending_de
 
 const PENDING: Source = {
   columns: `s.endpoint, s.attempt as attempts, null::text as error, null::text as message, null::smallint as status,
-            case when isfinite(s.next_attempt_at) and s.state in ('scheduled', 'retrying', 'paused') then s.next_attempt_at end as goes_at`,
+            ${goesAt('s')} as goes_at`,
   from: 'observers.pending_delivery s',
   where: 's.stream = $1',
   state: 's.state',

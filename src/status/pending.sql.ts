@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { PendingState } from '../event/pending-state';
-import { stateOf } from './alive.sql';
+import { goesAt, stateOf } from './alive.sql';
 
 /** A delivery that is not finished. */
 export interface WaitingDelivery {
@@ -42,7 +42,7 @@ const MATCHING = `
 const LIST = `
   select p.change_number::float8 as "changeNumber", p.observer, p.action, p.endpoint, left(observers.shown(l.object_type), 1000) as "entityType",
          left(observers.shown(coalesce(l.object_key, l.object_id::text)), 1000) as "entityKey", ${stateOf('p')} as state,
-         case when isfinite(p.next_attempt_at) and p.state in ('scheduled', 'retrying', 'paused') then to_json(p.next_attempt_at) #>> '{}' end as "goesAt",
+         to_json(${goesAt('p')}) #>> '{}' as "goesAt",
          p.attempt, p.collapsed, p.redrive
   ${MATCHING} order by p.next_attempt_at, p.change_number, p.observer, p.action limit $8`;
 

@@ -1,9 +1,8 @@
 import { Command, Option } from 'nest-commander';
 import type { Settings } from '../../config/settings';
-import type { ObserversDefinition } from '../../event/definitions';
 import { OperatorError } from '../../event/errors';
 import type { AnswerOptions } from '../../explain/entity-answers.service';
-import { definitionReader, ObserversCommand, type GlobalOptions } from '../command';
+import { definitionReader, ObserversCommand, readOrNull, type GlobalOptions } from '../command';
 import { onServices } from '../modules';
 import { print, printJson } from '../output';
 import { wholeNumber } from '../values';
@@ -68,14 +67,5 @@ export class WhyCommand extends ObserversCommand {
 async function answerOptions(flags: WhyFlags, settings: Settings): Promise<AnswerOptions> {
   const { stream, retention, maxEventSize } = settings;
   const definitionOf = await definitionReader(flags, settings);
-  return { stream, retention, maxEventSize, definitionOf, file: readable(() => definitionOf(null)) };
-}
-
-/** Where somebody asks from another folder than the service's there is no file. */
-function readable(read: () => ObserversDefinition): ObserversDefinition | null {
-  try {
-    return read();
-  } catch {
-    return null;
-  }
+  return { stream, retention, maxEventSize, definitionOf, file: readOrNull(() => definitionOf(null)) };
 }
