@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Bounds } from '../event/bounds';
 import { PENDING_STATES } from '../event/pending-state';
-import { goesAt } from './alive.sql';
+import { goesAt, stateOf } from './alive.sql';
 
 export const DELIVERY_STATES = [
   ...PENDING_STATES, 'delivered', 'skipped', 'shadow', 'dead', 'discarded', 'logged',
@@ -66,7 +66,7 @@ const PENDING: Source = {
             ${goesAt('s')} as goes_at`,
   from: 'observers.pending_delivery s',
   where: 's.stream = $1',
-  state: 's.state',
+  state: stateOf('s'),
   at: 's.created_at',
   endpoint: 's.endpoint = $12',
   rank: '1',

@@ -86,6 +86,25 @@ test('each delivery is listed once, in its state, the newest change first', asyn
   expect(again).toMatchObject({ state: 'retrying', endpoint: 'busy', error: 'http_status', status: 500 });
 });
 
+test('what an instance claimed that is gone is not running: it waits', async () => {
+  const claim = async (by: string): Promise<unknown> =>
+    database.query(
+      `with one as (select * from observers.pending_delivery where observer = 'again' order by change_number limit 1)
+       update observers.pending_delivery p set state = 'running', claimed_by = $1, claimed_until = now() + interval '1 h'
+       from one where (p.change_number, p.observer) = (one.change_number, one.observer)`,
+      [by],
+    );
+  const stateOfFirst = async (): Promise<string | undefined> => (await list('?observer=again&entity_type=Order&entity_key=1'))[0]?.state;
+  await claim((await database.query<{ holder: string }>('select holder from observers.lease'))[0]?.holder ?? '');
+  expect(await stateOfFirst()).toBe('running');
+  await claim('gone');
+  expect(await stateOfFirst()).toBe('queued');
+  expect(keys(await list('?observer=again&state=running'))).toEqual([]);
+  await database.query(
+    "update observers.pending_delivery set state = 'retrying', claimed_by = null, claimed_until = null where claimed_by = 'gone'",
+  );
+});
+
 test('pages hold all of it once, whatever ends a page', async () => {
   for (const limit of [1, 4, 7, 20]) {
     const seen: string[] = [];

@@ -60,6 +60,8 @@ export function linkSlack(
   { problems, endpoints }: LinkContext,
 ): SlackActionDefinition {
   const endpoint = endpoints.of(shape, fullName, path);
+  // Slack reads no signature, so a secret here would guard nothing.
+  if (endpoint.signingSecrets.length > 0) problems.add([...path, 'endpoint'], 'Slack reads no signature: name an endpoint without signing');
   const { text, blocks = null } = shape;
   const message = blocks === null ? { text } : { text, blocks };
   checkBody(problems, message, () => compileBody(message, true), path);

@@ -106,6 +106,15 @@ test.each([
   expect(file.told(text)[0]).toContain('sets the header');
 });
 
+test('Slack reads no signature, so an endpoint that signs is none for it', () => {
+  const endpoint =
+    'version: 1\nendpoints: { e: { url: "https://x.example/", signing: { secrets: [whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0] } } }\n';
+  const use = (action: string): string[] =>
+    file.told(`${endpoint}observers: [{ name: o, entity: x, actions: [{ ${action}, endpoint: e }] }]`);
+  expect(use('type: webhook')).toEqual([]);
+  expect(use('type: slack, text: a')).toEqual([expect.stringContaining('actions[0].endpoint: Slack reads no signature')]);
+});
+
 test('an action that names an endpoint has that one’s auth, and none of its own', () => {
   const action = `{ type: webhook, endpoint: e, auth: { ${OAUTH2} } }`;
   expect(file.told(`${endpointWith(OAUTH2)}observers: [{ name: o, entity: x, actions: [${action}] }]`)).toEqual([
