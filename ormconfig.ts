@@ -1,4 +1,4 @@
-import { MigrationSource } from './src/database/migrator';
+import { MigrationSource } from './src/database/migration-source';
 
 /**
  * For TypeORM's own command line: `npm run build && npx typeorm migration:show -d dist/ormconfig.js`. The database is that of DATABASE_URL. What it

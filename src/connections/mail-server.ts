@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { mailTlsOf } from '../config/settings/connections';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
@@ -22,14 +21,14 @@ export interface Mail {
   readonly test: boolean;
 }
 
+const STOPPING = failed('interrupted', 'the service is stopping');
+
 /** Sends mails through the SMTP server of the settings. */
 export class Mailer {
-  private readonly transport: ReturnType<typeof transportTo>;
+  private transport: ReturnType<typeof transportTo> | null = null;
   private closed = false;
 
-  constructor(url: string) {
-    this.transport = transportTo(url);
-  }
+  constructor(private readonly url: string) {}
 
   /** Never rejects: what goes wrong is an outcome. @param timeout milliseconds, for dialling, greeting, and the whole */
   async send(mail: Mail, timeout: number): Promise<Outcome> {
@@ -45,16 +44,18 @@ export class Mailer {
   }
 
   /** Mails under way end as `interrupted`. */
-  close(): void {
+  async close(): Promise<void> {
     this.closed = true;
-    this.transport.close();
+    (await this.transport)?.close();
   }
 
   private async attempt({ test, ...mail }: Mail): Promise<Outcome> {
+    if (this.closed) return STOPPING;
     const lists = { to: [...mail.to], cc: [...mail.cc], bcc: [...mail.bcc] };
     try {
       const headers = test ? { headers: { 'Observers-Test': 'true' } } : {};
-      const { rejected, rejectedErrors = [], response } = await this.transport.sendMail({ ...mail, ...lists, ...headers });
+      const transport = await (this.transport ??= transportTo(this.url));
+      const { rejected, rejectedErrors = [], response } = await transport.sendMail({ ...mail, ...lists, ...headers });
       if (rejected.length === 0) return { ok: true, status: codeOf(response) };
       // The others have it already, and would get it twice: a person decides.
       return failed(
@@ -62,12 +63,14 @@ export class Mailer {
         `the mail was sent, but ${describeRejected(rejectedErrors)}; a further try sends it to all of them again`,
       );
     } catch (error) {
-      return this.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error as SmtpError);
+      return this.closed ? STOPPING : outcomeOf(error as SmtpError);
     }
   }
 }
 
-function transportTo(text: string) {
+/** The library is loaded with the first mail: a start has no use for it. */
+async function transportTo(text: string) {
+  const { createTransport } = await import('nodemailer');
   const url = new URL(text);
   const tls = mailTlsOf(text);
   // Ours, and not the client's.

@@ -44,8 +44,7 @@ export class TermConnections {
 
   /** What is under way ends as interrupted. */
   async close(): Promise<void> {
-    this.mailer?.close();
     this.redis?.close();
-    await Promise.all([this.nats?.close(), this.search.close(), this.senders.close()]);
+    await Promise.all([this.mailer?.close(), this.nats?.close(), this.search.close(), this.senders.close()]);
   }
 }

@@ -1,60 +1,11 @@
 import type { Client } from 'pg';
-import { DataSource, type Logger, type Migration } from 'typeorm';
-import { MIGRATIONS } from '../../migrations/index';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { explainMigrationRefusal, NOT_ALLOWED, requireOwnership } from './grants';
 import { withMigrationLock } from './migration-lock';
 import { inPlainWords } from './plain-words';
-import { connect, pinnedPool } from './postgres';
+import { connect } from './postgres';
 import { renewGrants } from './roles/plan';
 import { KNOWN_MIGRATIONS, readApplied, refuseNewer } from './schema-state';
-
-/** TypeORM prints failures to the console, whatever it is told; ours are thrown. */
-const SILENT: Logger = {
-  logQuery: () => undefined,
-  logQueryError: () => undefined,
-  logQuerySlow: () => undefined,
-  logSchemaBuild: () => undefined,
-  logMigration: () => undefined,
-  log: () => undefined,
-};
-
-/** What TypeORM runs our migrations with: each in a transaction of its own, noted in `observers.migration`. */
-export class MigrationSource extends DataSource {
-  constructor(url: string | undefined, logger?: Logger) {
-    super({
-      type: 'postgres',
-      ...(url !== undefined && { url }),
-      migrations: MIGRATIONS,
-      migrationsTableName: 'observers.migration',
-      migrationsTransactionMode: 'each',
-      applicationName: 'fraiseql-observers migrate',
-      extra: pinnedPool(),
-      ...(logger !== undefined && { logger }),
-    });
-  }
-
-  static silent(url: string): MigrationSource {
-    return new MigrationSource(url, SILENT);
-  }
-
-  override async runMigrations(options?: Parameters<DataSource['runMigrations']>[0]): Promise<Migration[]> {
-    await this.makeSchema();
-    return super.runMigrations(options);
-  }
-
-  /** TypeORM makes its table to look into it, too. */
-  override async showMigrations(): Promise<boolean> {
-    await this.makeSchema();
-    return super.showMigrations();
-  }
-
-  private async makeSchema(): Promise<void> {
-    // Not "if not exists": that asks for CREATE on the database even when the schema is there.
-    const missing: unknown[] = await this.query("select where to_regnamespace('observers') is null");
-    if (missing.length === 1) await this.query('create schema observers');
-  }
-}
 
 const OLDEST_SERVER = 140_000;
 
@@ -89,6 +40,8 @@ async function applyPending(url: string, client: Client): Promise<string[]> {
   // Before anything is made that would belong to the wrong role.
   await requireOwnership(client);
   const before = await appliedMigrations(client);
+  // Loading TypeORM takes a tenth of a start, and a start on a database that is up to date has no use for it.
+  const { MigrationSource } = await import('./migration-source');
   const source = MigrationSource.silent(url);
   try {
     await source.initialize();

@@ -1,6 +1,6 @@
 import { TEST_HEADER } from '../../event/webhook-headers';
 import { createECDH } from 'node:crypto';
-import { generateRequestDetails, type PushSubscription, type RequestDetails } from 'web-push';
+import type { PushSubscription, RequestDetails } from 'web-push';
 import { DEFAULT_BREAKER, type EndpointDefinition, type WebPushDefinition } from '../../event/definitions';
 import { passedOn, type Delivery } from '../../event/delivery';
 import { messageOf } from '../../event/errors';
@@ -75,8 +75,8 @@ class PreparedWebPush implements PreparedAction {
     this.senders = new OriginSenders((origin) => endpointOf(origin, definition));
   }
 
-  run(delivery: Delivery): Promise<Outcome> {
-    return this.send(this.encrypted(this.message(new FilledTemplates(delivery))), [
+  async run(delivery: Delivery): Promise<Outcome> {
+    return this.send(await this.encrypted(this.message(new FilledTemplates(delivery))), [
       ...traceHeaders(passedOn(delivery)).flat(),
       ...(delivery.test === undefined ? [] : TEST_HEADER),
     ]);
@@ -131,7 +131,9 @@ class PreparedWebPush implements PreparedAction {
     return { ttl: ttl === null ? DEFAULT_TTL : Math.round(ttl / 1_000), urgency: urgency ?? 'normal' };
   }
 
-  private encrypted({ subscription, body }: Message): RequestDetails {
+  private async encrypted({ subscription, body }: Message): Promise<RequestDetails> {
+    // Loaded with the first message: a start has no use for it.
+    const { generateRequestDetails } = await import('web-push');
     const { ttl: TTL, urgency } = this.options;
     try {
       return generateRequestDetails(subscription, body, { vapidDetails: this.vapid, TTL, urgency, contentEncoding: 'aes128gcm' });
