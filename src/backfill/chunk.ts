@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { ExitCode, messageOf, OperatorError } from '../event/errors';
 import { advanceBackfill } from './backfill.sql';
+import { transaction } from '../database/transaction';
 import { requireTheSame } from './trust';
 import { reading, TEXTS, unanswerable, type BackfillTarget } from './target';
 
@@ -72,31 +73,27 @@ export async function recordChunk(
   const inTime = `${waits}; set local statement_timeout = ${statement}`;
   const most = Math.min(size, Math.max(1, Math.floor(PARAMETERS / target.subject.keys.length)));
   let picked = false;
-  await writer.query(`begin transaction isolation level read committed read write; ${TEXTS}; ${waits}`);
-  try {
-    if (!(await requireTheSame(writer, target.subject))) return await ended(writer, { is: 'not ours', message: null });
+  const record = async (): Promise<Chunk> => {
+    if (!(await requireTheSame(writer, target.subject))) return { is: 'not ours', message: null };
     const keys = await reading(reader, () => ask<string[]>(reader, target.rows.keys(behind !== null), [most, ...(behind ?? [])]), waits);
     picked = true;
     const passed = keys.at(-1);
-    if (passed === undefined) return await ended(writer, { is: 'nothing left' });
+    if (passed === undefined) return { is: 'nothing left' };
     await writer.query(inTime);
     const distinct = [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()];
     const locked = await ask<[place: string, relation: string]>(writer, target.rows.lock(distinct.length), distinct.flat());
     const places = [locked.map(([place]) => place), locked.map(([, relation]) => relation)];
     const limit = size === 1 ? Number.MAX_SAFE_INTEGER : LARGEST;
     const found = await reading(reader, () => ask<Image>(reader, target.rows.images, [...places, broken === null, limit]), inTime);
-    if ((found[0]?.[0] ?? 0) > limit) return await ended(writer, { is: 'too large' });
+    if ((found[0]?.[0] ?? 0) > limit) return { is: 'too large' };
     const images = found.filter(([, isRow]) => isRow);
     await insert(writer, target, images, owner, broken);
     const [rows, failed] = [images.length, broken === null ? 0 : images.length];
-    if (!(await advanceBackfill(writer, owner, { passed, done: rows, failed }, target)))
-      return await ended(writer, { is: 'not ours', message: null });
-    await writer.query('commit');
-    return { is: 'done', rows, failed, passed };
-  } catch (error) {
-    await writer.query('rollback').catch(() => undefined);
-    return failureOf(error, picked, broken !== null);
-  }
+    const ours = await advanceBackfill(writer, owner, { passed, done: rows, failed }, target);
+    return ours ? { is: 'done', rows, failed, passed } : { is: 'not ours', message: null };
+  };
+  const begin = `begin transaction isolation level read committed read write; ${TEXTS}; ${waits}`;
+  return transaction(writer, begin, record, ({ is }) => is === 'done').catch((error: unknown) => failureOf(error, picked, broken !== null));
 }
 
 async function ask<T>(client: ClientBase, text: string, values: unknown[]): Promise<T[]> {
@@ -114,11 +111,6 @@ async function insert(
   if (images.length === 0) return;
   const metadata = { backfill: { id, observers: subject.observers }, ...(broken === null ? {} : { capture_error: broken }) };
   await writer.query(rows.record, [JSON.stringify(metadata), ...([2, 3, 4, 5] as const).map((i) => images.map((image) => image[i]))]);
-}
-
-async function ended(client: ClientBase, chunk: Chunk): Promise<Chunk> {
-  await client.query('rollback');
-  return chunk;
 }
 
 function failureOf(error: unknown, picked: boolean, broken: boolean): Chunk {

@@ -3,12 +3,22 @@ import type { ClientBase, Pool, PoolClient } from 'pg';
 /** Every statement sees the same moment, and none can write. */
 export const SNAPSHOT = 'begin isolation level repeatable read read only';
 
-/** One transaction: committed when the work is done, rolled back when it throws. @param begin the statement that begins it */
-export async function transaction<T>(client: ClientBase, begin: string, work: () => Promise<T>): Promise<T> {
+/**
+ * One transaction: committed when the work is done, rolled back when it throws.
+ *
+ * @param begin the statement that begins it
+ * @param stays tells by the result whether what was done is committed; without it, it is
+ */
+export async function transaction<T>(
+  client: ClientBase,
+  begin: string,
+  work: () => Promise<T>,
+  stays: (result: T) => boolean = () => true,
+): Promise<T> {
   await client.query(begin);
   try {
     const result = await work();
-    await client.query('commit');
+    await client.query(stays(result) ? 'commit' : 'rollback');
     return result;
   } catch (error) {
     // What failed is what counts, also when the connection is gone.

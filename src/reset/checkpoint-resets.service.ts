@@ -15,6 +15,7 @@ import {
 } from '../checkpoint/checkpoint-reset.sql';
 import { BEGINNING, type Cursor, type Snapshot } from '../checkpoint/cursor';
 import { Database } from '../database/database';
+import { transaction } from '../database/transaction';
 import { acquireLease, releaseLease } from '../ha/lease.sql';
 
 export type { CheckpointState, Place, RecordedReset, StoredCheckpoint } from '../checkpoint/checkpoint-reset.sql';
@@ -108,16 +109,12 @@ async function performReset(client: ClientBase, request: ResetRequest): Promise<
   // Before the place is taken, each batch in a transaction of its own: then they are visible in it.
   const foreign = isForeign((await readPlace(client, stream)).checkpoint);
   while (foreign && (await adoptChanges(client, BATCH)) > 0);
-  await client.query('begin');
-  try {
+  const perform = async (): Promise<ResetPlan | null> => {
     const plan = await planReset(client, stream, target, retention);
     if (foreign) await closeForeignPeriods(client, stream);
     const { from, cursor: to, skipped, readAgain, onRecord, forgotten } = plan;
     const written = await writeReset(client, { ...request, from, to, moved: { skipped, readAgain, onRecord, forgotten } });
-    await client.query(written ? 'commit' : 'rollback');
     return written ? plan : null;
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
-  }
+  };
+  return transaction(client, 'begin', perform, (plan) => plan !== null);
 }
