@@ -139,7 +139,11 @@ export class Uses {
   /** @param path without what is only known when it is rendered @throws UnknownPathError @throws TemplateError */
   add(path: readonly (string | number)[], { row, col }: { readonly row: number; readonly col: number }): void {
     if (MEANT_FOR_NUMBER.test(path.join('.')))
-      throw new TemplateError(`${path.join('.')} is no number in a template; write it with digits and a point, such as 1000 or 0.5`, row, col);
+      throw new TemplateError(
+        `${path.join('.')} is no number in a template; write it with digits and a point, such as 1000 or 0.5`,
+        row,
+        col,
+      );
     if ((PATH_ROOTS as readonly unknown[]).includes(path[0])) compilePath(path);
     const lookup = lookupOf(path);
     if (lookup !== null) this.lookups.add(lookup);
