@@ -5,7 +5,7 @@ import { failed, withoutSecrets, type ErrorKind, type Outcome } from '../../even
 import { secretsOf } from '../../event/secrets';
 import { DeadlineError, networkFailure } from './network-failure';
 import { ProxyError } from './proxy-connector';
-import { parseRetryAfter } from './retry-after';
+import { retryAfterOf } from './retry-after';
 import { tlsMessage } from './tls-failure';
 
 /** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
@@ -60,7 +60,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return;
     this.status = status;
-    this.retryAfter = parseRetryAfter(String(headers['retry-after'] ?? ''), Date.now());
+    this.retryAfter = retryAfterOf(headers['retry-after'], Date.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
