@@ -14,7 +14,7 @@ const RETRY: RetryPolicy = { strategy: 'fixed', maxAttempts: 2, initialDelay: 50
 async function refuse(times: number, code: number, retryAfter: () => string | string[]): Promise<{ waits: number[]; tries: object[] }> {
   given.receiver.answer = (_request, response) => {
     if (given.receiver.requests.length > times) response.writeHead(204).end();
-    else response.writeHead(code, { 'retry-after': retryAfter() }).end();
+    else response.setHeader('retry-after', retryAfter()).writeHead(code).end();
   };
   await given.start([observerOf('all', endpointOf(`${given.receiver.url}/hook`), { retry: RETRY })]);
   await given.database.query('insert into orders (id) values (1)');

@@ -3,7 +3,7 @@ import type { EndpointDefinition } from '../../event/definitions';
 import { messageOf } from '../../event/errors';
 import { failed, withoutSecrets, type ErrorKind, type Outcome } from '../../event/outcome';
 import { secretsOf } from '../../event/secrets';
-import { DeadlineError, networkFailure } from './network-failure';
+import { badAnswer, DeadlineError, networkFailure } from './network-failure';
 import { ProxyError } from './proxy-connector';
 import { retryAfterOf } from './retry-after';
 import { tlsMessage } from './tls-failure';
@@ -135,6 +135,8 @@ function describeStatus(status: number): [ErrorKind, string] {
 function failureOf(error: Error, { tls }: EndpointDefinition): Outcome {
   if (error instanceof ProxyError) return failed('proxy', error.message, { status: error.status });
   const kind = networkFailure(error);
+  const unread = badAnswer(error);
+  if (unread !== null) return failed(kind, unread);
   const { code = '' } = error as { code?: string };
   // Node's servers, for one, send no alert when they do not trust a certificate: they hang up.
   if (kind === 'connection' && /^(ECONNRESET|UND_ERR_SOCKET)$/.test(code) && (tls?.cert ?? null) !== null)
