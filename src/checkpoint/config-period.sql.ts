@@ -44,3 +44,18 @@ export const versionOf = (stream: string, l: string): string =>
   `coalesce(
     (select d.config_version from observers.late_decision d where d.stream = ${stream} and d.change_number = ${l}.pk_entity_change_log),
     (select p.config_version from observers.config_period p where p.stream = ${stream} and not ${passed('p', l)} order by p.epoch desc, p.number desc limit 1))`;
+
+/** The versions that decided these changes, by their numbers. What was decided before versions were recorded is left out. */
+export async function readDecidingVersions(
+  client: ClientBase | Pool,
+  stream: string,
+  changeNumbers: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  if (changeNumbers.length === 0) return new Map();
+  const { rows } = await client.query<{ change: number; version: number | null }>(
+    `select l.pk_entity_change_log::float8 as change, ${versionOf('$1', 'l')} as version
+     from core.tb_entity_change_log l where l.pk_entity_change_log = any ($2::bigint[])`,
+    [stream, changeNumbers],
+  );
+  return new Map(rows.flatMap(({ change, version }) => (version === null ? [] : [[change, version] as const])));
+}

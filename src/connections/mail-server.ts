@@ -55,7 +55,8 @@ export class Mailer {
     try {
       const headers = test ? { headers: { 'Observers-Test': 'true' } } : {};
       const transport = await (this.transport ??= transportTo(this.url));
-      const { rejected, rejectedErrors = [], response } = await transport.sendMail({ ...mail, ...lists, ...headers });
+      const subject = subjectOf(mail.subject);
+      const { rejected, rejectedErrors = [], response } = await transport.sendMail({ ...mail, ...lists, ...headers, subject });
       if (rejected.length === 0) return { ok: true, status: codeOf(response) };
       // The others have it already, and would get it twice: a person decides.
       return failed(
@@ -66,6 +67,21 @@ export class Mailer {
       return this.closed ? STOPPING : outcomeOf(error as SmtpError);
     }
   }
+}
+
+/** An encoded word has 75 characters (RFC 2047): 12 of them its frame, and base64 makes four of three bytes. */
+const BYTES_OF_WORD = 45;
+
+/** A subject that looks encoded and is not: the client would leave it alone, and who gets the mail would read something else. */
+function subjectOf(text: string): string {
+  if (!text.includes('=?')) return text;
+  const parts: string[] = [];
+  for (const sign of text.toWellFormed()) {
+    const last = parts.at(-1);
+    if (last === undefined || Buffer.byteLength(last + sign) > BYTES_OF_WORD) parts.push(sign);
+    else parts[parts.length - 1] = last + sign;
+  }
+  return parts.map((part) => `=?UTF-8?B?${Buffer.from(part).toString('base64')}?=`).join(' ');
 }
 
 /** The library is loaded with the first mail: a start has no use for it. */

@@ -43,8 +43,12 @@ export const LARGEST_EXPONENT = 131_072;
 
 /** A number as it is written. @param text an unsigned or negative decimal */
 export function spelledNumber(text: string): number | ExactDecimal {
-  const double = Number(text);
-  return String(double) === text ? double : new ExactNumber(text);
+  return isWrittenAlike(text) ? Number(text) : new ExactNumber(text);
+}
+
+/** Whether a double is written as it is, also by what knows JavaScript's numbers only: 1.5e-10 and 1e+21 would keep their exponents there. */
+function isWrittenAlike(text: string): boolean {
+  return String(Number(text)) === text && !text.includes('e');
 }
 
 /** A number of a document that a double does not hold, or would write in another way. */
@@ -197,7 +201,7 @@ function endOfString(text: string, start: number): number {
 
 /** The number, or null when a double writes it as it is. */
 function speltNumber(token: string): ExactNumber | null {
-  return token === '-' || String(Number(token)) === token ? null : new ExactNumber(token);
+  return token === '-' || isWrittenAlike(token) ? null : new ExactNumber(token);
 }
 
 /** The number, or null when a double holds it. */

@@ -27,6 +27,8 @@ export function dueOf(event: EntityEvent, timing: Timing, { strictTemplates }: P
   if (timing.is === 'delay') return { at: millisecondsOf(since.plus(timing.wait)), debounce: null };
   const text = rendered(event, timing, strictTemplates);
   if (timing.is === 'deliver_at') return { at: timeIn(text, since), debounce: null };
+  if (text.trim() === '')
+    throw new TemplateRenderError('the debounce key is empty once it is rendered; all events without one would be collapsed into one');
   const at = millisecondsOf(since.plus(timing.wait));
   return { at, debounce: { key: text, since: millisecondsOf(since), maxWait: timing.maxWait } };
 }
@@ -38,7 +40,6 @@ function rendered(event: EntityEvent, timing: Exclude<Timing, { is: 'delay' }>, 
     TEMPLATES.set(timing, template);
   }
   const { text, missing } = template.render(event, strict);
-  // All events without the value would be collapsed into one.
   if (missing.length > 0) throw new TemplateRenderError(`${timing.is === 'deliver_at' ? 'deliver_at' : 'the debounce key'} has a value that the event has not`); // prettier-ignore
   return text;
 }

@@ -43,7 +43,10 @@ export class Instant {
   }
 }
 
-/** A time of the day (`time`, `timetz`), in UTC where it names a zone: from midnight on. PostgreSQL's 24:00:00 is one, and so are an interval's hours. */
+/**
+ * A time of the day (`time`, `timetz`), in UTC where it names a zone: from midnight on. PostgreSQL's 24:00:00 is one, and so is an `interval`,
+ * a month of which has 30 days where it is compared.
+ */
 export class ClockTime {
   constructor(
     readonly seconds: number,
@@ -67,12 +70,19 @@ const INSTANT = new RegExp(
   'i',
 );
 const CLOCK_TIME = new RegExp(String.raw`^\s*${CLOCK.replace('{1,2}', '{1,6}')}\s*${ZONE}?\s*$`, 'i');
+/** An interval as PostgreSQL writes it (`1 mon -2 days +03:04:05.6`), or as people do (`90 minutes`). */
+const INTERVAL = new RegExp(
+  String.raw`^\s*((?:[+-]?\d{1,9}\s(?:year|mon|month|week|day|hour|min|minute|sec|second)s?\s*)*)(?:([+-]?)${CLOCK.replace('{1,2}', '{1,10}')})?\s*$`,
+  'i',
+);
+const DAY = 86_400;
+const UNITS: Readonly<Record<string, number>> = { year: 360 * DAY, mon: 30 * DAY, week: 7 * DAY, day: DAY, hour: 3_600, min: 60, sec: 1 };
 const INFINITY = /^\s*(-?)infinity\s*$/i;
 
 /** The time that a text is, without a zone in UTC; null when it is none. */
 export function readTime(text: string): Time | null {
   if (!mayBeTime(text)) return null;
-  return readInstant(text) ?? readClockTime(text);
+  return readInstant(text) ?? readClockTime(text) ?? readInterval(text);
 }
 
 /** The point in time that a text is; a date is its first moment. */
@@ -98,6 +108,20 @@ function readClockTime(text: string): ClockTime | null {
   return clock === null || offset === null ? null : new ClockTime(clock - offset, nanosecondsOf(fraction));
 }
 
+function readInterval(text: string): ClockTime | null {
+  const [found, parts = '', sign, hour, minute, second, fraction] = INTERVAL.exec(text) ?? [];
+  if (found === undefined || (parts === '' && hour === undefined)) return null;
+  let seconds = 0;
+  for (const [, count = '', unit = ''] of parts.matchAll(/([+-]?\d+)\s([a-z]+?)s?(?=\s|$|[+-])/gi))
+    seconds += Number(count) * (UNITS[unit.toLowerCase().replace(/^(mon|min|sec).*/, '$1')] ?? NaN);
+  if (hour === undefined) return Number.isNaN(seconds) ? null : new ClockTime(seconds, 0);
+  const clock = secondsOf(Number(hour), Number(minute), Number(second ?? 0), Infinity);
+  if (clock === null || Number.isNaN(seconds)) return null;
+  const nanoseconds = nanosecondsOf(fraction);
+  if (sign !== '-') return new ClockTime(seconds + clock, nanoseconds);
+  return nanoseconds === 0 ? new ClockTime(seconds - clock, 0) : new ClockTime(seconds - clock - 1, 1e9 - nanoseconds);
+}
+
 function infinityIn(text: string): Instant | null {
   const [, sign] = INFINITY.exec(text) ?? [];
   return sign === undefined ? null : new Instant(sign === '-' ? -Infinity : Infinity, 0);
@@ -105,7 +129,7 @@ function infinityIn(text: string): Instant | null {
 
 /** A look at the first character and for a sign between numbers, which is all that most texts take: numbers of orders, names, states. */
 function mayBeTime(text: string): boolean {
-  if (text.length < 4 || (!text.includes(':') && !text.includes('-', 1) && !/[it]/i.test(text))) return false;
+  if (text.length < 4 || (!text.includes(':') && !text.includes('-', 1) && !/[it]|\d\s[ymwdhms]/i.test(text))) return false;
   for (let at = 0; at < text.length && at < 8; at++) {
     const code = text.charCodeAt(at);
     if (code > 0x20)
@@ -115,10 +139,26 @@ function mayBeTime(text: string): boolean {
 }
 
 /** A year with four digits or more and two of month and day, by itself or with the beginning of a clock; or ISO 8601 without hyphens. */
-const DATED = /^\s*[+-]?\d{4,7}-\d\d-\d\d\s*(?:$|T|\s\d{1,2}:|Z\s*$|[+-]\d\d:|(?:BC|AD)\s*$)|^\s*\d{8}T\d{4}/i;
+const DATED = /^\s*[+-]?\d{4,7}-\d\d-\d\d\s*(?:$|T|\s\d{1,2}(?::|\s*$)|Z\s*$|[+-]\d\d:|(?:BC|AD)\s*$)|^\s*\d{8}T\d{4}/i;
 const CLOCKED = /^\s*\d{1,2}:\d\d:\d\d(?:\.\d+)?\s*(?:$|Z|[+-]\d)/i;
-/** Dates of other styles, which PostgreSQL does not write in JSON. */
-const OTHER_STYLES = /^\s*(?:\d{4}\/\d{1,2}\/\d{1,2}|\d{1,2}\/\d{1,2}\/\d{4}|\d{2}\.\d{2}\.\d{4})(?:\s|T|$)/;
+const MONTH = '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\\.?';
+/** Dates and clocks of other styles, which PostgreSQL does not write in JSON, and words that it reads as times. */
+const OTHER_STYLES = new RegExp(
+  [
+    String.raw`\d{4}/\d{1,2}/\d{1,2}`,
+    String.raw`\d{1,2}/\d{1,2}/(?:\d{4}|\d\d)`,
+    String.raw`\d{1,2}\.\d{1,2}\.\d{4}`,
+    String.raw`\d{1,2}-(?:\d{1,2}|${MONTH})-\d{4}`,
+    String.raw`\d{4}-\d{1,2}-\d{1,2}`,
+    String.raw`(?:[a-z]{3,9},?\s+)?\d{1,2}\s+${MONTH},?\s+\d{4}`,
+    String.raw`(?:[a-z]{3,9},?\s+)?${MONTH}\s+\d{1,2},?\s+\d{4}`,
+    String.raw`\d{1,2}(?::\d\d){0,2}\s*[ap]\.?m\.?`,
+    'now|today|tomorrow|yesterday|epoch',
+  ]
+    .map((style) => `^\\s*(?:${style})(?:\\s|T|$)`)
+    .join('|'),
+  'i',
+);
 
 /**
  * Whether a text is meant for a time and cannot be read as one: there is no 30th of February.

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { readSomeChanges } from '../change-log/change-log.sql';
+import { readDecidingVersions } from '../checkpoint/config-period.sql';
 import { decode } from '../change-log/decode';
 import type { Ledger } from '../delivery/ledger';
 import { promoteHeads } from '../delivery/strict-lanes.sql';
@@ -43,6 +44,8 @@ export class JobWorker {
   private readonly interludes: Interludes<void>;
   /** Not begun yet: their changes could not be read so far. */
   private claimed = NOTHING_CLAIMED;
+  /** Of those that the configuration that runs leaves: what they were meant to be is in the version that decided their change. */
+  private decidedBy: ReadonlyMap<number, number> = new Map();
 
   /** @param maxEventSize bytes */
   constructor(
@@ -120,6 +123,8 @@ export class JobWorker {
     const numbers = [...new Set(claimed.deliveries.map(({ changeNumber }) => changeNumber))];
     const { rows, rest } = await readSomeChanges(this.pool, numbers, { bytes: room, eventBytes: maxEventSize });
     await this.older.load(new Set(claimed.deliveries.flatMap(({ configVersion }) => configVersion ?? [])));
+    const left = claimed.deliveries.filter((claim) => this.isLeft(claim)).map(({ changeNumber }) => changeNumber);
+    this.decidedBy = await readDecidingVersions(this.pool, this.term.stream, left);
     const events = new Map<number, EntityEvent>();
     for (const row of rows) {
       const decoded = decode(row, maxEventSize);
@@ -132,6 +137,12 @@ export class JobWorker {
     }
   }
 
+  /** Whether it has waited, and the configuration that runs makes nothing of it any more. */
+  private isLeft({ observer, action, configVersion, redrive }: ClaimedDelivery): boolean {
+    if (redrive || configVersion !== null) return false;
+    return this.current.matcher.find(observer, action)?.observer.mode !== 'live';
+  }
+
   private begin(claim: ClaimedDelivery, event: EntityEvent | undefined, committed: number): void {
     if (event === undefined) return this.drop(claim, 'its change is no longer in the change log, or can no longer be read');
     const configVersion = claim.configVersion ?? this.current.version;
@@ -142,7 +153,11 @@ export class JobWorker {
     const { matcher } = loaded;
     const found = matcher.find(claim.observer, claim.action);
     if (found === null) {
-      return this.giveUp(claim, event, `observer ${claim.observer} with action ${claim.action} is no longer configured`);
+      return this.giveUp(
+        claim,
+        event,
+        `observer ${claim.observer} with action ${claim.action} is no longer configured (version ${configVersion})`,
+      );
     }
     if (found.observer.mode === 'shadow') return this.giveUp(claim, event, IN_SHADOW);
     if (claim.diedOf === 'condition') {
@@ -166,7 +181,8 @@ export class JobWorker {
     message: string,
     error: 'configuration' | 'condition' = 'configuration',
   ): void {
-    const configVersion = claim.configVersion ?? this.current.version;
+    const configVersion =
+      claim.configVersion ?? (this.isLeft(claim) ? this.decidedBy.get(claim.changeNumber) : undefined) ?? this.current.version;
     this.end(claim);
     this.ledger.bury(
       deadLetter({ event, configVersion, observer: { name: claim.observer }, action: { name: claim.action } }, claim.endpoint, {

@@ -121,6 +121,26 @@ test('with the current configuration such an item stays, and says that its obser
   expect(await program.run(['dlq', 'retry', id, '--config-version', 'original'])).toMatchObject({ code: 0, out: containing('delivered') });
 });
 
+test.each([
+  ['taken out', fileOf('other', 'after'), /^message +observer late with action send is no longer configured \(version 2\)$/m],
+  ['put into shadow', fileOf('late', 'after').replace('on: insert', 'on: insert\n    mode: shadow'), /shadow/],
+])('what waited while its observer was %s died untried, and its original is the version that decided it', async (_what, after, message) => {
+  await restart(fileOf('late', 'before').replace('on: insert', 'on: insert\n    delay: 1h'));
+  await database.query('insert into orders values (1)');
+  await eventually(() => database.query('select from observers.pending_delivery'), ({ length }) => length === 1); // prettier-ignore
+  await restart(after);
+  await database.query('update observers.pending_delivery set next_attempt_at = clock_timestamp()');
+  const [item] = await eventually(() => program.json<DeadLetterItem[]>(['dlq', 'list']), ({ length }) => length === 1); // prettier-ignore
+  const { id } = item!;
+  expect(await program.json(['dlq', 'show', id])).toMatchObject({ error: 'configuration', configVersion: 1, attempts: 0 });
+  expect((await program.run(['dlq', 'show', id])).out).toMatch(message);
+  expect(await program.run(['dlq', 'retry', id])).toMatchObject({ code: 1 });
+  const { history } = await program.json<DeadLetterDetails>(['dlq', 'show', id]);
+  expect(history.map(({ what, configVersion }) => [what, configVersion])).toEqual([['died', 1], ['retry asked for', null], ['failed again', 2]]); // prettier-ignore
+  expect(await program.run(['dlq', 'retry', id, '--config-version', 'original'])).toMatchObject({ code: 0, out: containing('delivered') });
+  expect(receiver.requests.map(({ path }) => path)).toEqual(['/before']);
+});
+
 test('an item that was delivered by a retry and dies once more, of a replay, has died anew', async () => {
   const id = await dieWith(fileOf('tell', 'before'));
   await restart(fileOf('tell', 'after'));

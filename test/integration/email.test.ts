@@ -124,6 +124,17 @@ test('a name that looks like an address is a name: of the recipient, the sender,
   expect(mail!.source).toMatch(/^Message-ID: <[\da-f-]{36}@example\.com>\r$/m);
 });
 
+test.each(['=?utf-8?q?Paid=21?=', 'a =?utf-8?B?8J+Yig==?= and =?', '=?utf-8?q?', `${'=?x'.repeat(60)} €`])(
+  'a subject that looks like an encoded word arrives as it is: %s',
+  async (name) => {
+    await start({ subject: '{{ name }}' });
+    await insert(name);
+    const [mail] = await mails(1);
+    const [, subject = ''] = /^Subject: (.*)$/m.exec(unfolded(mail!)) ?? [];
+    expect(decoded(subject)).toBe(name);
+  },
+);
+
 test('names and addresses of any script arrive, and a list comes out of a loop', async () => {
   const loop = "{% assign all = email | split: '|' %}{% for one in all %}{{ name }} <{{ one }}>, {% endfor %}";
   await start({ to: [loop], cc: ['{% if cc %}{{ cc }}{% endif %}'] });

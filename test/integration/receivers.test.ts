@@ -106,6 +106,18 @@ test.each(TRIED_AGAIN)('a receiver that %s is tried again, with the same id', as
   expect(requestsOf('1')).toHaveLength(2);
 });
 
+test.each<[what: string, answer: string, message: string]>([
+  ['speaks something else', '220 mail.example ESMTP ready\r\n\r\n', "the receiver's answer is not HTTP/1.1: Response does not match the HTTP/1.1 protocol"],
+  ['sends headers of 1 MB', `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(1 << 20)}\r\n\r\n`, "the headers of the receiver's answer are longer than 16 KiB"],
+  ['answers 000', 'HTTP/1.1 000 Odd\r\ncontent-length: 0\r\n\r\n', "the receiver's answer is not HTTP/1.1: its status is below 100"],
+  ['switches protocols', 'HTTP/1.1 101 X\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n', 'the receiver switches protocols (101), and nobody has asked it to'],
+  ['says 100', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', 'the receiver answers 100 (Continue), and nobody has asked it whether to'],
+])('what is wrong with the answer of one that %s is told in words', async (_what, answer, message) => {
+  const [first] = await misbehave(does.bytes(answer), { ...TWO_TRIES, maxAttempts: 1 });
+  expect(first).toMatchObject({ error: 'connection', message: containing(message) });
+  expect(first?.message).not.toContain('\n');
+}); // prettier-ignore
+
 /** Each change is answered with the status that is its key. */
 async function answerByKey(codes: readonly number[]): Promise<Map<number, Tried[]>> {
   bad.answer = (request, response, raw) => {

@@ -180,7 +180,7 @@ test('requests under way are not cut off by a reload, and come once; what comes 
 test('what waits for an action goes where the action goes now, and stays in order', async () => {
   receiver.answer = ({ path }, response) => void (path === '/slow' ? undefined : response.writeHead(204).end());
   const to = (path: string): string =>
-    `${path}: { url: "{URL}/${path}", allow_addresses: [loopback], circuit_breaker: off, concurrency: 1, timeout: 2s }`;
+    `${path}: { url: "{URL}/${path}", allow_addresses: [loopback], circuit_breaker: off, concurrency: 1, timeout: 10s }`;
   const sending = (path: string): string => `name: a, entity: Order, actions: [{ type: webhook, endpoint: ${path} }]`;
   const service = await lead(fileOf(to('slow'), sending('slow')));
   await insert(1, 5);

@@ -11,10 +11,10 @@ const given = givenOrders('create table public.orders (id bigint primary key)');
 const RETRY: RetryPolicy = { strategy: 'fixed', maxAttempts: 2, initialDelay: 50, maxDelay: 2_000, maxElapsed: null, schedule: [] };
 
 /** Refuses so many times, then works. @returns the waits between the requests, and the tries on record */
-async function refuse(times: number, code: number, retryAfter: () => string): Promise<{ waits: number[]; tries: object[] }> {
+async function refuse(times: number, code: number, retryAfter: () => string | string[]): Promise<{ waits: number[]; tries: object[] }> {
   given.receiver.answer = (_request, response) => {
     if (given.receiver.requests.length > times) response.writeHead(204).end();
-    else response.writeHead(code, { 'retry-after': retryAfter() }).end();
+    else response.setHeader('retry-after', retryAfter()).writeHead(code).end();
   };
   await given.start([observerOf('all', endpointOf(`${given.receiver.url}/hook`), { retry: RETRY })]);
   await given.database.query('insert into orders (id) values (1)');
@@ -26,8 +26,9 @@ async function refuse(times: number, code: number, retryAfter: () => string): Pr
 }
 
 // The worker looks for due deliveries every 200 ms; what is above is its share.
-test.each([
+test.each<[what: string, retryAfter: string | string[], least: number, most: number]>([
   ['1 second', '1', 1_000, 1_900],
+  ['1 second, in two headers', ['1', '0'], 1_000, 1_900],
   ['1 second, with spaces about it', ' 1 ', 1_000, 1_900],
   ['ten years, which is capped at max_delay', '315360000', 2_000, 3_500],
   ['more digits than a number has', '9'.repeat(400), 2_000, 3_500],

@@ -136,6 +136,24 @@ test('debounce: the last of several changes goes, says for how many it stands, a
   ]);
 });
 
+test('debounce: a key that comes out empty is none, and makes no one thing of rows that have nothing in common', async () => {
+  await start(debounce(HOUR, 24 * HOUR, '{{ data.status }}'));
+  await set(1, 1, '');
+  await set(2, 1, ' \t ');
+  await set(3, 1, 'open');
+  await set(4, 1, 'open');
+  const rows = await untilRows<{ change: number; collapsed: number }>(given.database, 'select change_number::int as change, collapsed from observers.pending_delivery order by 1', (all) => all.at(-1)?.collapsed === 2); // prettier-ignore
+  expect(rows).toEqual([{ change: 4, collapsed: 2 }]);
+  const letters = await given.database.query<{ key: string; error: string; message: string }>(
+    'select entity_key as key, error, message from observers.dead_letter order by entity_key',
+  );
+  const message = 'the debounce key is empty once it is rendered; all events without one would be collapsed into one';
+  expect(letters).toEqual([
+    { key: '1', error: 'template', message },
+    { key: '2', error: 'template', message },
+  ]);
+});
+
 test('debounce: a row that changes all the time goes after max_wait', async () => {
   await start(debounce(HOUR, 3 * HOUR));
   await set(1, 1);

@@ -2,7 +2,7 @@ import { sign } from 'node:crypto';
 import { request } from 'undici';
 import type { FcmCredentials } from '../../config/fcm-credentials';
 import { messageOf } from '../../event/errors';
-import { parseRetryAfter } from '../../connections/http/retry-after';
+import { retryAfterOf } from '../../connections/http/retry-after';
 import { failed, type Failed } from '../../event/outcome';
 import { SECRETS } from '../../event/secrets';
 
@@ -55,7 +55,7 @@ export class AccessTokens {
       const word = /"error"\s*:\s*"(\w{1,50})"/.exec(text)?.[1] ?? 'no reason given';
       const about = (what: string): string => `the service account of OBSERVERS_FCM_CREDENTIALS ${what}: ${statusCode} ${word}`;
       if (statusCode === 429 || statusCode >= 500) {
-        const retryAfter = parseRetryAfter(String(headers['retry-after'] ?? ''), Date.now());
+        const retryAfter = retryAfterOf(headers['retry-after'], Date.now());
         return failed('connection', about('could not be used'), { status: statusCode, retryAfter });
       }
       // Other 4xx: the account was deleted, its key revoked, or the clock of this machine is wrong. No try makes that better by itself.

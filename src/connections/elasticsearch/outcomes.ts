@@ -3,7 +3,7 @@ import { messageOf } from '../../event/errors';
 import type { JsonValue } from '../../event/json-document';
 import { failed, type Failed, type Outcome } from '../../event/outcome';
 import { networkFailure } from '../http/network-failure';
-import { parseRetryAfter } from '../http/retry-after';
+import { retryAfterOf } from '../http/retry-after';
 import { tlsMessage } from '../http/tls-failure';
 import type { DocumentChange } from './document-change';
 
@@ -76,7 +76,7 @@ const UNKNOWN_AUTHORITY =
   "Elasticsearch's certificate comes from no authority that is trusted; if it is meant, set OBSERVERS_ELASTICSEARCH_CA_FILE to the file with its authority's certificate (config/certs/http_ca.crt of the server)";
 
 function failureOfStatus({ statusCode: status = 0, headers = {}, body }: errors.ResponseError): Failed {
-  const retryAfter = parseRetryAfter(String(headers['retry-after'] ?? ''), Date.now());
+  const retryAfter = retryAfterOf(headers['retry-after'], Date.now());
   // What it says then is only who was refused.
   if (status === 401)
     return failed('http_status', 'Elasticsearch does not accept the user of ELASTICSEARCH_URL or the OBSERVERS_ELASTICSEARCH_API_KEY (401)', { status }); // prettier-ignore

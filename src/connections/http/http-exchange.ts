@@ -3,9 +3,9 @@ import type { EndpointDefinition } from '../../event/definitions';
 import { messageOf } from '../../event/errors';
 import { failed, withoutSecrets, type ErrorKind, type Outcome } from '../../event/outcome';
 import { secretsOf } from '../../event/secrets';
-import { DeadlineError, networkFailure } from './network-failure';
+import { badAnswer, DeadlineError, networkFailure } from './network-failure';
 import { ProxyError } from './proxy-connector';
-import { parseRetryAfter } from './retry-after';
+import { retryAfterOf } from './retry-after';
 import { tlsMessage } from './tls-failure';
 
 /** An answer is read to this size, so that a connection can be kept alive; a longer one costs the connection. */
@@ -60,7 +60,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return;
     this.status = status;
-    this.retryAfter = parseRetryAfter(String(headers['retry-after'] ?? ''), Date.now());
+    this.retryAfter = retryAfterOf(headers['retry-after'], Date.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -135,6 +135,8 @@ function describeStatus(status: number): [ErrorKind, string] {
 function failureOf(error: Error, { tls }: EndpointDefinition): Outcome {
   if (error instanceof ProxyError) return failed('proxy', error.message, { status: error.status });
   const kind = networkFailure(error);
+  const unread = badAnswer(error);
+  if (unread !== null) return failed(kind, unread);
   const { code = '' } = error as { code?: string };
   // Node's servers, for one, send no alert when they do not trust a certificate: they hang up.
   if (kind === 'connection' && /^(ECONNRESET|UND_ERR_SOCKET)$/.test(code) && (tls?.cert ?? null) !== null)

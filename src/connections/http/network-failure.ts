@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http';
 import type { ErrorKind } from '../../event/outcome';
 import { BlockedAddressError } from './outbound-guard';
 import { isTlsFailure } from './tls-failure';
@@ -33,4 +34,16 @@ export function connectionFailure(code: string): ErrorKind {
   if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'dns';
   if (code === 'ETIMEDOUT') return 'timeout';
   return isTlsFailure(code) ? 'tls' : 'connection';
+}
+
+/** What is wrong with an answer that the client could not read; null for whatever else went wrong. */
+export function badAnswer(error: Error): string | null {
+  const { message, name } = error;
+  const { code } = error as { code?: unknown };
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return `the headers of the receiver's answer are longer than ${maxHeaderSize / 1024} KiB`;
+  if (name === 'HTTPParserError') return `the receiver's answer is not HTTP/1.1: ${message}`;
+  // Only this is asserted of what a receiver says.
+  if (code === 'ERR_ASSERTION') return "the receiver's answer is not HTTP/1.1: its status is below 100";
+  if (message === 'bad upgrade') return 'the receiver switches protocols (101), and nobody has asked it to';
+  return message === 'bad response' ? 'the receiver answers 100 (Continue), and nobody has asked it whether to' : null;
 }

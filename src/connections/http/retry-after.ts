@@ -7,6 +7,12 @@ const HTTP_DATES = [
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$/i;
 const HAS_ZONE = /(?:[a-z]|[+-]\d{2}:?\d{2})$/i;
 
+/** The header as it came; of several, which a proxy between may add to, the longest wait. @returns milliseconds; null for none that can be read */
+export function retryAfterOf(header: string | readonly string[] | null | undefined, now: number): number | null {
+  const waits = [header ?? []].flat().flatMap((value) => parseRetryAfter(value, now) ?? []);
+  return waits.length === 0 ? null : Math.max(...waits);
+}
+
 /** `Retry-After` in seconds or as a date, to milliseconds from now; a date that is past is now. Null for what is neither. */
 export function parseRetryAfter(value: string, now: number): number | null {
   const text = value.trim();

@@ -1,4 +1,5 @@
 import { ClockTime, Instant, isFailedTime, orderOfTimes, readTime, type Time } from '../time';
+import { spanOf } from './values';
 
 /**
  * How two texts of one condition compare. A row's times are texts, for JSON knows no others: where both texts can be read as times of one
@@ -7,6 +8,8 @@ import { ClockTime, Instant, isFailedTime, orderOfTimes, readTime, type Time } f
 export class TextOrder {
   /** Times that stand in the condition itself, read once. */
   private readonly literals = new Map<string, Time>();
+  /** Durations that stand there, such as '2h': beside an interval they are one. */
+  private readonly durations = new Map<string, Time>();
 
   /** @param readsTimes false in versions of the observers file that were recorded when times compared as texts */
   constructor(private readonly readsTimes: boolean) {}
@@ -29,14 +32,18 @@ export class TextOrder {
     if (isFailedTime(literal, ordered)) return `'${literal}' is not a time, although it looks like one; write ${EXAMPLES}`;
     const time = readTime(literal);
     if (time !== null) this.literals.set(literal, time);
+    const span = time === null ? spanOf(literal) : null;
+    if (span !== null) this.durations.set(literal, new ClockTime(Math.floor(span / 1_000), Math.round((span % 1_000) * 1e6)));
     return null;
   }
 
   private timesIn(left: string, right: string): readonly [Time, Time] | typeof NONE {
-    const a = this.literals.get(left) ?? readTime(left);
-    if (a === null) return NONE;
-    const b = this.literals.get(right) ?? readTime(right);
-    if (b === null) return NONE;
+    const a = this.literals.get(left) ?? readTime(left) ?? this.durations.get(left);
+    if (a === undefined) return NONE;
+    const b = this.literals.get(right) ?? readTime(right) ?? this.durations.get(right);
+    if (b === undefined) return NONE;
+    // Two durations are two texts of the condition, or a column of texts such as 5m.
+    if (this.durations.get(left) === a && this.durations.get(right) === b) return NONE;
     return (a instanceof Instant && b instanceof Instant) || (a instanceof ClockTime && b instanceof ClockTime) ? [a, b] : NONE;
   }
 }

@@ -115,6 +115,9 @@ function mailboxOf(element: readonly Piece[]): Mailbox {
   return { name: nameOf(element.slice(0, open)), address: addressOf(trimmed(inside.slice(0, -1))) };
 }
 
+/** RFC 2047. Within quotes it should stay what it is, and many programs read it all the same; before an @ some find another address in it. */
+const ENCODED_WORD = /=\?[^?\s]+\?[bq]\?[^?\s]*\?=/i;
+
 /** Values stand in it as they are: nodemailer quotes or encodes the whole. */
 function nameOf(pieces: readonly Piece[]): string {
   let name = '';
@@ -133,6 +136,7 @@ function nameOf(pieces: readonly Piece[]): string {
   }
   // Line breaks of any kind, and what a terminal or a mail program would obey.
   if (/[\p{Cc}\u2028\u2029]/u.test(name)) throw refusal('a name holds a line break or another control character');
+  if (ENCODED_WORD.test(name)) throw refusal('a name holds an encoded word (=?…?=), which mail programs would read as something else');
   if (name.length > LONGEST_NAME) throw refusal(`a name has ${name.length} characters, and may have ${LONGEST_NAME}`);
   return name.trim();
 }
@@ -175,6 +179,7 @@ function localPartOf(pieces: readonly Piece[]): string {
   checkValues(pieces, VALUE_IN_LOCAL_PART, 'before the @ of an address');
   const text = textOf(pieces);
   // Compatible forms (½, ﬁ) may become signs with a meaning on their way.
+  if (text.includes('=?')) throw refusal('what stands before the @ of an address holds the beginning of an encoded word (=?)');
   if (!LOCAL_PART.test(text) || !LOCAL_PART.test(text.normalize('NFKC')) || Buffer.byteLength(text) > LONGEST_LOCAL_PART)
     throw refusal('what stands before the @ of an address is not possible there');
   return text;

@@ -128,13 +128,22 @@ function keepingMissing(handler: FilterHandler): FilterHandler {
   };
 }
 
+/** `1e3`, `.5`, `1_000`, `0x10`: Liquid takes them for names, and a price times nothing would be 0. */
+const MEANT_FOR_NUMBER = /^-?(?:\d+(?:\.\d+)?e[+-]?\d*|[\d_]+|0x[\da-f]+)$/i;
+
 /** What a template takes from an event and its observer. */
 export class Uses {
   readonly lookups = new Set<string>();
   readonly columns: NamedColumn[] = [];
 
-  /** @param path without what is only known when it is rendered @throws UnknownPathError */
+  /** @param path without what is only known when it is rendered @throws UnknownPathError @throws TemplateError */
   add(path: readonly (string | number)[], { row, col }: { readonly row: number; readonly col: number }): void {
+    if (MEANT_FOR_NUMBER.test(path.join('.')))
+      throw new TemplateError(
+        `${path.join('.')} is no number in a template; write it with digits and a point, such as 1000 or 0.5`,
+        row,
+        col,
+      );
     if ((PATH_ROOTS as readonly unknown[]).includes(path[0])) compilePath(path);
     const lookup = lookupOf(path);
     if (lookup !== null) this.lookups.add(lookup);
@@ -158,6 +167,7 @@ export function parseLiquid(liquid: Liquid, source: string, uses: Uses): LiquidN
     makeExactWithin(nodes);
     return nodes;
   } catch (error) {
+    if (error instanceof TemplateError) throw error;
     if (error instanceof UnknownPathError) throw new TemplateError(error.message, ...positionOf(source, error.message));
     if (isStackOverflow(error instanceof LiquidError ? (error as { originalError?: unknown }).originalError : error))
       throw new TemplateError('the template is nested too deep', 1, 1);

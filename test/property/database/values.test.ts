@@ -18,6 +18,7 @@ const DATES = ['4713-01-01 BC', '0044-03-15 BC', '0001-12-31 BC', '0001-01-01', 
 const CLOCKS = ['00:00:00', '00:00:00.000001', '02:30:00', '09:59:59.999999', '10:00:00', '10:00:00.1', '10:00:00.10001', '23:59:59.5'];
 const ZONES = ['+00', '+02', '-05', '+05:30', '-09:30', '+14', '+00:19:32'];
 
+const SPANS = ['0', '1 year', '-1 year', '1 mon', '-1 mon', '11 mons 29 days', '1 year -3 days', '29 days', '30 days', '-1 day', '1 day 02:00', '26:00', '-26:00', '-1 day +02:03:04.5', '-22:00', '-00:00:00.000001', '00:00:00.000001', '9:30', '250 ms', '90 minutes', '100000000:00:00', '178000000 years', '-178000000 years']; // prettier-ignore
 const BC = / BC$/;
 const instants = DATES.flatMap((date) => CLOCKS.map((clock) => `${date.replace(BC, '')} ${clock}${BC.exec(date)?.[0] ?? ''}`));
 
@@ -28,6 +29,7 @@ const TYPES: Readonly<Record<string, readonly [values: readonly string[], ordere
   date: [[...DATES, '5874897-12-31', 'infinity', '-infinity'], 'v'],
   time: [[...CLOCKS, '24:00:00'], 'v'],
   timetz: [[...CLOCKS.flatMap((clock) => ZONES.map((zone) => clock + zone)), '24:00:00+00'], 'extract(epoch from v)'],
+  interval: [SPANS, 'v'],
 };
 
 function sample(values: readonly string[], count: number): string[] {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { transformFileSync } from '@swc/core';
-import { parseRetryAfter } from '../../../src/connections/http/retry-after';
+import { parseRetryAfter, retryAfterOf } from '../../../src/connections/http/retry-after';
 
 const NOW = Date.UTC(2026, 10, 27, 12, 0, 0);
 
@@ -27,6 +27,17 @@ test.each([
   ['12:00', null],
   ['Infinity', null],
 ])('%s', (value, expected) => expect(parseRetryAfter(value, NOW)).toBe(expected));
+
+test.each([
+  [undefined, null],
+  ['7', 7_000],
+  [['7'], 7_000],
+  [['soon', '7'], 7_000],
+  [['7', 'Fri, 27 Nov 2026 12:01:00 GMT', '5'], 60_000],
+  [['soon', ''], null],
+])('a header that stands there more than once asks for the longest: %j', (header, expected) => {
+  expect(retryAfterOf(header, NOW)).toBe(expected);
+});
 
 test('a date without a zone is GMT where the machine is elsewhere', () => {
   // A process reads its zone once, so this takes another one.

@@ -72,6 +72,20 @@ describe('the digits of the database', () => {
     expect(compileTemplate('{{ before.total }}', 'text').render(event).text).toBe('4.90');
   });
 
+  it.each([
+    ['1.5e-10', '0.00000000015'],
+    ['1e+21', '1000000000000000000000'],
+    ['-2.5e+22', '-25000000000000000000000'],
+    ['1e-07', '0.0000001'],
+    ['5e-324', `0.${'0'.repeat(323)}5`],
+    ['1.7976931348623157e+308', `17976931348623157${'0'.repeat(292)}`],
+  ])('of the float %s, as PostgreSQL writes it, have no exponent behind any filter', (float, digits) => {
+    const row = `{"n":${float},"list":[${float}]}`;
+    for (const filter of ['n', 'n | append: ""', 'n | strip', 'n | upcase', 'n | url_encode', 'n | json', 'list | first | append: ""', 'n | times: 1 | append: ""'])
+      expect([filter, rendered(`{{ ${filter} }}`, 'text', row)]).toEqual([filter, digits]);
+    expect(rendered('{% assign x = n | prepend: "" %}{{ x }}', 'text', row)).toBe(digits);
+  }); // prettier-ignore
+
   it('stand in JSON with lines, where these are asked for', () => {
     expect(rendered('{{ items[0] | jsonify: 2 }}')).toBe('{\n  "sku": "b",\n  "price": 10.00,\n  "n": 9007199254740993\n}');
     expect(compileTemplate('{{ nowhere | jsonify }}', 'text').render(orderEvent(ROW)).missing).toEqual(['nowhere']);

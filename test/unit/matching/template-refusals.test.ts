@@ -37,6 +37,11 @@ describe('a template that cannot be read', () => {
       15,
       'event has no "colour"; it has id, kind, type, entity_type, entity_key, tenant_id, timestamp, sequence, changed, collapsed',
     ],
+    ['{{ total | times: 1e3 }}', 1, 19, '1e3 is no number in a template; write it with digits and a point, such as 1000 or 0.5'],
+    ['{{ 1.5e-3 }}', 1, 4, '1.5e-3 is no number in a template; write it with digits and a point, such as 1000 or 0.5'],
+    ['a\n{{ total | times: .5 }}', 2, 19, '5 is no number in a template; write it with digits and a point, such as 1000 or 0.5'],
+    ['{% if total > 1_000 %}{% endif %}', 1, 15, '1_000 is no number in a template; write it with digits and a point, such as 1000 or 0.5'],
+    ['{{ 0x10 }}', 1, 4, '0x10 is no number in a template; write it with digits and a point, such as 1000 or 0.5'],
   ])('%j is refused at %i:%i: %s', (source, line, column, message) => {
     const error = errorOf(source);
     expect({ line: error.line, column: error.column, message: error.message }).toEqual({ line, column, message });
