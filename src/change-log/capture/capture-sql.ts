@@ -40,7 +40,8 @@ export function partsOf(
   document: 'json' | 'jsonb',
 ): FunctionParts & { readonly createWhen: readonly string[] } {
   const when = capture.when === null ? null : whenFunction(functionsOf(table.name), capture.when, table);
-  const common = { document, capture, table, row: new RowSql(capture, table), tag: tagOf(table.name), pins: pinsFor(table.columns) };
+  const row = new RowSql(capture, table);
+  const common = { document, capture, table, row, tag: tagOf(table.name), pins: pinsFor(table.columns, row) };
   return { ...common, when, createWhen: when?.create ?? [], sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass` };
 }
 

@@ -5,12 +5,19 @@ export interface ColumnInfo {
   /** pg_attribute.attnum: what a column keeps when it is renamed. */
   readonly number: number;
   readonly name: string;
-  /** Built-in type's name, or the type's text. */
+  /** Built-in type's name; of a type of theirs, which may be called the same, with its schema. */
   readonly type: string;
   /** Name of the type, qualified: for the declaration of a function's parameter. */
   readonly sqlType: string;
-  /** The type whose text stands in the image: of a domain its base, of an array its element; `enum`. */
+  /**
+   * The built-in type whose text stands in the image: of a domain what is below it, of an array its element. `enum`, `row`, and `other` for
+   * types of theirs.
+   */
   readonly writtenAs: string;
+  /** Quoted, qualified; null where the column has the one of its type. */
+  readonly collation: string | null;
+  /** Expression of a stored generated column, every name qualified: BEFORE triggers see null. */
+  readonly stored: string | null;
   /** Expression of a virtual generated column, every name qualified: the column is null in the rows that triggers see. */
   readonly virtual: string | null;
   /** A function or type has this name too: where the column is gone, PostgreSQL takes `row.name` for a call of it. */
@@ -76,12 +83,24 @@ const TABLES = `
           join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
           where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
     exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate) as "hasDeferrableKey",
-    (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
-        'sqlType', format('%I.%I', (select tn.nspname from pg_namespace tn where tn.oid = t.typnamespace), t.typname), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+    (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname,
+        'type', case when t.typnamespace = 'pg_catalog'::regnamespace then t.typname else format('%I.%I', tn.nspname, t.typname) end,
+        'sqlType', format('%I.%I', tn.nspname, t.typname),
+        'writtenAs', case when w.typtype = 'e' then 'enum' when w.typtype = 'c' then 'row' when w.typnamespace = 'pg_catalog'::regnamespace then w.typname else 'other' end,
+        'collation', case when a.attcollation <> t.typcollation then (select format('%I.%I', cn.nspname, k.collname) from pg_collation k join pg_namespace cn on cn.oid = k.collnamespace where k.oid = a.attcollation) end,
+        'stored', case when a.attgenerated = 's' then pg_get_expr(d.adbin, d.adrelid) end,
         'isFunction', exists (select from pg_proc p where p.proname = a.attname) or exists (select from pg_type y where y.typname = a.attname),
         'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum), '[]')
-     from pg_attribute a join pg_type t on t.oid = a.atttypid
-     left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype and b.typtype = 'b' left join pg_type e on t.typtype = 'b' and t.typlen = -1 and e.oid = t.typelem
+     from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace tn on tn.oid = t.typnamespace
+     cross join lateral (
+       with recursive below as (
+         select t.oid, t.typtype, t.typnamespace, t.typname, t.typbasetype, t.typlen, t.typelem
+         union all
+         select y.oid, y.typtype, y.typnamespace, y.typname, y.typbasetype, y.typlen, y.typelem from below x
+         join pg_type y on y.oid = case when x.typtype = 'd' then x.typbasetype when x.typtype = 'b' and x.typlen = -1 then x.typelem end
+       )
+       select x.* from below x where not (x.typtype = 'd' or x.typtype = 'b' and x.typlen = -1 and x.typelem <> 0)
+     ) w
      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
     (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root,

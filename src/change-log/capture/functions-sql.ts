@@ -4,6 +4,7 @@ import {
   head,
   insertInto,
   kept,
+  keptKey,
   many,
   OPERATIONS,
   single,
@@ -11,7 +12,7 @@ import {
   type RowOperation,
   type Rows,
 } from './records-sql';
-import { triggerRow } from './row-sql';
+import { RowSql, triggerRow } from './row-sql';
 
 /** Stands for the dollar quotes until it is known what they must not be. */
 export const BODY = '$\0$';
@@ -48,6 +49,16 @@ const SETTINGS = ['fraiseql.cdc_mediated', 'observers.mute', 'observers.tracepar
 
 // Cancellation and deadlock are the user's own and go through.
 const THEIR_OWN = `when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;`;
+// OTHERS leaves out the ASSERT of a function of theirs.
+const WHATEVER = 'when others or assert_failure then';
+
+/**
+ * SQL: whether the SELECT of this function itself found no row. A condition or a cast of theirs may raise the same error, and then it is no
+ * longer the function of the innermost line of the context.
+ */
+const foundNone = (name: string): string =>
+  `pg_catalog.strpos(pg_catalog.split_part("$context", pg_catalog.chr(10), 1), ${quoteLiteral(`${name.slice('observers.'.length)}() `)}) operator(pg_catalog.>) 0`;
+const READ_CONTEXT = 'get stacked diagnostics "$context" = pg_exception_context;';
 
 /**
  * Each row with what can be had of it: a column was renamed, a row cannot be made JSON, the condition has no answer. The last resort is the
@@ -63,7 +74,7 @@ function longWay({ capture }: Pick<FunctionParts, 'capture'>, rows: 'old_rows' |
   ${statement}
 exception
   ${THEIR_OWN}
-  when others then
+  ${WHATEVER}
     ${fact}
 end;`;
   return `"$settings" := observers.capture_settle();
@@ -106,12 +117,13 @@ export function statementFunction(name: string, parts: FunctionParts, operation:
 ${indent(insertMany)}
 exception
   ${THEIR_OWN}
-  when others then
+  ${WHATEVER}
 ${indent(indent(rowByRow))}
 end;`;
   return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
   "$settings" pg_catalog.text[];
+  "$context" pg_catalog.text;
   "$trace" pg_catalog.jsonb;${chain.variables}
 begin
 ${checks(parts, chain.last)}
@@ -119,6 +131,10 @@ ${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}  
 ${attempt}
   exception
     when no_data_found then
+      ${READ_CONTEXT}
+      if not (${foundNone(name)}) then
+${indent(indent(indent(indent(rowByRow))))}
+      end if;
 ${chain.last}      return null;
     ${THEIR_OWN}
     when too_many_rows then
@@ -127,7 +143,7 @@ ${chain.last}      return null;${
     capture.strict
       ? ''
       : `
-    when others then
+    ${WHATEVER}
 ${indent(indent(indent(rowByRow)))}
 ${chain.last}      return null;`
   }
@@ -149,26 +165,29 @@ function chained({ tag, sequence }: FunctionParts, operation: RowOperation): { v
 
 /** The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
 export function rowFunction(name: string, parts: FunctionParts): string {
+  const byRow = indent(indent(indent(indent(longWay(parts, null)))));
   const branch = (operation: RowOperation): string => {
     const rows: Rows = {
       before: operation === 'insert' ? null : triggerRow('old'),
       after: operation === 'delete' ? null : triggerRow('new'),
     };
     const subject = (rows.after ?? rows.before)!;
-    const key =
-      operation === 'update'
-        ? `case when (${parts.row.keyOf(rows.before!)}) operator(pg_catalog.=) (${parts.row.keyOf(rows.after!)}) then ${parts.row.keyOf(rows.after!)} else observers.key_changed() end`
-        : undefined;
+    const key = operation === 'update' ? keptKey(parts, rows.before!, rows.after!) : undefined;
     const fields = fieldsOf(parts, operation, rows, key);
     const values = fields.map(({ variable }) => variable).join(', ');
     return `tg_op operator(pg_catalog.=) '${operation.toUpperCase()}' then
     begin
       select ${fields.map(({ expression }) => expression).join(', ')} into strict ${values}${kept(parts, subject)};
     exception
-      when no_data_found then return null;
+      when no_data_found then
+        ${READ_CONTEXT}
+        if not (${foundNone(name)}) then
+${byRow}
+        end if;
+        return null;
       ${THEIR_OWN}
-      when others then
-${indent(indent(indent(indent(longWay(parts, null)))))}
+      ${WHATEVER}
+${byRow}
         return null;
     end;
     ${insertInto(fields)}
@@ -184,6 +203,7 @@ ${indent(indent(longWay(parts, null)))}
   end if;\n` : ''; // prettier-ignore
   return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
   "$settings" pg_catalog.text[];
+  "$context" pg_catalog.text;
   "$trace" pg_catalog.jsonb;
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
 begin
@@ -211,9 +231,14 @@ end ${BODY}`);
 }
 
 /** For tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
-export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
-  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key});`;
-  const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
+export function beforeRowFunction(name: string, { capture, table, tag }: FunctionParts): string {
+  // What is computed when a row is stored is computed here: these triggers run before.
+  const columns = table.columns.map((column) => ({ ...column, virtual: column.virtual ?? column.stored }));
+  const row = new RowSql(capture, { ...table, columns });
+  // Rows without a key are no entity, but what comes after them does so all the same.
+  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, coalesce(${key}, ''));`;
+  const [old, changed] = [triggerRow('old'), triggerRow('new')];
+  const [was, is] = [row.keyOf(old), row.keyOf(changed)];
   return dollarQuoted(`create or replace function ${name}() ${HEADER([])}begin
   if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then
     begin
@@ -223,14 +248,14 @@ export function beforeRowFunction(name: string, { row, tag }: FunctionParts): st
       if tg_op operator(pg_catalog.=) 'INSERT' then
         ${note(is)}
       elsif tg_op operator(pg_catalog.=) 'UPDATE' then
-        if (${was}) operator(pg_catalog.<>) (${is}) then
+        if ${row.keyDiffers(old, changed)} then
           ${note(is)}
         end if;
       end if;
     exception
       ${THEIR_OWN}
       -- A column of the key was renamed: its changes may come in another order until capture apply, and no write fails.
-      when others then null;
+      ${WHATEVER} null;
     end;
   end if;
   if tg_op operator(pg_catalog.=) 'DELETE' then return old; end if;

@@ -68,6 +68,11 @@ export function kept(parts: FunctionParts, row: RowName): string {
   return holds === null ? '' : ` where ${holds}`;
 }
 
+/** SQL: the key of a row that kept it. Another one, and none, leave the path of one row. */
+export function keptKey({ row }: FunctionParts, before: RowName, after: RowName): string {
+  return `case when ${row.keyStays(before, after)} then ${row.keyOf(after)} else observers.key_changed() end`;
+}
+
 /** Where the values of a statement come from that changed one row, as most do. It has no answer, or too many, otherwise. */
 export function single(parts: FunctionParts, operation: RowOperation): { fields: Field[]; from: string } {
   const [before, after] = [fromRow('$o'), fromRow('$n')];
@@ -77,8 +82,7 @@ export function single(parts: FunctionParts, operation: RowOperation): { fields:
     case 'delete':
       return { fields: fieldsOf(parts, operation, { before, after: null }), from: `from old_rows "$o"${kept(parts, before)}` };
     case 'update': {
-      const [was, is] = [parts.row.keyOf(before), parts.row.keyOf(after)];
-      const key = `case when (${was}) operator(pg_catalog.=) (${is}) then ${is} else observers.key_changed() end`;
+      const key = keptKey(parts, before, after);
       return { fields: fieldsOf(parts, operation, { before, after }, key), from: `from new_rows "$n", old_rows "$o"${kept(parts, after)}` };
     }
   }
@@ -97,7 +101,7 @@ export function many(parts: FunctionParts, operation: RowOperation): string {
   if (operation === 'insert') return `${insertInto(fields)}\n${select('insert', rows, fields, `from new_rows "$n"${kept(parts, after)}`)};`;
   if (operation === 'delete')
     return `${insertInto(fields)}\n${select('delete', rows, fields, `from old_rows "$o"${kept(parts, before)}`)};`;
-  const differs = `(${parts.row.keyOf(before)}) operator(pg_catalog.<>) (${parts.row.keyOf(after)})`;
+  const differs = parts.row.keyDiffers(before, after);
   // A changed key is a delete of the old and an insert of the new one, deletes first, so that a chain of them ends well.
   const all = [
     ...fields,
