@@ -30,6 +30,8 @@ export interface RelationInfo {
   /** Quoted and schema-qualified, ready for SQL and for people. */
   readonly name: string;
   readonly isRoot: boolean;
+  /** As in pg_class.relkind. */
+  readonly kind: string;
   /** By name: the numbers of the columns, which differ between partitions. */
   readonly numbers: Readonly<Record<string, number>>;
   /** The names of the columns in the order of their numbers, as PostgreSQL writes an array. */
@@ -52,6 +54,8 @@ export interface TableInfo {
   readonly hasTriggers: boolean;
   /** Filled by a logical subscription, whose worker fires no statement triggers. */
   readonly isSubscribed: boolean;
+  /** Other tables inherit from it, or it does from others; partitions do not count. */
+  readonly isInherited: boolean;
   readonly owner: string;
   readonly mayAlter: boolean;
 }
@@ -103,14 +107,15 @@ const TABLES = `
      ) w
      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-    (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root,
+    (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root, 'kind', rc.relkind,
         'numbers', (select coalesce(json_object_agg(a.attname, a.attnum), '{}') from pg_attribute a
                     where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
         'shape', (select coalesce(array_agg(a.attname order by a.attnum)::text, '') from pg_attribute a
                   where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
      from relation r join pg_class rc on rc.oid = r.oid join pg_namespace rn on rn.oid = rc.relnamespace where r.i = f.i) as relations,
     exists (select from disturbed d where d.i = f.i) as "hasTriggers",
-    exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed"
+    exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed",
+    exists (select from pg_inherits i join pg_class ic on ic.oid = i.inhrelid where c.oid in (i.inhrelid, i.inhparent) and not ic.relispartition) as "isInherited"
   from found f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace order by f.i`;
 
 /** In the order of the names; null where there is no such table. @throws OperatorError for what is no name of a table */

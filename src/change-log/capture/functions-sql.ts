@@ -83,11 +83,11 @@ perform observers.capture_restore("$settings");`;
 }
 
 function checks({ table }: Pick<FunctionParts, 'table'>, last = ''): string {
-  // A partition that was detached, by itself or with what it hangs on, is no longer of this entity. The trigger of the table has `table`
-  // behind its fingerprint.
+  // A partition that was detached, by itself or with what it hangs on, is no longer of this entity, though it may hang on another captured
+  // table by now. The trigger of the table has the same fingerprint, and `table` behind it.
   const detached = `  if tg_argv[1] operator(pg_catalog.=) 'partition' and not exists (
     select from pg_catalog.pg_partition_ancestors(tg_relid) a join pg_catalog.pg_trigger g on g.tgrelid operator(pg_catalog.=) a.relid::pg_catalog.oid
-    where g.tgname operator(pg_catalog.=) tg_name and pg_catalog.substr(g.tgargs, 18, 5) operator(pg_catalog.=) pg_catalog.decode('7461626c65', 'hex')) then
+    where g.tgname operator(pg_catalog.=) tg_name and pg_catalog.substr(g.tgargs, 1, 22) operator(pg_catalog.=) pg_catalog.byteacat(pg_catalog.convert_to(tg_argv[0], 'UTF8'), pg_catalog.decode('007461626c65', 'hex'))) then
 ${last}    return null;
   end if;`;
   const partitioned = table.relations.length > 1 ? [detached] : [];
@@ -163,7 +163,10 @@ function chained({ tag, sequence }: FunctionParts, operation: RowOperation): { v
   };
 }
 
-/** The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
+/**
+ * The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. And of one that inherits, or
+ * is inherited from.
+ */
 export function rowFunction(name: string, parts: FunctionParts): string {
   const byRow = indent(indent(indent(indent(longWay(parts, null)))));
   const branch = (operation: RowOperation): string => {
@@ -215,13 +218,13 @@ end ${BODY}`);
 }
 
 /** TRUNCATE of a partitioned table fires on each partition too: it is one change. See observers.capture_truncate_mark. */
-export function truncateFunction(name: string, { capture, table, tag }: FunctionParts): string {
+export function truncateFunction(name: string, { capture, table, tag, toInsert }: FunctionParts): string {
   const insert = `  insert into core.tb_entity_change_log (object_type, modification_type, trace_context, extra_metadata)
   values (${quoteLiteral(capture.entity)}, 'CUSTOM', "$trace", pg_catalog.jsonb_build_object('truncate', true, 'table',
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
   // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
-  return dollarQuoted(`create or replace function ${name}() ${HEADER([])}declare
+  return dollarQuoted(`create or replace function ${name}() ${HEADER(toInsert)}declare
   "$trace" pg_catalog.jsonb;
 begin
 ${table.relations.length > 1 ? once : ''}${checks({ table })}

@@ -20,6 +20,8 @@ export interface FunctionParts {
   /** The sequence of the log's numbers, as a literal. */
   readonly sequence: string;
   readonly pins: readonly string[];
+  /** Those of them that a function needs which does no more than insert. */
+  readonly toInsert: readonly string[];
 }
 
 /** A value to be recorded: the log's column, the variable that holds it meanwhile, and its expression. */

@@ -18,6 +18,9 @@ const PINS = {
   search_path: 'set search_path = pg_catalog, pg_temp',
 } as const;
 
+/** Where the log has policies: what restores a dump switches row_security off, and an INSERT would fail instead of being checked. */
+export const UNDER_POLICIES = 'set row_security = on';
+
 const FORMATS = ['timezone', 'datestyle', 'intervalstyle', 'bytea_output', 'extra_float_digits'] as const;
 
 const PINS_OF: Readonly<Record<string, readonly (keyof typeof PINS)[]>> = {

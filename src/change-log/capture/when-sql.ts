@@ -12,6 +12,8 @@ export interface WhenFunction {
    */
   readonly guarded: string;
   readonly columns: readonly string[];
+  /** All of them, quoted and schema-qualified. */
+  readonly functions: readonly string[];
   readonly create: readonly string[];
   /** Statements that the database refuses when the condition is none; they change nothing that lasts. */
   readonly check: readonly string[];
@@ -46,6 +48,7 @@ export function whenFunction(functions: string, when: string, table: TableInfo):
     name,
     guarded,
     columns: columns.map((column) => column.name),
+    functions: [name, ofTexts, guarded],
     create: [
       `create ${declared(name)} return ${returned}`,
       `create function ${ofTexts}(${columns.map(() => 'pg_catalog.text').join(', ')}) returns pg_catalog.bool language sql return ${name}(${cast})`,
@@ -92,6 +95,7 @@ begin
     create role ${CAPTURE_ROLE} nologin;
   end if;
   if exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${CAPTURE_ROLE}' and pg_catalog.pg_has_role(r.oid, may)) then
+    grant execute on function pg_temp.observers_check_when to ${CAPTURE_ROLE};
     set local role ${CAPTURE_ROLE};
     perform pg_temp.observers_check_when(${Array<string>(parameters).fill('null').join(', ')});
     reset role;
