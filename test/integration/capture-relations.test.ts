@@ -43,38 +43,6 @@ describe('partitions', () => {
     await database.capture('public.t');
   });
 
-  test.each([true, false])('one that goes on to another captured table is of that one (the first still in the file: %j)', async (both) => {
-    await query('create table o (id int primary key, v int) partition by range (id)');
-    const captures = [captureOf('public.o', { entity: 'Other' }), ...(both ? [captureOf('public.t')] : [])];
-    await applyCapture(database.client, await planCapture(database.client, [captureOf('public.o', { entity: 'Other' })]));
-    await query('alter table t detach partition t1; alter table o attach partition t1 for values from (0) to (10)');
-    await query('insert into t1 values (1, 1); truncate t1; insert into o values (2, 2)');
-    expect(await database.query('select object_type as entity, object_key as key from core.tb_entity_change_log')).toEqual([
-      { entity: 'Other', key: '2' },
-    ]);
-    const plan = await planCapture(database.client, captures);
-    expect(plan[0]!.reasons).toContain(
-      'public.t1 has triggers of the capture of another table: what is written to it directly goes by unseen',
-    );
-    await applyCapture(database.client, plan);
-    await query('insert into t1 values (3, 1); insert into t values (11, 1)');
-    expect(await database.query("select object_type as entity from core.tb_entity_change_log where object_key <> '2' order by 1")).toEqual([
-      { entity: 'Order' },
-      { entity: 'Other' },
-    ]);
-  });
-
-  test('one that came from another captured table is removed with its new one, and the first goes on', async () => {
-    await query('create table o (id int primary key, v int) partition by range (id)');
-    await database.capture('public.o');
-    await query('alter table t detach partition t1; alter table o attach partition t1 for values from (0) to (10)');
-    await remove('public.o');
-    await query('insert into t values (11, 1); insert into o values (1, 1)');
-    expect(await recorded()).toEqual(['INSERT 11']);
-    await remove('public.t');
-    expect(await left()).toEqual([]);
-  });
-
   test('one that is detached is recorded no more; check tells, and apply takes its triggers away', async () => {
     await query(
       'alter table t detach partition t2; insert into t2 values (11, 1); update t2 set v = 2; delete from t2; insert into t values (1, 1)',

@@ -97,7 +97,9 @@ function planOne(capture: CaptureDefinition, table: TableInfo | null, installed:
   const record = recordOf(table, installed.records);
   const ours = triggersAround(table, [made.functions, record?.functions ?? null], installed);
   const reasons = differences({ table, made, record, triggers: ours, functions: installed.functions, owner });
-  const others = [...installed.claimed, ...functionsOfOthers(installed.records, record)].filter((beginning) => beginning !== made.functions);
+  const others = [...installed.claimed, ...functionsOfOthers(installed.records, record)].filter(
+    (beginning) => beginning !== made.functions,
+  );
   return {
     table: table.name,
     entity: capture.entity,
@@ -281,12 +283,16 @@ export async function planRemoval(client: ClientBase, name: string): Promise<str
   }
   const [captured = null] = record.nowCalled === null ? [] : await readTables(client, [record.nowCalled]);
   const table = record.relationOid === null ? found : captured;
-  const ours = triggersAround(table, [record.functions], { triggers, planned: new Set() });
+  const others = functionsOfOthers(records, record);
+  // A table that became a partition of another captured one has that one's triggers.
+  const all = triggersAround(table, [record.functions], { triggers, planned: new Set() });
+  const theirs = new Set(all.filter((one) => others.some((other) => serves(one, other))).map(({ relationOid }) => relationOid));
+  const ours = all.filter((one) => !theirs.has(one.relationOid) || serves(one, record.functions));
   const functions = record.functions ?? '';
   const { rows } = await client.query<{ name: string }>(FUNCTIONS, [functions]);
   const known = new Set(ours.map((trigger) => trigger.function));
   const rest = rows.filter(({ name: made }) => !known.has(made)).map(({ name: made }) => `drop function if exists ${made}()`);
-  return [...removal({ record, triggers: ours, functions, others: functionsOfOthers(records, record), table: null }), ...rest];
+  return [...removal({ record, triggers: ours, functions, others, table: null }), ...rest];
 }
 
 const FUNCTIONS = `
