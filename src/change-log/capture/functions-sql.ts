@@ -5,7 +5,9 @@ import {
   insertInto,
   kept,
   keptKey,
+  LOST_ROWS,
   many,
+  mayLoseRows,
   OPERATIONS,
   single,
   type FunctionParts,
@@ -120,6 +122,8 @@ exception
   ${WHATEVER}
 ${indent(indent(rowByRow))}
 end;`;
+  const lost =
+    operation === 'update' && mayLoseRows(parts) ? `\n      elsif ${LOST_ROWS} then\n${indent(indent(indent(indent(manyRows))))}` : '';
   return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
   "$settings" pg_catalog.text[];
@@ -133,7 +137,7 @@ ${attempt}
     when no_data_found then
       ${READ_CONTEXT}
       if not (${foundNone(name)}) then
-${indent(indent(indent(indent(rowByRow))))}
+${indent(indent(indent(indent(rowByRow))))}${lost}
       end if;
 ${chain.last}      return null;
     ${THEIR_OWN}

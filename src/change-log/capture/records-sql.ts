@@ -109,12 +109,15 @@ export function many(parts: FunctionParts, operation: RowOperation): string {
     ...fields,
     ...fieldsOf(parts, 'delete', { before, after: null }).filter(({ column }) => !fields.some((field) => field.column === column)),
   ];
+  const [removes, updates, inserts] = mayLoseRows(parts)
+    ? [`(${differs} or not is_new) and is_old`, `not (${differs}) and is_old and is_new`, `(${differs} or not is_old) and is_new`]
+    : [differs, `not (${differs})`, differs];
   const parted = [
-    select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${differs}`),
-    select('update', { before, after }, all, `from "$pairs" "$p" where not (${differs})`),
-    select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${differs}`),
+    select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${removes}`),
+    select('update', { before, after }, all, `from "$pairs" "$p" where ${updates}`),
+    select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${inserts}`),
   ] as const;
-  return `with "$pairs" as materialized (${pairs(parts)})
+  return `with "$pairs" as materialized (${mayLoseRows(parts) ? pairsOrKeys(parts) : pairs(parts)})
 ${insertInto(all)}
 ${parts.table.hasTriggers ? inOrder(parts, all, parted) : parted.join('\nunion all\n')};`;
 }
@@ -149,4 +152,27 @@ const WHOLE = '"$a row, by fraiseql-observers"';
 function pairs(parts: FunctionParts): string {
   const numbered = (table: string): string => `(select ${WHOLE} as r, pg_catalog.row_number() over () as i from ${table} ${WHOLE})`;
   return `select o.r as old, n.r as new, n.i from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i${kept(parts, valueRow('n.r'))}`;
+}
+
+/** A row that moves to another partition is inserted there, and a BEFORE trigger of theirs may refuse it: then a row is gone that no new one pairs with. */
+export function mayLoseRows({ table }: FunctionParts): boolean {
+  return table.hasTriggers && table.relations.length > 1;
+}
+
+/** SQL: whether an UPDATE has lost rows on their way. */
+export const LOST_ROWS = '(select pg_catalog.count(*) from old_rows) operator(pg_catalog.<>) (select pg_catalog.count(*) from new_rows)';
+
+/** Where rows were lost, the others pair by their keys: one that got another key is a delete and an insert anyway. */
+function pairsOrKeys(parts: FunctionParts): string {
+  const keyed = (table: string): string => {
+    const key = `(${parts.row.keyOf(valueRow(WHOLE))}) collate pg_catalog."C"`;
+    return `(select ${WHOLE} as r, ${key} as k, pg_catalog.row_number() over () as i, pg_catalog.row_number() over (partition by ${key}) as nth from ${table} ${WHOLE})`;
+  };
+  const [was, is] = [condition(parts, valueRow('o.r')), condition(parts, valueRow('n.r'))];
+  const holds = was === null || is === null ? '' : ` and case when n.i is null then ${was} else ${is} end`;
+  const even = pairs(parts).replace('n.i from', 'n.i, true as is_old, true as is_new from');
+  return `select * from (${even}) "$e" where not (${LOST_ROWS})
+union all
+select o.r, n.r, coalesce(n.i, o.i), o.i is not null, n.i is not null from ${keyed('old_rows')} o full join ${keyed('new_rows')} n
+  on n.k operator(pg_catalog.=) o.k and n.nth operator(pg_catalog.=) o.nth where ${LOST_ROWS}${holds}`;
 }
