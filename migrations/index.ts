@@ -24,6 +24,7 @@ import { Parties0028 } from './0028-parties';
 import { AdvertisedUrl0029 } from './0029-advertised-url';
 import { SignsOfLife0030 } from './0030-signs-of-life';
 import { ScheduledDeliveries0031 } from './0031-scheduled-deliveries';
+import { WhatCapturesCall0037 } from './0037-what-captures-call';
 
 /**
  * In the order in which they run. 0010, 0011, 0013, 0018 and 0019 are missing: numbers were given out to work that went on side by side, and
@@ -56,4 +57,5 @@ export const MIGRATIONS = [
   AdvertisedUrl0029,
   SignsOfLife0030,
   ScheduledDeliveries0031,
+  WhatCapturesCall0037,
 ];

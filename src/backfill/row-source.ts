@@ -10,7 +10,7 @@ const FROM = `"${ALIAS}"`;
 
 /** What is read of. */
 export interface ReadTable {
-  /** Quoted, qualified. */
+  /** Quoted, qualified, as it stands behind FROM: what inherits from it is not of it. */
   readonly name: string;
   readonly entity: string;
   /** Type of the log's images. */

@@ -43,8 +43,8 @@ export async function findTarget(client: ClientBase, request: BackfillRequest, k
   const capture = await captureOf(client, table, known.captures);
   const observers = [...new Set(request.observers)].sort();
   requireObservers(observers, capture.entity, known.observers, 'the file');
-  const { document } = await ownerOf(client);
-  const functions = rowFunctionsOf(functionsOf(table.name), partsOf(capture, table, '', document));
+  const log = await ownerOf(client);
+  const functions = rowFunctionsOf(functionsOf(table.name), partsOf(capture, table, log));
   const keys = table.primaryKey.length > 0 ? table.primaryKey : (capture.key ?? []);
   await requirePrivileges(client, table, keys, namesOf(functions));
   await requireCurrent(client, table, capture);
@@ -53,7 +53,11 @@ export async function findTarget(client: ClientBase, request: BackfillRequest, k
   const record = (await readRecords(client)).find(({ relationOid }) => relationOid === table.oid);
   const order = await KeyOrder.of(client, table.oid, keys);
   requireNoDomains(order, table);
-  const rows = new RowSource({ name: table.name, entity: capture.entity, document, functions }, order, request.where);
+  const rows = new RowSource(
+    { name: table.kind === 'p' ? table.name : `only ${table.name}`, entity: capture.entity, document: log.document, functions },
+    order,
+    request.where,
+  );
   await requireReadable(client, table, rows, keys);
   return {
     subject,

@@ -44,6 +44,29 @@ async function table(): Promise<void> {
   await query('create table t (id int primary key, v int default 0, number text)');
 }
 
+test.each([
+  ['one row', 'where id = 1', ['DELETE 1']],
+  ['one of several', '', ['DELETE 1', 'UPDATE 2', 'UPDATE 3']],
+  ['one of several, and another key', 'id = id * 10', ['DELETE 1', 'DELETE 2', 'INSERT 20', 'DELETE 3', 'INSERT 30']],
+])(
+  'a trigger of a partition refuses a row that moves there: it is gone, and the others are what they are (%s)',
+  async (_, what, expected) => {
+    await query(`create table t (id int, r int, v text, primary key (id, r)) partition by range (r);
+    create table t1 partition of t for values from (0) to (10); create table t2 partition of t for values from (10) to (20);
+    create function refuse() returns trigger language plpgsql as $$ begin if new.v = 'no' then return null; end if; return new; end $$;
+    create trigger aa before insert on t2 for each row execute function refuse()`);
+    await database.capture('public.t', { key: ['id'], when: "v > ''" });
+    await query("insert into t values (1, 1, 'no'), (2, 1, 'yes'), (3, 1, 'yes')");
+    await query('truncate core.tb_entity_change_log');
+    await query(`update t set r = 11${what.startsWith('id') ? `, ${what}` : ` ${what}`}`);
+    const rows = await database.query<{ text: string; before: string | null }>(
+      `select modification_type || ' ' || object_key as text, object_data_before ->> 'id' as before from core.tb_entity_change_log order by pk_entity_change_log`,
+    );
+    expect(rows.map(({ text }) => text).sort()).toEqual([...expected].sort());
+    for (const { text, before } of rows) expect(before ?? text.split(' ')[1]).toBe(text.split(' ')[1]);
+  },
+);
+
 test('an AFTER trigger that completes the row that was inserted: insert, then update', async () => {
   await table();
   await query(trigger('zz', 'after insert on t for each row', "update t set number = 'INV-' || new.id where id = new.id;"));

@@ -52,6 +52,45 @@ test.each([
   expect(other!.state).toBe('missing');
 });
 
+test.each(['core.tb_entity_change_log', 'observers.lease', 'observers.quarantine'])(
+  '%s is not captured: it would record itself',
+  async (table) => {
+    const plans = await planCapture(database.client, [captureOf(table, { key: ['id'] })]);
+    expect(plans).toMatchObject([{ state: 'impossible', reasons: [containing('it is a table of this program')], sql: [] }]);
+  },
+);
+
+test.each([
+  [['public.t', 'public."t"'], 'what is written to public.t is recorded as A already, by the capture of public.t above'],
+  [['public.t', 'public.T'], 'what is written to public.t is recorded as A already, by the capture of public.t above'],
+  [['public.p', 'public.p1'], 'what is written to public.p1 is recorded as A already, by the capture of public.p above'],
+  [['public.p1', 'public.p'], 'what is written to public.p1 is recorded as A already, by the capture of public.p1 above'],
+])('%j: the second one is impossible, and the first is applied', async (tables, reason) => {
+  await database.query(
+    'create table t (id int primary key); create table p (id int primary key) partition by range (id); create table p1 partition of p for values from (0) to (10)',
+  );
+  const captures = tables.map((table, i) => captureOf(table, { entity: i === 0 ? 'A' : 'B' }));
+  const plans = await planCapture(database.client, captures);
+  expect(plans).toMatchObject([{ state: 'missing' }, { state: 'impossible', reasons: [containing(reason)], sql: [] }]);
+  await applyCapture(database.client, plans);
+  expect((await planCapture(database.client, captures)).map(({ state }) => state)).toEqual(['current', 'impossible']);
+});
+
+test('a partition that is a foreign table: the table is impossible, saying why, before and after', async () => {
+  await database.query(
+    'create table t (id int, v int) partition by range (id); create table t1 partition of t for values from (0) to (10)',
+  );
+  await database.query('create foreign data wrapper nothing; create server nowhere foreign data wrapper nothing');
+  const attach = 'create foreign table t2 partition of t for values from (10) to (20) server nowhere';
+  const reason = containing('its partition public.t2 is a foreign table');
+  await database.query(attach);
+  expect(await planCapture(database.client, [captureOf('public.t', { key: ['id'] })])).toMatchObject([{ state: 'impossible', reasons: [reason] }]); // prettier-ignore
+  await database.query('drop foreign table t2');
+  await database.capture('public.t', { key: ['id'] });
+  await database.query(attach);
+  expect(await planCapture(database.client, [captureOf('public.t', { key: ['id'] })])).toMatchObject([{ state: 'impossible', reasons: [reason] }]); // prettier-ignore
+});
+
 test('a role that owns nothing compares all the same, and is told what apply needs', async () => {
   await database.query('create table t (id int primary key); create table u (id int primary key)');
   await database.capture('public.u');

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { quoteIdentifier, quoteLiteral } from '../../database/names';
 import type { CaptureDefinition } from '../../event/definitions';
 import type { RelationInfo, TableInfo } from './catalog';
+import type { LogInfo } from './owner';
 import { beforeRowFunction, rowFunction, statementFunction, truncateFunction } from './functions-sql';
 import { OPERATIONS, type FunctionParts } from './records-sql';
 import { createRowFunctions, namesOf, rowFunctionsOf } from './row-functions';
 import { RowSql } from './row-sql';
-import { pinsFor } from './session-settings';
+import { pinsFor, UNDER_POLICIES } from './session-settings';
 import { whenFunction } from './when-sql';
 
 /** A trigger of ours on a table or partition. */
@@ -24,6 +25,8 @@ export interface CaptureSql {
   readonly functions: string;
   /** Before the functions: what they call. */
   readonly createWhen: readonly string[];
+  /** Names of what that makes, quoted and schema-qualified. */
+  readonly conditions: readonly string[];
   readonly createFunctions: readonly string[];
   /** Quoted, schema-qualified. They run with their owner's rights. */
   readonly functionNames: readonly string[];
@@ -32,28 +35,32 @@ export interface CaptureSql {
   readonly triggersOf: (relation: RelationInfo) => readonly CaptureTrigger[];
 }
 
-/** What the functions of one table are made of. @param sequence of the log's numbers */
+/** What the functions of one table are made of. */
 export function partsOf(
   capture: CaptureDefinition,
   table: TableInfo,
-  sequence: string,
-  document: 'json' | 'jsonb',
-): FunctionParts & { readonly createWhen: readonly string[] } {
+  { sequence, document, hasPolicies }: LogInfo,
+): FunctionParts & Pick<CaptureSql, 'createWhen' | 'conditions'> {
   const when = capture.when === null ? null : whenFunction(functionsOf(table.name), capture.when, table);
-  const common = { document, capture, table, row: new RowSql(capture, table), tag: tagOf(table.name), pins: pinsFor(table.columns) };
-  return { ...common, when, createWhen: when?.create ?? [], sequence: `${quoteLiteral(sequence)}::pg_catalog.regclass` };
+  const row = new RowSql(capture, table);
+  const toInsert = hasPolicies ? [UNDER_POLICIES] : [];
+  const common = { document, capture, table, row, tag: tagOf(table.name), pins: [...pinsFor(table.columns, row), ...toInsert], toInsert };
+  const { create = [], functions = [] } = when ?? {};
+  return { ...common, when, createWhen: create, conditions: functions, sequence: `${quoteLiteral(sequence ?? '')}::pg_catalog.regclass` };
 }
 
-/** The functions and triggers that record the changes of one table. @param sequence of the log's numbers */
-export function captureSql(capture: CaptureDefinition, table: TableInfo, sequence: string, document: 'json' | 'jsonb'): CaptureSql {
+/** The functions and triggers that record the changes of one table. */
+export function captureSql(capture: CaptureDefinition, table: TableInfo, log: LogInfo): CaptureSql {
   const functions = functionsOf(table.name);
-  const { createWhen, ...parts } = partsOf(capture, table, sequence, document);
+  const { createWhen, conditions, ...parts } = partsOf(capture, table, log);
   const named = (suffix: string): string => `observers.${quoteIdentifier(`${functions}_${suffix}`)}`;
   const made = [
-    ...OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const),
+    ...(table.isInherited
+      ? []
+      : OPERATIONS.map((operation) => [named(operation), statementFunction(named(operation), parts, operation)] as const)),
     [named('truncate'), truncateFunction(named('truncate'), parts)] as const,
     ...(table.hasTriggers ? [[named('note'), beforeRowFunction(named('note'), parts)] as const] : []),
-    ...(table.isSubscribed ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
+    ...(table.isSubscribed || table.isInherited ? [[named('row'), rowFunction(named('row'), parts)] as const] : []),
   ];
   const rowFunctions = rowFunctionsOf(functions, parts);
   const create = [...made.map(([, statement]) => statement), ...createRowFunctions(rowFunctions, parts)];
@@ -64,6 +71,7 @@ export function captureSql(capture: CaptureDefinition, table: TableInfo, sequenc
     fingerprint,
     functions,
     createWhen,
+    conditions,
     createFunctions: create,
     functionNames: [...made.map(([name]) => name), ...namesOf(rowFunctions)],
     rowFunctions: namesOf(rowFunctions),
@@ -129,10 +137,17 @@ function triggersOf(
   const statement = (operation: string, referencing: string): CaptureTrigger =>
     trigger(`observers_capture_${operation}`, `after ${operation} on TABLE referencing ${referencing} for each statement`, `${named(operation)}(${literals})`, whole); // prettier-ignore
   const truncates = table.relations.length > 1;
+  // A statement on a table takes in those that inherit from it, and fires the statement triggers of that table alone.
+  const statements = table.isInherited
+    ? []
+    : [
+        statement('insert', 'new table as new_rows'),
+        statement('update', 'old table as old_rows new table as new_rows'),
+        statement('delete', 'old table as old_rows'),
+      ];
+  const byRow = table.isInherited ? 'A' : table.isSubscribed ? 'R' : null;
   return [
-    statement('insert', 'new table as new_rows'),
-    statement('update', 'old table as old_rows new table as new_rows'),
-    statement('delete', 'old table as old_rows'),
+    ...statements,
     trigger('observers_capture_truncate', 'after truncate on TABLE for each statement', `${named('truncate')}(${literals})`),
     ...(truncates
       ? [trigger(MARKS.truncate, 'before truncate on TABLE for each statement', `observers.capture_truncate_mark('${tag}')`)]
@@ -140,7 +155,7 @@ function triggersOf(
     ...(table.hasTriggers ? [trigger(MARKS.mark, 'before insert or update or delete on TABLE for each statement', `observers.capture_mark('${tag}')`, whole)] : []), // prettier-ignore
     // On the table alone: PostgreSQL puts a row trigger on its partitions.
     ...(table.hasTriggers && relation.isRoot ? [trigger(MARKS.note, 'before insert or update or delete on TABLE for each row', `${named('note')}()`, whole)] : []), // prettier-ignore
-    ...(table.isSubscribed && relation.isRoot ? [trigger(ROW_TRIGGER, 'after insert or update or delete on TABLE for each row', `${named('row')}(${literals})`, 'R')] : []), // prettier-ignore
+    ...(byRow !== null && relation.isRoot ? [trigger(ROW_TRIGGER, 'after insert or update or delete on TABLE for each row', `${named('row')}(${literals})`, byRow)] : []), // prettier-ignore
   ];
 }
 

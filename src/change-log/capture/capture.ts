@@ -16,9 +16,9 @@ import {
   type InstalledTrigger,
   type TableInfo,
 } from './catalog';
-import { differences } from './differences';
+import { differences, serves } from './differences';
 import { ownerOf, ownedBy, triedBy, type CaptureOwner } from './owner';
-import { problemWith } from './problem';
+import { problemWith, type Taken } from './problem';
 import { whenFunction } from './when-sql';
 
 /**
@@ -45,15 +45,21 @@ export async function planCapture(client: ClientBase, captures: readonly Capture
   const found = await readTables(client, captures.map(({ table }) => table)); // prettier-ignore
   const functions = await readRowFunctions(client);
   const owner = await ownerOf(client);
-  // The clock of nested statements is the log's sequence. An adopted log may take its numbers from elsewhere: then no book is kept.
-  const tables = found.map((table) => (table !== null && owner.sequence === null ? { ...table, hasTriggers: false } : table));
+  // The clock of nested statements is the log's sequence. An adopted log may take its numbers from elsewhere: then no book is kept. Nor is one where
+  // rows are recorded one by one.
+  const keepsNoBook = (table: TableInfo): boolean => owner.sequence === null || table.isInherited;
+  const tables = found.map((table) => (table !== null && keepsNoBook(table) ? { ...table, hasTriggers: false } : table));
   const claimed = tables.flatMap((table) => (table === null ? [] : [functionsOf(table.name)]));
   const planned = new Set<number>();
+  const taken = new Map<number, Taken>();
   const plans: CapturePlan[] = [];
   for (const [index, capture] of captures.entries()) {
     const table = tables[index] ?? null;
-    plans.push(planOne(capture, table, { triggers, records, functions, owner, planned, claimed }));
-    for (const { oid } of table?.relations ?? []) planned.add(oid);
+    plans.push(planOne(capture, table, { triggers, records, functions, owner, planned, taken, claimed }));
+    for (const { oid } of table?.relations ?? []) {
+      planned.add(oid);
+      if (table !== null && !taken.has(oid)) taken.set(oid, { table: table.name, entity: capture.entity });
+    }
   }
   const wanted = new Set(tables.flatMap((table) => (table === null ? [] : [table.oid])));
   const named = new Set(plans.map(({ table }) => table));
@@ -74,29 +80,38 @@ interface Installed {
   readonly owner: CaptureOwner;
   /** Relations of earlier plans, whose triggers are settled: tables may have swapped their names, a partition may have left. */
   readonly planned: ReadonlySet<number>;
+  readonly taken: ReadonlyMap<number, Taken>;
   /** What the functions of all tables of the file begin with. */
   readonly claimed: readonly string[];
 }
 
 function planOne(capture: CaptureDefinition, table: TableInfo | null, installed: Installed): CapturePlan {
-  const problem = problemWith(capture, table);
+  const problem = problemWith(capture, table, installed.taken);
   if (table === null || problem !== null) {
     const record = installed.records.find(({ relation }) => relation === capture.table);
     const renamed = table === null && record?.nowCalled != null ? `; the one that was captured is called ${record.nowCalled} now` : '';
     return { table: table?.name ?? capture.table, entity: capture.entity, state: 'impossible', reasons: [`${problem}${renamed}`], sql: [] };
   }
   const { owner } = installed;
-  const made = captureSql(capture, table, owner.sequence ?? '', owner.document);
+  const made = captureSql(capture, table, owner);
   const record = recordOf(table, installed.records);
   const ours = triggersAround(table, [made.functions, record?.functions ?? null], installed);
   const reasons = differences({ table, made, record, triggers: ours, functions: installed.functions, owner });
+  const others = [...installed.claimed, ...functionsOfOthers(installed.records, record)].filter(
+    (beginning) => beginning !== made.functions,
+  );
   return {
     table: table.name,
     entity: capture.entity,
     state: reasons.length === 0 ? 'current' : record === undefined ? 'missing' : 'drifted',
     reasons,
-    sql: reasons.length === 0 ? [] : statements(capture, table, { made, record, triggers: ours, owner, claimed: installed.claimed }),
+    sql: reasons.length === 0 ? [] : statements(capture, table, { made, record, triggers: ours, owner, others }),
   };
+}
+
+/** A partition may have come from another captured table, with triggers that call that one's functions. */
+function functionsOfOthers(records: readonly CaptureRecord[], record: CaptureRecord | undefined): string[] {
+  return records.flatMap(({ functions }) => (functions === null || functions === record?.functions ? [] : [functions]));
 }
 
 function recordOf(table: TableInfo, records: readonly CaptureRecord[]): CaptureRecord | undefined {
@@ -114,20 +129,16 @@ function triggersAround(
   return triggers.filter(({ relationOid }) => own.has(relationOid) || (served.has(relationOid) && !planned.has(relationOid)));
 }
 
-function serves(trigger: InstalledTrigger, functions: string | null): boolean {
-  return functions !== null && trigger.function.replaceAll('"', '').startsWith(`observers.${functions}_`);
-}
-
 interface Making {
   readonly made: CaptureSql;
   readonly record: CaptureRecord | undefined;
   readonly triggers: readonly InstalledTrigger[];
   readonly owner: CaptureOwner;
-  readonly claimed: readonly string[];
+  /** Beginnings of functions that are not this table's. */
+  readonly others: readonly string[];
 }
 
-function statements(capture: CaptureDefinition, table: TableInfo, { made, record, triggers, owner, claimed }: Making): string[] {
-  const others = claimed.filter((beginning) => beginning !== made.functions);
+function statements(capture: CaptureDefinition, table: TableInfo, { made, record, triggers, owner, others }: Making): string[] {
   const removed = removal({ record, triggers, functions: made.functions, others, table, made: made.functionNames });
   const recordSql = `insert into observers.captured_table (relation, relid, functions, options, fingerprint, columns)
 values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${quoteLiteral(made.functions)}, ${quoteLiteral(JSON.stringify(capture))}, '${made.fingerprint}', array[${table.columns.map(({ name }) => quoteLiteral(name)).join(', ')}])`;
@@ -144,7 +155,7 @@ values (${quoteLiteral(table.name)}, ${quoteLiteral(table.name)}::regclass, ${qu
         ]),
     ),
     // Whoever makes a trigger must be allowed to run its function, which only the owner is in the end.
-    ...ownedBy(owner, made.functionNames, made.rowFunctions),
+    ...ownedBy(owner, made.functionNames, { called: made.rowFunctions, conditions: made.conditions }),
     ...triedBy(owner, table.hasTriggers),
     recordSql,
   ];
@@ -272,12 +283,16 @@ export async function planRemoval(client: ClientBase, name: string): Promise<str
   }
   const [captured = null] = record.nowCalled === null ? [] : await readTables(client, [record.nowCalled]);
   const table = record.relationOid === null ? found : captured;
-  const ours = triggersAround(table, [record.functions], { triggers, planned: new Set() });
+  const others = functionsOfOthers(records, record);
+  // A table that became a partition of another captured one has that one's triggers.
+  const all = triggersAround(table, [record.functions], { triggers, planned: new Set() });
+  const theirs = new Set(all.filter((one) => others.some((other) => serves(one, other))).map(({ relationOid }) => relationOid));
+  const ours = all.filter((one) => !theirs.has(one.relationOid) || serves(one, record.functions));
   const functions = record.functions ?? '';
   const { rows } = await client.query<{ name: string }>(FUNCTIONS, [functions]);
   const known = new Set(ours.map((trigger) => trigger.function));
   const rest = rows.filter(({ name: made }) => !known.has(made)).map(({ name: made }) => `drop function if exists ${made}()`);
-  return [...removal({ record, triggers: ours, functions, others: [], table: null }), ...rest];
+  return [...removal({ record, triggers: ours, functions, others, table: null }), ...rest];
 }
 
 const FUNCTIONS = `

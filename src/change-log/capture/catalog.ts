@@ -5,12 +5,19 @@ export interface ColumnInfo {
   /** pg_attribute.attnum: what a column keeps when it is renamed. */
   readonly number: number;
   readonly name: string;
-  /** Built-in type's name, or the type's text. */
+  /** Built-in type's name; of a type of theirs, which may be called the same, with its schema. */
   readonly type: string;
   /** Name of the type, qualified: for the declaration of a function's parameter. */
   readonly sqlType: string;
-  /** The type whose text stands in the image: of a domain its base, of an array its element; `enum`. */
+  /**
+   * The built-in type whose text stands in the image: of a domain what is below it, of an array its element. `enum`, `row`, and `other` for
+   * types of theirs.
+   */
   readonly writtenAs: string;
+  /** Quoted, qualified; null where the column has the one of its type. */
+  readonly collation: string | null;
+  /** Expression of a stored generated column, every name qualified: BEFORE triggers see null. */
+  readonly stored: string | null;
   /** Expression of a virtual generated column, every name qualified: the column is null in the rows that triggers see. */
   readonly virtual: string | null;
   /** A function or type has this name too: where the column is gone, PostgreSQL takes `row.name` for a call of it. */
@@ -23,6 +30,8 @@ export interface RelationInfo {
   /** Quoted and schema-qualified, ready for SQL and for people. */
   readonly name: string;
   readonly isRoot: boolean;
+  /** As in pg_class.relkind. */
+  readonly kind: string;
   /** By name: the numbers of the columns, which differ between partitions. */
   readonly numbers: Readonly<Record<string, number>>;
   /** The names of the columns in the order of their numbers, as PostgreSQL writes an array. */
@@ -45,6 +54,8 @@ export interface TableInfo {
   readonly hasTriggers: boolean;
   /** Filled by a logical subscription, whose worker fires no statement triggers. */
   readonly isSubscribed: boolean;
+  /** Other tables inherit from it, or it does from others; partitions do not count. */
+  readonly isInherited: boolean;
   readonly owner: string;
   readonly mayAlter: boolean;
 }
@@ -76,22 +87,35 @@ const TABLES = `
           join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
           where i.indrelid = c.oid and i.indisprimary order by k.n) as "primaryKey",
     exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate) as "hasDeferrableKey",
-    (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', t.typname,
-        'sqlType', format('%I.%I', (select tn.nspname from pg_namespace tn where tn.oid = t.typnamespace), t.typname), 'writtenAs', coalesce(b.typname, e.typname, case when t.typtype = 'e' then 'enum' end, t.typname),
+    (select coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname,
+        'type', case when t.typnamespace = 'pg_catalog'::regnamespace then t.typname else format('%I.%I', tn.nspname, t.typname) end,
+        'sqlType', format('%I.%I', tn.nspname, t.typname),
+        'writtenAs', case when w.typtype = 'e' then 'enum' when w.typtype = 'c' then 'row' when w.typnamespace = 'pg_catalog'::regnamespace then w.typname else 'other' end,
+        'collation', case when a.attcollation <> t.typcollation then (select format('%I.%I', cn.nspname, k.collname) from pg_collation k join pg_namespace cn on cn.oid = k.collnamespace where k.oid = a.attcollation) end,
+        'stored', case when a.attgenerated = 's' then pg_get_expr(d.adbin, d.adrelid) end,
         'isFunction', exists (select from pg_proc p where p.proname = a.attname) or exists (select from pg_type y where y.typname = a.attname),
         'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum), '[]')
-     from pg_attribute a join pg_type t on t.oid = a.atttypid
-     left join pg_type b on t.typtype = 'd' and b.oid = t.typbasetype and b.typtype = 'b' left join pg_type e on t.typtype = 'b' and t.typlen = -1 and e.oid = t.typelem
+     from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace tn on tn.oid = t.typnamespace
+     cross join lateral (
+       with recursive below as (
+         select t.oid, t.typtype, t.typnamespace, t.typname, t.typbasetype, t.typlen, t.typelem
+         union all
+         select y.oid, y.typtype, y.typnamespace, y.typname, y.typbasetype, y.typlen, y.typelem from below x
+         join pg_type y on y.oid = case when x.typtype = 'd' then x.typbasetype when x.typtype = 'b' and x.typlen = -1 then x.typelem end
+       )
+       select x.* from below x where not (x.typtype = 'd' or x.typtype = 'b' and x.typlen = -1 and x.typelem <> 0)
+     ) w
      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-    (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root,
+    (select json_agg(json_build_object('oid', r.oid::int8, 'name', format('%I.%I', rn.nspname, rc.relname), 'isRoot', r.is_root, 'kind', rc.relkind,
         'numbers', (select coalesce(json_object_agg(a.attname, a.attnum), '{}') from pg_attribute a
                     where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped),
         'shape', (select coalesce(array_agg(a.attname order by a.attnum)::text, '') from pg_attribute a
                   where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)) order by not r.is_root, rn.nspname, rc.relname)
      from relation r join pg_class rc on rc.oid = r.oid join pg_namespace rn on rn.oid = rc.relnamespace where r.i = f.i) as relations,
     exists (select from disturbed d where d.i = f.i) as "hasTriggers",
-    exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed"
+    exists (select from relation r join pg_subscription_rel s on s.srrelid = r.oid where r.i = f.i) as "isSubscribed",
+    exists (select from pg_inherits i join pg_class ic on ic.oid = i.inhrelid where c.oid in (i.inhrelid, i.inhparent) and not ic.relispartition) as "isInherited"
   from found f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace order by f.i`;
 
 /** In the order of the names; null where there is no such table. @throws OperatorError for what is no name of a table */

@@ -21,8 +21,8 @@ export function differences(comparison: Comparison): string[] {
     return ['not captured', ...(table.isSubscribed ? ['a subscription fills it: what its worker writes is recorded row by row'] : [])];
   const another = anotherTable(table, record);
   if (another !== null) return [another];
-  // Where a subscription came or went, many triggers are others; one sentence says why.
-  const subscription = ofTheSubscription(comparison);
+  // Where a subscription, or an inheritance, came or went, many triggers are others; one sentence says why.
+  const subscription = ofTheInheritance(comparison) ?? ofTheSubscription(comparison);
   const reasons = [
     ...ofTheName(table, record),
     ...ofTheColumns(table, record),
@@ -66,8 +66,24 @@ function ofTheName(table: TableInfo, record: CaptureRecord): string[] {
 }
 
 /** Null where nothing changed about it. */
+function ofTheInheritance({ table, triggers }: Comparison): string[] | null {
+  const own = triggers.filter(({ relationOid }) => relationOid === table.oid);
+  const records = own.some(({ trigger, enabled }) => trigger === ROW_TRIGGER && enabled === 'A');
+  if (table.isInherited && !records && own.length > 0)
+    return [
+      `${table.name} inherits, or is inherited from, since it was captured: what is written by way of the other table is not recorded, or as its own, until capture apply`,
+    ];
+  if (!table.isInherited && records)
+    return [
+      `${table.name} neither inherits nor is inherited from any longer: each row of a statement is recorded by itself until capture apply`,
+    ];
+  return null;
+}
+
+/** Null where nothing changed about it. */
 function ofTheSubscription({ table, triggers }: Comparison): string[] | null {
   const records = triggers.some(({ relationOid, trigger }) => relationOid === table.oid && trigger === ROW_TRIGGER);
+  if (table.isInherited) return null;
   const isCaptured = triggers.some(({ relationOid }) => relationOid === table.oid);
   if (table.isSubscribed && !records && isCaptured)
     return [`a subscription fills ${table.name} since it was captured: what its worker writes is not recorded until capture apply`];
@@ -92,6 +108,10 @@ function ofTheTriggers(relation: RelationInfo, { table, made, record, triggers }
   if (installed.length === 0) {
     const unseen = relation.isRoot ? 'what is written to it' : 'what is written to it directly';
     return [`${relation.name} has no trigger of the capture: ${unseen} goes by unseen`];
+  }
+  const beginnings = [made.functions, record?.functions ?? null];
+  if (!relation.isRoot && !installed.some((trigger) => beginnings.some((functions) => serves(trigger, functions)))) {
+    return [`${relation.name} has triggers of the capture of another table: what is written to it directly goes by unseen`];
   }
   const reasons: string[] = [];
   for (const { name, enabled } of expected) {
@@ -131,6 +151,11 @@ function ofFormerPartitions({ table, triggers }: Comparison): string[] {
 
 function keepsOrder(trigger: string): boolean {
   return trigger === MARKS.mark || trigger === MARKS.note;
+}
+
+/** Whether a trigger calls one of the functions that begin so. */
+export function serves(trigger: InstalledTrigger, functions: string | null): boolean {
+  return functions !== null && trigger.function.replaceAll('"', '').startsWith(`observers.${functions}_`);
 }
 
 /** The others have no arguments that tell. */

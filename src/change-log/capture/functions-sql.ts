@@ -4,14 +4,17 @@ import {
   head,
   insertInto,
   kept,
+  keptKey,
+  LOST_ROWS,
   many,
+  mayLoseRows,
   OPERATIONS,
   single,
   type FunctionParts,
   type RowOperation,
   type Rows,
 } from './records-sql';
-import { triggerRow } from './row-sql';
+import { RowSql, triggerRow } from './row-sql';
 
 /** Stands for the dollar quotes until it is known what they must not be. */
 export const BODY = '$\0$';
@@ -48,6 +51,16 @@ const SETTINGS = ['fraiseql.cdc_mediated', 'observers.mute', 'observers.tracepar
 
 // Cancellation and deadlock are the user's own and go through.
 const THEIR_OWN = `when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;`;
+// OTHERS leaves out the ASSERT of a function of theirs.
+const WHATEVER = 'when others or assert_failure then';
+
+/**
+ * SQL: whether the SELECT of this function itself found no row. A condition or a cast of theirs may raise the same error, and then it is no
+ * longer the function of the innermost line of the context.
+ */
+const foundNone = (name: string): string =>
+  `pg_catalog.strpos(pg_catalog.split_part("$context", pg_catalog.chr(10), 1), ${quoteLiteral(`${name.slice('observers.'.length)}() `)}) operator(pg_catalog.>) 0`;
+const READ_CONTEXT = 'get stacked diagnostics "$context" = pg_exception_context;';
 
 /**
  * Each row with what can be had of it: a column was renamed, a row cannot be made JSON, the condition has no answer. The last resort is the
@@ -63,7 +76,7 @@ function longWay({ capture }: Pick<FunctionParts, 'capture'>, rows: 'old_rows' |
   ${statement}
 exception
   ${THEIR_OWN}
-  when others then
+  ${WHATEVER}
     ${fact}
 end;`;
   return `"$settings" := observers.capture_settle();
@@ -72,11 +85,11 @@ perform observers.capture_restore("$settings");`;
 }
 
 function checks({ table }: Pick<FunctionParts, 'table'>, last = ''): string {
-  // A partition that was detached, by itself or with what it hangs on, is no longer of this entity. The trigger of the table has `table`
-  // behind its fingerprint.
+  // A partition that was detached, by itself or with what it hangs on, is no longer of this entity, though it may hang on another captured
+  // table by now. The trigger of the table has the same fingerprint, and `table` behind it.
   const detached = `  if tg_argv[1] operator(pg_catalog.=) 'partition' and not exists (
     select from pg_catalog.pg_partition_ancestors(tg_relid) a join pg_catalog.pg_trigger g on g.tgrelid operator(pg_catalog.=) a.relid::pg_catalog.oid
-    where g.tgname operator(pg_catalog.=) tg_name and pg_catalog.substr(g.tgargs, 18, 5) operator(pg_catalog.=) pg_catalog.decode('7461626c65', 'hex')) then
+    where g.tgname operator(pg_catalog.=) tg_name and pg_catalog.substr(g.tgargs, 1, 22) operator(pg_catalog.=) pg_catalog.byteacat(pg_catalog.convert_to(tg_argv[0], 'UTF8'), pg_catalog.decode('007461626c65', 'hex'))) then
 ${last}    return null;
   end if;`;
   const partitioned = table.relations.length > 1 ? [detached] : [];
@@ -106,12 +119,15 @@ export function statementFunction(name: string, parts: FunctionParts, operation:
 ${indent(insertMany)}
 exception
   ${THEIR_OWN}
-  when others then
+  ${WHATEVER}
 ${indent(indent(rowByRow))}
 end;`;
+  const lost =
+    operation === 'update' && mayLoseRows(parts) ? `\n      elsif ${LOST_ROWS} then\n${indent(indent(indent(indent(manyRows))))}` : '';
   return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
 ${variables.join('\n')}
   "$settings" pg_catalog.text[];
+  "$context" pg_catalog.text;
   "$trace" pg_catalog.jsonb;${chain.variables}
 begin
 ${checks(parts, chain.last)}
@@ -119,6 +135,10 @@ ${guarded ? `  if ${RESHAPED} then\n${indent(indent(rowByRow))}\n${chain.last}  
 ${attempt}
   exception
     when no_data_found then
+      ${READ_CONTEXT}
+      if not (${foundNone(name)}) then
+${indent(indent(indent(indent(rowByRow))))}${lost}
+      end if;
 ${chain.last}      return null;
     ${THEIR_OWN}
     when too_many_rows then
@@ -127,7 +147,7 @@ ${chain.last}      return null;${
     capture.strict
       ? ''
       : `
-    when others then
+    ${WHATEVER}
 ${indent(indent(indent(rowByRow)))}
 ${chain.last}      return null;`
   }
@@ -147,28 +167,34 @@ function chained({ tag, sequence }: FunctionParts, operation: RowOperation): { v
   };
 }
 
-/** The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. */
+/**
+ * The function of a table that a logical subscription fills: its worker fires row triggers only, in the role \`replica\`. And of one that inherits, or
+ * is inherited from.
+ */
 export function rowFunction(name: string, parts: FunctionParts): string {
+  const byRow = indent(indent(indent(indent(longWay(parts, null)))));
   const branch = (operation: RowOperation): string => {
     const rows: Rows = {
       before: operation === 'insert' ? null : triggerRow('old'),
       after: operation === 'delete' ? null : triggerRow('new'),
     };
     const subject = (rows.after ?? rows.before)!;
-    const key =
-      operation === 'update'
-        ? `case when (${parts.row.keyOf(rows.before!)}) operator(pg_catalog.=) (${parts.row.keyOf(rows.after!)}) then ${parts.row.keyOf(rows.after!)} else observers.key_changed() end`
-        : undefined;
+    const key = operation === 'update' ? keptKey(parts, rows.before!, rows.after!) : undefined;
     const fields = fieldsOf(parts, operation, rows, key);
     const values = fields.map(({ variable }) => variable).join(', ');
     return `tg_op operator(pg_catalog.=) '${operation.toUpperCase()}' then
     begin
       select ${fields.map(({ expression }) => expression).join(', ')} into strict ${values}${kept(parts, subject)};
     exception
-      when no_data_found then return null;
+      when no_data_found then
+        ${READ_CONTEXT}
+        if not (${foundNone(name)}) then
+${byRow}
+        end if;
+        return null;
       ${THEIR_OWN}
-      when others then
-${indent(indent(indent(indent(longWay(parts, null)))))}
+      ${WHATEVER}
+${byRow}
         return null;
     end;
     ${insertInto(fields)}
@@ -184,6 +210,7 @@ ${indent(indent(longWay(parts, null)))}
   end if;\n` : ''; // prettier-ignore
   return dollarQuoted(`create or replace function ${name}() ${HEADER(parts.pins)}declare
   "$settings" pg_catalog.text[];
+  "$context" pg_catalog.text;
   "$trace" pg_catalog.jsonb;
 ${[...variables].map(([variable, type]) => `  ${variable} pg_catalog.${type};`).join('\n')}
 begin
@@ -195,13 +222,13 @@ end ${BODY}`);
 }
 
 /** TRUNCATE of a partitioned table fires on each partition too: it is one change. See observers.capture_truncate_mark. */
-export function truncateFunction(name: string, { capture, table, tag }: FunctionParts): string {
+export function truncateFunction(name: string, { capture, table, tag, toInsert }: FunctionParts): string {
   const insert = `  insert into core.tb_entity_change_log (object_type, modification_type, trace_context, extra_metadata)
   values (${quoteLiteral(capture.entity)}, 'CUSTOM', "$trace", pg_catalog.jsonb_build_object('truncate', true, 'table',
     pg_catalog.format('%I.%I', tg_table_schema, tg_table_name)));`;
   // Asked before all else, whether or not it is to be recorded: each table of the command crosses itself off.
   const once = `  if observers.capture_truncated('${tag}', tg_relid) then return null; end if;\n`;
-  return dollarQuoted(`create or replace function ${name}() ${HEADER([])}declare
+  return dollarQuoted(`create or replace function ${name}() ${HEADER(toInsert)}declare
   "$trace" pg_catalog.jsonb;
 begin
 ${table.relations.length > 1 ? once : ''}${checks({ table })}
@@ -211,9 +238,14 @@ end ${BODY}`);
 }
 
 /** For tables with triggers of others: notes when a row is changed, where its statement is not the one that changed rows last. */
-export function beforeRowFunction(name: string, { row, tag }: FunctionParts): string {
-  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, ${key});`;
-  const [was, is] = [row.keyOf(triggerRow('old')), row.keyOf(triggerRow('new'))];
+export function beforeRowFunction(name: string, { capture, table, tag }: FunctionParts): string {
+  // What is computed when a row is stored is computed here: these triggers run before.
+  const columns = table.columns.map((column) => ({ ...column, virtual: column.virtual ?? column.stored }));
+  const row = new RowSql(capture, { ...table, columns });
+  // Rows without a key are no entity, but what comes after them does so all the same.
+  const note = (key: string): string => `perform observers.capture_note('${tag}' operator(pg_catalog.||) tg_op, coalesce(${key}, ''));`;
+  const [old, changed] = [triggerRow('old'), triggerRow('new')];
+  const [was, is] = [row.keyOf(old), row.keyOf(changed)];
   return dollarQuoted(`create or replace function ${name}() ${HEADER([])}begin
   if coalesce(pg_catalog.current_setting('observers.active', true), '') operator(pg_catalog.<>) ('${tag}' operator(pg_catalog.||) tg_op) then
     begin
@@ -223,14 +255,14 @@ export function beforeRowFunction(name: string, { row, tag }: FunctionParts): st
       if tg_op operator(pg_catalog.=) 'INSERT' then
         ${note(is)}
       elsif tg_op operator(pg_catalog.=) 'UPDATE' then
-        if (${was}) operator(pg_catalog.<>) (${is}) then
+        if ${row.keyDiffers(old, changed)} then
           ${note(is)}
         end if;
       end if;
     exception
       ${THEIR_OWN}
       -- A column of the key was renamed: its changes may come in another order until capture apply, and no write fails.
-      when others then null;
+      ${WHATEVER} null;
     end;
   end if;
   if tg_op operator(pg_catalog.=) 'DELETE' then return old; end if;

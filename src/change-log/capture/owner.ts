@@ -7,7 +7,7 @@ export const CAPTURE_ROLE = 'observers_capture';
 const OPERATOR_ROLE = 'observers_operator';
 
 /** What the connected role may do about the owner of the capture functions. */
-export interface CaptureOwner {
+export interface CaptureOwner extends LogInfo {
   /**
    * `ready`: the functions can be given to the role. `joinable`: once the connected role has made itself a member. `creatable`: the role has to
    * be made first. `none`: the connected role keeps them.
@@ -17,10 +17,16 @@ export interface CaptureOwner {
   readonly self: string;
   /** Statements that the role needs, and has not had yet. */
   readonly grants: readonly string[];
-  /** The sequence of the change log's numbers, quoted and qualified; the functions read what they were given. */
+}
+
+/** The change log, as far as what is made depends on it. */
+export interface LogInfo {
+  /** The sequence of its numbers, quoted and qualified; the functions read what they were given. */
   readonly sequence: string | null;
   /** The type of its images: a log that was adopted may have jsonb, which does not take all that json takes. */
   readonly document: 'json' | 'jsonb';
+  /** Row-level security is on: a session that has switched it off for itself may not insert. */
+  readonly hasPolicies: boolean;
 }
 
 // pg_get_serial_sequence would ask for USAGE on the schema, and whoever only compares may not have it. An adopted log may have a default that
@@ -49,6 +55,8 @@ const OWNER = `
     me.rolname::text as self, q.sequence,
     coalesce((select t.typname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
               where n.nspname = 'core' and c.relname = 'tb_entity_change_log' and a.attname = 'object_data'), 'json') as document,
+    coalesce((select c.relrowsecurity from pg_class c join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = 'core' and c.relname = 'tb_entity_change_log'), false) as "hasPolicies",
     case when r.rolsuper then array['alter role ${CAPTURE_ROLE} nosuperuser'] else '{}' end || array(
       select g.statement || ' to ${CAPTURE_ROLE}' from (values
         (1, 'grant usage on schema core', (select has_schema_privilege(r.oid, n.oid, 'USAGE') from pg_namespace n where n.nspname = 'core')),
@@ -76,9 +84,18 @@ export async function ownerOf(client: ClientBase): Promise<CaptureOwner> {
  * Statements that give the functions to the role that may only record; in one transaction with what made them, and behind their triggers.
  *
  * @param called those of them that operators call
+ * @param conditions what they call, which runs with the rights of whoever calls it; default privileges may have closed it
  */
-export function ownedBy(owner: CaptureOwner, functions: readonly string[], called: readonly string[]): string[] {
-  const closed = [...functions.map((name) => `revoke all on function ${name} from public`), openToOperators(called)];
+export function ownedBy(
+  owner: CaptureOwner,
+  functions: readonly string[],
+  { called, conditions }: { readonly called: readonly string[]; readonly conditions: readonly string[] },
+): string[] {
+  const closed = [
+    ...functions.map((name) => `revoke all on function ${name} from public`),
+    openToOperators(called),
+    ...conditions.map((name) => `grant execute on function ${name} to public`),
+  ];
   if (owner.role === 'none') return closed;
   return [
     ...(owner.role === 'creatable' ? [createRole()] : []),

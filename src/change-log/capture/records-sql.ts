@@ -20,6 +20,8 @@ export interface FunctionParts {
   /** The sequence of the log's numbers, as a literal. */
   readonly sequence: string;
   readonly pins: readonly string[];
+  /** Those of them that a function needs which does no more than insert. */
+  readonly toInsert: readonly string[];
 }
 
 /** A value to be recorded: the log's column, the variable that holds it meanwhile, and its expression. */
@@ -68,6 +70,11 @@ export function kept(parts: FunctionParts, row: RowName): string {
   return holds === null ? '' : ` where ${holds}`;
 }
 
+/** SQL: the key of a row that kept it. Another one, and none, leave the path of one row. */
+export function keptKey({ row }: FunctionParts, before: RowName, after: RowName): string {
+  return `case when ${row.keyStays(before, after)} then ${row.keyOf(after)} else observers.key_changed() end`;
+}
+
 /** Where the values of a statement come from that changed one row, as most do. It has no answer, or too many, otherwise. */
 export function single(parts: FunctionParts, operation: RowOperation): { fields: Field[]; from: string } {
   const [before, after] = [fromRow('$o'), fromRow('$n')];
@@ -77,8 +84,7 @@ export function single(parts: FunctionParts, operation: RowOperation): { fields:
     case 'delete':
       return { fields: fieldsOf(parts, operation, { before, after: null }), from: `from old_rows "$o"${kept(parts, before)}` };
     case 'update': {
-      const [was, is] = [parts.row.keyOf(before), parts.row.keyOf(after)];
-      const key = `case when (${was}) operator(pg_catalog.=) (${is}) then ${is} else observers.key_changed() end`;
+      const key = keptKey(parts, before, after);
       return { fields: fieldsOf(parts, operation, { before, after }, key), from: `from new_rows "$n", old_rows "$o"${kept(parts, after)}` };
     }
   }
@@ -97,18 +103,21 @@ export function many(parts: FunctionParts, operation: RowOperation): string {
   if (operation === 'insert') return `${insertInto(fields)}\n${select('insert', rows, fields, `from new_rows "$n"${kept(parts, after)}`)};`;
   if (operation === 'delete')
     return `${insertInto(fields)}\n${select('delete', rows, fields, `from old_rows "$o"${kept(parts, before)}`)};`;
-  const differs = `(${parts.row.keyOf(before)}) operator(pg_catalog.<>) (${parts.row.keyOf(after)})`;
+  const differs = parts.row.keyDiffers(before, after);
   // A changed key is a delete of the old and an insert of the new one, deletes first, so that a chain of them ends well.
   const all = [
     ...fields,
     ...fieldsOf(parts, 'delete', { before, after: null }).filter(({ column }) => !fields.some((field) => field.column === column)),
   ];
+  const [removes, updates, inserts] = mayLoseRows(parts)
+    ? [`(${differs} or not is_new) and is_old`, `not (${differs}) and is_old and is_new`, `(${differs} or not is_old) and is_new`]
+    : [differs, `not (${differs})`, differs];
   const parted = [
-    select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${differs}`),
-    select('update', { before, after }, all, `from "$pairs" "$p" where not (${differs})`),
-    select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${differs}`),
+    select('delete', { before, after: null }, all, `from "$pairs" "$p" where ${removes}`),
+    select('update', { before, after }, all, `from "$pairs" "$p" where ${updates}`),
+    select('insert', { before: null, after }, all, `from "$pairs" "$p" where ${inserts}`),
   ] as const;
-  return `with "$pairs" as materialized (${pairs(parts)})
+  return `with "$pairs" as materialized (${mayLoseRows(parts) ? pairsOrKeys(parts) : pairs(parts)})
 ${insertInto(all)}
 ${parts.table.hasTriggers ? inOrder(parts, all, parted) : parted.join('\nunion all\n')};`;
 }
@@ -143,4 +152,27 @@ const WHOLE = '"$a row, by fraiseql-observers"';
 function pairs(parts: FunctionParts): string {
   const numbered = (table: string): string => `(select ${WHOLE} as r, pg_catalog.row_number() over () as i from ${table} ${WHOLE})`;
   return `select o.r as old, n.r as new, n.i from ${numbered('old_rows')} o join ${numbered('new_rows')} n on n.i operator(pg_catalog.=) o.i${kept(parts, valueRow('n.r'))}`;
+}
+
+/** A row that moves to another partition is inserted there, and a BEFORE trigger of theirs may refuse it: then a row is gone that no new one pairs with. */
+export function mayLoseRows({ table }: FunctionParts): boolean {
+  return table.hasTriggers && table.relations.length > 1;
+}
+
+/** SQL: whether an UPDATE has lost rows on their way. */
+export const LOST_ROWS = '(select pg_catalog.count(*) from old_rows) operator(pg_catalog.<>) (select pg_catalog.count(*) from new_rows)';
+
+/** Where rows were lost, the others pair by their keys: one that got another key is a delete and an insert anyway. */
+function pairsOrKeys(parts: FunctionParts): string {
+  const keyed = (table: string): string => {
+    const key = `(${parts.row.keyOf(valueRow(WHOLE))}) collate pg_catalog."C"`;
+    return `(select ${WHOLE} as r, ${key} as k, pg_catalog.row_number() over () as i, pg_catalog.row_number() over (partition by ${key}) as nth from ${table} ${WHOLE})`;
+  };
+  const [was, is] = [condition(parts, valueRow('o.r')), condition(parts, valueRow('n.r'))];
+  const holds = was === null || is === null ? '' : ` and case when n.i is null then ${was} else ${is} end`;
+  const even = pairs(parts).replace('n.i from', 'n.i, true as is_old, true as is_new from');
+  return `select * from (${even}) "$e" where not (${LOST_ROWS})
+union all
+select o.r, n.r, coalesce(n.i, o.i), o.i is not null, n.i is not null from ${keyed('old_rows')} o full join ${keyed('new_rows')} n
+  on n.k operator(pg_catalog.=) o.k and n.nth operator(pg_catalog.=) o.nth where ${LOST_ROWS}${holds}`;
 }

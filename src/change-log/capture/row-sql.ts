@@ -28,6 +28,9 @@ export const triggerRow = (record: 'new' | 'old'): RowName => ({
   whole: `${record}.*`,
 });
 
+// A collation of the column may take texts for equal that are not the same, and the log has them as they are.
+const AS_WRITTEN = 'collate pg_catalog."C"';
+
 /**
  * The expressions over one row of a captured table. Every function, operator and type is qualified: they run in the session of whoever
  * writes, under its search_path, and pinning that costs a writer 6 us.
@@ -60,6 +63,22 @@ export class RowSql {
     return columns.length === 1
       ? `(${columns[0]})::pg_catalog.text`
       : `pg_catalog.json_build_array(${columns.join(', ')})::pg_catalog.text`;
+  }
+
+  /** SQL: whether a row has the key that it had. Null where it had none, or has none. */
+  keyStays(before: RowName, after: RowName): string {
+    return `(${this.keyOf(before)}) ${AS_WRITTEN} operator(pg_catalog.=) (${this.keyOf(after)})`;
+  }
+
+  /** SQL: whether a row has another key than it had; never null. */
+  keyDiffers(before: RowName, after: RowName): string {
+    const [was, is] = [this.keyOf(before), this.keyOf(after)];
+    return `coalesce((${was}) ${AS_WRITTEN} operator(pg_catalog.<>) (${is}), ((${was}) is null) operator(pg_catalog.<>) ((${is}) is null))`;
+  }
+
+  /** Whether a column is recorded as a text besides, or instead of, in JSON: the key, and what is hashed. */
+  isText(name: string): boolean {
+    return (this.key.length === 1 && this.key[0]?.name === name) || this.capture.mask[name] === 'hash';
   }
 
   get hasUuidKey(): boolean {

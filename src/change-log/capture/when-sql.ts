@@ -12,6 +12,8 @@ export interface WhenFunction {
    */
   readonly guarded: string;
   readonly columns: readonly string[];
+  /** All of them, quoted and schema-qualified. */
+  readonly functions: readonly string[];
   readonly create: readonly string[];
   /** Statements that the database refuses when the condition is none; they change nothing that lasts. */
   readonly check: readonly string[];
@@ -33,14 +35,22 @@ export function whenFunction(functions: string, when: string, table: TableInfo):
     string,
   ];
   const cast = columns.map(({ sqlType }, index) => `($${index + 1})::${sqlType}`).join(', ');
+  // A parameter has the collation of its type: where a column has another, the condition is asked of a row that has it too.
+  const collated = columns.flatMap((column) =>
+    column.collation === null ? [] : [`${quoteIdentifier(column.name)} collate ${column.collation} as ${quoteIdentifier(column.name)}`],
+  );
+  const ofTheRow = collated.length === 0 ? null : `(select ${collated.join(', ')}) "$collated"`;
   // On lines of its own: it may end in a comment.
+  const decided = `case when\n${when}\nthen true else false end`;
+  const returned = ofTheRow === null ? decided : `(select ${decided} from ${ofTheRow})`;
   const declared = (as: string): string => `function ${as}(${parameters}) returns pg_catalog.bool language sql`;
   return {
     name,
     guarded,
     columns: columns.map((column) => column.name),
+    functions: [name, ofTexts, guarded],
     create: [
-      `create ${declared(name)} return case when\n${when}\nthen true else false end`,
+      `create ${declared(name)} return ${returned}`,
       `create function ${ofTexts}(${columns.map(() => 'pg_catalog.text').join(', ')}) returns pg_catalog.bool language sql return ${name}(${cast})`,
       `create function ${guarded}(observers.captured[]) returns observers.captured language plpgsql as $when$
 begin
@@ -50,13 +60,13 @@ begin
   return row(${ofTexts}(${columns.map((_, index) => `$1[${index + 1}].value`).join(', ')})::pg_catalog.text, null)::observers.captured;
 exception
   when query_canceled or deadlock_detected or serialization_failure or lock_not_available then raise;
-  when others then return row(null, pg_catalog.concat_ws(' ', sqlstate, sqlerrm))::observers.captured;
+  when others or assert_failure then return row(null, pg_catalog.concat_ws(' ', sqlstate, sqlerrm))::observers.captured;
 end $when$`,
     ],
     check: [
       // In WHERE neither aggregates nor sets may stand, and it must be boolean.
-      `create or replace ${declared('pg_temp.observers_check_when')} begin atomic select true where (\n${when}\n); end`,
-      `create or replace ${declared('pg_temp.observers_check_when')} return case when\n${when}\nthen true else false end`,
+      `create or replace ${declared('pg_temp.observers_check_when')} begin atomic select true${ofTheRow === null ? '' : ` from ${ofTheRow}`} where (\n${when}\n); end`,
+      `create or replace ${declared('pg_temp.observers_check_when')} return ${returned}`,
       calledAsTheRole(columns.length),
     ],
   };
@@ -85,6 +95,7 @@ begin
     create role ${CAPTURE_ROLE} nologin;
   end if;
   if exists (select from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) '${CAPTURE_ROLE}' and pg_catalog.pg_has_role(r.oid, may)) then
+    grant execute on function pg_temp.observers_check_when to ${CAPTURE_ROLE};
     set local role ${CAPTURE_ROLE};
     perform pg_temp.observers_check_when(${Array<string>(parameters).fill('null').join(', ')});
     reset role;
@@ -92,7 +103,7 @@ begin
 exception
   when insufficient_privilege then
     raise exception '% (it is called as the role ${CAPTURE_ROLE}, which may read nothing but the row: grant it that, or ask a function that is security definer)', sqlerrm;
-  when others then null;
+  when others or assert_failure then null;
 end $check$`;
 }
 
