@@ -1,4 +1,4 @@
-import { Cluster, type Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { DEFAULT_BREAKER, type CacheActionDefinition, type CacheValue } from '../event/definitions';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
@@ -132,5 +132,5 @@ async function removeMatching(node: Redis, patterns: readonly string[]): Promise
 }
 
 function nodesOf(redis: RedisClient): Redis[] {
-  return redis instanceof Cluster ? redis.nodes('master') : [redis];
+  return 'nodes' in redis ? redis.nodes('master') : [redis];
 }

@@ -1,9 +1,6 @@
-import { jetstream, JetStreamApiError, JetStreamError, type JetStreamClient, type PubAck } from '@nats-io/jetstream';
-import { connect, errors, headers as createHeaders, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
-import { messageOf } from '../event/errors';
+import type { JetStreamClient, PubAck } from '@nats-io/jetstream';
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import { failed, type Outcome } from '../event/outcome';
-import { connectionFailure } from './http/network-failure';
-import { tlsMessage } from './http/tls-failure';
 
 /** Messages whose acknowledgement is waited for at once. */
 export const NATS_CONCURRENCY = 128;
@@ -27,12 +24,16 @@ export class NatsServer {
   /** Until a stream has stored it. Never rejects: what goes wrong is an outcome. @param timeout milliseconds, dialling included */
   async publish({ id, subject, headers, body }: Message, timeout: number): Promise<Outcome> {
     const until = performance.now() + timeout;
-    const carried = createHeaders();
-    for (const [name, value] of headers) carried.set(name, value);
+    // Loaded when it is needed: a start has no use for it.
+    const { headersOf, NO_STREAM, outcomeOf } = await import('./nats-protocol');
     try {
       const stream = await this.connect(timeout);
       const left = Math.max(1, until - performance.now());
-      const acknowledgement: Partial<PubAck> = await stream.publish(subject, body, { msgID: id, headers: carried, timeout: left });
+      const acknowledgement: Partial<PubAck> = await stream.publish(subject, body, {
+        msgID: id,
+        headers: headersOf(headers),
+        timeout: left,
+      });
       // The client takes any answer for an acknowledgement, also that of a service which happens to listen there.
       return (acknowledgement.stream ?? '') === '' ? NO_STREAM : { ok: true, status: null };
     } catch (error) {
@@ -56,6 +57,7 @@ export class NatsServer {
   }
 
   private async dial(timeout: number): Promise<JetStreamClient> {
+    const { connect, jetstream } = await import('./nats-protocol');
     const connection = await connect({ ...optionsOf(this.urls), timeout });
     this.connection = connection;
     void connection.closed().then(() => (this.connected = null));
@@ -77,28 +79,4 @@ function optionsOf(urls: string): NodeConnectionOptions {
     ...(first?.protocol === 'tls:' ? { tls: {} } : {}),
     ...(user === '' ? {} : pass === '' ? { token: user } : { user, pass }),
   };
-}
-
-const NO_STREAM = failed('refused', 'what answers on this subject of NATS is no stream; nothing is stored');
-
-function outcomeOf(error: Error, timeout: number): Outcome {
-  const { cause } = error;
-  const message = messageOf(error);
-  if (error instanceof JetStreamApiError) {
-    const { code, description } = error.apiError();
-    return failed(code >= 500 ? 'unavailable' : 'refused', `NATS answers: ${description} (${code})`);
-  }
-  if (error instanceof JetStreamError || error instanceof SyntaxError) return NO_STREAM;
-  if (cause instanceof errors.RequestError && cause.isNoResponders())
-    return failed('unavailable', 'no stream of NATS takes this subject, or JetStream is not available; create a stream for it');
-  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError)
-    return failed('configuration', 'NATS does not accept the user and password of NATS_URL');
-  if (error instanceof errors.PermissionViolationError || cause instanceof errors.PermissionViolationError)
-    return failed('configuration', `NATS does not let the user of NATS_URL publish there: ${message}`);
-  if (error instanceof errors.TimeoutError || cause instanceof errors.TimeoutError)
-    return failed('timeout', `no acknowledgement from NATS within ${timeout} ms`);
-  if (error instanceof errors.InvalidArgumentError || error instanceof errors.InvalidSubjectError) return failed('refused', message);
-  const source = cause instanceof Error ? cause : error;
-  const kind = connectionFailure((source as { code?: string }).code ?? '');
-  return failed(kind, kind === 'tls' ? tlsMessage(source) : `NATS: ${messageOf(source)}`);
 }

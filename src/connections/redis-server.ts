@@ -1,4 +1,4 @@
-import { Cluster, Redis, ReplyError } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { messageOf } from '../event/errors';
 import { failed, type Outcome } from '../event/outcome';
 import { within } from '../event/timing';
@@ -57,6 +57,8 @@ export class RedisServer {
 
   private async dial(timeout: number): Promise<RedisClient> {
     const options = { ...PLAIN, connectTimeout: timeout, socketTimeout: SILENCE };
+    // Loaded when it is needed: a start has no use for it.
+    const { Cluster, Redis } = await import('ioredis');
     const single = new Redis(this.url, { ...options, retryStrategy: () => null });
     await connected(single);
     const clustered = /^redis_mode:cluster/m.test(await single.info('server'));
@@ -100,7 +102,7 @@ function outcomeOf(error: Error & { code?: string; lastNodeError?: Error }): Out
   if (lastNodeError !== undefined) return outcomeOf(lastNodeError);
   const message = messageOf(error);
   if (NOT_ALLOWED.test(message)) return failed('configuration', `Redis does not let the user and password of REDIS_URL do it: ${message}`);
-  if (error instanceof ReplyError) return failed(UNAVAILABLE.test(message) ? 'unavailable' : 'refused', `Redis answers: ${message}`);
+  if (error.name === 'ReplyError') return failed(UNAVAILABLE.test(message) ? 'unavailable' : 'refused', `Redis answers: ${message}`);
   const kind = connectionFailure(error.code ?? '');
   return failed(kind, kind === 'tls' ? tlsMessage(error) : `Redis: ${message}`);
 }
