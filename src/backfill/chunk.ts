@@ -120,8 +120,8 @@ function failureOf(error: unknown, picked: boolean, broken: boolean): Chunk {
     if (picked && !broken) return { is: 'broken', message: `${code} ${messageOf(error)}`.slice(0, 1_000) };
     throw unanswerable(error);
   }
-  // A column, a function or the table itself is gone, or has another name.
-  if (/^42(P01|703|883|804)$/.test(code)) return { is: 'not ours', message: messageOf(error) };
+  // A column, a function or the table itself is gone, or has another name; or a view has its name, which is not read (55000).
+  if (/^(42(P01|703|883|804)|55000)$/.test(code)) return { is: 'not ours', message: messageOf(error) };
   if (/^23/.test(code)) {
     throw new OperatorError(
       `the change log does not take rows of a backfill: ${messageOf(error)}`,
