@@ -24,6 +24,8 @@ interface Shape {
   readonly kind: Kind;
   /** A second unique column. */
   readonly unique: boolean;
+  /** By its key, so that a row that moves to another partition has another one. */
+  readonly partitioned: boolean;
   /** Foreign keys, to tables with keys of type int. */
   readonly parents: readonly { readonly table: number; readonly action: string }[];
 }
@@ -46,6 +48,7 @@ const ACTIONS = [
   'on delete set null on update cascade',
   'on update set null on delete cascade',
   'on delete cascade deferrable initially deferred',
+  'on delete set default on update set default',
 ];
 
 const shapes: fc.Arbitrary<Shape[]> = fc
@@ -53,6 +56,7 @@ const shapes: fc.Arbitrary<Shape[]> = fc
     fc.record({
       kind: fc.constantFrom<Kind>('int', 'int', 'text', 'composite'),
       unique: fc.boolean(),
+      partitioned: fc.boolean(),
       parents: fc.array(fc.record({ table: fc.nat(2), action: fc.constantFrom(...ACTIONS) }), { maxLength: 2 }),
     }),
     { minLength: 1, maxLength: 3 },
@@ -61,14 +65,19 @@ const shapes: fc.Arbitrary<Shape[]> = fc
     all.map((shape, index) => ({
       ...shape,
       name: `t${index}`,
+      // A unique column would have to be of the key.
+      partitioned: shape.partitioned && shape.kind === 'int' && !shape.unique,
       parents: shape.parents.filter(({ table }) => table <= index && all[table]?.kind === 'int'),
     })),
   );
 
-function createTable({ name, kind, unique, parents }: Shape): string {
+function createTable({ name, kind, unique, parents, partitioned }: Shape): string {
   const columns = ['v int default 0', `w int default 0${unique ? ' unique' : ''}`];
   const references = parents.map(({ table, action }, index) => `p${index} int references t${table} ${action}`);
-  return `create table ${name} (${[...columns, ...references, KEYS[kind].ddl].join(', ')})`;
+  const table = `create table ${name} (${[...columns, ...references, KEYS[kind].ddl].join(', ')})`;
+  const part = (number: number, from: string, to: string): string =>
+    `create table ${name}_${number} partition of ${name} for values from (${from}) to (${to})`;
+  return partitioned ? `${table} partition by range (id); ${part(1, 'minvalue', '3')}; ${part(2, '3', 'maxvalue')}` : table;
 }
 
 const where = ({ kind }: Shape, k: number): string => {
