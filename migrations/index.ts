@@ -27,7 +27,7 @@ import { ScheduledDeliveries0031 } from './0031-scheduled-deliveries';
 import { WhatCapturesCall0037 } from './0037-what-captures-call';
 
 /**
- * In the order in which they run. 0010, 0011, 0013, 0018 and 0019 are missing: numbers were given out to work that went on side by side, and
+ * In the order in which they run. 0010, 0011, 0013, 0018, 0019 and 0032 to 0036 are missing: numbers were given out to work that went on side by side, and
  * some of it needed none.
  */
 export const MIGRATIONS = [
