@@ -10,7 +10,8 @@ export class Normal {
   of(text: string): string {
     let page = text;
     for (const [found, shown] of this.known) page = page.replaceAll(found, shown);
-    page = page.replaceAll(hostname(), 'shop-1').replaceAll(new RegExp(`\\b${userInfo().username}\\b`, 'g'), 'operator');
+    // Whole words: a random token may hold a short name.
+    page = page.replaceAll(word(hostname()), 'shop-1').replaceAll(word(userInfo().username), 'operator');
     for (const [pattern, shown] of RULES) page = page.replaceAll(pattern, shown);
     return page.replaceAll(UUID, (id) => this.id(id));
   }
@@ -58,3 +59,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(\.\d+)?\/s now/g, '2/s now'],
   [/\b\d{3,}:\d{3,}:[\d,]*(?=["\s]|$)/g, '820:820:'],
 ];
+
+function word(text: string): RegExp {
+  return new RegExp(`\\b${text.replace(/[^\w]/g, '\\$&')}\\b`, 'g');
+}
