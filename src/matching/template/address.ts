@@ -178,8 +178,8 @@ function joined(localPart: readonly Piece[], domain: readonly Piece[]): string {
 function localPartOf(pieces: readonly Piece[]): string {
   checkValues(pieces, VALUE_IN_LOCAL_PART, 'before the @ of an address');
   const text = textOf(pieces);
-  // Compatible forms (½, ﬁ) may become signs with a meaning on their way.
   if (text.includes('=?')) throw refusal('what stands before the @ of an address holds the beginning of an encoded word (=?)');
+  // Compatible forms (½, ﬁ) may become signs with a meaning on their way.
   if (!LOCAL_PART.test(text) || !LOCAL_PART.test(text.normalize('NFKC')) || Buffer.byteLength(text) > LONGEST_LOCAL_PART)
     throw refusal('what stands before the @ of an address is not possible there');
   return text;
