@@ -306,11 +306,11 @@ test('the row of a dead letter has the digits that PostgreSQL has', async () => 
 
 test('twenty people who retry one item at once fire it once, and all are told the outcome', async () => {
   const [id] = await deadLetters(database, 1);
-  receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 1_000);
+  // Long enough for all twenty to have asked, on a busy machine too.
+  receiver.answer = (_request, response) => void setTimeout(() => response.writeHead(204).end(), 3_000);
   const answers = await Promise.all(Array.from({ length: 20 }, () => api(`POST /dlq/${id}/retry`)));
   expect(receiver.requests).toHaveLength(1);
-  // Who comes when it has ended is told so.
-  expect(answers.filter(({ status, body }) => status !== 200 || !/^(delivered|resolved before)$/.test(String(body['state'])))).toEqual([]);
+  expect(answers.map(({ status, body }) => [status, body['state']])).toEqual(Array(20).fill([200, 'delivered']));
   expect(answers.filter(({ body }) => body['request'] === 'queued')).toHaveLength(1);
   expect((await api(`POST /dlq/${id}/retry`)).body).toMatchObject({ request: 'resolved', state: 'resolved before' });
   expect(receiver.requests).toHaveLength(1);

@@ -1,5 +1,6 @@
 import { applyCapture, planCapture, planRemoval } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { takeRecorded } from '../support/recorded';
 
 // Partitions that go from one captured table to another, and tables that become partitions.
 
@@ -14,13 +15,7 @@ afterEach(() => database.drop());
 
 const query = (sql: string): Promise<unknown> => database.query(sql);
 
-async function recorded(): Promise<string[]> {
-  const rows = await database.query<{ text: string }>(
-    "select modification_type || ' ' || object_key as text from core.tb_entity_change_log order by pk_entity_change_log",
-  );
-  await query('delete from core.tb_entity_change_log');
-  return rows.map(({ text }) => text);
-}
+const recorded = (): Promise<string[]> => takeRecorded(database);
 
 async function reasons(table: string): Promise<readonly string[]> {
   const [plan] = await planCapture(database.client, [captureOf(table)]);

@@ -1,5 +1,6 @@
 import { applyCapture, planCapture, planRemoval, type CapturePlan } from '../../src/change-log/capture/capture';
 import { captureOf, createTestDatabase, type TestDatabase } from '../support/database';
+import { takeRecorded } from '../support/recorded';
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -9,13 +10,7 @@ afterEach(() => database.drop());
 
 const query = (sql: string): Promise<unknown> => database.query(sql);
 
-async function recorded(): Promise<string[]> {
-  const rows = await database.query<{ text: string }>(
-    "select modification_type || ' ' || object_key as text from core.tb_entity_change_log order by pk_entity_change_log",
-  );
-  await query('delete from core.tb_entity_change_log');
-  return rows.map(({ text }) => text);
-}
+const recorded = (): Promise<string[]> => takeRecorded(database);
 
 const plans = (table: string): Promise<CapturePlan[]> => planCapture(database.client, [captureOf(table)]);
 
