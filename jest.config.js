@@ -10,6 +10,6 @@ module.exports = {
   testMatch: ['**/test/**/*.test.ts'],
   globalSetup: './test/support/global-setup.ts',
   globalTeardown: './test/support/global-teardown.ts',
-  testTimeout: 60_000,
+  testTimeout: 240_000,
   maxWorkers: 3,
 };

@@ -3,8 +3,8 @@ import { ExitCode, OperatorError } from '../event/errors';
 import { connect, disconnect } from './postgres';
 
 const KEY = "hashtext('fraiseql-observers migrations')::bigint";
-/** How long one migration waits for another, in milliseconds. */
-const PATIENCE = 10_000;
+/** How long one migration waits for another, in milliseconds. All of them take half a second on an empty database, and 12 s on a busy machine. */
+const PATIENCE = 60_000;
 const BETWEEN_TRIES = 100;
 
 /**

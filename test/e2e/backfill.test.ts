@@ -128,26 +128,26 @@ test('killed with -9 again and again it goes on where it was: nothing twice, not
   for (let killed = 0; killed < 3; killed++) {
     const before = await count();
     const running = program.launch(slowly);
-    await eventually(count, (n) => n > before + 20, 30_000);
+    await eventually(count, (n) => n > before + 20);
     if (killed === 0) expect((await program.run(['status'])).out).toMatch(/backfill +public\.orders for crm: \d+ of 3000 rows, running/);
     await running.end('SIGKILL');
   }
   const before = await count();
   const polite = program.launch(slowly);
-  await eventually(count, (n) => n > before + 20, 30_000);
+  await eventually(count, (n) => n > before + 20);
   expect((await polite.end('SIGINT')).code).toBe(130);
   expect(polite.output()).toContain('the same command goes on where it was');
   expect((await program.run(['status'])).out).toMatch(/backfill +public\.orders for crm: \d+ of 3000 rows, stopped/);
   expect(await program.json(args)).toMatchObject({ state: 'finished', done: 3_000 });
   const keys = (await rows()).map(({ key }) => key);
   expect([keys.length, new Set(keys).size]).toEqual([3_000, 3_000]);
-}, 120_000);
+});
 
 test('an observer that a reload removes stops the backfill; what is in the log then is sent to nobody, and told', async () => {
   await shop(3_000);
   const args = ['backfill', 'public.orders', '--observer', 'crm', '--yes', '--rate', '200/s'];
   const running = program.launch(args);
-  await eventually(rows, (all) => all.length >= 100, 30_000);
+  await eventually(rows, (all) => all.length >= 100);
   service!.rewrite(fileOf(BIG, ALL));
   await service!.reloader.reload('test');
   expect((await running.ended).code).toBe(5);
@@ -160,7 +160,7 @@ test('an observer that a reload removes stops the backfill; what is in the log t
   const [{ id } = { id: '' }] = await program.json<{ id: string }[]>(['backfill', 'list']);
   expect(await program.json(['backfill', 'cancel', id, '--yes'])).toMatchObject({ id, state: 'cancelled', changed: true });
   expect(await program.run(['backfill', 'cancel', id, '--yes'])).toMatchObject({ code: 1, err: containing('is cancelled already') });
-}, 120_000);
+});
 
 test('what is asked for wrongly is refused with what to do', async () => {
   await shop(1);

@@ -32,7 +32,7 @@ beforeAll(async () => {
   story = await Story.begin(database);
   story.writeFiles(folder);
   await database.query('create table customers (id int primary key, name text)');
-}, 60_000);
+});
 
 afterAll(async () => {
   await story.end();

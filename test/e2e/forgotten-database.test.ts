@@ -9,7 +9,7 @@ test('a service without DATABASE_URL warns that it works on a database of its ow
   writeFileSync(join(folder, 'observers.yaml'), 'version: 1\nobservers: []\n');
   const service = startServiceProcess(folder, {});
   try {
-    await until(() => service.log.some(({ msg }) => msg === 'started'), 60_000);
+    await until(() => service.log.some(({ msg }) => msg === 'started'));
     expect(service.log).toContainEqual(
       expect.objectContaining({
         level: 'warn',
@@ -21,4 +21,4 @@ test('a service without DATABASE_URL warns that it works on a database of its ow
     await service.end();
     rmSync(folder, { recursive: true, force: true });
   }
-}, 90_000);
+});

@@ -37,7 +37,7 @@ beforeAll(async () => {
   // The user of the image must come through.
   chmodSync(folder, 0o755);
   image = await buildImage(folder);
-}, 180_000);
+});
 
 afterAll(async () => {
   for (const container of running) await container.end('SIGKILL');
@@ -132,7 +132,7 @@ test('as another user, in folders that it may not write to, it serves its probes
     rmSync(image.path('/config/observers.yaml'), { force: true });
     await database.drop();
   }
-}, 60_000);
+});
 
 interface Pod {
   readonly securityContext: { readonly runAsUser: number };
@@ -209,7 +209,6 @@ observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hoo
       eventually(
         () => status(container, container.startupProbe),
         (code) => code === 200,
-        30_000,
       );
     let generation = 0;
     /** As the kubelet puts a ConfigMap into a folder: a link to a folder of its own, which is exchanged for another at once. */
@@ -268,7 +267,7 @@ observers: [{ name: all, entity: Order, actions: [{ type: webhook, endpoint: hoo
       await database.query('insert into orders values (3)');
       expect((await receiver.waitFor(3))[2]).toMatchObject({ path: '/two' });
       expect(await status(second, second.readinessProbe)).toBe(200);
-    }, 120_000);
+    });
   },
   'the chart',
 );

@@ -13,7 +13,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   await database.query('create table public.orders (id int primary key, status text)');
   expect(await run('npm', ['run', 'build'], { cwd: folder, env: BARE })).toMatchObject({ code: 0 });
-}, 120_000);
+});
 
 afterAll(async () => {
   await application?.end('SIGKILL');
@@ -50,7 +50,7 @@ test('a row becomes a call of a provider of the application, which ends clean', 
   expect(ended.output()).not.toContain('"level":"error"');
   expect(await database.query('select id from observers.listener')).toEqual([]);
   expect(await database.query("select expires_at = '-infinity' as free from observers.lease")).toEqual([{ free: true }]);
-}, 60_000);
+});
 
 test('what is wrong with the file ends the start of the application, and says where', async () => {
   const { code, err } = await run(process.execPath, ['dist/main.js'], {
@@ -59,4 +59,4 @@ test('what is wrong with the file ends the start of the application, and says wh
   });
   expect(code).toBe(1);
   expect(err).toContain('OBSERVERS_LEASE_TTL');
-}, 60_000);
+});

@@ -28,4 +28,4 @@ test("TypeORM's own command line lists the migrations, and runs them as migrate 
   const shown = (await typeorm('migration:show')).out;
   expect(names.filter((name) => !new RegExp(`\\[X\\] \\d+ ${name}`).test(shown))).toEqual([]);
   expect(await database.query('select name from observers.migration order by id')).toEqual(names.map((name) => ({ name })));
-}, 60_000);
+});

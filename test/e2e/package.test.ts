@@ -139,7 +139,7 @@ export type { CustomActionHandler };
   const { out } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false'], { cwd: consumer });
   // The one mistake is the program's own, so that the compiler has really looked.
   expect(out.trim().split('\n')).toEqual([expect.stringMatching(/^app\.ts\(8,14\): error TS2322: .*not assignable to type 'number'/)]);
-}, 120_000);
+});
 
 test('in an empty folder npx starts the demo, which shows a delivery, prints commands that work there, and ends', async () => {
   const cwd = join(folder, 'empty');
@@ -157,10 +157,10 @@ test('in an empty folder npx starts the demo, which shows a delivery, prints com
   const postmaster = postmasterOf(join(cwd, '.observers'))!;
   expect(isRunning(postmaster)).toBe(true);
   const { took } = await demo.end('SIGINT');
-  expect(took).toBeLessThan(10_000);
+  expect(took).toBeLessThan(30_000);
   expect(isRunning(postmaster)).toBe(false);
   expect(demo.output()).toContain('stopped cleanly');
-}, 180_000);
+});
 
 test('what npx installed also says its version, writes a file that it accepts, and tells what is wrong with another', async () => {
   const cwd = join(folder, 'empty');

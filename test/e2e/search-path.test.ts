@@ -20,7 +20,7 @@ beforeEach(async () => {
   database = await createTestDatabase({ migrate: false });
   await onServer((server) => server.query(`create role ${mallory}`));
   await shadowPath(database, mallory);
-}, 60_000);
+});
 
 afterEach(async () => {
   await database.drop();
@@ -32,7 +32,7 @@ test('the shadows bite: a statement whose session is not pinned calls them', asy
   await expect(client.query("select 'a'::text || 'b'")).rejects.toThrow('a shadow was called');
   await client.end();
   expect(await shadowsCalled(database.client)).toBe(1);
-}, 60_000);
+});
 
 /** Everything that the service and the commands do. Over direct connections test/e2e/roles does. */
 async function everything(url: string): Promise<void> {

@@ -53,7 +53,7 @@ observers:
 `,
   );
   service = startServiceProcess(folder, environment());
-  await untilRows(database, 'select 1 from observers.lease where expires_at > now()', 1, 60_000);
+  await untilRows(database, 'select 1 from observers.lease where expires_at > now()', 1);
 });
 
 afterEach(async () => {
@@ -84,7 +84,7 @@ const succeeded = (count: number): Promise<unknown> =>
 /** Nothing died on the way here: what is new is delivered by the process that was started. */
 async function stillDelivers(): Promise<void> {
   await database.query("insert into notes values (1000000, 'small')");
-  await untilRows(database, "select 1 from observers.attempt a join core.tb_entity_change_log l on l.pk_entity_change_log = a.change_number where l.object_key = '1000000' and a.outcome = 'succeeded'", 1, 60_000); // prettier-ignore
+  await untilRows(database, "select 1 from observers.attempt a join core.tb_entity_change_log l on l.pk_entity_change_log = a.change_number where l.object_key = '1000000' and a.outcome = 'succeeded'", 1); // prettier-ignore
   expect(service.alive).toBe(true);
 }
 
@@ -100,7 +100,7 @@ test('so they do as retries, of which there are more due than the heap could hol
   answer = 503;
   const rows = 25;
   await database.query("insert into notes select n, repeat('x', 3300000) from generate_series(1, $1::int) n", [rows]);
-  await untilRows(database, "select 1 from observers.pending_delivery where state in ('retrying', 'queued')", rows, 60_000);
+  await untilRows(database, "select 1 from observers.pending_delivery where state in ('retrying', 'queued')", rows);
   answer = 204;
   await succeeded(rows);
   await stillDelivers();
@@ -119,7 +119,7 @@ test('causes, names and keys of a megabyte upon a megabyte are cut or set aside,
   await insert('', `'Order', '1', ${wide}, '{"id": 1}'`);
   await insert(', updated_fields', `'Order', '1', 'UPDATE', '{"id": 1}', array[${wide}]`);
   await stillDelivers();
-  await untilRows(database, 'select 1 from observers.quarantine', 16, 60_000);
+  await untilRows(database, 'select 1 from observers.quarantine', 16);
 }, 300_000);
 
 test('numbers of 131,072 digits, a dozen bytes each as they are stored, hold nothing up', async () => {

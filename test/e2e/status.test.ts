@@ -113,7 +113,7 @@ test('what holds the stream back is named with pid, user and the age of its quer
   const [{ pid }] = (await database.query<{ pid: number }>(
     "select pid from pg_stat_activity where application_name = 'nightly import'",
   )) as [{ pid: number }];
-  const { transactions } = await eventually(detailed, (found) => found.transactions.length > 0, 30_000);
+  const { transactions } = await eventually(detailed, (found) => found.transactions.length > 0);
   expect(transactions).toMatchObject([{ pid, user: 'postgres', application: 'nightly import', state: 'idle in transaction' }]);
   expect(transactions[0]!.transactionSeconds).toBeGreaterThan(10);
   expect(transactions[0]!.querySeconds).toBeGreaterThan(5);

@@ -164,7 +164,7 @@ test('what waits, and for what: its time, the breaker, its lane, a pause, a plac
   const after = await why(5, '--observer', 'dead');
   expect(came(after, 'dead')).toMatch(/^discarded: discarded at \S+Z; it died of http_status/);
   expect(await text(5, '--observer', 'held')).toContain('\n→ fraiseql-observers observers resume held\n');
-}, 60_000);
+});
 
 test('what goes later is told with its time', async () => {
   await start(`
@@ -185,10 +185,9 @@ test('a place that the rate gives later is waited for, and said so', async () =>
   const answer = await eventually(
     () => why(4),
     (one) => one.changes[0]?.observers[0]?.deliveries[0]?.state === 'queued',
-    40_000,
   );
   expect(came(answer, 'slow')).toMatch(/^queued: it waits for a place at the endpoint /);
-}, 60_000);
+});
 
 test('a change in quarantine names its entity, its reason, and that no observer was asked: in why and in debug-event', async () => {
   await start(LOG, CAPTURE, { OBSERVERS_MAX_EVENT_SIZE: '100KiB' });

@@ -44,9 +44,9 @@ test.each([
     const { answer, after } = await half(text).ended;
     expect(answer).toMatch(answered);
     expect(after).toBeGreaterThan(8_000);
-    expect(after).toBeLessThan(20_000);
+    expect(after).toBeLessThan(30_000);
   },
-  40_000,
+  240_000,
 );
 
 test('a body that never comes is waited for, but not for ever', async () => {
@@ -54,8 +54,8 @@ test('a body that never comes is waited for, but not for ever', async () => {
   const [slow, fine] = [half(head), half('GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')];
   expect((await fine.ended).answer).toMatch(/^HTTP\/1.1 200/);
   const { after } = await slow.ended;
-  expect(after).toBeLessThan(45_000);
-}, 60_000);
+  expect(after).toBeLessThan(60_000);
+});
 
 test('a thousand half-open connections are not kept, and the probes answer meanwhile', async () => {
   const opened = Array.from({ length: 1_000 }, () => half('GET /'));
@@ -66,4 +66,4 @@ test('a thousand half-open connections are not kept, and the probes answer meanw
   for (let i = 0; i < 5; i++) expect((await api('GET /health/live')).status).toBe(200);
   await until(() => opened.filter(({ socket }) => !socket.destroyed).length <= 300);
   expect((await api('GET /status')).status).toBe(200);
-}, 60_000);
+});

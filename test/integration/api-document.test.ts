@@ -232,7 +232,7 @@ test('a client that is generated from the document compiles, and works', async (
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 120_000);
+});
 
 /** By route, status and content type: whether an answer is what the document says. */
 function checker(): (operation: Operation, answer: ApiAnswer<unknown>) => string | null {

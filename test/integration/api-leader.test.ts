@@ -66,7 +66,7 @@ test('every route is answered by an instance that stands by as by the one that l
     expect(answers[1]).toEqual(answers[0]);
     expect([name, [200, 202].includes(answers[0]?.[0] ?? 0)]).toEqual([name, true]);
   }
-}, 120_000);
+});
 
 test('closed breakers too are known wherever one asks, and one is closed from anywhere', async () => {
   receiver.answer = (_request, response) => void response.writeHead(500).end();

@@ -178,7 +178,7 @@ test('a reader that takes nothing holds up nobody, and has missed nothing when i
     60_000,
   );
   source.resume();
-  await until(() => source.text().split('\n\n').length > 6_000, 60_000);
+  await until(() => source.text().split('\n\n').length > 6_000);
   expect(new Set(source.events().map(({ data }) => data['entityKey'])).size).toBe(6_000);
   expect(source.events().length).toBe(6_000);
 });

@@ -200,7 +200,7 @@ test.each(['none', 'strict'] as const)(
     running = false;
     await Promise.all(hammering);
     const changes = await given.database.query<{ n: number }>('select count(*)::int as n from core.tb_entity_change_log');
-    await given.receiver.waitFor(changes[0]!.n, 60_000);
+    await given.receiver.waitFor(changes[0]!.n);
     expect((await backfilled()).length).toBeGreaterThan(rows * 3);
     // The image chain, as the receiver sees it.
     const last = new Map<string, { image: string | null; sequence: number }>();
@@ -216,7 +216,7 @@ test.each(['none', 'strict'] as const)(
     const committed = await given.database.query<{ id: number; image: string }>('select id, row_to_json(items)::text as image from items');
     for (const { id, image } of committed) expect([id, last.get(String(id))?.image]).toEqual([id, image]);
   },
-  120_000,
+  240_000,
 );
 
 test('a row of a backfill that does not say for whom is never guessed', async () => {

@@ -126,7 +126,7 @@ test('an attempt that is deleted by hand makes the gauge 1 and the alert fire; t
   await until(async () => (await gauge()) === 0);
   expect((await program.run(['audit', 'list'])).out).toMatch(/nothing is missing; accounted for up to/);
   expect((await program.run(['status'])).out).not.toContain('unaccounted');
-}, 60_000);
+});
 
 test('nothing that is accounted for in any way is called missing, before and after a restart', async () => {
   await start(OBSERVERS);
@@ -146,7 +146,7 @@ test('nothing that is accounted for in any way is called missing, before and aft
   await audited();
   expect(await open()).toEqual([]);
   expect(await gauge()).toBe(0);
-}, 60_000);
+});
 
 test('an observer that was renamed between versions is judged by each change as it was, and by no version that cannot be read', async () => {
   await start('  - { name: before, entity: Order, actions: [{ type: log }] }', { OBSERVERS_AUDIT_INTERVAL: '0ms' });
@@ -163,7 +163,7 @@ test('an observer that was renamed between versions is judged by each change as 
   await start('  - { name: after, entity: Order, actions: [{ type: log, name: one }, { type: log, name: two }] }');
   await audited();
   expect(await open()).toEqual([]);
-}, 60_000);
+});
 
 test('a change that leaves quarantine is judged by the version that decided it then', async () => {
   await start('  - { name: before, entity: Order, actions: [{ type: log }] }');
@@ -194,7 +194,7 @@ test('a change that leaves quarantine is judged by the version that decided it t
   await database.query('update observers.late_decision set audited = false');
   await eventually(open, (all) => all.length > 0);
   expect(await open()).toEqual([{ change: 2, observer: 'after', action: 'log' }]);
-}, 60_000);
+});
 
 test('what lies before the retention, and before versions were recorded, is not held against anybody', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }', { OBSERVERS_RETENTION: '1h' });
@@ -208,7 +208,7 @@ test('what lies before the retention, and before versions were recorded, is not 
   await database.query('delete from observers.attempt');
   await audited();
   expect(await open()).toEqual([]);
-}, 60_000);
+});
 
 test('what a person dismisses is counted no longer, stays on record, and is not found again', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }');
@@ -224,7 +224,7 @@ test('what a person dismisses is counted no longer, stays on record, and is not 
   expect(await database.query('select reason from observers.unaccounted')).toEqual([{ reason: 'a test' }]);
   expect(await program.json(['audit', 'verify'])).toMatchObject({ dismissed: 1, unaccounted: 0 });
   expect(await program.run(['audit', 'verify'])).toMatchObject({ code: 0 });
-}, 60_000);
+});
 
 test('a change that belongs into quarantine and is not there is found, and a new leader goes on where the last one was', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }');
@@ -247,7 +247,7 @@ test('a change that belongs into quarantine and is not there is found, and a new
   await database.query('update observers.lease set epoch = epoch + 1');
   await database.query('delete from observers.attempt');
   expect(await open()).toHaveLength(1);
-}, 60_000);
+});
 
 test('with the audit switched off there is no gauge, and doctor says that nobody looks', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }', { OBSERVERS_AUDIT_INTERVAL: '0ms' });
@@ -261,7 +261,7 @@ test('with the audit switched off there is no gauge, and doctor says that nobody
   const findings = await off.json<{ check: string; state: string }[]>(['doctor']);
   expect(findings.find(({ check }) => check === 'audit')).toMatchObject({ state: 'warning' });
   off.remove();
-}, 60_000);
+});
 
 test('when the audit has not been through for long, nobody says any more that nothing is missing', async () => {
   await start('  - { name: all, entity: Order, actions: [{ type: log }] }');
@@ -272,4 +272,4 @@ test('when the audit has not been through for long, nobody says any more that no
   expect(await gauge()).toBeNull();
   await database.query('alter table observers.late_decision_away rename to late_decision');
   await until(async () => (await gauge()) === 0);
-}, 60_000);
+});

@@ -116,7 +116,7 @@ test('a server that accepts and says nothing', async () => {
   expect(message).toMatch(/timeout/);
   expect(remedy).toMatch(/does not answer/);
   await proxy.close();
-}, 30_000);
+});
 
 test('something else than PostgreSQL on the port, or a server without TLS that is asked for it', async () => {
   const { message, remedy } = await refusal(urlOf({ search: '?sslmode=require' }));

@@ -122,7 +122,7 @@ test('a stop in the middle of a call undoes it, and the next start does it once'
   await database.query("set observers.mute = 'on'; insert into orders values (99, ''); set observers.mute = 'off'");
   stream = await startStream(database.url, [observer]);
   expect(await eventually(done, (rows) => rows.length > 0)).toEqual([{ key: '1', note: 'a' }]);
-}, 90_000);
+});
 
 test('kill -9 again and again under load: every function call took effect exactly once', async () => {
   await define(`${INSERT}; perform pg_sleep(0.002)`);
@@ -139,11 +139,11 @@ test('kill -9 again and again under load: every function call took effect exactl
       await database.query("insert into orders select i, 'x' from generate_series($1::int + 1, $1::int + 150) i", [written]);
       written += 150;
       const before = (await done()).length;
-      await eventually(done, (rows) => rows.length >= Math.min(before + 40 + kill * 7, written), 30_000);
+      await eventually(done, (rows) => rows.length >= Math.min(before + 40 + kill * 7, written));
       await service.end('SIGKILL');
       service = startServiceProcess(folder, env);
     }
-    const rows = await eventually(done, (all) => all.length >= written, 60_000);
+    const rows = await eventually(done, (all) => all.length >= written);
     expect(new Set(rows.map(({ key }) => key)).size).toBe(written);
     expect(rows).toHaveLength(written);
     // No call of a killed process may come later.
@@ -153,4 +153,4 @@ test('kill -9 again and again under load: every function call took effect exactl
     await service.end();
     rmSync(folder, { recursive: true });
   }
-}, 180_000);
+});

@@ -143,7 +143,7 @@ describe('what already runs', () => {
     writeFileSync(file, text.replace(/^\d+/, String(number)));
     const begun = performance.now();
     expect(await ask((await start()).url, 'select 1')).toBe(1);
-    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(performance.now() - begun).toBeLessThan(30_000);
   });
 });
 

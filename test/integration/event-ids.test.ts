@@ -36,7 +36,7 @@ beforeAll(async () => {
   );
   await database.query('vacuum analyze core.tb_entity_change_log');
   await database.query('analyze observers.quarantine');
-}, 120_000);
+});
 
 afterAll(() => database.drop());
 

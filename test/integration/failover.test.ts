@@ -50,7 +50,6 @@ const said = (one: ServiceProcess, message: RegExp): Promise<unknown> =>
   eventually(
     () => one.log.map(({ msg }) => String(msg)),
     (lines) => lines.some((line) => message.test(line)),
-    20_000,
   );
 
 async function leaderAndStandBy(): Promise<[ServiceProcess, ServiceProcess]> {
@@ -91,11 +90,11 @@ test('a leader that was stopped for a while and goes on writes nothing more, and
   for (let version = 1; version <= 5; version++) await database.query('update orders set version = $1', [version]);
   // Its session lives on, so only time tells: the lease runs out.
   await said(standBy, /^leading$/);
-  await receiver.waitFor(() => new Set(arrived()).size === 120, 20_000);
+  await receiver.waitFor(() => new Set(arrived()).size === 120);
   leader.signal('SIGCONT');
   await said(leader, /another instance has taken over|standing by/);
   await database.query('update orders set version = 6');
-  await receiver.waitFor(() => new Set(arrived()).size === 140, 20_000);
+  await receiver.waitFor(() => new Set(arrived()).size === 140);
   const [row] = await database.query<{ epoch: number; holders: number }>(
     'select epoch::int, (select count(*)::int from observers.checkpoint c where c.epoch = l.epoch) as holders from observers.lease l',
   );

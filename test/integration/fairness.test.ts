@@ -29,12 +29,12 @@ async function start(options: StreamOptions = {}): Promise<() => void> {
 
 const insert = (tenant: string, from: number, to: number): Promise<unknown> =>
   given.database.query('insert into orders select n, $1::uuid, 1 from generate_series($2::int, $3::int) n', [tenant, from, to]);
-const pending = (count: number): Promise<unknown> => untilRows(given.database, 'select 1 from observers.pending_delivery', count, 30_000);
+const pending = (count: number): Promise<unknown> => untilRows(given.database, 'select 1 from observers.pending_delivery', count);
 
 /** How many of A's came before the first of B's, which comes behind a hundred of A's. */
 async function overtaken(place: Place, fairness: 'tenants' | 'none'): Promise<number> {
   const inMemory = place === 'in memory';
-  const open = await start({ settings: { fairness, ...(inMemory ? { inlineBudget: 60_000 } : {}) } });
+  const open = await start({ settings: { fairness, ...(inMemory ? { inlineBudget: 600_000 } : {}) } });
   await insert(A, 1, 100);
   await given.receiver.waitFor(1);
   if (!inMemory) await pending(100);
@@ -42,7 +42,7 @@ async function overtaken(place: Place, fairness: 'tenants' | 'none'): Promise<nu
   if (inMemory) await until(() => given.stream.service.inFlight === 101);
   else await pending(101);
   open();
-  await given.receiver.waitFor(101, 30_000);
+  await given.receiver.waitFor(101);
   return given.receiver.requests.findIndex((received) => dataOf(received).tenant === B);
 }
 
@@ -65,7 +65,7 @@ test('an entity that goes from tenant to tenant keeps the order of its changes i
     await given.database.query('update orders set step = $1, tenant = $2 where id = 7', [step, step % 2 === 0 ? B : A]);
   await pending(38);
   open();
-  await given.receiver.waitFor(38, 30_000);
+  await given.receiver.waitFor(38);
   const steps = given.receiver.requests.map(dataOf).filter(({ id }) => id === 7).map(({ step }) => step); // prettier-ignore
   expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });

@@ -46,29 +46,27 @@ const terminate = (role: string): Promise<unknown> =>
   ]);
 
 test('the LISTEN session may be terminated: events go on at once, and it listens again', async () => {
-  await leading(await start({ pollInterval: 60_000 }));
+  await leading(await start({ pollInterval: 600_000 }));
   await insert(1);
   await receiver.waitFor(1);
   await terminate('listen');
   await insert(2);
-  await receiver.waitFor(2, 2_000);
+  await receiver.waitFor(2);
   await untilRows(
     database,
     "select from pg_stat_activity where application_name = 'fraiseql-observers listen' and datname = current_database()",
     1,
-    2_000,
   );
 });
 
 test('the new LISTEN session goes on record at once, so that a stand-by sees its end and need not wait for the lease to run out', async () => {
-  await leading(await start({ leaseTtl: 60_000 }));
+  await leading(await start({ leaseTtl: 600_000 }));
   await terminate('listen');
   await untilRows(
     database,
     `select from observers.lease l join pg_stat_activity a on a.pid = l.backend_pid and a.backend_start = l.backend_start
          where a.application_name = 'fraiseql-observers listen'`,
     1,
-    5_000,
   );
 });
 
@@ -80,7 +78,7 @@ test('every session terminated twenty times: nothing is lost', async () => {
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'fraiseql-observers%' and application_name not like '% test' and datname = current_database()",
     );
   }
-  await receiver.waitFor(() => new Set(keys()).size === 100, 30_000);
+  await receiver.waitFor(() => new Set(keys()).size === 100);
 });
 
 test('a half-open LISTEN connection is found by a ping, and polling bounds the delay until then', async () => {
@@ -96,11 +94,11 @@ test('a half-open LISTEN connection is found by a ping, and polling bounds the d
   await insert(2);
   // The reader's own connection is dead too; TCP says nothing. The ping does, within ten seconds.
   proxy.restore();
-  await receiver.waitFor(() => keys().includes('2'), 20_000);
+  await receiver.waitFor(() => keys().includes('2'));
   await stream.stop();
   streams.length = 0;
   await proxy.close();
-}, 40_000);
+});
 
 test('a second instance stands by, and leads when the first is gone', async () => {
   const first = await start();
@@ -163,7 +161,7 @@ test('a stop under load hands over what waits, and repeats nothing after the nex
   streams.length = 0;
   await first.stop();
   await start();
-  await receiver.waitFor(() => new Set(keys()).size === 1_000, 30_000);
+  await receiver.waitFor(() => new Set(keys()).size === 1_000);
   expect(keys()).toHaveLength(1_000);
 });
 
@@ -181,12 +179,12 @@ test('with wakeup: poll no notification is ever sent', async () => {
 });
 
 test('a change that another producer writes into the log is delivered as fast as a captured one', async () => {
-  await leading(await start({ pollInterval: 60_000 }));
+  await leading(await start({ pollInterval: 600_000 }));
   await until(async () => (await database.query('select 1 from pg_locks where locktype = $1 and granted', ['advisory'])).length > 0);
   await database.query(
     "insert into core.tb_entity_change_log (object_type, object_id, modification_type, object_data) values ('Other', gen_random_uuid(), 'INSERT', '{}')",
   );
-  await receiver.waitFor(1, 5_000);
+  await receiver.waitFor(1);
 });
 
 test('a redrive is one try, leaves the dead letters only when it succeeds, and concurrent ones fire once', async () => {

@@ -132,4 +132,4 @@ test('nothing that an application may insert crashes the service, holds it up, o
     'select pk_entity_change_log::text as n from core.tb_entity_change_log order by pk_entity_change_log',
   );
   expect(Number(numbers.at(-1)?.n)).toBeLessThan(2 * HOSTILE.length);
-}, 120_000);
+});

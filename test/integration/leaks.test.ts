@@ -61,14 +61,14 @@ test(`${ROUNDS} starts and stops in one process leave no handle, timer, listener
   const before = await eventually(held, (now) => (now['handle Timeout'] ?? 0) <= 2);
   for (let round = 2; round <= ROUNDS; round++) await live(round);
   const left = (): string[] => notMoreThan(before, held());
-  expect(await eventually(left, (more) => more.length === 0, 10_000)).toEqual([]);
-  expect(await eventually(sessions, (rows) => rows.length === 0, 5_000)).toEqual([]);
+  expect(await eventually(left, (more) => more.length === 0)).toEqual([]);
+  expect(await eventually(sessions, (rows) => rows.length === 0)).toEqual([]);
   expect(await database.query('select id from observers.listener')).toEqual([]);
   const locks =
     "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
   expect(await database.query(locks)).toEqual([]);
   expect(receiver.requests).toHaveLength(ROUNDS);
-}, 120_000);
+});
 
 test('a start that fails half-way leaves nothing behind either', async () => {
   const taken = createServer();
@@ -83,7 +83,7 @@ test('a start that fails half-way leaves nothing behind either', async () => {
   const before = held();
   for (let round = 0; round < 5; round++) expect(await fail()).toContain('is in use');
   const left = (): string[] => notMoreThan(before, held());
-  await eventually(left, (more) => more.length === 0, 10_000);
-  await eventually(sessions, (rows) => rows.length === 0, 5_000);
+  await eventually(left, (more) => more.length === 0);
+  await eventually(sessions, (rows) => rows.length === 0);
   taken.close();
 });

@@ -71,7 +71,7 @@ async function insert(from: number, to: number, serviceOf: (row: number) => numb
   await given.database.query('insert into orders select * from unnest($1::int[], $2::jsonb[])', [rows, browsers]);
 }
 const succeeded = (count: number): Promise<unknown> =>
-  untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", count, 40_000);
+  untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", count);
 const troubled = async (): Promise<(string | undefined)[]> =>
   (await readStatus(given.database.client, 'main')).listeners
     .flatMap(({ endpoints }) => endpoints)

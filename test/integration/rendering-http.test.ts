@@ -165,5 +165,5 @@ describe('HTTP', () => {
     };
     expect(content).toEqual(expected);
     expect(missing).toEqual(['nowhere']);
-  }, 30_000);
+  });
 });

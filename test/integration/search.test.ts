@@ -265,8 +265,8 @@ describeWith(ELASTICSEARCH, () => {
     await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
     await server.restart();
     const written = "select from observers.attempt where outcome = 'succeeded'";
-    await untilRows(database, written, 301, 60_000);
+    await untilRows(database, written, 301);
     await server.request('POST', `/${index}/_refresh`);
     expect((await server.request('GET', `/${index}/_count`)).body).toMatchObject({ count: 301 });
-  }, 120_000);
+  });
 });

@@ -112,7 +112,8 @@ test('an observer that is no longer strict lets go of its lanes, and one that ha
   await given.stop();
   await start({ retry: { ...FAST_RETRY, initialDelay: 60_000, maxAttempts: 9 } });
   await advance();
-  expect(await eventually(rows, (all) => all.length === 2)).toEqual([
+  // The head, taken back from the leader before, may still be at a try that fails.
+  expect(await eventually(rows, (all) => all.length === 2 && all[0]?.state !== 'running')).toEqual([
     { key: '1', state: 'retrying' },
     { key: '1', state: 'waiting' },
   ]);
@@ -139,7 +140,7 @@ test.each([
   await given.stop();
   await start({}, { settings }, hook(endpoint));
   for (let step = STEPS / 2 + 1; step <= STEPS; step++) await advance();
-  await until(() => accepted.length >= KEYS * STEPS, 40_000);
+  await until(() => accepted.length >= KEYS * STEPS);
   await settled();
   for (let key = 1; key <= KEYS; key++) expect([key, stepsOf(key)]).toEqual([key, upTo(STEPS)]);
 });
@@ -193,6 +194,6 @@ test('without failures nothing passes anything, strict or not, whatever the deto
   await start({ ordering: 'none' }, { settings: { inlineBudget: 10, maxInFlight: 50 } }, hook({ concurrency: 4 }));
   await begin(KEYS);
   for (let step = 2; step <= STEPS; step++) await advance();
-  await until(() => accepted.length >= KEYS * STEPS, 40_000);
+  await until(() => accepted.length >= KEYS * STEPS);
   for (let key = 1; key <= KEYS; key++) expect([key, stepsOf(key)]).toEqual([key, upTo(STEPS)]);
 });

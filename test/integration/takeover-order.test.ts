@@ -42,7 +42,7 @@ observers: [{ name: all, entity: Order, ordering: ${ordering}, actions: [{ type:
   );
   service = startServiceProcess(folder, { DATABASE_URL: database.url, OBSERVERS_INLINE_BUDGET: `${BUDGET}ms`, ...env });
   const { log } = service;
-  await until(() => log.some(({ msg }) => msg === 'leading'), 60_000);
+  await until(() => log.some(({ msg }) => msg === 'leading'));
 }
 
 const said = ({ body }: Received): string => {

@@ -75,10 +75,11 @@ describe('with a collector that does not do its work', () => {
     await traced.finished(3_000);
     const began = performance.now();
     await traced.stop();
-    expect(performance.now() - began).toBeLessThan(3_000);
+    // The exporter by itself would hold it up for ten.
+    expect(performance.now() - began).toBeLessThan(9_000);
     expect(sockets.size).toBeGreaterThan(0);
     // Nothing goes on behind the stop's back: the exporter gives up by itself, or the test's process would not end.
-    await until(() => [...sockets].filter(({ closed }) => !closed).length === 0, 5_000);
+    await until(() => [...sockets].filter(({ closed }) => !closed).length === 0);
     await new Promise((resolve) => silent.close(resolve));
     expect(warnings()).toEqual([SAID]);
   });

@@ -118,7 +118,7 @@ observers:
     const metrics = await request(`http://${service.address}`).get('/metrics');
     expect(Number(/^observer_unrecorded_seconds\S* (\S+)$/m.exec(metrics.text)?.[1])).toBeGreaterThan(30);
     await given.database.query('alter table observers.elsewhere rename to attempt');
-    await eventually(ready, ({ status: now }) => now === 200, 20_000);
+    await eventually(ready, ({ status: now }) => now === 200);
     await untilRows(given.database, "select 1 from observers.attempt where outcome = 'succeeded'", 2);
   } finally {
     await service.stop();

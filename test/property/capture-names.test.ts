@@ -188,4 +188,4 @@ test("functions, types and operators of public that shadow PostgreSQL's own are 
     "select count(*)::int as n, count(*) filter (where extra_metadata ? 'capture_error')::int as bad from core.tb_entity_change_log",
   );
   expect(count).toEqual({ n: 2 * (3 * 13 + 2 * 17), bad: 0 });
-}, 120_000);
+});

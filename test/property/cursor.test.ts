@@ -140,7 +140,7 @@ test('random interleavings: every committed change is read exactly once, changes
     }),
     { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 60) },
   );
-}, 120_000);
+});
 
 test('a transaction that stays open delays only its own changes', async () => {
   await database.query('truncate core.tb_entity_change_log; truncate item; insert into item select i, 0 from generate_series(0, 5) i');

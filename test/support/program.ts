@@ -46,7 +46,7 @@ export function launch(command: string, args: readonly string[], options: SpawnO
       for (const check of checks) check();
     });
   });
-  const waitFor = (pattern: RegExp, timeout = 30_000): Promise<string> =>
+  const waitFor = (pattern: RegExp, timeout = 90_000): Promise<string> =>
     new Promise((resolve, reject) => {
       const finish = (settle: () => void): void => {
         clearTimeout(timer);

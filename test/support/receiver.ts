@@ -53,7 +53,7 @@ export async function startReceiver(answer: Answer = status(204)): Promise<Recei
     port,
     requests: [],
     answer,
-    waitFor: (what, timeout = 15_000) =>
+    waitFor: (what, timeout = 60_000) =>
       new Promise((resolve, reject) => {
         const done = (): boolean => (typeof what === 'number' ? receiver.requests.length >= what : what(receiver.requests));
         const end = (finish: () => void): void => {

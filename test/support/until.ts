@@ -4,7 +4,7 @@ import type { TestDatabase } from './database';
 
 // The database, and most of what a test looks at, has no events to wait for: these ask until it holds.
 
-const PATIENCE = 15_000;
+const PATIENCE = 60_000;
 /** Of the last answer, in an error: a scrape of the metrics has 100,000 characters. */
 const LONGEST = 2_000;
 
@@ -41,7 +41,7 @@ const hasLength =
     length === count;
 
 /** Until so many are reached, however slow the machine is: it fails when nothing has moved for a while (milliseconds). */
-export async function reaches(count: () => number, all: number, silence = 30_000): Promise<void> {
+export async function reaches(count: () => number, all: number, silence = PATIENCE): Promise<void> {
   for (let last = count(); last !== all; last = count()) await until(() => count() !== last, silence);
 }
 

@@ -197,4 +197,4 @@ test('whatever is handed over, queued, committed, claimed, read again and killed
       ...(process.env['PROPERTY_SEED'] ? { seed: Number(process.env['PROPERTY_SEED']) } : {}),
     },
   );
-}, 180_000);
+});
