@@ -48,6 +48,8 @@ function instantOf(value: unknown): Instant | null {
 }
 
 const LONGEST = 20;
+const LONGEST_IN_WORDS = 100;
+const MONTH_ALONE = /^\s*\d{4}-\d\d\s*$/;
 
 function secondsSince1970(text: string): Instant | null {
   const number = text.length > LONGEST + 10 ? NaN : Number(text);
@@ -56,12 +58,35 @@ function secondsSince1970(text: string): Instant | null {
   return new Instant(Number(seconds), Math.round(Number(new Big(text).minus(seconds).times(1e9))));
 }
 
-const NAMES_ZONE = /(?:Z|UTC?|GMT|[ECMP][SD]T|[+-]\d\d:?\d\d)\s*(?:\(.*\))?\s*$/i;
+const MONTH =
+  '(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|january|february|march|april|august|september|october|november|december)\\.?';
+const WEEKDAY = '(?:(?:sun|mon|tue|tues|wed|wednes|thu|thurs|fri|sat|satur)(?:day)?,?\\s+)?';
+const CLOCK = String.raw`\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s*[ap]m)?`;
+const ZONE = String.raw`\s*(?:Z|UTC?|GMT|[ECMP][SD]T|[+-]\d\d:?\d\d)\s*(?:\(.*\))?`;
+const NAMES_ZONE = new RegExp(String.raw`${ZONE}\s*$`, 'i');
+// V8 would also take "order 12" for a day of 2001.
+const IN_WORDS = new RegExp(
+  [
+    String.raw`${WEEKDAY}\d{1,2}[\s-]+${MONTH},?[\s-]+\d{4}`,
+    String.raw`${WEEKDAY}${MONTH}\s+\d{1,2},?\s+\d{4}`,
+    String.raw`\d{4}/\d{1,2}/\d{1,2}`,
+    String.raw`\d{1,2}/\d{1,2}/\d{4}`,
+    String.raw`\d{4}-\d\d`,
+  ]
+    .map((day) => String.raw`^\s*${day}(?:,?\s+${CLOCK})?(?:${ZONE})?\s*$`)
+    // As asctime() writes it.
+    .concat(String.raw`^\s*${WEEKDAY}${MONTH}\s+\d{1,2}\s+${CLOCK}(?:${ZONE})?\s+\d{4}\s*$`)
+    .join('|'),
+  'i',
+);
 
-/** `March 14, 2016`, and how mail writes times. V8 takes the machine's zone for what names none. */
+/** `March 14, 2016`, and how mail writes times. V8 takes the machine's zone for what names none, and the 30th of February for the 2nd of March. */
 function writtenInWords(text: string): Instant | null {
+  if (text.length > LONGEST_IN_WORDS || !IN_WORDS.test(text)) return null;
+  const shown = new Date(`${text.replace(NAMES_ZONE, '')} UTC`);
   const milliseconds = Date.parse(NAMES_ZONE.test(text) ? text : `${text} UTC`);
-  return Number.isNaN(milliseconds) ? null : Instant.at(milliseconds);
+  const day = new RegExp(String.raw`(?<!\d)0?${shown.getUTCDate()}(?!\d)`);
+  return Number.isNaN(milliseconds) || !(day.test(text) || MONTH_ALONE.test(text)) ? null : Instant.at(milliseconds);
 }
 
 function momentOf(instant: Instant, zone: unknown): Moment {
