@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import type { Service } from '../../src/lifecycle/start-service';
 
 export interface ApiAnswer<T = Record<string, unknown>> {
@@ -20,6 +20,9 @@ export type Api = <T = Record<string, unknown>>(route: string, call?: ApiCall) =
 
 type Asked = Pick<Service, 'address'> & Partial<Pick<Service, 'tokenFile'>>;
 
+// The service closes a connection that has been idle for 5 s. By a busy machine's clock a request could meet that: it is not used again after 1 s.
+const dispatcher = new Agent({ keepAliveTimeoutThreshold: 4_000 });
+
 /** Calls the API of a service: `GET /status`. With the token of this machine, where the service was given none. */
 export function apiOf({ address, tokenFile = null }: Asked, given?: Readonly<Record<string, string>>): Api {
   const always = given ?? (tokenFile === null ? {} : { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` });
@@ -29,6 +32,7 @@ export function apiOf({ address, tokenFile = null }: Asked, given?: Readonly<Rec
       method: method as 'GET',
       headers: { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...always, ...headers },
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
+      dispatcher,
     });
     const streams = String(response.headers['content-type']).startsWith('text/event-stream');
     const text = await (streams && method !== 'HEAD' ? beginningOf(response.body) : response.body.text());
