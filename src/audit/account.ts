@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { TimeSlice } from '../event/timing';
-import type { ChangeRow } from '../change-log/change-log.sql';
+import type { ChangeRow } from '../change-log/change-row.sql';
 import type { EntityEvent } from '../event/entity-event';
 import type { ReadVersion, Versions } from '../explain/versions';
 import { decode, type Decoded } from '../change-log/decode';

@@ -9,7 +9,11 @@ import { messageOf } from '../event/errors';
 import { Versions } from '../explain/versions';
 import type { TermContext } from '../event/term-context';
 import { Pause } from '../event/timing';
-import { readSomeChanges, readPage, type ChangeRow, type Floor } from '../change-log/change-log.sql';
+import type { ChangeRow } from '../change-log/change-row.sql';
+import { readPage, type Floor, type Page } from '../change-log/change-log.sql';
+import { readSomeChanges, type SomeChanges } from '../change-log/changes-by-number.sql';
+import { MOST_ROWS, PageSize } from '../change-log/page-size';
+import type { Cursor } from '../checkpoint/cursor';
 import { ServiceConfiguration } from '../config/service-configuration';
 import type { SideJob } from '../pipeline/side-job';
 import { examineChanges, Records } from './account';
@@ -20,7 +24,7 @@ import {
 } from './background.sql'; // prettier-ignore
 
 /** A step takes a page, which is 20 ms of one connection and 5 ms of this process. */
-const PAGE = { rows: 1_000, bytes: Math.min(SIDE_PAGE_BYTES, 8 * 1024 * 1024) };
+const PAGE = { rows: MOST_ROWS, bytes: Math.min(SIDE_PAGE_BYTES, 8 * 1024 * 1024) };
 /** After a step nothing is done for so many times what it took: a fifth of one connection while there is little else to do, and … */
 const EASY = 4;
 /** … one part in two hundred of it when this process is busy (half of the time or more), so that deliveries do not notice. */
@@ -57,6 +61,7 @@ class BackgroundAudit implements SideJob {
   private readonly fence: AuditFence;
   private progress: AuditProgress | null = null;
   private floor: Floor | null = null;
+  private readonly pageSize = new PageSize();
   private rechecked: UnaccountedKey | null = null;
   private load = performance.eventLoopUtilization();
   private stopped = false;
@@ -140,13 +145,11 @@ class BackgroundAudit implements SideJob {
     const recheck = await this.recheck(client, stream);
     const page = isFull ? { progress, found: [], completeAt: null, more: false, floor: this.floor } : await this.page(client, progress, finished); // prettier-ignore
     const open = isFull ? [] : await readLateDecisions(client, stream, PAGE.rows);
-    const late = open.length === 0 ? [] : await this.changes(client, open);
+    const { rows: late, rest } = await this.changes(client, open);
     const found = late.length === 0 ? page.found : [...page.found, ...(await this.examine(client, late))];
     // Those that are gone from the log too: nothing can be said of them any more.
-    const lateDecisions = open.slice(
-      0,
-      late.length < open.length && late.length > 0 ? open.indexOf(numberOf(late.at(-1))) + 1 : open.length,
-    );
+    const remaining = new Set(rest);
+    const lateDecisions = open.filter((number) => !remaining.has(number));
     const more = page.more || recheck.more || lateDecisions.length < open.length || open.length === PAGE.rows;
     return { ...page, found, repaired: recheck.repaired, lateDecisions, more };
   }
@@ -159,9 +162,10 @@ class BackgroundAudit implements SideJob {
       const behind = progress.patrolled === 0 ? await readBeginning(client) : progress.patrolled;
       const range = { ...this.options.settings, since: null };
       const changes = await selectAudited(client, range, { previous: finished.snapshot, target: null, after: 0 }, behind, PATROLLED);
-      const rows = await this.changes(client, changes.map(({ number }) => number)); // prettier-ignore
+      const numbers = changes.map(({ number }) => number);
+      const { rows, rest } = await this.changes(client, numbers);
       const found = await this.examine(client, rows);
-      const patrolled = rows.length === 0 ? 0 : numberOf(rows.at(-1));
+      const patrolled = numbers[numbers.length - rest.length - 1] ?? 0;
       return { progress: { ...progress, patrolled }, completeAt: null, found, repaired: [], lateDecisions: [] };
     });
     await this.save(step);
@@ -175,10 +179,9 @@ class BackgroundAudit implements SideJob {
   ): Promise<Pick<AuditStep, 'progress' | 'found' | 'completeAt'> & { readonly more: boolean; readonly floor: Floor | null }> {
     if (progress.target === null && progress.previous === finished.snapshot)
       return { progress, found: [], completeAt: finished.at, more: false, floor: null };
-    const { maxEventSize } = this.options.settings;
     const target = progress.target ?? finished.snapshot;
     const targetAt = progress.targetAt ?? finished.at;
-    const page = await readPage(client, { ...progress, target }, { ...PAGE, eventBytes: maxEventSize }, this.floor);
+    const page = await this.nextPage(client, { ...progress, target });
     const found = await this.examine(client, page.rows);
     if (page.last) {
       const end = { ...progress, previous: target, target: null, after: 0, targetAt: null };
@@ -186,6 +189,18 @@ class BackgroundAudit implements SideJob {
     }
     const further = { ...progress, target, after: numberOf(page.rows.at(-1)), targetAt };
     return { progress: further, found, completeAt: null, more: true, floor: page.floor };
+  }
+
+  /** Many large rows take PostgreSQL longer than a statement may: then fewer are asked for by the next turn. */
+  private async nextPage(client: PoolClient, cursor: Cursor): Promise<Page> {
+    const { rows, measured } = this.pageSize;
+    const limits = { rows, measured, bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize };
+    const page = await readPage(client, cursor, limits, this.floor).catch((error: unknown) => {
+      this.pageSize.failed(error);
+      throw error;
+    });
+    this.pageSize.came(page.rows.length, page.cut);
+    return page;
   }
 
   /** What was missing and is on record now, because somebody sent it, is missing no longer. */
@@ -201,8 +216,10 @@ class BackgroundAudit implements SideJob {
   }
 
   /** The first of them. */
-  private async changes(client: PoolClient, numbers: readonly number[]): Promise<readonly ChangeRow[]> {
-    return (await readSomeChanges(client, numbers, { bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize })).rows;
+  private async changes(client: PoolClient, numbers: readonly number[]): Promise<SomeChanges> {
+    if (numbers.length === 0) return { rows: [], rest: [] };
+    const limits = { bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize };
+    return readSomeChanges(client, numbers, limits, this.pageSize);
   }
 
   private examine(client: PoolClient, rows: readonly ChangeRow[]): ReturnType<typeof examineChanges> {

@@ -5,7 +5,7 @@ import type { Cursor } from '../checkpoint/cursor';
 import type { EntityEvent } from '../event/entity-event';
 import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { Versions } from '../explain/versions';
-import { readChanges } from '../change-log/change-log.sql';
+import { readChanges } from '../change-log/changes-by-number.sql';
 import { decode } from '../change-log/decode';
 import { isAskedFor, isCertain, QUARANTINE, Records, type JudgedVersion } from './account';
 import { selectAudited, type AuditedChange, type AuditRange } from './audit.sql';

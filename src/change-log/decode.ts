@@ -3,9 +3,9 @@ import { changedColumns } from '../event/changed-columns';
 import type { BackfillOrigin, EntityEvent, EventKind, QuarantineReason } from '../event/entity-event';
 import { JsonDocument } from '../event/json-document';
 import { parseTraceContext } from '../event/trace-context';
-import { BEYOND_MEASURE, type ChangeRow } from './change-log.sql';
+import { BEYOND_MEASURE, type ChangeRow } from './change-row.sql';
 
-export type { ChangeRow } from './change-log.sql';
+export type { ChangeRow } from './change-row.sql';
 
 export type Decoded =
   | { readonly is: 'event'; readonly event: EntityEvent }

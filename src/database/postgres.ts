@@ -14,16 +14,16 @@ const GOODBYE_TIMEOUT = 500;
 /**
  * A pool for short statements, whose sessions are pinned (see PinnedClient).
  *
- * @param options.statementTimeout milliseconds after which PostgreSQL itself gives a statement up
+ * @param options.statementTimeout milliseconds after which PostgreSQL itself gives a statement up: before the driver does, or nobody would
+ * read what it goes on to work out
  */
 export function createPool(
   url: string,
   size: number,
-  { role = '', statementTimeout = null }: { readonly role?: string; readonly statementTimeout?: number | null } = {},
+  { role = '', statementTimeout = ANSWER_TIMEOUT - 500 }: { readonly role?: string; readonly statementTimeout?: number } = {},
 ): Pool {
-  const more: SessionSettings = statementTimeout === null ? {} : { statement_timeout: String(statementTimeout) };
   const limits = { max: size, idleTimeoutMillis: 30_000, query_timeout: ANSWER_TIMEOUT };
-  const pool = new Pool({ ...connection(url, role), ...limits, ...pinnedPool(more) });
+  const pool = new Pool({ ...connection(url, role), ...limits, ...pinnedPool({ statement_timeout: String(statementTimeout) }) });
   // An idle connection that dies (a restart of PostgreSQL) must not end the process; the next query gets another one.
   pool.on('error', () => undefined);
   return pool;

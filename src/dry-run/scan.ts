@@ -2,10 +2,8 @@ import { decode } from '../change-log/decode';
 import type { ObserverDefinition } from '../event/definitions';
 import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { StoredEvents } from '../explain/stored-events.service';
+import { FEW_ROWS, PageSize } from '../change-log/page-size';
 import type { Preview } from './preview';
-
-/** Rows and bytes of images in memory at once. */
-const PAGE = { rows: 1_000, bytes: SIDE_PAGE_BYTES };
 
 export interface ScanRange {
   /** RFC 3339. */
@@ -26,9 +24,11 @@ export async function scan(
   watch: ScanWatch,
 ): Promise<boolean> {
   const { count, behind, last } = await events.range(since, limit);
+  const limits = { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize };
+  const pageSize = new PageSize(FEW_ROWS);
   await watch(0, count);
   for (let [at, done] = [behind, 0]; ;) {
-    const rows = await events.page({ behind: at, last, since }, { ...PAGE, eventBytes: maxEventSize });
+    const rows = await events.page({ behind: at, last, since }, limits, pageSize);
     if (rows.length === 0) return true;
     for (const row of rows) preview.add(decode(row, maxEventSize));
     at = Number(rows.at(-1)?.[0]);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ClientBase } from 'pg';
-import { readChanges } from '../change-log/change-log.sql';
+import { readChanges } from '../change-log/changes-by-number.sql';
 import { decode } from '../change-log/decode';
 import type { VersionText } from '../config/rules';
 import { Database } from '../database/database';

@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { findStored, readSomeChanges, readStored, type ChangeRow, type PageLimits, type StoredRange } from '../change-log/change-log.sql';
+import type { ChangeRow } from '../change-log/change-row.sql';
+import type { PageLimits } from '../change-log/change-log.sql';
+import { findStored, readSomeChanges, readStored, type StoredRange } from '../change-log/changes-by-number.sql';
 import { findChange } from '../change-log/changes-by-id.sql';
 import { decode, type Decoded } from '../change-log/decode';
+import { PageSize } from '../change-log/page-size';
 import { Database } from '../database/database';
 import { allows } from '../event/bounds';
 import { isChange, latestChanges, type HistoryFilter } from './facts.sql';
@@ -27,7 +30,7 @@ export class StoredEvents {
   /** Null when it is no longer stored. @param maxEventSize bytes of an image above which a change is no event */
   async read(change: number, maxEventSize: number): Promise<Decoded | null> {
     const limits = { bytes: maxEventSize, eventBytes: maxEventSize };
-    const [row] = (await this.database.use((client) => readSomeChanges(client, [change], limits))).rows;
+    const [row] = (await this.database.use((client) => readSomeChanges(client, [change], limits, new PageSize()))).rows;
     return row === undefined ? null : decode(row, maxEventSize);
   }
 
@@ -64,7 +67,7 @@ export class StoredEvents {
   }
 
   /** The next page of a range, in the order of change numbers; empty behind its end. */
-  page(range: StoredRange, limits: PageLimits): Promise<ChangeRow[]> {
-    return this.database.use((client) => readStored(client, range, limits));
+  page(range: StoredRange, limits: Pick<PageLimits, 'bytes' | 'eventBytes'>, pageSize: PageSize): Promise<ChangeRow[]> {
+    return this.database.use((client) => readStored(client, range, limits, pageSize));
   }
 }

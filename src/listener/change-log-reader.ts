@@ -10,10 +10,11 @@ import type { Mandate } from '../event/mandate';
 import { Pause, TimeSlice } from '../event/timing';
 import type { EventPipeline, IsRecorded } from '../pipeline/event-pipeline';
 import type { PipelineEvents } from '../pipeline/pipeline-events';
-import { readPage, type ChangeRow, type Floor, type Page } from '../change-log/change-log.sql';
+import type { ChangeRow } from '../change-log/change-row.sql';
+import { readPage, type Floor, type Page } from '../change-log/change-log.sql';
+import { MOST_ROWS, type PageSize } from '../change-log/page-size';
 import { decode } from '../change-log/decode';
 import type { ListenConnection } from './listen-connection';
-import { MOST_ROWS, type PageSize } from './page-size';
 
 /** With a thousand observers a page takes a second of this process: requests under way must not wait for their answers so long (ms). */
 const SLICE = 20;

@@ -1,11 +1,11 @@
 import { Injectable, Module } from '@nestjs/common';
 import { ServiceConfiguration } from '../config/service-configuration';
+import { PageSize } from '../change-log/page-size';
 import { DatabaseUrl } from '../database/database.module';
 import { ServiceLogger } from '../event/service-logger';
 import type { EventPipeline } from '../pipeline/event-pipeline';
 import { ChangeLogReader } from './change-log-reader';
 import { ListenConnection } from './listen-connection';
-import { PageSize } from './page-size';
 
 /** The first door of the pipeline: fresh changes. */
 @Injectable()

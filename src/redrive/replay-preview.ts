@@ -5,6 +5,7 @@ import { issueToken } from './set-token';
 import type { ObserverDefinition } from '../event/definitions';
 import { ExitCode, OperatorError } from '../event/errors';
 import { Matcher } from '../matching/matcher';
+import { FEW_ROWS, PageSize } from '../change-log/page-size';
 import { scanReplay, type ReplayPlan } from './replay-scan';
 import type { ChangeRange } from '../change-log/stored-changes.sql';
 
@@ -82,8 +83,9 @@ async function count(
   const sample: ReplayPreview['sample'][number][] = [];
   const sum = { events: 0, count: 0, unanswerable: 0, unreadable: 0, unknown: 0 };
   const times: string[] = [];
-  let page = await scanReplay(client, matcher, plan, 0, maxEventSize);
-  for (; page !== null; page = await scanReplay(client, matcher, plan, page.last, maxEventSize)) {
+  const pageSize = new PageSize(FEW_ROWS);
+  let page = await scanReplay(client, matcher, plan, 0, maxEventSize, pageSize);
+  for (; page !== null; page = await scanReplay(client, matcher, plan, page.last, maxEventSize, pageSize)) {
     sum.events += page.events;
     sum.count += page.deliveries.length;
     sum.unanswerable += page.unanswerable;

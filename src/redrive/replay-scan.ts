@@ -5,7 +5,8 @@ import type { PlannedDelivery } from '../event/delivery';
 import type { EntityEvent } from '../event/entity-event';
 import { SIDE_PAGE_BYTES } from '../event/image-budget';
 import type { Matcher } from '../matching/matcher';
-import { readSomeChanges } from '../change-log/change-log.sql';
+import { readSomeChanges } from '../change-log/changes-by-number.sql';
+import type { PageSize } from '../change-log/page-size';
 import { decode } from '../change-log/decode';
 import { findDelivered } from './replay.sql';
 import { selectChanges, type ChangeRange } from '../change-log/stored-changes.sql';
@@ -59,11 +60,12 @@ export async function scanReplay(
   plan: Omit<ReplayPlan, 'count'>,
   behind: number,
   maxEventSize: number,
+  pageSize: PageSize,
 ): Promise<ReplayPage | null> {
   const numbers = await selectChanges(client, plan.range, plan.snapshot, behind, PAGE);
   const [first] = numbers;
   if (first === undefined) return null;
-  const { rows, rest } = await readSomeChanges(client, numbers, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize });
+  const { rows, rest } = await readSomeChanges(client, numbers, { bytes: SIDE_PAGE_BYTES, eventBytes: maxEventSize }, pageSize);
   const last = numbers[numbers.length - rest.length - 1] ?? first;
   const deliveries: PlannedDelivery[] = [];
   let [events, unanswerable, unreadable] = [0, 0, 0];

@@ -5,6 +5,7 @@ import type { SetStep } from './set-worker';
 import { laneOf, type PlannedDelivery } from '../event/delivery';
 import { endpointNameOf } from '../event/endpoint-name';
 import { OperatorError } from '../event/errors';
+import { FEW_ROWS, PageSize } from '../change-log/page-size';
 import { scanReplay, type ReplayPlan } from './replay-scan';
 import type { Matcher } from '../matching/matcher';
 
@@ -30,6 +31,7 @@ export class ReplayWorker {
   endedBy: string | null = null;
   private after: number;
   private open: Open | null = null;
+  private readonly pageSize = new PageSize(FEW_ROWS);
   private ended = false;
 
   constructor(
@@ -80,7 +82,9 @@ export class ReplayWorker {
   private async read(): Promise<void> {
     let behind = this.after;
     while (!this.ended) {
-      const page = await this.database.use((client) => scanReplay(client, this.matcher, this.replay, behind, this.maxEventSize));
+      const page = await this.database.use((client) =>
+        scanReplay(client, this.matcher, this.replay, behind, this.maxEventSize, this.pageSize),
+      );
       if (page === null) this.ended = true;
       else if (page.deliveries.length > 0) {
         this.open = { deliveries: page.deliveries.map((delivery) => this.replayed(delivery)), last: page.last };

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import { readSomeChanges } from '../change-log/change-log.sql';
+import { readSomeChanges } from '../change-log/changes-by-number.sql';
+import { PageSize } from '../change-log/page-size';
 import { readDecidingVersions } from '../checkpoint/config-period.sql';
 import { decode } from '../change-log/decode';
 import type { Ledger } from '../delivery/ledger';
@@ -42,6 +43,7 @@ export class JobWorker {
   private readonly claims: Claims;
   private readonly quarantine: QuarantineRelease;
   private readonly interludes: Interludes<void>;
+  private readonly pageSize = new PageSize();
   /** Not begun yet: their changes could not be read so far. */
   private claimed = NOTHING_CLAIMED;
   /** Of those that the configuration that runs leaves: what they were meant to be is in the version that decided their change. */
@@ -121,7 +123,7 @@ export class JobWorker {
     const room = IMAGE_BUDGET - dispatcher.bytes;
     if (room <= 0) return;
     const numbers = [...new Set(claimed.deliveries.map(({ changeNumber }) => changeNumber))];
-    const { rows, rest } = await readSomeChanges(this.pool, numbers, { bytes: room, eventBytes: maxEventSize });
+    const { rows, rest } = await readSomeChanges(this.pool, numbers, { bytes: room, eventBytes: maxEventSize }, this.pageSize);
     await this.older.load(new Set(claimed.deliveries.flatMap(({ configVersion }) => configVersion ?? [])));
     const left = claimed.deliveries.filter((claim) => this.isLeft(claim)).map(({ changeNumber }) => changeNumber);
     this.decidedBy = await readDecidingVersions(this.pool, this.term.stream, left);

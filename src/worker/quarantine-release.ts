@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { readChanges } from '../change-log/change-log.sql';
+import { readChanges } from '../change-log/changes-by-number.sql';
 import { decode } from '../change-log/decode';
 import { claimQuarantineRetries, keepQuarantined, releaseQuarantined, type ReleasedDelivery } from '../delivery/quarantine.sql';
 import type { Ledger } from '../delivery/ledger';

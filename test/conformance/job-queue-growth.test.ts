@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import { BEYOND_EVERYTHING } from '../../src/checkpoint/cursor';
-import { createPool } from '../../src/database/postgres';
+import { pinnedPool } from '../../src/database/postgres';
 import { GatheringGroup } from '../../src/delivery/gathering-group';
 import { writeGroup } from '../../src/delivery/ledger.sql';
 import { promoteHeads } from '../../src/delivery/strict-lanes.sql';
@@ -35,7 +35,7 @@ describe.each(Object.entries(JOB_QUEUES))('%s', (_name, open) => {
   beforeAll(async () => {
     bench = await JobQueueBench.open();
     await bench.database.query('alter table observers.pending_delivery set (autovacuum_enabled = false)');
-    one = createPool(bench.database.url, 1, { statementTimeout: LONGEST });
+    one = new Pool({ connectionString: bench.database.url, max: 1, ...pinnedPool({ statement_timeout: String(LONGEST) }) });
     jobs = open(one);
     leader = await bench.lead('leader');
   });

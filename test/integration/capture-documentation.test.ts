@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Client, type QueryResult } from 'pg';
 import { envelopeText } from '../../src/event/envelope';
 import { applyCapture, checkConditions, planCapture } from '../../src/change-log/capture/capture';
-import { readSomeChanges } from '../../src/change-log/change-log.sql';
+import { readSomeChanges } from '../../src/change-log/changes-by-number.sql';
+import { PageSize } from '../../src/change-log/page-size';
 import { decode } from '../../src/change-log/decode';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { ConfigFile } from '../unit/config/config-file';
@@ -72,7 +73,7 @@ function shown({ fields, rows }: Result): string[] {
 }
 
 async function envelope(text: string, change: number): Promise<void> {
-  const { rows: [row] } = await readSomeChanges(database.client, [change], { bytes: MOST, eventBytes: MOST }); // prettier-ignore
+  const { rows: [row] } = await readSomeChanges(database.client, [change], { bytes: MOST, eventBytes: MOST }, new PageSize()); // prettier-ignore
   const decoded = decode(row!, MOST);
   if (decoded.is !== 'event') throw new Error('it is no event');
   const { id, timestamp, ...really } = JSON.parse(envelopeText(decoded.event)) as Record<string, unknown>;
@@ -105,7 +106,7 @@ test('docs/capture.md is true from its first example to its last', async () => {
   const [payment] = await database.query<{ number: number }>(
     "select pk_entity_change_log::int as number from core.tb_entity_change_log where object_type = 'Payment' and object_key = '2'",
   );
-  const { rows } = await readSomeChanges(database.client, [payment!.number], { bytes: MOST, eventBytes: MOST });
+  const { rows } = await readSomeChanges(database.client, [payment!.number], { bytes: MOST, eventBytes: MOST }, new PageSize());
   expect(decode(rows[0]!, MOST)).toMatchObject({ is: 'event' });
   expect(captured).toHaveLength(6);
 });

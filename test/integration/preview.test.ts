@@ -6,7 +6,8 @@ import { Preview } from '../../src/dry-run/preview';
 import { Renderer } from '../../src/dry-run/renderer';
 import type { PreviewReport } from '../../src/dry-run/report';
 import type { ObserverDefinition } from '../../src/event/definitions';
-import { findStored, readStored } from '../../src/change-log/change-log.sql';
+import { findStored, readStored } from '../../src/change-log/changes-by-number.sql';
+import { PageSize } from '../../src/change-log/page-size';
 import { decode } from '../../src/change-log/decode';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startReceiver, type Receiver } from '../support/receiver';
@@ -29,7 +30,7 @@ afterEach(async () => {
 });
 
 const AS_IT_IS = { text: (shown: string): string => shown, all: <T>(value: T): T => value };
-const PAGE = { rows: 7, bytes: 1 << 20, eventBytes: 1 << 20 };
+const PAGE = { bytes: 1 << 20, eventBytes: 1 << 20 };
 
 /** By pages of seven, so that there are many. */
 async function preview(next: readonly ObserverDefinition[], running: readonly ObserverDefinition[] | null): Promise<PreviewReport> {
@@ -42,8 +43,9 @@ async function preview(next: readonly ObserverDefinition[], running: readonly Ob
   const made = new Preview(next, running, renderer, 16);
   const since = '2000-01-01T00:00:00Z';
   const { behind, last } = await findStored(database.client, since, null);
+  const pageSize = new PageSize(7);
   for (let at = behind; ;) {
-    const rows = await readStored(database.client, { behind: at, last, since }, PAGE);
+    const rows = await readStored(database.client, { behind: at, last, since }, PAGE, pageSize);
     if (rows.length === 0) break;
     for (const row of rows) made.add(decode(row, 1 << 20));
     at = Number(rows.at(-1)![0]);

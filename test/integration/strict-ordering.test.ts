@@ -145,8 +145,10 @@ test.each([
   for (let key = 1; key <= KEYS; key++) expect([key, stepsOf(key)]).toEqual([key, upTo(STEPS)]);
 });
 
-test('a hundred thousand deliveries parked in ten thousand lanes take little memory, and leave in order', async () => {
-  const LANES = 10_000;
+/** With 10,000 of them `npm run test:chaos` parks 100,000 deliveries, which takes minutes. */
+const LANES = Number(process.env['TEST_LANES'] ?? 2_000);
+
+test(`what is parked in ${LANES} lanes takes little memory, and leaves in order`, async () => {
   const STEPS = 10;
   answer(() => true);
   const breaker = { failureRate: 0.5, minimum: 20, window: 10_000, openFor: 500 };
@@ -160,7 +162,7 @@ test('a hundred thousand deliveries parked in ten thousand lanes take little mem
     60_000,
   );
   given.receiver.requests.length = 0;
-  expect((heapUsed() - before) / 1_048_576).toBeLessThan(40);
+  expect((heapUsed() - before) / 1_048_576).toBeLessThan(20 + LANES / 500);
   const last = new Map<string, number>();
   let outOfOrder = 0;
   let done = 0;

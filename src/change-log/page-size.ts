@@ -2,6 +2,8 @@ import { isCancelled, isUnanswered } from '../database/postgres';
 
 /** A full page. */
 export const MOST_ROWS = 500;
+/** For a reader that begins anew each time: with rows of 16 MiB these take PostgreSQL 2 s to measure, and five pages later it asks for all. */
+export const FEW_ROWS = 16;
 /** A row that PostgreSQL does not bring alone in three tries, of seconds each, is not measured any more: see PageLimits. */
 const TRIES_ALONE = 3;
 
@@ -10,8 +12,9 @@ const TRIES_ALONE = 3;
  * one that takes longer than a statement may costs everything: then fewer are asked for, until the row is alone that is too much.
  */
 export class PageSize {
-  rows = MOST_ROWS;
   private triesAlone = 0;
+
+  constructor(public rows = MOST_ROWS) {}
 
   /** False: a row that is larger than it is cheap to measure is told by its number only. */
   get measured(): boolean {
