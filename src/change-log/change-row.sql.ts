@@ -110,4 +110,4 @@ export const SIZED = (measured: string): string => `
   window numbered as (order by pk_entity_change_log rows unbounded preceding)`;
 
 // Nothing is parsed by the driver: the images are passed on as text, and the few other fields are cheaper to read where they are used.
-export const TEXT_ONLY = { getTypeParser: () => (value: string) => value };
+export const TEXT_ONLY = { getTypeParser: (): ((value: string) => string) => (value) => value };
