@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { CustomActions } from '../actions/custom/custom-actions';
 import { TailStreams } from '../admin/tail-streams';
 import { TokenWatch } from '../admin/http/token-watch';
-import { settleDrift } from '../change-log/capture/drift';
 import { recordConfigVersion } from '../config/config-version.sql';
 import type { LoadedConfiguration, ObserversSource } from '../config/load';
 import { ServiceConfiguration } from '../config/service-configuration';
@@ -15,7 +14,7 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../database/embedd
 import { requireServiceRights } from '../database/grants';
 import { runMigrations } from '../database/migrator';
 import { createPool, describeUrl } from '../database/postgres';
-import { warningsOf } from '../doctor/file-warnings';
+import { settleFile } from '../doctor/file-warnings';
 import { SystemClock, type Clock } from '../event/clock';
 import type { DriftChoice } from '../event/drift-choice';
 import { Timers } from '../event/timers';
@@ -101,8 +100,7 @@ async function start(options: StartOptions, stops: Stops, stop: () => Promise<vo
   const { url, pool } = database;
   const loadedBy = `${process.env['USER'] ?? 'start'}@${VERSION}`;
   const version = await recordConfigVersion(pool, file.source.hash, file.source.text, loadedBy);
-  await settleDrift(url, file.definition.captures, { ...drift, logger });
-  for (const warning of await warningsOf(url, file)) logger.warn(warning);
+  for (const warning of await settleFile(url, file, { ...drift, logger })) logger.warn(warning);
   const tracing = await tracingOf(settings, logger);
   stops.push(() => tracing.stop());
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
-import { warningsOf } from '../doctor/file-warnings';
+import { settleFile } from '../doctor/file-warnings';
 import type { LoadedConfiguration } from '../config/load';
 import { ServiceConfiguration } from '../config/service-configuration';
 import { DatabaseUrl } from '../database/database.module';
@@ -15,7 +15,6 @@ import { SETTINGS, type SettingName, type Settings } from '../config/settings';
 import { recordConfigVersion } from '../config/config-version.sql';
 import { countByObserver } from '../status/status-detail.sql';
 import type { ObserverDefinition } from '../event/definitions';
-import { settleDrift } from '../change-log/capture/drift';
 import type { Reloaded } from './reloaded';
 
 /** The configuration that this instance goes by, and how it gets another one while it runs. One reload at a time. */
@@ -81,9 +80,8 @@ export class Reloader {
   private async change(next: LoadedConfiguration, asked: string): Promise<Reloaded> {
     const { pool, streams, logger } = this;
     const { loadedBy, drift } = this.started;
-    const url = this.url.text;
     const { file } = next;
-    await settleDrift(url, file.definition.captures, { ...drift, logger });
+    const warnings = await settleFile(this.url.text, file, { ...drift, logger });
     const previous = this.version;
     const version = await pooledTransaction(pool, 'begin', async (client) => {
       const recorded = await recordConfigVersion(client, file.source.hash, file.source.text, loadedBy);
@@ -100,7 +98,7 @@ export class Reloader {
     const { observers, alerts, captures } = file.definition;
     const difference = differenceOf(this.configuration.file.definition.observers, file.definition.observers);
     const notes = [
-      ...(await warningsOf(url, file)),
+      ...warnings,
       ...settingNotes(this.configuration.settings, next.settings),
       ...(await this.orphanNotes(difference.removed)),
     ];

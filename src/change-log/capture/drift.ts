@@ -1,6 +1,5 @@
 import type { ClientBase } from 'pg';
 import type { Logger } from 'pino';
-import { connect } from '../../database/postgres';
 import type { CaptureDefinition } from '../../event/definitions';
 import type { DriftChoice } from '../../event/drift-choice';
 import { ExitCode, OperatorError } from '../../event/errors';
@@ -11,35 +10,30 @@ export interface DriftOptions extends DriftChoice {
 }
 
 /** Compares the file's `capture:` with the triggers: missing or different is said, applied, or refused. */
-export async function settleDrift(url: string, captures: readonly CaptureDefinition[], options: DriftOptions): Promise<void> {
+export async function settleDrift(client: ClientBase, captures: readonly CaptureDefinition[], options: DriftOptions): Promise<void> {
   const { logger, applyCapture: apply, strict } = options;
-  const client = await connect(url, 'capture');
-  try {
-    const planned = await planCapture(client, captures);
-    const plans = apply ? await withoutUnreadable(client, captures, planned) : planned;
-    const open = plans.filter(({ state }) => state !== 'current');
-    if (apply) await applyCapture(client, plans);
-    for (const { table, state, reasons, sql } of open) {
-      if (apply && sql.length > 0) logger.info({ table, was: state }, 'capture applied');
-      else
-        logger.warn(
-          { table, state, reasons },
-          sql.length > 0
-            ? 'capture differs from the observers file: run `capture apply`, or start with --apply'
-            : 'capture differs from the observers file',
-        );
-    }
-    const unmet = open.filter(({ state, sql }) => state === 'impossible' || (!apply && sql.length > 0));
-    if (strict && unmet.length > 0) {
-      const tables = unmet.map(({ table }) => table).join(', ');
-      throw new OperatorError(
-        `the capture of ${tables} differs from the observers file`,
-        'Run: fraiseql-observers capture apply, and see what capture check says.',
-        ExitCode.configuration,
+  const planned = await planCapture(client, captures);
+  const plans = apply ? await withoutUnreadable(client, captures, planned) : planned;
+  const open = plans.filter(({ state }) => state !== 'current');
+  if (apply) await applyCapture(client, plans);
+  for (const { table, state, reasons, sql } of open) {
+    if (apply && sql.length > 0) logger.info({ table, was: state }, 'capture applied');
+    else
+      logger.warn(
+        { table, state, reasons },
+        sql.length > 0
+          ? 'capture differs from the observers file: run `capture apply`, or start with --apply'
+          : 'capture differs from the observers file',
       );
-    }
-  } finally {
-    await client.end();
+  }
+  const unmet = open.filter(({ state, sql }) => state === 'impossible' || (!apply && sql.length > 0));
+  if (strict && unmet.length > 0) {
+    const tables = unmet.map(({ table }) => table).join(', ');
+    throw new OperatorError(
+      `the capture of ${tables} differs from the observers file`,
+      'Run: fraiseql-observers capture apply, and see what capture check says.',
+      ExitCode.configuration,
+    );
   }
 }
 
