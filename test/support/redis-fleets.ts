@@ -6,14 +6,21 @@ import { until } from './until';
 
 export interface Fleet {
   readonly url: string;
-  /** Ends the master that has the key without a word. */
-  killMasterOf(key: string): Promise<void>;
+  /** Until the replica has what its master has. */
+  replicated(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface SentinelFleet extends Fleet {
   readonly sentinels: readonly SpawnedServer[];
   readonly servers: readonly TestRedis[];
+}
+
+async function untilReplicated(master: TestRedis, replica: TestRedis): Promise<void> {
+  const offset = async ({ client }: TestRedis, name: string): Promise<number> =>
+    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await client.info('replication'))?.[1] ?? 0);
+  const wanted = await offset(master, 'master_repl_offset');
+  await until(async () => (await offset(replica, 'slave_repl_offset')) >= wanted);
 }
 
 /** A master, its replica, and three sentinels. */
@@ -29,7 +36,7 @@ export async function startSentinels(): Promise<SentinelFleet> {
     url: `redis-sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/0#shop`,
     sentinels,
     servers,
-    killMasterOf: () => master.server.kill(),
+    replicated: () => untilReplicated(master, replica),
     close: async () => {
       await Promise.all(sentinels.map((sentinel) => sentinel.remove()));
       await Promise.all(servers.map((server) => server.close()));
@@ -88,15 +95,11 @@ export async function startFailoverCluster(): Promise<ClusterFleet> {
   const id = String(await first.client.call('CLUSTER', 'MYID'));
   await until(() => replica.client.call('CLUSTER', 'REPLICATE', id).then(() => true, () => false)); // prettier-ignore
   await until(async () => (await everywhere('cluster_state:ok')) && (await replica.client.info('replication')).includes('master_link_status:up')); // prettier-ignore
-  const ownerOf = async (key: string): Promise<TestRedis> => {
-    const slot = Number(await second.client.call('CLUSTER', 'KEYSLOT', key));
-    return masters[slots.findIndex(([from, to]) => slot >= from && slot <= to)]!;
-  };
   return {
     url: `redis://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     masters,
     replica,
-    killMasterOf: async (key) => (await ownerOf(key)).server.kill(),
+    replicated: () => untilReplicated(first, replica),
     close: async () => {
       await Promise.all(nodes.map((node) => node.close()));
     },

@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { apiOf, type Api } from '../support/api';
+import { createAuthority } from '../support/certificate';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { describeWith, program } from '../support/missing-server';
+import { startReceiver, type Receiver } from '../support/receiver';
+import { startRedis, type TestRedis } from '../support/redis-server';
+import { programOn } from '../support/redrive';
+import { startTestService, type TestService } from '../support/service';
+import { freePort, SpawnedServer } from '../support/spawned-server';
+import { eventually, until, untilLeading, untilRows } from '../support/until';
+
+const TOKEN = 'write-0123456789abcdef';
+
+let database: TestDatabase;
+let receiver: Receiver;
+const services: TestService[] = [];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  receiver = await startReceiver(({ path }, response) => {
+    if (path.startsWith('/customer')) return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"plan":"gold"}');
+    return void response.writeHead(204).end();
+  });
+  await database.query('create table orders (id int primary key, customer text)');
+});
+
+afterEach(async () => {
+  for (const service of services.splice(0).reverse()) await service.stop();
+  await receiver.close();
+  await database.drop();
+});
+
+const file = (): string => `
+version: 1
+capture: [{ table: public.orders, entity: Order }]
+endpoints: { hook: { url: "${receiver.url}/hook", allow_addresses: [loopback] } }
+lookups: { customer: { url: "${receiver.url}/customer/{{ data.customer }}", ttl: 1h, allow_addresses: [loopback] } }
+observers:
+  - name: once
+    entity: Order
+    dedup: { key: '{{ customer }}', window: 1h }
+    actions: [{ type: webhook, endpoint: hook }]
+  - name: known
+    entity: Order
+    lookups: [customer]
+    actions: [{ type: log, message: '{{ lookups.customer.plan }}' }]
+`;
+const drivers = { OBSERVERS_DEDUP_DRIVER: 'redis', OBSERVERS_CACHE_DRIVER: 'redis' };
+const start = async (url: string, env: Readonly<Record<string, string>> = {}): Promise<TestService> => {
+  const service = await startTestService(database.url, {
+    file: file(),
+    env: { REDIS_URL: url, OBSERVERS_API_TOKENS: `write:${TOKEN}`, ...drivers, ...env },
+  });
+  services.push(service);
+  return service;
+};
+const apiTo = (service: TestService): Api => apiOf(service, { authorization: `Bearer ${TOKEN}` });
+const insert = (from: number, to: number, customer: string): Promise<unknown> =>
+  database.query('insert into orders select n, $3 from generate_series($1::int, $2::int) n', [from, to, customer]);
+const outcomes = async (count: number): Promise<string[]> =>
+  (await untilRows<{ outcome: string }>(database, "select outcome from observers.attempt where observer = 'once' order by outcome", count)).map(
+    ({ outcome }) => outcome,
+  );
+const metric = async (service: TestService, name: string): Promise<number> => {
+  const text = await (await fetch(`http://${service.address}/metrics`)).text();
+  return Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+};
+interface Said {
+  readonly listeners: readonly { readonly redis: readonly { use: string; up: boolean; reason: string | null }[] }[];
+}
+const saidOf = async (service: TestService): Promise<Said['listeners'][number]['redis']> =>
+  ((await apiTo(service)('GET /status')).body as unknown as Said).listeners.flatMap(({ redis }) => redis);
+
+describeWith(program('redis-server'), () => {
+  let redis: TestRedis;
+  beforeEach(async () => void (redis = await startRedis()));
+  afterEach(() => redis.close());
+
+  test('of deliveries with the same key one is made, by whichever instance, also after a restart', async () => {
+    const first = await start(redis.url);
+    await untilLeading(first.streams.main);
+    await insert(1, 3, 'eva');
+    expect(await outcomes(3)).toEqual(['skipped', 'skipped', 'succeeded']);
+    await services.pop()?.stop();
+    await untilLeading((await start(redis.url)).streams.main);
+    await insert(4, 4, 'eva');
+    expect(await outcomes(4)).toEqual(['skipped', 'skipped', 'skipped', 'succeeded']);
+  });
+
+  test('Redis is killed, and comes back empty: every delivery goes on, that is said, and readiness stays', async () => {
+    const service = await start(redis.url);
+    await untilLeading(service.streams.main);
+    await insert(1, 2, 'eva');
+    await outcomes(2);
+    expect(await saidOf(service)).toMatchObject([{ use: 'dedup', up: true }, { use: 'cache', up: true }]); // prettier-ignore
+    expect(await metric(service, 'observer_dedup_unavailable_total')).toBe(0);
+    await redis.server.kill();
+    await insert(3, 22, 'eva');
+    const all = await outcomes(22);
+    expect(all.filter((one) => one === 'succeeded').length).toBeGreaterThanOrEqual(20);
+    expect(await metric(service, 'observer_dedup_unavailable_total')).toBeGreaterThanOrEqual(20);
+    expect(await metric(service, 'observer_redis_up')).toBe(0);
+    expect(await metric(service, 'observer_redis_unanswered_total')).toBeGreaterThan(0);
+    expect(await saidOf(service)).toMatchObject([{ use: 'dedup', up: true }, { use: 'cache', up: true }].map(({ use }) => ({ use }))); // prettier-ignore
+    await eventually(() => saidOf(service), (said) => said.some(({ use, up }) => use === 'dedup' && !up)); // prettier-ignore
+    expect((await fetch(`http://${service.address}/health/ready`)).status).toBe(200);
+    const shown = await programOn(database, file(), { OBSERVERS_API_TOKENS: `write:${TOKEN}` }).run(['status']);
+    expect(shown.out).toMatch(/redis +dedup: does not answer since/);
+    await redis.server.start();
+    await eventually(() => saidOf(service), (said) => said.every(({ up }) => up)); // prettier-ignore
+    await insert(23, 24, 'eva');
+    expect((await outcomes(24)).filter((one) => one === 'skipped').length).toBeGreaterThan(0);
+    expect(await database.query('select from observers.dead_letter')).toEqual([]);
+    expect(await database.query('select from observers.pending_delivery')).toEqual([]);
+  });
+
+  test('a second database in the same Redis has keys of its own: nothing is skipped for the other one', async () => {
+    await untilLeading((await start(redis.url)).streams.main);
+    await insert(1, 1, 'eva');
+    expect(await outcomes(1)).toEqual(['succeeded']);
+    const other = await createTestDatabase();
+    await other.query('create table orders (id int primary key, customer text)');
+    const second = await startTestService(other.url, { file: file(), env: { REDIS_URL: redis.url, ...drivers } });
+    await untilLeading(second.streams.main);
+    await other.query("insert into orders values (1, 'eva')");
+    const rows = await untilRows<{ outcome: string }>(other, "select outcome from observers.attempt where observer = 'once'", 1);
+    expect(rows[0]?.outcome).toBe('succeeded');
+    await second.stop();
+    await other.drop();
+  });
+
+  test('what is invalidated by the API or the command is asked for anew by every instance', async () => {
+    const [one, two] = [await start(redis.url), await start(redis.url, { OBSERVERS_STREAM: 'other' })];
+    for (const { streams } of [one, two]) await untilLeading(streams.main);
+    const asked = (): number => receiver.requests.filter(({ path }) => path === '/customer/eva').length;
+    await insert(1, 1, 'eva');
+    await untilRows(database, "select from observers.attempt where observer = 'known'", 2);
+    expect(asked()).toBe(1);
+    expect(await metric(one, 'observer_cache_hits_total') + await metric(two, 'observer_cache_hits_total')).toBeGreaterThanOrEqual(0); // prettier-ignore
+    // One instance has the message at once; that of the other takes a second at most.
+    const api = apiTo(one);
+    const answered = await api('POST /cache/invalidate', { json: { lookup: 'customer' } });
+    expect([answered.status, answered.body]).toEqual([200, { invalidated: 'customer', by: 'every instance' }]);
+    await insert(2, 2, 'eva');
+    await untilRows(database, "select from observers.attempt where observer = 'known'", 4);
+    expect(asked()).toBeGreaterThan(1);
+    expect((await api('POST /cache/invalidate', { json: { lookup: 'custmer' } })).body).toMatchObject({ status: 404, detail: expect.stringContaining('customer') as string }); // prettier-ignore
+    const before = asked();
+    const command = programOn(database, file(), { REDIS_URL: redis.url, ...drivers });
+    const { code, out, err } = await command.run(['cache', 'invalidate', `${receiver.url}/customer/eva`, '--format', 'json']);
+    expect([code, err, JSON.parse(out)]).toEqual([0, '', { invalidated: `${receiver.url}/customer/eva`, by: 'every instance' }]);
+    let n = 10;
+    await until(async () => (await insert(++n, n, 'eva'), asked() > before));
+  });
+
+  test('doctor looks at Redis as the settings do', async () => {
+    await redis.client.config('SET', 'maxmemory', '100mb');
+    await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    const command = programOn(database, file(), { REDIS_URL: redis.url, ...drivers });
+    const findings = await command.json<{ check: string; state: string; message: string }[]>(['doctor']).catch(() => []);
+    const ours = findings.filter(({ check }) => check === 'redis');
+    expect(ours.map(({ state }) => state)).toEqual(['ok', 'warning']);
+    expect(ours[1]?.message).toContain('allkeys-lru');
+    const wrong = programOn(database, file(), { REDIS_URL: 'redis://127.0.0.1:9', ...drivers });
+    const problems = await wrong.json<{ check: string; message: string }[]>(['doctor']);
+    expect(problems.find(({ check }) => check === 'redis')?.message).toMatch(/^OBSERVERS_DEDUP_DRIVER, OBSERVERS_CACHE_DRIVER: the Redis of REDIS_URL cannot be reached/); // prettier-ignore
+  });
+
+  describe('a start is refused, and the setting is named:', () => {
+    const refused = async (url: string, env: Readonly<Record<string, string>> = {}): Promise<string> =>
+      start(url, env).then(() => 'it started', (error: Error & { remedy: string }) => `${error.message} → ${error.remedy}`); // prettier-ignore
+
+    test('nobody is there', async () => {
+      expect(await refused('redis://127.0.0.1:9')).toMatch(/^OBSERVERS_(DEDUP|CACHE)_DRIVER=redis: the Redis of REDIS_URL cannot be reached: .*ECONNREFUSED/); // prettier-ignore
+    });
+
+    test('a password, and a user that may not', async () => {
+      await redis.client.config('SET', 'requirepass', 'right');
+      await redis.client.call('ACL', 'SETUSER', 'mute', 'on', '>right', '~other:*', '+@all');
+      const at = (login: string): string => redis.url.replace('//', `//${login}@`);
+      expect(await refused(redis.url)).toMatch(/does not let the user and password of REDIS_URL do it: NOAUTH/);
+      expect(await refused(at(':wrong'))).toMatch(/does not let the user and password of REDIS_URL do it: WRONGPASS/);
+      expect(await refused(at('mute:right'))).toMatch(/does not let the user and password of REDIS_URL do it: .*NOPERM/);
+      expect(await refused(at(':right'))).toBe('it started');
+    });
+
+    test('a replica', async () => {
+      const replica = await startRedis(['--replicaof', '127.0.0.1', String(redis.port)]);
+      await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'));
+      expect(await refused(replica.url)).toMatch(/REDIS_URL leads to a replica, which takes no writes: READONLY.*Name the master in REDIS_URL/);
+      await replica.close();
+    });
+
+    test('no server at all, and what is no address', async () => {
+      expect(await refused('http://127.0.0.1')).toMatch(/REDIS_URL/);
+      expect(await refused('redis://a:1,b')).toMatch(/OBSERVERS_(DEDUP|CACHE)_DRIVER=redis: the Redis of REDIS_URL cannot be reached/);
+      await expect(startTestService(database.url, { file: file(), env: { OBSERVERS_DEDUP_DRIVER: 'redis' } })).rejects.toThrow(/OBSERVERS_DEDUP_DRIVER.*set REDIS_URL/); // prettier-ignore
+    });
+
+    test('TLS: an authority that nobody trusts, a server that speaks none, and one that speaks nothing else', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'observers-redis-tls-'));
+      const authority = createAuthority();
+      const { cert, key } = authority.issue({ names: ['localhost', 'IP:127.0.0.1'] });
+      const at = (name: string, text: string): string => {
+        writeFileSync(join(folder, name), text);
+        return join(folder, name);
+      };
+      const ca = at('ca.pem', authority.cert);
+      const port = await freePort();
+      const args = ['--port', '0', '--tls-port', String(port), '--tls-cert-file', at('cert.pem', cert), '--tls-key-file', at('key.pem', key), '--tls-ca-cert-file', ca, '--tls-auth-clients', 'no', '--bind', '127.0.0.1', '--save', '', '--dir', folder]; // prettier-ignore
+      const secure = new SpawnedServer('redis-server', () => args, /Ready to accept connections/);
+      await secure.start();
+      const url = `rediss://127.0.0.1:${port}`;
+      expect(await refused(url)).toMatch(/no TLS connection to the Redis of REDIS_URL can be made: .*OBSERVERS_REDIS_CA_FILE/);
+      expect(await refused(url, { OBSERVERS_REDIS_CA_FILE: at('other.pem', createAuthority('Other').cert) })).toMatch(/no TLS connection/);
+      expect(await refused(url, { OBSERVERS_REDIS_CA_FILE: join(folder, 'none.pem') })).toMatch(/OBSERVERS_REDIS_CA_FILE: the file cannot be read/); // prettier-ignore
+      expect(await refused(redis.url.replace('redis:', 'rediss:'))).toMatch(/REDIS_URL/);
+      expect(await refused(url.replace('rediss:', 'redis:'))).toMatch(/REDIS_URL/);
+      expect(await refused(url, { OBSERVERS_REDIS_CA_FILE: ca })).toBe('it started');
+      await services.pop()?.stop();
+      await secure.remove();
+      rmSync(folder, { recursive: true, force: true });
+    });
+  });
+});
+
+test('a service that uses no Redis does not load its client', async () => {
+  const probe = "const M = require('module'); const load = M._load; M._load = function (name, ...rest) { if (name === 'ioredis') console.log('LOADED ioredis'); return load.call(this, name, ...rest); };"; // prettier-ignore
+  const running = programOn(database, file(), { OBSERVERS_PORT: '0', OBSERVERS_STREAM: 'unused' }).launch(['start'], {
+    NODE_OPTIONS: `--require ${writeProbe(probe)}`,
+  });
+  await running.waitFor(/started/);
+  await running.end('SIGTERM');
+  expect(running.output()).not.toContain('LOADED ioredis');
+});
+
+function writeProbe(text: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'observers-probe-')), 'probe.cjs');
+  writeFileSync(path, text);
+  return path;
+}
