@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { RedisConnection } from '../connections/redis/dial';
 import { RedisUnavailable, type RedisClient } from '../connections/redis/redis-client';
 import { Script } from '../connections/redis/script';
 import { parseSpelledJson } from '../event/json-document';
@@ -80,7 +81,7 @@ export class SecondTier {
     return this.redis.key('cache');
   }
 
-  private async tried<T>(work: Parameters<typeof this.redis.ask<T>>[0]): Promise<T | null> {
+  private async tried<T>(work: (redis: RedisConnection) => Promise<T>): Promise<T | null> {
     try {
       return await this.redis.ask(work);
     } catch (error) {
@@ -118,4 +119,3 @@ function answerIn(found: string, left: number, stamp: string): Seen['answer'] {
     return null;
   }
 }
-

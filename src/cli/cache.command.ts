@@ -26,7 +26,10 @@ class CacheInvalidateCommand extends ObserversCommand {
   async run([url]: string[], flags: InvalidateFlags): Promise<void> {
     const { lookup } = flags;
     if ((url === undefined) === (lookup === undefined))
-      throw new OperatorError('name the URL that was asked for, or --lookup, one of them', 'URLs of look-ups: fraiseql-observers test-event');
+      throw new OperatorError(
+        'name the URL that was asked for, or --lookup, one of them',
+        'URLs of look-ups: fraiseql-observers test-event',
+      );
     const { loadSettings } = await import('../config/load');
     const { invalidateFromOutside } = await import('../cache/invalidate-from-outside');
     const settings = loadSettings(loadInputOf(flags));

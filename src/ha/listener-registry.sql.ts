@@ -39,7 +39,22 @@ export interface ListenerRecord {
 export async function heartbeat(pool: Pool, record: ListenerRecord): Promise<void> {
   const { id, stream, host, pid, version, address, url, inFlight, endpoints, captureDrift, timers, aliveFor, session, redis } = record;
   const drift = captureDrift === null ? null : JSON.stringify(captureDrift);
-  const values = [id, stream, host, pid, version, address, inFlight, JSON.stringify(endpoints), drift, timers, aliveFor, session, url, JSON.stringify(redis)];
+  const values = [
+    id,
+    stream,
+    host,
+    pid,
+    version,
+    address,
+    inFlight,
+    JSON.stringify(endpoints),
+    drift,
+    timers,
+    aliveFor,
+    session,
+    url,
+    JSON.stringify(redis),
+  ];
   await pool.query(HEARTBEAT, values);
 }
 

@@ -9,6 +9,10 @@ import { LifecycleService } from './lifecycle.service';
 @Module({})
 export class ServiceModule {
   static of(input: ServiceInput): DynamicModule {
-    return { module: ServiceModule, imports: [AppModule.of(input), ConnectionsModule, HaModule, ReloadModule], providers: [LifecycleService] };
+    return {
+      module: ServiceModule,
+      imports: [AppModule.of(input), ConnectionsModule, HaModule, ReloadModule],
+      providers: [LifecycleService],
+    };
   }
 }

@@ -33,7 +33,7 @@ export const redisPrefix: Setting<string> = {
   description: 'what the keys and channels of this service in Redis begin with; not those of cache actions and streams',
   default: 'observers:',
   // Braces would put every key of a cluster into one slot, or tear ours apart.
-  parse: (value) => (/^[\w.:/-]{1,100}$/.test(value) ? { value } : { expected: 'up to 100 letters, digits and . : / - _' }),
+  parse: (value) => (/^[\w.:-]{1,100}$/.test(value) ? { value } : { expected: 'up to 100 letters, digits and . : - _' }),
   show: (value) => value,
 };
 

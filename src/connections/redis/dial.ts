@@ -47,7 +47,10 @@ export async function dial(target: RedisTarget, timeout: number, mode: DialMode)
   const options = optionsOf(target, timeout, lasting);
   if (address.by === 'sentinel') return lasting.begun(await connected(new Redis({ ...options, ...sentinels(target, options, lasting) })));
   const single = await first(address, (host) => new Redis({ ...options, ...host, db: address.database }));
-  const clustered = /^redis_mode:cluster/m.test(await single.info('server'));
+  const clustered = await isCluster(single).catch((error: unknown) => {
+    single.disconnect();
+    throw error;
+  });
   if (!clustered && address.hosts.length === 1) return lasting.begun(single);
   single.disconnect();
   if (!clustered) throw new Error('several hosts are named, and the first that answers is no node of a cluster');
@@ -119,6 +122,13 @@ function authorities(caFile: string | null): { ca?: string } {
   const read = readAuthorities(caFile);
   if ('problem' in read) throw new CaFileError(`OBSERVERS_REDIS_CA_FILE: ${read.problem}`);
   return { ca: read.pem };
+}
+
+/** @throws when it is one that serves nothing: the client would only say that it could not connect */
+async function isCluster(redis: Redis): Promise<boolean> {
+  if (!/^redis_mode:cluster/m.test(await redis.info('server'))) return false;
+  if (/^cluster_state:fail/m.test(await redis.cluster('INFO'))) throw new Error('CLUSTERDOWN The cluster is down');
+  return true;
 }
 
 /** The first host that answers. */

@@ -20,13 +20,7 @@ const OLDEST = 5;
 
 type Examined = Pick<
   Settings,
-  | 'redisUrl'
-  | 'redisSentinelPassword'
-  | 'redisCaFile'
-  | 'redisPrefix'
-  | 'redisTimeout'
-  | 'dedupDriver'
-  | 'cacheDriver'
+  'redisUrl' | 'redisSentinelPassword' | 'redisCaFile' | 'redisPrefix' | 'redisTimeout' | 'dedupDriver' | 'cacheDriver'
 >;
 
 /** How the Redis of REDIS_URL is from here; nothing where dedup keys and look-ups are not kept in it. Never rejects. */

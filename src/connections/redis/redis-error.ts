@@ -20,12 +20,15 @@ export function redisErrorOf(error: unknown): Error & { readonly code?: string }
   return error instanceof Error ? error : new Error(String(error));
 }
 
+/** In the client's words. */
+const NOT_CONNECTED = /isn't writeable|isn't ready|Connection is closed|max retries per request/i;
+
 const TLS = 'rediss:// (rediss-sentinel://) speaks TLS, redis:// does not; an authority of your own is named by OBSERVERS_REDIS_CA_FILE.';
 
 /** What is wrong, and with which setting. */
 export function explainRedis(thrown: unknown): ExplainedRedisError {
   const error = redisErrorOf(thrown);
-  const said = messageOf(error);
+  const said = NOT_CONNECTED.test(error.message) ? 'the connection is lost, and is being made again' : messageOf(error);
   const is = (message: string, remedy: string, setting: boolean): ExplainedRedisError => ({ message, remedy, setting });
   if (error.name === 'CaFileError') return is(said, 'Name a file with certificates in PEM.', true);
   if (NOT_ALLOWED.test(said))
@@ -35,7 +38,11 @@ export function explainRedis(thrown: unknown): ExplainedRedisError {
       true,
     );
   if (said.startsWith('READONLY'))
-    return is(`REDIS_URL leads to a replica, which takes no writes: ${said}`, 'Name the master in REDIS_URL, or sentinels that know it.', true);
+    return is(
+      `REDIS_URL leads to a replica, which takes no writes: ${said}`,
+      'Name the master in REDIS_URL, or sentinels that know it.',
+      true,
+    );
   if (said.startsWith('CLUSTERDOWN') || /Failed to refresh slots cache|None of startup nodes/i.test(said))
     return is(`the Redis cluster has no quorum, or not all slots are served: ${said}`, 'redis-cli --cluster check HOST:PORT', false);
   if (said.startsWith('LOADING')) return is(`Redis is still loading its data: ${said}`, 'Start again when it is through.', false);
