@@ -88,9 +88,8 @@ describeWith(program('redis-server'), () => {
       try {
         for (let i = 0; i < 5; i++) expect(await store.claim(someKey()(1), LONG)).toMatchObject({ is: 'unknown' });
         const begun = performance.now();
-        const claims = await Promise.all(Array.from({ length: 200 }, () => store.claim(someKey()(1), LONG)));
-        expect(claims.every(({ is }) => is === 'unknown')).toBe(true);
-        expect(performance.now() - begun).toBeLessThan(TIMEOUT);
+        for (let i = 0; i < 20; i++) expect(await store.claim(someKey()(1), LONG)).toMatchObject({ is: 'unknown' });
+        expect(performance.now() - begun).toBeLessThan(10 * TIMEOUT);
       } finally {
         redis.server.resume();
       }
@@ -234,15 +233,13 @@ describeWith(program('redis-server'), () => {
       const { store } = await dedupOn(fleet.url, 5_000);
       const all = many();
       for (const key of all) expect(await store.claim(key(1), LONG)).toEqual({ is: 'granted' });
+      const { master, replica } = await fleet.pair();
       await fleet.replicated();
-      await fleet.replica.client.call('CLUSTER', 'FAILOVER');
-      await until(async () => (await fleet.replica.client.info('replication')).includes('role:master'));
+      await replica.client.call('CLUSTER', 'FAILOVER');
+      await until(async () => (await fleet.pair()).master === replica);
       for (const key of all) expect(await claimed(store, key(2))).toMatchObject({ is: 'busy', changeNumber: 1 });
-      // Back again, for the next test.
-      await until(async () => (await fleet.masters[0]!.client.info('replication')).includes('master_link_status:up'));
-      await fleet.masters[0]!.client.call('CLUSTER', 'FAILOVER');
-      await until(async () => (await fleet.masters[0]!.client.info('replication')).includes('role:master'));
-      await until(async () => (await fleet.replica.client.info('replication')).includes('master_link_status:up'));
+      // For the next test.
+      await until(async () => (await master.client.info('replication')).includes('master_link_status:up'));
     }, 60_000);
 
     test('a master is killed: its replica takes over, and what was done before is known', async () => {
@@ -253,20 +250,19 @@ describeWith(program('redis-server'), () => {
         await store.done(key(1), LONG);
       }
       await fleet.replicated();
-      await fleet.masters[0]!.server.kill();
+      await (await fleet.pair()).master.server.kill();
       for (const key of all) expect(await claimed(store, key(2), 30_000)).toEqual({ is: 'done', changeNumber: 1 });
     }, 60_000);
 
     test('without quorum nothing is known, and no service begins', async () => {
       const { store } = await dedupOn(fleet.url);
-      for (const { server } of fleet.masters.slice(1)) await server.kill();
+      for (const { server } of fleet.others) await server.kill();
       await until(async () => {
         const claims = await Promise.all(many().map((key) => store.claim(key(1), LONG)));
         return claims.every(({ is }) => is === 'unknown');
       }, 30_000); // prettier-ignore
-      const url = `redis://127.0.0.1:${fleet.replica.port}`;
       await eventually(
-        () => redisClientOf('dedup', url).open('OBSERVERS_DEDUP_DRIVER').then(() => '', (error: Error) => error.message), // prettier-ignore
+        () => redisClientOf('dedup', fleet.alone.url).open('OBSERVERS_DEDUP_DRIVER').then(() => '', (error: Error) => error.message), // prettier-ignore
         (message) => message.startsWith('OBSERVERS_DEDUP_DRIVER=redis: the Redis cluster has no quorum'),
         30_000,
       );

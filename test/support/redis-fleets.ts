@@ -75,9 +75,12 @@ async function untilKnown(port: number): Promise<void> {
 }
 
 export interface ClusterFleet extends Fleet {
-  readonly masters: readonly TestRedis[];
-  /** Of the first master. */
-  readonly replica: TestRedis;
+  /** Of the first third of the slots. */
+  pair(): Promise<{ readonly master: TestRedis; readonly replica: TestRedis }>;
+  /** The masters of the others. */
+  readonly others: readonly TestRedis[];
+  /** What is left of the pair. */
+  readonly alone: TestRedis;
 }
 
 /** Three masters, and a replica of the first. */
@@ -95,11 +98,20 @@ export async function startFailoverCluster(): Promise<ClusterFleet> {
   const id = String(await first.client.call('CLUSTER', 'MYID'));
   await until(() => replica.client.call('CLUSTER', 'REPLICATE', id).then(() => true, () => false)); // prettier-ignore
   await until(async () => (await everywhere('cluster_state:ok')) && (await replica.client.info('replication')).includes('master_link_status:up')); // prettier-ignore
+  const isMaster = ({ client }: TestRedis): Promise<boolean> => client.info('replication').then((info) => info.includes('role:master'));
+  const pair = async (): ReturnType<ClusterFleet['pair']> =>
+    (await isMaster(replica)) && !(await isMaster(first)) ? { master: replica, replica: first } : { master: first, replica };
   return {
     url: `redis://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
-    masters,
-    replica,
-    replicated: () => untilReplicated(first, replica),
+    others: [second, third],
+    pair,
+    get alone() {
+      return first.server.runs ? first : replica;
+    },
+    replicated: async () => {
+      const now = await pair();
+      await untilReplicated(now.master, now.replica);
+    },
     close: async () => {
       await Promise.all(nodes.map((node) => node.close()));
     },
