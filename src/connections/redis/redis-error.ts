@@ -21,14 +21,14 @@ export function redisErrorOf(error: unknown): Error & { readonly code?: string }
 }
 
 /** In the client's words. */
-const NOT_CONNECTED = /isn't writeable|isn't ready|Connection is closed|max retries per request/i;
+const NOT_CONNECTED = /^(Stream isn't writeable|Cluster isn't ready|Connection is closed|Reached the max retries)/;
 
 const TLS = 'rediss:// (rediss-sentinel://) speaks TLS, redis:// does not; an authority of your own is named by OBSERVERS_REDIS_CA_FILE.';
 
 /** What is wrong, and with which setting. */
 export function explainRedis(thrown: unknown): ExplainedRedisError {
   const error = redisErrorOf(thrown);
-  const said = NOT_CONNECTED.test(error.message) ? 'the connection is lost, and is being made again' : messageOf(error);
+  const said = NOT_CONNECTED.test(error.message) ? 'the connection is lost' : messageOf(error);
   const is = (message: string, remedy: string, setting: boolean): ExplainedRedisError => ({ message, remedy, setting });
   if (error.name === 'CaFileError') return is(said, 'Name a file with certificates in PEM.', true);
   if (NOT_ALLOWED.test(said))
