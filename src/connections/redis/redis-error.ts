@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { messageOf } from '../../event/errors';
 import { connectionFailure } from '../http/network-failure';
 
@@ -16,8 +17,9 @@ export interface ExplainedRedisError {
 /** A cluster's own error is that of its last node. */
 export function redisErrorOf(error: unknown): Error & { readonly code?: string } {
   const { lastNodeError } = error as { lastNodeError?: unknown };
-  if (lastNodeError instanceof Error) return redisErrorOf(lastNodeError);
-  return error instanceof Error ? error : new Error(String(error));
+  if (types.isNativeError(lastNodeError)) return redisErrorOf(lastNodeError);
+  // Not instanceof: an error may come from another realm.
+  return types.isNativeError(error) ? error : new Error(String(error));
 }
 
 /** In the client's words. */

@@ -162,9 +162,9 @@ export const STEPS: readonly Step[] = [
   { command: 'breakers reset', args: ['busy'], json: true },
   {
     command: 'cache invalidate',
-    args: ['--lookup', 'customer'],
+    args: ['https://crm.internal/customers/42'],
     code: 2,
-    says: 'With Redis every instance asks anew; without it each has answers of its own. Docs: [redis.md](redis.md).',
+    says: 'With Redis every instance asks anew; without it each has answers of its own.',
   },
   { command: 'dlq list', keep: ['id', /^(\S{36}) .*shipped\/webhook/m] },
   { command: 'dlq list', args: ['--observer', 'shipped'], json: true },
