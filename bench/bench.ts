@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { startEmbeddedPostgres } from '../src/database/embedded/embedded-postgres';
 import { measureLookups } from './lookups';
+import { measureRedis, type RedisTimes } from './redis';
 import { checkCapture, reportCapture } from './capture-report';
 import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
 import { median, perSecond, ratio } from './statistics';
@@ -175,6 +176,7 @@ async function measure(bench: Bench, names: readonly string[]): Promise<Row[]> {
 async function main(): Promise<void> {
   const chosen = process.argv.slice(2);
   if (chosen[0] === 'capture') return capture(chosen.slice(1));
+  if (chosen[0] === 'redis') return redis();
   const folder = mkdtempSync(join(tmpdir(), 'observers-bench-'));
   const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, 'data'),
@@ -202,6 +204,29 @@ async function capture(args: readonly string[]): Promise<void> {
   const table = await reportCapture(versions.length > 0 ? versions : [18]);
   if (args.includes('--write'))
     await writeSection('bench capture', `Measured ${today()} with \`npm run bench -- capture\` on ${machine()}.\n\n${table}\n`);
+}
+
+/** What Redis answers, beside asking and PostgreSQL; writes its table. */
+async function redis(): Promise<void> {
+  const all = await rounds(measureRedis);
+  const shown = (way: keyof RedisTimes, part: 'p50' | 'p99'): string => {
+    const milliseconds = median(all.map((times) => times[way][part]));
+    return milliseconds < 0.1 ? `${(milliseconds * 1_000).toFixed(1)} µs` : `${milliseconds.toFixed(2)} ms`;
+  };
+  const row = (what: string, way: keyof RedisTimes, goal: string): string =>
+    `| ${[what, shown(way, 'p50'), shown(way, 'p99'), goal].join(' | ')} |`;
+  const table = [
+    '| | p50 | p99 | goal |',
+    '|---|---|---|---|',
+    row('a look-up, asked for by HTTP, and stored in both tiers', 'asked', ''),
+    row('from the first tier (memory)', 'memory', '≤ 20 µs'),
+    row('from the second tier (Redis)', 'redis', 'p99 ≤ 2 ms'),
+    row('a dedup key, claimed and done, in Redis', 'claimRedis', ''),
+    row('the same in PostgreSQL', 'claimPostgres', ''),
+  ].join('\n');
+  const text = `Measured ${today()} with \`npm run bench -- redis\` on ${machine()}, everything on one machine, one call after the other; medians of ${ROUNDS} rounds.\n\n${table}\n`;
+  await writeSection('bench redis', text);
+  process.stdout.write(`${text}\n`);
 }
 
 /** Replaces what stands between two comments of docs/performance.md. */

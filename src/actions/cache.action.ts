@@ -5,7 +5,8 @@ import type { Outcome } from '../event/outcome';
 import { compileBody, compileTemplate, type Template } from '../matching/template/template';
 import type { ActionHandler, PreparedAction } from './action-handler';
 import { FilledTemplates } from './fill';
-import { REDIS_CONCURRENCY, type RedisClient, type RedisServer } from '../connections/redis-server';
+import type { RedisConnection } from '../connections/redis/dial';
+import { REDIS_CONCURRENCY, type RedisServer } from '../connections/redis-server';
 import { renderingOf, type Rendering } from './rendering';
 
 /** Keys that one step of a scan looks at. */
@@ -104,7 +105,7 @@ class PreparedValue {
 }
 
 /** @returns whether it was the newest */
-async function write(redis: RedisClient, { key, value, ttl }: Entry, changeNumber: number): Promise<boolean> {
+async function write(redis: RedisConnection, { key, value, ttl }: Entry, changeNumber: number): Promise<boolean> {
   const [expiry, remembered] = ttl === null ? ['', ''] : [String(ttl), String(Math.max(ttl, REMEMBERED))];
   const exists = value === null ? '' : '1';
   return (await redis.eval(SET_IF_NEWER, 2, key, versionKeyOf(key), String(changeNumber), expiry, value ?? '', exists, remembered)) === 1;
@@ -116,7 +117,7 @@ function versionKeyOf(key: string): string {
 }
 
 /** One by one: in a cluster the keys of one command must lie together. */
-async function removeKeys(redis: RedisClient, keys: readonly string[]): Promise<void> {
+async function removeKeys(redis: RedisConnection, keys: readonly string[]): Promise<void> {
   await Promise.all(keys.map((key) => redis.unlink(key)));
 }
 
@@ -131,6 +132,6 @@ async function removeMatching(node: Redis, patterns: readonly string[]): Promise
   }
 }
 
-function nodesOf(redis: RedisClient): Redis[] {
+function nodesOf(redis: RedisConnection): Redis[] {
   return 'nodes' in redis ? redis.nodes('master') : [redis];
 }

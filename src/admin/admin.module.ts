@@ -14,6 +14,8 @@ import { ReloadModule } from '../reload/reload.module';
 import { AskedResetsModule } from '../reset/asked-resets.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
+import { CacheModule } from '../cache/cache.module';
+import { CacheController } from './api/cache.controller';
 import { DeadLettersController } from './api/dead-letters.controller';
 import { DeliveriesController } from './api/deliveries.controller';
 import { EventsController } from './api/events.controller';
@@ -51,6 +53,7 @@ import { TailStreams } from './tail-streams';
     DoctorModule,
     DryRunModule,
     AuditModule,
+    CacheModule,
   ],
   controllers: [
     HealthController,
@@ -60,6 +63,7 @@ import { TailStreams } from './tail-streams';
     ExaminationsController,
     OperationsController,
     LanesController,
+    CacheController,
     HistoryController,
     ReloadController,
     ObserversController,

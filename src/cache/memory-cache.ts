@@ -1,26 +1,34 @@
-import { LRUCache } from 'lru-cache';
-import { LookupCache, type CachedAnswer } from './lookup-cache';
+import { SystemClock, type Clock } from '../event/clock';
+import { FirstTier } from './first-tier';
+import { LookupCache, type Asked, type CachedAnswer, type Found, type Invalidation, type Life, type Question } from './lookup-cache';
 
-/** Bounds over all look-ups together. */
-const MOST_ENTRIES = 10_000;
-const MOST_BYTES = 64 * 1024 * 1024;
-/** What an entry costs besides its key and the text of its answer; parsed, a text takes about three times its bytes. */
-const OVERHEAD = 200;
-const PARSED = 3;
-
-/** Answers of look-ups in memory; what was not used for longest goes first. How old is too old is not decided here. */
+/** Answers in the memory of this process alone. */
 export class MemoryCache extends LookupCache {
-  private readonly entries = new LRUCache<string, CachedAnswer>({ max: MOST_ENTRIES, maxSize: MOST_BYTES });
+  private readonly answers = new FirstTier();
 
-  get(key: string): CachedAnswer | undefined {
-    return this.entries.get(key);
+  constructor(private readonly clock: Clock = new SystemClock()) {
+    super();
   }
 
-  set(key: string, answer: CachedAnswer, size: number): void {
-    this.entries.set(key, answer, { size: OVERHEAD + 2 * key.length + PARSED * size });
+  get(question: Question): CachedAnswer | undefined {
+    return this.answers.get(question);
+  }
+
+  async find(question: Question, _life: Life, ask: () => Promise<Asked>): Promise<Found> {
+    const { round } = this.answers;
+    const asked = await ask();
+    if ('error' in asked) return asked;
+    const answer = { value: asked.value, at: this.clock.monotonic() };
+    this.answers.put(question, answer, Buffer.byteLength(asked.text), round);
+    return { ...answer, tier: null, refresh: null };
+  }
+
+  invalidate(what: Invalidation): Promise<'this instance'> {
+    this.answers.forget(what);
+    return Promise.resolve('this instance');
   }
 
   get count(): number {
-    return this.entries.size;
+    return this.answers.count;
   }
 }

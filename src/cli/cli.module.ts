@@ -3,6 +3,7 @@ import { InjectCommander } from 'nest-commander';
 import { AuditCommand } from './audit.command';
 import { BackfillCommand } from './backfill/backfill.command';
 import { BreakersCommand } from './breakers.command';
+import { CacheCommand } from './cache.command';
 import { CaptureCommand } from './capture.command';
 import { CheckpointCommand } from './checkpoint/checkpoint.command';
 import { CompletionCommand } from './completion/completion.command';
@@ -63,6 +64,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...LanesCommand.subCommands,
     BreakersCommand,
     ...BreakersCommand.subCommands,
+    CacheCommand,
+    ...CacheCommand.subCommands,
     PendingCommand,
     ...PendingCommand.subCommands,
     OperationsCommand,

@@ -7,7 +7,7 @@ import { onServices } from './modules';
 import { writeTrusted } from '../event/terminal';
 import { BREAK, colors, counted, duration, print, printJson } from './output';
 import type { Detailed } from './status/detail';
-import { describeEndpoint, instanceStateOf, oneListener, printListener } from './status/listener';
+import { describeEndpoint, describeRedis, instanceStateOf, oneListener, printListener } from './status/listener';
 
 interface StatusFlags extends GlobalOptions {
   readonly watch?: boolean;
@@ -122,6 +122,9 @@ function describe(status: StreamStatus): [string, string][] {
   for (const { table, observers, done, expected, running } of status.backfills)
     lines.push(['backfill', `${table} for ${observers.join(', ')}: ${done} of ${expected === null ? 'an unknown number of' : expected} ${expected === 1 ? 'row' : 'rows'}, ${running ? colors.green('running') : colors.yellow('stopped')}   (backfill list)`]); // prettier-ignore
   for (const endpoint of leading?.endpoints ?? []) lines.push(['endpoint', describeEndpoint(endpoint)]);
+  for (const { id, redis } of alive)
+    for (const state of redis)
+      if (!state.up || id === leading?.id) lines.push(['redis', `${id === leading?.id ? '' : `${id}, `}${describeRedis(state)}`]);
   if (oldestTransaction !== null) {
     const { pid, user, seconds } = oldestTransaction;
     lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);

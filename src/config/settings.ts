@@ -8,7 +8,6 @@ import {
   fcmUrl,
   mailFrom,
   natsUrl,
-  redisUrl,
   smsFrom,
   smsUrl,
   smtpUrl,
@@ -29,6 +28,7 @@ import {
   otlpTracesHeaders,
   otlpTracesProtocol,
 } from './settings/telemetry';
+import { cacheDriver, dedupDriver, redisCaFile, redisPrefix, redisSentinelPassword, redisTimeout, redisUrl } from './settings/redis';
 import { duration, flag, oneOf, size, text, whole, type Setting } from './settings/kinds';
 
 const modules: Setting<readonly string[] | null> = {
@@ -48,6 +48,10 @@ const modules: Setting<readonly string[] | null> = {
 export const SETTINGS = {
   databaseUrl,
   redisUrl,
+  redisSentinelPassword,
+  redisCaFile,
+  redisPrefix,
+  redisTimeout,
   natsUrl,
   smtpUrl,
   mailFrom,
@@ -104,12 +108,8 @@ export const SETTINGS = {
     100,
     'deliveries that may lead to one another: a change with more of them behind it is delivered to nobody',
   ),
-  dedupDriver: oneOf(
-    'OBSERVERS_DEDUP_DRIVER',
-    'postgres',
-    ['postgres', 'memory'],
-    'where dedup keys are kept; memory is faster, and forgets them at a restart',
-  ),
+  dedupDriver,
+  cacheDriver,
   wakeup: oneOf(
     'OBSERVERS_WAKEUP',
     'notify',

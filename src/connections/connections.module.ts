@@ -1,9 +1,11 @@
 import { Injectable, Module } from '@nestjs/common';
 import { ServiceConfiguration } from '../config/service-configuration';
 import { Clock } from '../event/clock';
+import { TimersModule } from '../event/timers';
+import { RedisClients } from './redis/redis-clients';
 import { TermConnections } from './term-connections';
 
-/** Every client of another server. What they hold open belongs to a term, and is cut at its end. */
+/** What actions need of other servers. What they hold open belongs to a term, and is cut at its end. */
 @Injectable()
 export class Connections {
   constructor(
@@ -16,5 +18,6 @@ export class Connections {
   }
 }
 
-@Module({ providers: [Connections], exports: [Connections] })
+/** Every client of another server. */
+@Module({ imports: [TimersModule], providers: [Connections, RedisClients], exports: [Connections, RedisClients] })
 export class ConnectionsModule {}

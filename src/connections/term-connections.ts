@@ -4,11 +4,14 @@ import { SearchConnection } from './elasticsearch/connection';
 import { HttpSenders } from './http/http-sender';
 import { Mailer } from './mail-server';
 import { NatsServer } from './nats-server';
+import { redisTarget } from './redis/dial';
 import { RedisServer } from './redis-server';
 
 export type ConnectionSettings = Pick<
   Settings,
   | 'redisUrl'
+  | 'redisSentinelPassword'
+  | 'redisCaFile'
   | 'natsUrl'
   | 'smtpUrl'
   | 'smsUrl'
@@ -35,9 +38,10 @@ export class TermConnections {
     clock: Clock = new SystemClock(),
   ) {
     this.senders = new HttpSenders(clock);
-    const { smtpUrl, redisUrl, natsUrl } = settings;
+    const { smtpUrl, natsUrl } = settings;
+    const redis = redisTarget(settings);
     this.mailer = smtpUrl === null ? null : new Mailer(smtpUrl);
-    this.redis = redisUrl === null ? null : new RedisServer(redisUrl);
+    this.redis = redis === null ? null : new RedisServer(redis);
     this.nats = natsUrl === null ? null : new NatsServer(natsUrl);
     this.search = new SearchConnection(settings);
   }

@@ -4,7 +4,9 @@ export type Claim =
   /** A delivery with this key was made, and its window is not over. */
   | { readonly is: 'done'; readonly changeNumber: number }
   /** One is under way, for so many milliseconds at most. */
-  | { readonly is: 'busy'; readonly changeNumber: number; readonly left: number };
+  | { readonly is: 'busy'; readonly changeNumber: number; readonly left: number }
+  /** The store cannot be asked at the moment, and deliveries do not wait for it. */
+  | { readonly is: 'unknown'; readonly reason: string };
 
 /** One content key of one action of one observer. */
 export interface DedupKey {

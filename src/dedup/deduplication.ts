@@ -13,6 +13,8 @@ const LOOK_AGAIN = 250;
 export interface DedupEvents {
   /** A delivery was not made, for another with its key was. */
   duplicate(observer: string): void;
+  /** A delivery is made without its key: the store cannot be asked. */
+  dedupUnavailable(observer: string): void;
 }
 
 /** Content keys that all terms have in common: a lost connection to the database forgets none. */
@@ -63,12 +65,14 @@ export class Deduplication {
         const message = `its dedup key is being delivered for change ${claim.changeNumber}`;
         return failed('busy', message, { retryAfter: Math.max(0, Math.min(claim.left, LOOK_AGAIN)) });
       }
+      // At least once: what this delivery has on record decides alone. It is never skipped.
+      if (claim.is === 'unknown') this.events.dedupUnavailable(delivery.observer.name);
     } catch (error) {
       if (error instanceof TemplateRenderError) return failed('template', error.message);
       return failed('database_temporary', `the dedup key could not be claimed: ${messageOf(error)}`);
     }
     const outcome = await run();
-    // Lost with the database: the claim runs out, and what has the same key may be delivered twice. Better than not at all.
+    // Lost with the store: the claim runs out, and what has the same key may be delivered twice. Better than not at all.
     await (outcome.ok ? this.store.done(key, policy.window) : this.store.release(key)).catch(() => undefined);
     return outcome;
   }

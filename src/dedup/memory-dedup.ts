@@ -26,7 +26,11 @@ export class MemoryDedup extends DedupStore {
   }
 
   done(key: DedupKey, window: number): Promise<void> {
-    this.entries.set(nameOf(key), { changeNumber: key.changeNumber, done: true, until: this.clock.monotonic() + window });
+    const now = this.clock.monotonic();
+    const found = this.entries.get(nameOf(key));
+    // Its lease ran out, and another change has it.
+    if (found !== undefined && found.until > now && found.changeNumber !== key.changeNumber) return Promise.resolve();
+    this.entries.set(nameOf(key), { changeNumber: key.changeNumber, done: true, until: now + window });
     return Promise.resolve();
   }
 

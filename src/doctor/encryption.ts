@@ -1,6 +1,7 @@
 import { TLSSocket } from 'node:tls';
 import type { Client } from 'pg';
 import { isThisMachine } from '../config/hosts';
+import { redisAddress } from '../config/redis-address';
 import type { Settings } from '../config/settings';
 import { mailTlsOf } from '../config/settings/connections';
 import { ok, warning, type Finding } from './finding';
@@ -59,9 +60,10 @@ function mail({ smtpUrl }: Settings): Server[] {
 }
 
 function redis({ redisUrl }: Settings): Server[] {
-  if (redisUrl === null) return [];
-  const { protocol, hostname: host } = new URL(redisUrl);
-  return [{ name: 'Redis', host, way: protocol === 'rediss:' ? 'verified' : 'clear', remedy: 'rediss:// in REDIS_URL' }];
+  const address = redisUrl === null ? null : redisAddress(redisUrl);
+  if (address === null) return [];
+  const remedy = `${address.by === 'sentinel' ? 'rediss-sentinel' : 'rediss'}:// in REDIS_URL`;
+  return address.hosts.map(({ host }) => ({ name: 'Redis', host, way: address.tls ? 'verified' : 'clear', remedy }));
 }
 
 /** Whether TLS is spoken is said by the first for all of a cluster. */

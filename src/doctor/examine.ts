@@ -126,6 +126,7 @@ const PREPARED: Readonly<Record<string, Check>> = {
         ? ok('leader', `${leader.holder} leads, ${listeners.filter(({ alive }) => alive).length} alive`)
         : problem('leader', `no service leads stream "${settings.stream}"`, 'fraiseql-observers start'),
       lagFinding(checkpointAgeSeconds, lag),
+      ...listeners.filter(({ alive }) => alive).flatMap(({ id, redis }) => redis.filter(({ up }) => !up).map(({ use, since, reason }) => warning('redis', `${id} gets no answer from Redis for ${use} since ${toTheSecond(since)}, and goes on without: ${reason ?? ''}`, 'docs/redis.md'))), // prettier-ignore
       ...gone.map(({ endpoint }) => warning('endpoint', `${endpoint} has answered 410 and is asked no more`, `fraiseql-observers dlq list --endpoint ${shellWord(endpoint)}, then dlq retry ID`)), // prettier-ignore
       ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${shellWord(observer)}`)), // prettier-ignore
     ];

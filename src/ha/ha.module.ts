@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { BackgroundAudits } from '../audit/background-audit';
+import { ConnectionsModule } from '../connections/connections.module';
 import { TimersModule } from '../event/timers';
 import { ListenerModule } from '../listener/listener.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
@@ -12,7 +13,7 @@ import { LeadershipTools, Streams } from './streams.service';
 import { Doors, Terms } from './term';
 
 @Module({
-  imports: [TimersModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],
+  imports: [TimersModule, ConnectionsModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],
   providers: [BackgroundAudits, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
   exports: [Streams, InstanceAddress],
 })

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import { VERSION } from '../config/version';
+import type { RedisState } from '../event/redis-state';
 import type { CaptureDrift } from '../status/capture-drift';
 import type { EndpointState } from '../resilience/endpoint-state';
 import type { Timers } from '../event/timers';
@@ -11,6 +12,7 @@ export interface SignOfLife {
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
   readonly captureDrift: readonly CaptureDrift[] | null;
+  readonly redis: readonly RedisState[];
   /** Its own PostgreSQL session, by whose end others know that it is gone; null when it has none that lasts. */
   readonly session: number | null;
 }

@@ -11,6 +11,7 @@ import type { ListenConnection } from '../listener/listen-connection';
 import type { StreamConfiguration } from '../pipeline/configuration';
 import type { PipelineSubscriber } from '../pipeline/pipeline-events';
 import type { BreakerState } from '../resilience/endpoint-state';
+import type { RedisClients } from '../connections/redis/redis-clients';
 import type { CaptureWatch } from './capture-watch';
 import type { Heartbeat } from './heartbeat';
 import type { Lease, Leases } from './lease';
@@ -31,6 +32,7 @@ export interface LeadershipParts {
   readonly doors: Doors;
   readonly heartbeat: Heartbeat;
   readonly captureWatch: CaptureWatch;
+  readonly redis: RedisClients;
   readonly timers: Timers;
   readonly clock: Clock;
   readonly logger: ServiceLogger;
@@ -270,9 +272,9 @@ export class Leadership {
 
   /** Says what is going on, at once. */
   async beat(): Promise<void> {
-    const { heartbeat, captureWatch } = this.parts;
+    const { heartbeat, captureWatch, redis } = this.parts;
     const endpoints = this.term?.pipeline.troubledEndpoints() ?? [];
     const captureDrift = this.term === null ? null : captureWatch.drift;
-    await heartbeat.beat({ inFlight: this.inFlight, endpoints, captureDrift, session: this.listen.backendPid });
+    await heartbeat.beat({ inFlight: this.inFlight, endpoints, captureDrift, redis: redis.states, session: this.listen.backendPid });
   }
 }

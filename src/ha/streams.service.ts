@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { ServiceConfiguration } from '../config/service-configuration';
+import { RedisClients } from '../connections/redis/redis-clients';
 import { Clock } from '../event/clock';
 import type { ObserverDefinition } from '../event/definitions';
 import { ServiceLogger } from '../event/service-logger';
@@ -22,6 +23,7 @@ export class LeadershipTools {
     readonly doors: Doors,
     readonly timers: Timers,
     readonly address: InstanceAddress,
+    readonly redis: RedisClients,
   ) {}
 }
 
@@ -96,13 +98,13 @@ export class Streams {
 
   private make(settings: ServiceConfiguration['settings'], configuration: StreamConfiguration): Leadership {
     const { pool, clock, logger } = this;
-    const { terms, leases, doors, timers, address } = this.tools;
+    const { terms, leases, doors, timers, address, redis } = this.tools;
     const { stream } = settings;
     const heartbeat = new Heartbeat(pool, stream, newHolder(), address, timers, settings.leaseTtl / 3);
     // Whoever looks at the status need not wait for the next beat.
     const onChange = (): void => void leadership.beat().catch(() => undefined);
     const captureWatch = new CaptureWatch({ pool, clock, logger, captures: configuration.captures, onChange });
-    const parts = { terms, leases, doors, heartbeat, captureWatch, timers, clock, logger };
+    const parts = { terms, leases, doors, heartbeat, captureWatch, timers, redis, clock, logger };
     const leadership = new Leadership(stream, settings, configuration, parts);
     return leadership;
   }

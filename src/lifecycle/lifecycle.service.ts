@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ServiceConfiguration } from '../config/service-configuration';
+import { RedisClients } from '../connections/redis/redis-clients';
 import { InstanceAddress } from '../ha/heartbeat';
 import { Streams } from '../ha/streams.service';
 import { FileWatch } from '../reload/file-watch';
@@ -8,7 +9,7 @@ import { Reloader } from '../reload/reloader';
 /**
  * The ordered list of what runs in a container that stands: its probes answer already, and nothing is read yet.
  *
- *   streams → file watch; and back: file watch → a reload under way → streams, each with its drain, its last commit and its lease
+ *   Redis → streams → file watch; and back: file watch → a reload under way → streams, each with its drain, its last commit and its lease → Redis
  */
 @Injectable()
 export class LifecycleService {
@@ -18,12 +19,14 @@ export class LifecycleService {
     private readonly watch: FileWatch,
     private readonly address: InstanceAddress,
     private readonly configuration: ServiceConfiguration,
+    private readonly redis: RedisClients,
   ) {}
 
   /** @param address where the probes answer, `host:port` @param onFatal called when the service cannot go on without a person */
   async start(address: string, onFatal: (error: unknown) => void): Promise<void> {
     this.address.value = address;
     this.address.url = this.configuration.settings.advertiseUrl ?? `http://${address}`;
+    await this.redis.open();
     await this.streams.start(onFatal);
     if (this.configuration.settings.watch) this.watch.start();
   }
@@ -32,5 +35,6 @@ export class LifecycleService {
     await this.watch.stop();
     await this.reloader.settle();
     await this.streams.stop();
+    await this.redis.close();
   }
 }

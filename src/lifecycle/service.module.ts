@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AppModule, type ServiceInput } from '../app.module';
+import { ConnectionsModule } from '../connections/connections.module';
 import { HaModule } from '../ha/ha.module';
 import { ReloadModule } from '../reload/reload.module';
 import { LifecycleService } from './lifecycle.service';
@@ -8,6 +9,10 @@ import { LifecycleService } from './lifecycle.service';
 @Module({})
 export class ServiceModule {
   static of(input: ServiceInput): DynamicModule {
-    return { module: ServiceModule, imports: [AppModule.of(input), HaModule, ReloadModule], providers: [LifecycleService] };
+    return {
+      module: ServiceModule,
+      imports: [AppModule.of(input), ConnectionsModule, HaModule, ReloadModule],
+      providers: [LifecycleService],
+    };
   }
 }

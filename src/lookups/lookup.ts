@@ -7,7 +7,7 @@ import type { EntityEvent } from '../event/entity-event';
 import { parseSpelledJson, type JsonValue } from '../event/json-document';
 import { failed, type Failed, type Outcome } from '../event/outcome';
 import { compileTemplate, EmptyValueError, TemplateRenderError, type Template } from '../matching/template/template';
-import type { CachedAnswer, LookupCache } from '../cache/lookup-cache';
+import type { Asked, Found, LookupCache, Question, Tier } from '../cache/lookup-cache';
 
 /** A refresh that fails is told no more often than this, in milliseconds. */
 const TELL_EVERY = 60_000;
@@ -16,6 +16,7 @@ const TELL_EVERY = 60_000;
 export type LookedUp = { readonly value: JsonValue | undefined } | Failed;
 
 const NOTHING: LookedUp = { value: undefined };
+const ASKED_IN_VAIN: Asked = { value: undefined, text: '' };
 
 /** A GET that a look-up would make. */
 export interface AskedLookup {
@@ -23,18 +24,22 @@ export interface AskedLookup {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-interface Question {
+interface Request extends Question {
   readonly path: string;
   readonly headers: readonly string[];
-  /** Key of the answer in the cache, and of the one request that asks for it. */
-  readonly key: string;
+}
+
+export interface LookupEvents {
+  /** A look-up was answered by a tier of the cache, or (null) had to be asked for. */
+  lookedUp(lookup: string, from: Tier | null): void;
 }
 
 /** One look-up: the same question is asked once at a time, and again when its answer has grown old. */
 export class Lookup {
+  private readonly origin: string;
   private readonly path: Template;
   private readonly headers: readonly (readonly [string, Template])[];
-  private readonly asked = new Map<string, Promise<LookedUp>>();
+  private readonly asked = new Map<string, Promise<Found>>();
   private toldAt = -TELL_EVERY;
 
   constructor(
@@ -43,44 +48,47 @@ export class Lookup {
     private readonly cache: LookupCache,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly events: LookupEvents,
   ) {
     const { url, headers } = definition.endpoint;
-    this.path = compileTemplate(splitUrl(url)[1], 'url');
+    const [origin, path] = splitUrl(url);
+    this.origin = origin;
+    this.path = compileTemplate(path, 'url');
     this.headers = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), compileTemplate(value, 'header')] as const);
   }
 
   /** At once when the cache has it. Never throws or rejects. */
   find(event: EntityEvent): LookedUp | Promise<LookedUp> {
-    let question: Question | null;
+    const { name, ttl, staleFor } = this.definition;
+    let request: Request | null;
     try {
-      question = this.questionOf(event);
+      request = this.requestFor(event);
     } catch (error) {
       if (error instanceof TemplateRenderError) return this.failure(error.message);
       throw error;
     }
-    if (question === null) return NOTHING;
-    const answer = this.cache.get(question.key);
+    const answer = request === null ? undefined : this.cache.get(request);
     const age = answer === undefined ? Infinity : this.clock.monotonic() - answer.at;
-    const { ttl, staleFor } = this.definition;
-    if (answer !== undefined && age < ttl) return answer;
-    const next = this.ask(question);
-    if (answer === undefined || age >= ttl + staleFor) return next;
-    void this.refreshed(next);
-    return answer;
+    if (request !== null && age >= ttl) {
+      const next = this.ask(request);
+      if (answer === undefined || age >= ttl + staleFor) return this.counted(next);
+      void this.refreshed(next);
+    }
+    this.events.lookedUp(name, 'memory');
+    return answer ?? NOTHING;
   }
 
   /** What would be asked for, and nothing is asked; null when there is nothing to ask for. @throws TemplateRenderError */
   asks(event: EntityEvent): AskedLookup | null {
-    const question = this.questionOf(event);
-    if (question === null) return null;
-    const { headers, path } = question;
+    const request = this.requestFor(event);
+    if (request === null) return null;
+    const { url, headers } = request;
     const pairs = headers.flatMap((name, i) => (i % 2 === 0 ? [[name, headers[i + 1] ?? ''] as const] : []));
-    const { url, auth } = this.definition.endpoint;
-    return { url: `${splitUrl(url)[0]}${path}`, headers: [...pairs, ...shownAuth(auth)] };
+    return { url, headers: [...pairs, ...shownAuth(this.definition.endpoint.auth)] };
   }
 
   /** Null: a value that it is made of is null or missing, or in the path empty, so there is nothing to ask for. */
-  private questionOf(event: EntityEvent): Question | null {
+  private requestFor(event: EntityEvent): Request | null {
     const path = this.pathOf(event);
     if (path === null) return null;
     const values = this.headers.map(([name, value]) => [name, value.render(event)] as const);
@@ -88,7 +96,8 @@ export class Lookup {
     const accept = values.some(([name]) => name === 'accept') ? [] : ['accept', 'application/json'];
     const headers = [...accept, ...values.flatMap(([name, { text }]) => [name, text])];
     const { name, endpoint } = this.definition;
-    return { path, headers, key: [name, endpoint.url, path, ...headers].join('\n') };
+    const url = `${this.origin}${path}`;
+    return { lookup: name, url, path, headers, text: [name, endpoint.url, path, ...headers].join('\n') };
   }
 
   /** Null: of a value that is empty, null or missing. `/customers/` would be another question. @throws TemplateRenderError */
@@ -102,19 +111,34 @@ export class Lookup {
     }
   }
 
-  private ask(question: Question): Promise<LookedUp> {
-    const asked = this.asked.get(question.key) ?? this.answer(question).finally(() => this.asked.delete(question.key));
-    this.asked.set(question.key, asked);
-    return asked;
+  private async counted(next: Promise<Found>): Promise<LookedUp> {
+    const found = await next;
+    this.events.lookedUp(this.definition.name, 'error' in found ? null : found.tier);
+    return found;
   }
 
-  private async answer({ path, headers, key }: Question): Promise<LookedUp> {
+  private ask(request: Request): Promise<Found> {
+    const asked = this.asked.get(request.text);
+    if (asked !== undefined) return asked;
+    const { ttl, staleFor, endpoint } = this.definition;
+    const found = this.cache.find(request, { ttl, staleFor, timeout: endpoint.timeout }, () => this.answer(request));
+    this.asked.set(request.text, found);
+    void this.through(request, found);
+    return found;
+  }
+
+  /** Until a newer answer that is being asked for is there: nobody asks for it beside that. */
+  private async through({ text }: Request, next: Promise<Found>): Promise<void> {
+    const found = await next;
+    if (!('error' in found) && found.refresh !== null) await this.refreshed(found.refresh);
+    this.asked.delete(text);
+  }
+
+  private async answer({ path, headers }: Request): Promise<Asked> {
     await this.place();
     try {
       const [outcome, body] = await this.sender.fetch({ path, method: 'GET', headers, body: null });
-      const found = this.foundIn(outcome, body);
-      if (!('error' in found)) this.cache.set(key, { value: found.value, at: this.clock.monotonic() } satisfies CachedAnswer, body.length);
-      return found;
+      return this.foundIn(outcome, body);
     } finally {
       this.sender.places.leave();
     }
@@ -127,12 +151,13 @@ export class Lookup {
     });
   }
 
-  private foundIn(outcome: Outcome, body: Buffer): LookedUp {
-    if (!outcome.ok && (outcome.status === 404 || outcome.status === 410)) return NOTHING;
+  private foundIn(outcome: Outcome, body: Buffer): Asked {
+    if (!outcome.ok && (outcome.status === 404 || outcome.status === 410)) return ASKED_IN_VAIN;
     if (!outcome.ok) return this.failure(outcome.message, outcome);
-    if (outcome.status === 204) return NOTHING;
+    if (outcome.status === 204) return ASKED_IN_VAIN;
     try {
-      return { value: parseSpelledJson(UTF8.decode(body)) };
+      const text = UTF8.decode(body);
+      return { value: parseSpelledJson(text), text };
     } catch {
       // Without the parser's own words: they quote the answer.
       return this.failure('the answer is not JSON');
@@ -145,7 +170,7 @@ export class Lookup {
   }
 
   /** The old answer goes on for as long as it may. */
-  private async refreshed(next: Promise<LookedUp>): Promise<void> {
+  private async refreshed(next: Promise<Found | Asked>): Promise<void> {
     const found = await next;
     const now = this.clock.monotonic();
     if (!('error' in found) || now - this.toldAt < TELL_EVERY) return;

@@ -3,7 +3,8 @@ import { CacheModule } from '../cache/cache.module';
 import { LookupCache } from '../cache/lookup-cache';
 import type { TermContext } from '../event/term-context';
 import { Enrichment } from './enrichment';
-import { Lookups, type LookupEvents } from './lookups';
+import type { LookupEvents } from './lookup';
+import { Lookups } from './lookups';
 
 /** Look-ups over the one cache of the process; their connections end with the term. */
 @Injectable()

@@ -5,16 +5,11 @@ import type { LookupDefinition } from '../event/definitions';
 import type { EntityEvent } from '../event/entity-event';
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
-import { Lookup, type AskedLookup, type LookedUp } from './lookup';
+import { Lookup, type AskedLookup, type LookedUp, type LookupEvents } from './lookup';
 import type { LookupCache } from '../cache/lookup-cache';
 
 /** The event with what was found, or the outcome of a delivery that needs what could not be found. */
 export type Enriched = { readonly event: EntityEvent } | Failed;
-
-export interface LookupEvents {
-  /** A look-up was answered by the cache, or had to be asked for. */
-  lookedUp(lookup: string, fromCache: boolean): void;
-}
 
 /** What is learnt about events from elsewhere, through a cache that outlives it. Its connections live as long as a term of leadership. */
 export class Lookups {
@@ -33,11 +28,7 @@ export class Lookups {
 
   /** At once when the cache has it all. Never throws or rejects. */
   enrich(event: EntityEvent, definitions: readonly LookupDefinition[]): Enriched | Promise<Enriched> {
-    const found = definitions.map((definition) => {
-      const one = this.of(definition).find(event);
-      this.events.lookedUp(definition.name, !(one instanceof Promise));
-      return one;
-    });
+    const found = definitions.map((definition) => this.of(definition).find(event));
     const waited = found.some((one) => one instanceof Promise);
     if (!waited) return combined(event, definitions, found as readonly LookedUp[]);
     return Promise.all(found.map((one) => Promise.resolve(one))).then((all) => combined(event, definitions, all));
@@ -56,7 +47,7 @@ export class Lookups {
   private of(definition: LookupDefinition): Lookup {
     let lookup = this.prepared.get(definition);
     if (lookup === undefined) {
-      lookup = new Lookup(definition, this.senders.for(definition.endpoint), this.cache, this.clock, this.logger);
+      lookup = new Lookup(definition, this.senders.for(definition.endpoint), this.cache, this.clock, this.logger, this.events);
       this.prepared.set(definition, lookup);
     }
     return lookup;

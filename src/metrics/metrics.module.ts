@@ -2,10 +2,12 @@ import { Module } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ServiceConfiguration } from '../config/service-configuration';
+import { ConnectionsModule } from '../connections/connections.module';
 import { HaModule } from '../ha/ha.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
 import { MetricsController } from './metrics.controller';
 import { PipelineMetrics } from './pipeline-metrics';
+import { RedisMetrics } from './redis-metrics';
 import { StreamMetrics } from './stream-metrics';
 
 /** Gauges whose names are those of counters; what they sum up is there by type. */
@@ -21,7 +23,7 @@ export function createRegistry(stream: string): Registry {
 }
 
 @Module({
-  imports: [PipelineModule, HaModule],
+  imports: [PipelineModule, HaModule, ConnectionsModule],
   providers: [
     {
       provide: Registry,
@@ -29,6 +31,7 @@ export function createRegistry(stream: string): Registry {
       inject: [ServiceConfiguration],
     },
     PipelineMetrics,
+    RedisMetrics,
     StreamMetrics,
   ],
   exports: [Registry, StreamMetrics],

@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Tier } from '../cache/lookup-cache';
+import { ServiceConfiguration } from '../config/service-configuration';
+import type { Settings } from '../config/settings';
 import { Clock } from '../event/clock';
 import type { ActionDefinition, ObserverDefinition } from '../event/definitions';
 import { QUARANTINE_REASONS } from '../event/entity-event';
@@ -14,6 +17,7 @@ const MOST_NAMES = 200;
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const TRIED = ['succeeded', 'retry', 'dead'];
+const TIERS: readonly Tier[] = ['memory', 'redis'];
 
 interface Bound {
   readonly duration: { observe(seconds: number): void };
@@ -37,16 +41,20 @@ export class PipelineMetrics implements PipelineSubscriber {
   private readonly hits;
   private readonly misses;
   private readonly duplicates;
+  private readonly unclaimed;
   private readonly asked = new Map<string, { hits: number; all: number }>();
   private readonly bound = new WeakMap<ActionDefinition, Bound>();
   private readonly matchedBy = new Map<string, { inc(): void }>();
+  private readonly drivers: Pick<Settings, 'dedupDriver' | 'cacheDriver'>;
   private expected: readonly ObserverDefinition[] = [];
 
   constructor(
     registry: Registry,
     private readonly clock: Clock,
     events: PipelineEvents,
+    { settings }: ServiceConfiguration,
   ) {
+    this.drivers = settings;
     events.subscribe(this);
     const registers = [registry];
     const counter = <T extends string>(name: string, help: string, labelNames: T[] = []): Counter<T> =>
@@ -63,7 +71,7 @@ export class PipelineMetrics implements PipelineSubscriber {
     this.duration = histogram('observer_action_duration_seconds', 'How long a try takes.', ['action_type']);
     this.processing = histogram('observer_event_processing_duration_seconds', 'From reading an event to the end of its first tries.');
     this.latency = histogram('observer_end_to_end_latency_seconds', 'From the write of a change to the end of its first tries.');
-    this.hits = counter('observer_cache_hits_total', 'Look-ups that the cache answered.', ['lookup']);
+    this.hits = counter('observer_cache_hits_total', 'Look-ups that the cache answered, by where (memory, redis).', ['lookup', 'tier']);
     this.misses = counter('observer_cache_misses_total', 'Look-ups that had to be asked for.', ['lookup']);
     const { asked } = this;
     new Gauge({
@@ -76,6 +84,7 @@ export class PipelineMetrics implements PipelineSubscriber {
       },
     });
     this.duplicates = counter('observer_dedup_skips_total', 'Deliveries that were not made, for another with their key was.', ['observer']);
+    this.unclaimed = counter('observer_dedup_unavailable_total', 'Deliveries that were made without their dedup key, for Redis did not answer.', ['observer']); // prettier-ignore
   }
 
   event({ event, results, readAt }: EventRun): void {
@@ -116,13 +125,18 @@ export class PipelineMetrics implements PipelineSubscriber {
     this.duplicates.inc({ observer: this.names.of(observer) });
   }
 
-  lookedUp(lookup: string, fromCache: boolean): void {
+  dedupUnavailable(observer: string): void {
+    this.unclaimed.inc({ observer: this.names.of(observer) });
+  }
+
+  lookedUp(lookup: string, from: Tier | null): void {
     const name = this.names.of(lookup);
-    (fromCache ? this.hits : this.misses).inc({ lookup: name });
+    if (from === null) this.misses.inc({ lookup: name });
+    else this.hits.inc({ lookup: name, tier: from });
     const asked = this.asked.get(name) ?? { hits: 0, all: 0 };
     this.asked.set(name, asked);
     asked.all++;
-    if (fromCache) asked.hits++;
+    if (from !== null) asked.hits++;
   }
 
   /**
@@ -139,9 +153,10 @@ export class PipelineMetrics implements PipelineSubscriber {
   private expectOne(definition: ObserverDefinition, observer: string): void {
     this.matched.inc({ observer }, 0);
     if (definition.dedup !== null) this.duplicates.inc({ observer }, 0);
+    if (definition.dedup !== null && this.drivers.dedupDriver === 'redis') this.unclaimed.inc({ observer }, 0);
     for (const { name } of definition.lookups) {
       const lookup = this.names.of(name);
-      this.hits.inc({ lookup }, 0);
+      for (const tier of this.drivers.cacheDriver === 'redis' ? TIERS : TIERS.slice(0, 1)) this.hits.inc({ lookup, tier }, 0);
       this.misses.inc({ lookup }, 0);
     }
     for (const error of diesOf(definition)) this.deadLetters.inc({ observer, error }, 0);

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Tier } from '../cache/lookup-cache';
 import type { DeadLetterRecord } from '../delivery/records';
 import type { Delivery } from '../event/delivery';
 import type { Outcome } from '../event/outcome';
@@ -34,8 +35,10 @@ export interface PipelineSubscriber {
   written?(): void;
   /** A delivery was not made, for another with its key was. */
   duplicate?(observer: string): void;
-  /** A look-up was answered by the cache, or had to be asked for. */
-  lookedUp?(lookup: string, fromCache: boolean): void;
+  /** A delivery is made without its dedup key: the keys cannot be asked for. */
+  dedupUnavailable?(observer: string): void;
+  /** A look-up was answered by a tier of the cache, or (null) had to be asked for. */
+  lookedUp?(lookup: string, from: Tier | null): void;
   /** The circuit breaker of an endpoint has another state, or other rules. */
   breaker?(gate: EndpointGate): void;
   /** A newer leader has taken over. Called once. */
@@ -96,8 +99,12 @@ export class PipelineEvents implements Required<PipelineSubscriber> {
     for (const one of this.subscribers) one.duplicate?.(observer);
   }
 
-  lookedUp(lookup: string, fromCache: boolean): void {
-    for (const one of this.subscribers) one.lookedUp?.(lookup, fromCache);
+  dedupUnavailable(observer: string): void {
+    for (const one of this.subscribers) one.dedupUnavailable?.(observer);
+  }
+
+  lookedUp(lookup: string, from: Tier | null): void {
+    for (const one of this.subscribers) one.lookedUp?.(lookup, from);
   }
 
   breaker(gate: EndpointGate): void {

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import type { RedisState } from '../event/redis-state';
 import type { EndpointState } from '../resilience/endpoint-state';
 import { isAlive, isLeading } from './alive.sql';
 
@@ -13,6 +14,8 @@ export interface Listeners {
     readonly inFlight: number;
     /** As of its last heartbeat. */
     readonly endpoints: readonly EndpointState[];
+    /** What it uses Redis for beside the actions, and how that is. */
+    readonly redis: readonly RedisState[];
   }[];
 }
 
@@ -20,7 +23,7 @@ export interface Listeners {
 export const LISTENERS = `
     (select json_build_object('holder', holder, 'epoch', epoch, 'since', acquired_at, 'alive', ${isLeading('e')})
      from observers.lease e where stream = $1 and expires_at > '-infinity') as leader,
-    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints,
+    (select coalesce(json_agg(json_build_object('id', id, 'version', version, 'address', address, 'inFlight', in_flight, 'endpoints', endpoints, 'redis', redis,
        'alive', ${isAlive('l')}) order by started_at), '[]') from observers.listener l where stream = $1) as listeners`;
 
 export async function readListeners(client: ClientBase, stream: string): Promise<Listeners> {

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import { PENDING_STATES, type PendingState } from '../event/pending-state';
+import type { RedisState } from '../event/redis-state';
 import type { EndpointState } from '../resilience/endpoint-state';
 import { isAlive, isLeading, stateOf } from './alive.sql';
 
@@ -32,6 +33,8 @@ export interface ListenerStatus {
   readonly epoch: number | null;
   readonly inFlight: number;
   readonly endpoints: readonly EndpointState[];
+  /** What it uses Redis for beside the actions, and how that is. */
+  readonly redis: readonly RedisState[];
   /** What it does again and again beside the path of events. */
   readonly timers: readonly string[];
 }
@@ -78,7 +81,7 @@ const LISTENERS = `
   select coalesce(json_agg(json_build_object('id', l.id, 'stream', l.stream, 'host', l.host, 'pid', l.pid, 'version', l.version,
     'address', l.address, 'startedAt', to_json(l.started_at) #>> '{}',
     'heartbeatAgeSeconds', extract(epoch from clock_timestamp() - l.heartbeat_at), 'alive', ${isAlive('l')},
-    'leads', e.epoch is not null, 'epoch', e.epoch, 'inFlight', l.in_flight, 'endpoints', l.endpoints, 'timers', l.timers) order by l.started_at), '[]')
+    'leads', e.epoch is not null, 'epoch', e.epoch, 'inFlight', l.in_flight, 'endpoints', l.endpoints, 'redis', l.redis, 'timers', l.timers) order by l.started_at), '[]')
   from observers.listener l
   left join observers.lease e on e.stream = l.stream and e.holder = l.id and ${isLeading('e')}`;
 

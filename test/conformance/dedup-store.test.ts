@@ -2,7 +2,11 @@ import { createPool } from '../../src/database/postgres';
 import type { DedupKey, DedupStore } from '../../src/dedup/dedup-store';
 import { DEDUP_DRIVERS } from '../../src/dedup/dedup.module';
 import { SystemClock } from '../../src/event/clock';
+import type { RedisClients } from '../../src/connections/redis/redis-clients';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { describeWith, program } from '../support/missing-server';
+import { redisClientsOf } from '../support/redis-clients';
+import { startRedis, type TestRedis } from '../support/redis-server';
 import { until } from '../support/until';
 
 const LONG = 60_000;
@@ -28,9 +32,27 @@ const someKey = (): ((changeNumber: number, of?: Partial<DedupKey>) => DedupKey)
 };
 
 // Every driver behaves like this: a new one is a line in DEDUP_DRIVERS, and is tested with it.
-describe.each(Object.entries(DEDUP_DRIVERS))('%s', (_name, open) => {
+for (const [name, open] of Object.entries(DEDUP_DRIVERS)) {
+  if (name === 'redis') describeWith(program('redis-server'), () => behaves(name, open), name);
+  else describe(name, () => behaves(name, open));
+}
+
+function behaves(name: string, open: (typeof DEDUP_DRIVERS)[keyof typeof DEDUP_DRIVERS]): void {
   let store: DedupStore;
-  beforeAll(() => void (store = open(pool, new SystemClock())));
+  let redis: TestRedis | null = null;
+  let clients: RedisClients;
+
+  beforeAll(async () => {
+    if (name === 'redis') redis = await startRedis();
+    clients = redisClientsOf(redis?.url ?? null);
+    store = open(pool, new SystemClock(), clients);
+    await clients.open();
+  });
+
+  afterAll(async () => {
+    await clients.close();
+    await redis?.close();
+  });
 
   test('who claims first gets it, and the others are told for which change and how long', async () => {
     const key = someKey();
@@ -90,4 +112,18 @@ describe.each(Object.entries(DEDUP_DRIVERS))('%s', (_name, open) => {
     for (const other of [key(2, { observer: 'p' }), key(2, { action: 'b' }), someKey()(2)])
       expect(await store.claim(other, LONG)).toMatchObject({ is: 'granted' });
   });
-});
+
+  test('who is done with a key that somebody else has taken over meanwhile leaves it alone', async () => {
+    const key = someKey();
+    await store.claim(key(1), 1);
+    await until(async () => (await store.claim(key(2), LONG)).is === 'granted');
+    await store.done(key(1), LONG);
+    expect(await store.claim(key(3), LONG)).toMatchObject({ is: 'busy', changeNumber: 2 });
+  });
+
+  test('the largest change number is told in all its digits', async () => {
+    const key = someKey();
+    await store.claim(key(Number.MAX_SAFE_INTEGER), LONG);
+    expect(await store.claim(key(1), LONG)).toMatchObject({ is: 'busy', changeNumber: Number.MAX_SAFE_INTEGER });
+  });
+}

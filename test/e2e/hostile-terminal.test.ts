@@ -115,6 +115,8 @@ const LINES = (): readonly (readonly string[])[] => [
   ['dlq', 'restore', EVIL],
   ['breakers', 'list'],
   ['breakers', 'reset', EVIL],
+  ['cache', 'invalidate', EVIL],
+  ['cache', 'invalidate', '--lookup', EVIL],
   ['operations', 'list'],
   ['lanes', 'list'],
   ['lanes', 'resume', '--observer', EVIL, '--yes'],

@@ -133,6 +133,7 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'GET /tail',
     'GET /why',
     'POST /audit/dismiss',
+    'POST /cache/invalidate',
     'POST /checkpoint/reset',
     'POST /circuit-breakers/{name}/reset',
     'POST /dlq/cancel',

@@ -30,6 +30,7 @@ export const API_CASES: Record<OperationName, (there: There) => ApiCase> = {
   pauseObserver: () => ({ route: 'POST /observers/ship/pause' }),
   resumeObserver: () => ({ route: 'POST /observers/ship/resume' }),
   reload: () => ({ route: 'POST /reload' }),
+  invalidateCache: () => ({ route: 'POST /cache/invalidate', json: { url: 'http://127.0.0.1:9/customers/1' } }),
   search: () => ({ route: 'GET /search?q=Order' }),
   events: () => ({ route: 'GET /events' }),
   why: () => ({ route: 'GET /why?entity=Order&key=1' }),

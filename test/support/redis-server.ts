@@ -33,14 +33,19 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
   };
 }
 
+/** @param bus port of its own: by default it is 10,000 more than the other one, which may be none @param timeout milliseconds until a node is taken for dead */
+export function clusterNode(bus: number, timeout: number): string[] {
+  return ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', String(timeout)];
+}
+
 /** Two masters that share the slots. */
 export async function startRedisCluster(): Promise<{ url: string; cluster: Cluster; nodes: readonly TestRedis[]; close(): Promise<void> }> {
-  const enabled = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
-  const nodes = await Promise.all([startRedis(enabled), startRedis(enabled)]);
-  const [first, second] = nodes;
+  const buses = [await freePort(), await freePort()];
+  const nodes = await Promise.all(buses.map((bus) => startRedis(clusterNode(bus, 2_000))));
+  const [first, second] = nodes as [TestRedis, TestRedis];
   await first.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '8191');
   await second.client.call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383');
-  await first.client.call('CLUSTER', 'MEET', '127.0.0.1', String(second.port));
+  await first.client.call('CLUSTER', 'MEET', '127.0.0.1', String(second.port), String(buses[1]));
   for (const { client } of nodes)
     while (!/cluster_state:ok/.test(await client.cluster('INFO'))) await new Promise((again) => setTimeout(again, 20));
   const cluster = new Cluster([first.url]);

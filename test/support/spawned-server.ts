@@ -42,6 +42,10 @@ export class SpawnedServer {
     await gone;
   }
 
+  get runs(): boolean {
+    return this.child !== null && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   /** It answers nobody until `resume`. */
   pause(): void {
     this.child?.kill('SIGSTOP');

@@ -15,6 +15,7 @@ import { ServiceConfiguration } from '../../src/config/service-configuration';
 import { UNTRACED, type Tracing } from '../../src/tracing/tracing';
 import { SETTINGS, type Settings } from '../../src/config/settings';
 import type { Setting } from '../../src/config/settings/kinds';
+import { RedisClients } from '../../src/connections/redis/redis-clients';
 import { createPool } from '../../src/database/postgres';
 import { SystemClock } from '../../src/event/clock';
 import type { CaptureDefinition, EndpointDefinition, ObserverDefinition, RetryPolicy } from '../../src/event/definitions';
@@ -116,6 +117,8 @@ export async function startStream(url: string, observers: readonly ObserverDefin
   };
   const context = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
   context.get(PipelineEvents, { strict: false }).subscribe(...(options.subscribers ?? []));
+  const redis = context.get(RedisClients, { strict: false });
+  await redis.open();
   const service = context.get(Streams, { strict: false }).main;
   await service.start(options.onFatal ?? ((error) => { throw error; })); // prettier-ignore
   return {
@@ -123,6 +126,7 @@ export async function startStream(url: string, observers: readonly ObserverDefin
     pool,
     stop: async () => {
       await service.stop();
+      await redis.close();
       await context.close();
       await pool.end();
     },

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ProblemKind } from '../http/problem';
+import { INVALIDATE_BODY, INVALIDATED } from '../schema/cache';
 import { DETAILS, DISCARD_ALL_RESULT, DISCARD_PREVIEW, DISCARD_RESULT, DLQ, RESTORED, RETRY_ALL_RESULT, RETRY_OPEN, RETRY_RESULT, SET_PREVIEW, STATS, TAKEN_BACK } from '../schema/dead-letters'; // prettier-ignore
 import { DELIVERIES, TAIL_ENTRY } from '../schema/deliveries';
 import { EVENT, EVENTS, FOUND, REPLAYED, REPLAY_PREVIEW } from '../schema/events';
@@ -61,6 +62,10 @@ export const OPERATIONS = {
   reload: {
     summary: 'Read the observers file once more, here and at the instance that leads, and go on by it; no event is lost or sent twice',
     tag: 'observers', answers: { 200: RELOADED }, leader: true, problems: ['invalid-configuration', 'conflict', 'leader-unreachable'],
+  },
+  invalidateCache: {
+    summary: 'Ask anew for what a look-up, or a URL of one, has been answered; with Redis in every instance',
+    tag: 'observers', body: INVALIDATE_BODY, answers: { 200: INVALIDATED }, problems: ['not-found', 'conflict'],
   },
   search: {
     summary: 'Events by words, newest first, for four seconds at most',

@@ -44,6 +44,7 @@ export class StreamController {
       listeners: listeners.map((one) => ({
         ...one,
         endpoints: [...one.endpoints],
+        redis: [...one.redis],
         leads: leader?.alive === true && leader.holder === one.id,
         self: one.id === this.main.holder,
       })),

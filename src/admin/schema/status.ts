@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CaptureDrift } from '../../status/capture-drift';
+import type { RedisState } from '../../event/redis-state';
 import type { EndpointState } from '../../resilience/endpoint-state';
 import type { StreamStatus } from '../../status/status.service';
 import { count, named, pageOf, time } from './registry';
@@ -35,6 +36,18 @@ const CAPTURE_DRIFT: z.ZodType<CaptureDrift> = named(
   'a table that is not captured as the running configuration asks',
 );
 
+const REDIS: z.ZodType<RedisState> = named(
+  'RedisState',
+  z.strictObject({
+    use: z.enum(['dedup', 'cache']),
+    up: z.boolean().describe('its last call was answered'),
+    since: time,
+    unanswered: count.describe('calls without an answer since its start; what needed them went on without'),
+    reason: z.string().nullable(),
+  }),
+  'what an instance uses Redis for beside the actions, as of its last heartbeat',
+);
+
 const LISTENER = {
   id: z.string(),
   version: z.string(),
@@ -42,6 +55,7 @@ const LISTENER = {
   alive: z.boolean().describe('its last heartbeat is no older than 15 s'),
   inFlight: count,
   endpoints: z.array(ENDPOINT),
+  redis: z.array(REDIS),
 };
 
 const LEADER = z.strictObject({

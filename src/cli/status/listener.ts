@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { EndpointState } from '../../resilience/endpoint-state';
+import type { RedisState } from '../../event/redis-state';
 import type { ListenerStatus } from '../../status/status.service';
 import { ExitCode, OperatorError } from '../../event/errors';
 import { toTheSecond } from '../../event/clock';
@@ -78,6 +79,7 @@ export function printListener(listener: ListenerStatus, state: InstanceState | n
       lines.push(['endpoint', `${name}: breaker ${breaker === 'open' ? colors.red(breaker) : colors.yellow(breaker)}`]);
   // The last words of a silent instance would be history.
   else if (alive) for (const endpoint of endpoints) lines.push(['endpoint', describeEndpoint(endpoint)]);
+  if (alive) for (const one of listener.redis) lines.push(['redis', describeRedis(one)]);
   for (const [label, value] of lines) print(`${colors.dim(label.padEnd(12))} ${value}`);
 }
 
@@ -86,6 +88,13 @@ function inFlight(state: InstanceState | null): string {
   return state.source === 'live'
     ? `${state.inFlight}, as it says now`
     : `${state.inFlight}, as of its last heartbeat ${duration(state.age)} ago`;
+}
+
+/** What Redis is used for, and how that is, in a line. */
+export function describeRedis({ use, up, since, unanswered, reason }: RedisState): string {
+  const missed = unanswered === 0 ? '' : `; ${counted(unanswered, 'call', 'calls')} without an answer since the start`;
+  if (up) return `${use}: ${colors.green('answers')}${missed}`;
+  return `${use}: ${colors.red('does not answer')} since ${toTheSecond(since)}, deliveries go on without${missed}: ${reason ?? ''}   (doctor)`;
 }
 
 /** An endpoint that is not simply working, in a line. */

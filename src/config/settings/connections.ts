@@ -13,16 +13,6 @@ export const databaseUrl: Setting<string | null> = {
   show: (value) => (value === null ? '' : withoutPasswords(value)),
 };
 
-export const redisUrl: Setting<string | null> = {
-  variable: 'REDIS_URL',
-  secret: true,
-  description: 'server for cache actions and Redis streams: redis://user:password@host:6379/0 (rediss:// with TLS); a cluster is noticed',
-  default: null,
-  parse: (value) =>
-    /^rediss?:\/\//.test(value) && URL.canParse(value) ? { value } : { expected: 'redis://user:password@host:6379/0 or rediss://…' },
-  show: (value) => (value === null ? '' : withoutPasswords(value)),
-};
-
 export const natsUrl: Setting<string | null> = {
   variable: 'NATS_URL',
   secret: true,

@@ -1,6 +1,7 @@
 import { didYouMean, type Problem } from '../problems';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, fileKey, SETTINGS, type SettingName, type Settings } from '../settings';
 import type { Setting } from './kinds';
+import { redisUsers } from './redis';
 
 /** Where a value comes from; the stronger first. */
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
@@ -46,7 +47,16 @@ export function resolveSettings({ flags, env, fromFile }: SettingsInput): { sett
         : { file: origin === 'flag' ? 'command line' : 'environment', line: 0, column: 0, path: setting.variable, message },
     );
   }
+  problems.push(...withoutServer(settings));
   return { settings: settings as Settings, origins: origins as Origins, problems };
+}
+
+/** What is to be kept in Redis, and there is none. A setting that is wrong itself is missing here, and told already. */
+function withoutServer(settings: Record<string, unknown>): Problem[] {
+  if (settings['redisUrl'] !== null) return [];
+  const { dedupDriver = '', cacheDriver = '' } = settings as Partial<Settings>;
+  const message = 'redis needs a server: set REDIS_URL, or redis_url under settings:';
+  return redisUsers({ dedupDriver, cacheDriver }).map((path) => ({ file: 'settings', line: 0, column: 0, path, message }));
 }
 
 export function knownVariables(): string[] {

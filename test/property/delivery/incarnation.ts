@@ -74,7 +74,7 @@ export class Incarnation {
       new EndpointGates(),
       new ActionRunners(new Connections(configuration, clock), url, custom, UNTRACED),
       new Deduplications(new MemoryDedup(clock)),
-      new Enrichments(new MemoryCache()),
+      new Enrichments(new MemoryCache(clock)),
       new PipelineEvents(),
     );
     const context = { stream: 'main', holder: 'process', epoch: lease.epoch, mandate: lease, clock, logger };

@@ -160,6 +160,12 @@ export const STEPS: readonly Step[] = [
   { command: 'breakers list', json: true },
   { command: 'breakers reset', args: ['nothing'], code: 5 },
   { command: 'breakers reset', args: ['busy'], json: true },
+  {
+    command: 'cache invalidate',
+    args: ['https://crm.internal/customers/42'],
+    code: 2,
+    says: 'With Redis every instance asks anew; without it each has answers of its own.',
+  },
   { command: 'dlq list', keep: ['id', /^(\S{36}) .*shipped\/webhook/m] },
   { command: 'dlq list', args: ['--observer', 'shipped'], json: true },
   { command: 'dlq show', args: ['{id}'] },

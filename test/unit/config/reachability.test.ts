@@ -25,6 +25,8 @@ const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   mailFrom: 'src/config/link/messages.ts',
   smsFrom: 'src/config/link/messages.ts',
   modules: 'src/config/load.ts',
+  redisPrefix: 'src/connections/redis/redis-clients.ts',
+  redisTimeout: 'src/connections/redis/redis-clients.ts',
   elasticsearchUrl: 'src/config/link/search.ts',
   elasticsearchApiKey: 'src/config/link/search.ts',
   elasticsearchCaFile: 'src/config/link/search.ts',
@@ -77,7 +79,7 @@ test.each(ALL)('%s stands in docs/configuration.md and in .env.example', (_name,
 });
 
 /** Settings that take any text; empty is unset. */
-const ANY_TEXT: readonly SettingName[] = ['dataDir', 'host', 'stream', 'otelServiceName'];
+const ANY_TEXT: readonly SettingName[] = ['dataDir', 'host', 'stream', 'otelServiceName', 'redisSentinelPassword'];
 
 // Never the value, which may be a secret in the wrong place.
 test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))(
@@ -91,7 +93,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))(
     }
     expect(message).toMatch(
       new RegExp(
-        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0)`,
+        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0|up to 100 letters)`,
       ),
     );
     expect(message).not.toContain('CANARY');

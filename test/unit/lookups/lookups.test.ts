@@ -28,7 +28,7 @@ beforeEach(async () => {
   crm = await startReceiver((_request, response) => void response.writeHead(200).end('{"plan":"gold","points":12345678901234567890.5}'));
   clock = new TestClock();
   lines = [];
-  lookups = new Lookups(new MemoryCache(), clock, pino({}, { write: (line) => void lines.push(line) }), { lookedUp: () => undefined });
+  lookups = new Lookups(new MemoryCache(clock), clock, pino({}, { write: (line) => void lines.push(line) }), { lookedUp: () => undefined });
 });
 
 afterEach(async () => {

@@ -3,6 +3,7 @@ import type { MetricsSummary } from '../../../../src/cli/metrics/summary';
 import type { Detailed } from '../../../../src/cli/status/detail';
 import type { InstanceState } from '../../../../src/cli/status/listener';
 import type { Finding } from '../../../../src/doctor/finding';
+import type { RedisState } from '../../../../src/event/redis-state';
 import type { EndpointState } from '../../../../src/resilience/endpoint-state';
 import type { CaptureDrift } from '../../../../src/status/capture-drift';
 import type { ListenerStatus } from '../../../../src/status/status-detail.sql';
@@ -13,6 +14,13 @@ import { count, maybe, text, time } from './values';
 
 const breaker = z.strictObject({ state: z.enum(['open', 'half-open']), probeIn: z.number(), requests: count, failures: count });
 const endpoint: z.ZodType<EndpointState> = z.strictObject({ name: text, waiting: count, breaker: breaker.nullable() });
+const redis: z.ZodType<RedisState> = z.strictObject({
+  use: z.enum(['dedup', 'cache']),
+  up: z.boolean(),
+  since: time,
+  unanswered: count,
+  reason: maybe,
+});
 export const auditWord = z.strictObject({ unaccounted: count, ageSeconds: z.number().nullable() }).nullable();
 const listener = z.strictObject({
   id: text,
@@ -21,6 +29,7 @@ const listener = z.strictObject({
   alive: z.boolean(),
   inFlight: count,
   endpoints: z.array(endpoint),
+  redis: z.array(redis),
 });
 const captureDrift: z.ZodType<CaptureDrift> = z.strictObject({
   table: text,
@@ -82,6 +91,7 @@ export const listenerFields = {
   epoch: count.nullable(),
   inFlight: count,
   endpoints: z.array(endpoint),
+  redis: z.array(redis),
   timers: z.array(text),
 };
 const listenerStatus: z.ZodType<ListenerStatus> = z.strictObject(listenerFields);

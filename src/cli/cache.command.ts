@@ -1,0 +1,60 @@
+import { Command, Option, SubCommand } from 'nest-commander';
+import { ExitCode, OperatorError } from '../event/errors';
+import { CommandGroup, definitionReader, loadInputOf, ObserversCommand, readOrNull, type GlobalOptions } from './command';
+import { print, printJson } from './output';
+
+interface InvalidateFlags extends GlobalOptions {
+  readonly lookup?: string;
+}
+
+@SubCommand({
+  name: 'invalidate',
+  arguments: '[url]',
+  description: 'have every instance ask anew for what a look-up, or a URL of one, has been answered',
+})
+class CacheInvalidateCommand extends ObserversCommand {
+  protected readonly examples = [
+    ['a customer has changed there', 'cache invalidate https://crm.internal/customers/42'],
+    ['everything that a look-up knows', 'cache invalidate --lookup customer'],
+  ] as const;
+
+  @Option({ flags: '--lookup <name>', description: 'all answers of this look-up' })
+  parseLookup(value: string): string {
+    return value;
+  }
+
+  async run([url]: string[], flags: InvalidateFlags): Promise<void> {
+    const { lookup } = flags;
+    if ((url === undefined) === (lookup === undefined))
+      throw new OperatorError(
+        'name the URL that was asked for, or --lookup, one of them',
+        'URLs of look-ups: fraiseql-observers test-event',
+      );
+    const { loadSettings } = await import('../config/load');
+    const { invalidateFromOutside } = await import('../cache/invalidate-from-outside');
+    const settings = loadSettings(loadInputOf(flags));
+    if (lookup !== undefined) await requireLookup(lookup, await definitionReader(flags, settings));
+    await invalidateFromOutside(settings, lookup === undefined ? { url: url ?? '' } : { lookup });
+    const invalidated = lookup ?? url ?? '';
+    if (flags.format === 'json') return printJson({ invalidated, by: 'every instance' });
+    print(`${lookup === undefined ? invalidated : `the look-up ${invalidated}`} is asked for anew, by every instance`);
+  }
+}
+
+/** Where the observers file is at hand. */
+async function requireLookup(name: string, read: Awaited<ReturnType<typeof definitionReader>>): Promise<void> {
+  const definition = readOrNull(() => read(null));
+  if (definition === null) return;
+  const { didYouMean } = await import('../config/problems');
+  const names = [...new Set(definition.observers.flatMap(({ lookups }) => lookups.map((lookup) => lookup.name)))];
+  if (names.includes(name)) return;
+  const remedy = names.length === 0 ? 'There is none.' : `What there is: ${names.join(', ')}`;
+  throw new OperatorError(`no observer uses a look-up "${name}"${didYouMean(name, names)}`, remedy, ExitCode.notFound);
+}
+
+const SUB_COMMANDS = [CacheInvalidateCommand];
+
+@Command({ name: 'cache', description: 'answers of look-ups: asking anew for what is known to be old', subCommands: SUB_COMMANDS })
+export class CacheCommand extends CommandGroup {
+  static readonly subCommands = SUB_COMMANDS;
+}
