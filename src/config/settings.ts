@@ -9,6 +9,7 @@ import {
   mailFrom,
   natsUrl,
   redisUrl,
+  searchIndex,
   smsFrom,
   smsUrl,
   smtpUrl,
@@ -109,6 +110,20 @@ export const SETTINGS = {
     'postgres',
     ['postgres', 'memory'],
     'where dedup keys are kept; memory is faster, and forgets them at a restart',
+  ),
+  searchDriver: oneOf(
+    'OBSERVERS_SEARCH_DRIVER',
+    'postgres',
+    ['postgres', 'elasticsearch'],
+    'what search looks in: the stored changes, or an index at ELASTICSEARCH_URL that the leader keeps',
+  ),
+  searchIndex,
+  searchInterval: duration('OBSERVERS_SEARCH_INTERVAL', '1s', ['10ms', '1h'], 'how often the leader tells the search index what is new'),
+  searchRetention: duration(
+    'OBSERVERS_SEARCH_RETENTION',
+    '90d',
+    ['1d', '3650d'],
+    'how long the search index keeps a change; PostgreSQL keeps it for OBSERVERS_RETENTION',
   ),
   wakeup: oneOf(
     'OBSERVERS_WAKEUP',

@@ -1,3 +1,4 @@
+import type { OnModuleDestroy } from '@nestjs/common';
 import type { Settings } from '../../config/settings';
 import { clusterOf } from '../../connections/elasticsearch/connection';
 import type { Cluster } from '../../connections/elasticsearch/cluster';
@@ -27,7 +28,7 @@ interface Bucket {
 }
 
 /** Asks the index that the leader feeds: it knows what was told so far, and what PostgreSQL keeps no longer. */
-export class ElasticsearchAuditTrail extends PagedAuditTrail {
+export class ElasticsearchAuditTrail extends PagedAuditTrail implements OnModuleDestroy {
   private opened: Promise<Cluster> | null = null;
 
   constructor(
@@ -54,8 +55,8 @@ export class ElasticsearchAuditTrail extends PagedAuditTrail {
     return { counts: inOrder(new Map(buckets.map(({ key, doc_count: count }) => [key, count])), by), ended: 'end' };
   }
 
-  /** Ends the connections; another question would open them again. */
-  async close(): Promise<void> {
+  /** With the process. */
+  async onModuleDestroy(): Promise<void> {
     const { opened } = this;
     this.opened = null;
     await (await opened)?.close();

@@ -3,6 +3,7 @@ import { folded } from '../words';
 /** Behind the end of a text, so that its last two characters begin grams too. Nobody's characters, as the blanks below. */
 const END = '\uf8fe';
 /** What Java calls white space would end a gram. */
+// eslint-disable-next-line no-control-regex -- they are meant
 const BLANKS = /[\s\u0000-\u0020\u0085\u180e]/g;
 const FIRST_BLANK = 0xe000;
 
@@ -10,7 +11,7 @@ const FIRST_BLANK = 0xe000;
 function visible(text: string): string {
   return text.replace(BLANKS, (blank) => {
     const code = blank.charCodeAt(0);
-    return String.fromCharCode(FIRST_BLANK + (code < 0x1000 ? code : code & 0xfff));
+    return String.fromCharCode(FIRST_BLANK + ((code >> 12) << 8) + (code & 0xff));
   });
 }
 

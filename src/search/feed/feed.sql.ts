@@ -54,7 +54,7 @@ export async function endFeeds(client: Pool | ClientBase, stream: string): Promi
 }
 
 // What came of a change was written after it. Nothing is asked for a feed that has begun.
-const FIRST = `coalesce((select (min(change_xid)::text)::float8 from core.tb_entity_change_log), 1)`;
+const FIRST = `coalesce((select (change_xid::text)::float8 from core.tb_entity_change_log where change_xid >= '0'::xid8 order by change_xid limit 1), 1)`;
 
 const FEEDS = `
   select f.generation, f.state, to_json(f.since) #>> '{}' as since, f.previous::text, f.target::text, f.from_xid::float8 as "fromXid",
@@ -62,7 +62,7 @@ const FEEDS = `
          coalesce(${numberOf('f.target')}, 0) as "windowEnd",
          f.system_identifier <> ${SYSTEM}
            or greatest(pg_snapshot_xmax(f.previous), pg_snapshot_xmax(f.target)) > pg_snapshot_xmax(pg_current_snapshot()) as "foreign",
-         coalesce(f.target_at >= (select l.complete_at from observers.search_feed l
+         coalesce(f.target_at >= (select coalesce(l.complete_at, '-infinity') from observers.search_feed l
                                   where l.stream = f.stream and l.index_name = f.index_name and l.state = 'live'), false) as "caughtUp"
   from observers.search_feed f where f.stream = $1 and f.index_name = $2 order by f.state desc`;
 

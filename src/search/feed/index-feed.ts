@@ -31,6 +31,8 @@ const DAY = 86_400_000;
 /** By its indexes: a planner that knows little of the tables would rather read them whole. */
 const BY_INDEX = `${SNAPSHOT}; set local enable_seqscan = off`;
 
+const NOTHING: Recorded = { changes: [], version: '0' };
+
 type Place = FeedStep['place'];
 
 /** What a step has found to be told. */
@@ -182,7 +184,7 @@ export class IndexFeed implements SideJob {
         : { fromXid: from, toXid: from === 0 ? null : to, after: numbers.at(-1) ?? after };
       if (isDone) this.span = Math.min(SPAN.most, this.span * 2);
       if (numbers.length > 0 || place.fromXid >= feed.windowEnd || looks >= LOOKS)
-        return { place, numbers, recorded: await readRecorded(client, numbers, this.oldest(feed)) };
+        return { place, numbers, recorded: numbers.length === 0 ? NOTHING : await readRecorded(client, numbers, this.oldest(feed)) };
     }
   }
 
