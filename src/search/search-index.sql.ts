@@ -50,7 +50,7 @@ const REBUILD = `
     select max(generation) as generation from observers.search_feed where stream = $1 and index_name = $2
   )
   insert into observers.search_feed (stream, index_name, generation, state, since, system_identifier, previous)
-  select $1, $2, generation + 1, 'building', $3, (select system_identifier::text from pg_control_system()), '1:1:' from last where generation is not null
+  select $1, $2, generation + 1, 'building', $3::timestamptz, (select system_identifier::text from pg_control_system()), '1:1:' from last where generation is not null
   returning generation`;
 
 /** @returns the new generation; null when there is none yet */

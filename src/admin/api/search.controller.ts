@@ -47,9 +47,11 @@ export class SearchController {
 }
 
 /** @throws ApiProblem when there is nothing to search by */
-function wordsOf({ q, cursor: _cursor, limit: _limit, sort: _sort, ...others }: SearchQuery): string[] {
+function wordsOf(query: SearchQuery): string[] {
+  const { q } = query;
   const words = [...(q ?? '').matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, plain]) => (quoted ?? plain ?? '').trim()).filter((word) => word !== '');
-  if (words.length > 0 || (q === undefined && Object.values(others).some((value) => value !== undefined))) return words;
+  const narrows = Object.keys(query).some((name) => !['q', 'cursor', 'limit', 'sort'].includes(name));
+  if (words.length > 0 || (q === undefined && narrows)) return words;
   throw new ApiProblem('invalid-request', 'there is no word to search for', { violations: [{ at: 'query.q', message: 'it is blank' }] });
 }
 

@@ -27,11 +27,10 @@ function checkServer(path: ActionPlace['path'], { problems, settings }: LinkCont
 }
 
 /** What is wrong with the settings of Elasticsearch, for whatever uses it. */
-export function elasticsearchProblems({
-  elasticsearchUrl: nodes,
-  elasticsearchApiKey: apiKey,
-  elasticsearchCaFile: caFile,
-}: Pick<Settings, 'elasticsearchUrl' | 'elasticsearchApiKey' | 'elasticsearchCaFile'>): string[] {
+export function elasticsearchProblems(
+  settings: Pick<Settings, 'elasticsearchUrl' | 'elasticsearchApiKey' | 'elasticsearchCaFile'>,
+): string[] {
+  const { elasticsearchUrl: nodes, elasticsearchApiKey: apiKey, elasticsearchCaFile: caFile } = settings;
   if (nodes === null) return ['set ELASTICSEARCH_URL, or elasticsearch_url under settings:'];
   const problems: string[] = [];
   if (apiKey !== null && nodes.some((node) => new URL(node).username !== ''))

@@ -83,7 +83,7 @@ const DOCUMENTS = `
     select pk_entity_change_log as change, id, object_type, coalesce(object_key, object_id::text) as object_key, modification_type, tenant_id, created_at,
            object_data, object_data_before
     from core.tb_entity_change_log
-    where pk_entity_change_log = any ($1::bigint[]) and created_at >= greatest($2::timestamptz, '0001-01-01Z') and created_at < '9999-12-31Z'
+    where pk_entity_change_log = any ($1::bigint[]) and created_at >= greatest($2::timestamptz, '0001-01-01 00:00:00+00') and created_at < '9999-12-31 00:00:00+00'
   ), errors as materialized (${LINES_OF_CHANGES.errors('page')}), notes as materialized (${LINES_OF_CHANGES.notes('page')})
   select l.change::float8 as change, l.id::text as event, observers.shown(l.object_type) as "entityType", observers.shown(l.object_key) as "entityKey",
          observers.shown(lower(l.modification_type)) as kind, l.tenant_id::text as tenant, to_json(l.created_at) #>> '{}' as written,

@@ -54,7 +54,7 @@ export async function endFeeds(client: Pool | ClientBase, stream: string): Promi
 }
 
 // What came of a change was written after it. Nothing is asked for a feed that has begun.
-const FIRST = `coalesce((select (change_xid::text)::float8 from core.tb_entity_change_log where change_xid >= '0'::xid8 order by change_xid limit 1), 1)`;
+const FIRST = `coalesce((select (change_xid::text)::float8 from core.tb_entity_change_log where change_xid >= '0'::xid8 order by change_xid limit 1), ${numberOf('f.target')}, 1)`;
 
 const FEEDS = `
   select f.generation, f.state, to_json(f.since) #>> '{}' as since, f.previous::text, f.target::text, f.from_xid::float8 as "fromXid",

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { Settings } from '../../config/settings';
 import { clusterOf } from '../../connections/elasticsearch/connection';
 import type { Cluster } from '../../connections/elasticsearch/cluster';
@@ -166,7 +166,7 @@ export class IndexFeed implements SideJob {
   }
 
   /** The next changes of the window, or the place behind those transactions that told nothing. */
-  private async look(client: Parameters<Parameters<typeof pooledTransaction>[2]>[0], feed: Feed): Promise<Found> {
+  private async look(client: ClientBase, feed: Feed): Promise<Found> {
     let place: Place = feed;
     for (let looks = 1; ; looks++) {
       const { fromXid: from, after } = place;

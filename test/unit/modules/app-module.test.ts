@@ -8,15 +8,18 @@ import { DedupStore } from '../../../src/dedup/dedup-store';
 import { SystemClock } from '../../../src/event/clock';
 import { LifecycleService } from '../../../src/lifecycle/lifecycle.service';
 import { ServiceModule } from '../../../src/lifecycle/service.module';
+import { AuditTrail } from '../../../src/search/audit-trail';
+import { AUDIT_TRAILS } from '../../../src/search/search.module';
+import type { Settings } from '../../../src/config/settings';
 import { EventPipelineService } from '../../../src/pipeline/event-pipeline.service';
 import { UNTRACED } from '../../../src/tracing/tracing';
 import { configurationOf } from '../../support/stream';
 
 // No constructor of a provider does I/O: there is no database here.
-function input(dedupDriver: keyof typeof DEDUP_DRIVERS): Parameters<typeof AppModule.of>[0] {
+function input(changed: Partial<Settings>): Parameters<typeof AppModule.of>[0] {
   const pool = new Pool({ host: '127.0.0.1', port: 9 });
   return {
-    configuration: configurationOf([], { settings: { dedupDriver } }),
+    configuration: configurationOf([], { settings: changed }),
     database: { url: 'postgres://127.0.0.1:9/none', pool, apiPool: pool },
     custom: NO_CUSTOM_ACTIONS,
     tracing: UNTRACED,
@@ -28,10 +31,19 @@ function input(dedupDriver: keyof typeof DEDUP_DRIVERS): Parameters<typeof AppMo
 test.each(Object.keys(DEDUP_DRIVERS) as (keyof typeof DEDUP_DRIVERS)[])(
   'every provider is resolved, with the dedup driver %s',
   async (driver) => {
-    const container = await Test.createTestingModule({ imports: [ServiceModule.of(input(driver))] }).compile();
+    const container = await Test.createTestingModule({ imports: [ServiceModule.of(input({ dedupDriver: driver }))] }).compile();
     expect(container.get(EventPipelineService, { strict: false })).toBeInstanceOf(EventPipelineService);
     expect(container.get(LifecycleService, { strict: false })).toBeInstanceOf(LifecycleService);
     expect(container.get(DedupStore, { strict: false })).toBeInstanceOf(DEDUP_DRIVERS[driver](new Pool(), new SystemClock()).constructor);
+    await container.close();
+  },
+);
+
+test.each(Object.keys(AUDIT_TRAILS) as (keyof typeof AUDIT_TRAILS)[])(
+  'every provider is resolved, with the search driver %s',
+  async (searchDriver) => {
+    const container = await Test.createTestingModule({ imports: [ServiceModule.of(input({ searchDriver }))] }).compile();
+    expect(container.get(AuditTrail, { strict: false }).constructor.name.toLowerCase()).toContain(searchDriver);
     await container.close();
   },
 );
