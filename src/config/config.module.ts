@@ -12,7 +12,12 @@ export class ConfigModule {
     return {
       module: ConfigModule,
       global: true,
-      providers: [{ provide: ServiceConfiguration, useValue: configuration }, { provide: ServiceSettings, useValue: new ServiceSettings(configuration.settings) }, RunningConfiguration, VersionDiffs],
+      providers: [
+        { provide: ServiceConfiguration, useValue: configuration },
+        { provide: ServiceSettings, useValue: new ServiceSettings(configuration.settings) },
+        RunningConfiguration,
+        VersionDiffs,
+      ],
       exports: [ServiceConfiguration, ServiceSettings, RunningConfiguration, VersionDiffs],
     };
   }

@@ -1,5 +1,13 @@
 import type { Clock } from '../event/clock';
-import { AuditTrail, type CountedBy, type FoundEvent, type Reached, type SearchFilter, type SearchRequest, type SearchResult } from './audit-trail';
+import {
+  AuditTrail,
+  type CountedBy,
+  type FoundEvent,
+  type Reached,
+  type SearchFilter,
+  type SearchRequest,
+  type SearchResult,
+} from './audit-trail';
 import { isNowhere } from './words';
 
 /** Few first, for somebody waits; then as many as make the round trips small beside the work. */
@@ -35,7 +43,10 @@ export abstract class PagedAuditTrail extends AuditTrail {
     super();
   }
 
-  protected async look({ words, filter, limit, timeout, order = 'newest', behind = null }: SearchRequest, read: ReadPage): Promise<SearchResult> {
+  protected async look(
+    { words, filter, limit, timeout, order = 'newest', behind = null }: SearchRequest,
+    read: ReadPage,
+  ): Promise<SearchResult> {
     if (words.some(isNowhere)) return { found: [], ended: 'end', looked: 0, reached: null };
     const deadline = this.clock.monotonic() + timeout;
     const found: FoundEvent[] = [];

@@ -20,7 +20,8 @@ export const AUDIT_TRAILS = {
     {
       provide: AuditTrail,
       inject: [Database, Clock, ServiceSettings],
-      useFactory: (database: Database, clock: Clock, { values }: ServiceSettings) => AUDIT_TRAILS[values.searchDriver](database, clock, values),
+      useFactory: (database: Database, clock: Clock, { values }: ServiceSettings) =>
+        AUDIT_TRAILS[values.searchDriver](database, clock, values),
     },
   ],
   exports: [AuditTrail, SearchIndex],

@@ -34,7 +34,10 @@ beforeAll(async () => {
   await database.query("update people set note = 'the difference engine' where id = 'ada'");
   await database.query("insert into places values ('london', 'the analytical society')");
   await database.query("delete from people where id = 'grace'");
-  await database.query(`insert into orders select 'o' || i, case when i <= 2 then $1::uuid else $2::uuid end, 'Käse und Brot' from generate_series(1, 4) i`, [TENANT, OTHER]);
+  await database.query(
+    `insert into orders select 'o' || i, case when i <= 2 then $1::uuid else $2::uuid end, 'Käse und Brot' from generate_series(1, 4) i`,
+    [TENANT, OTHER],
+  );
   await attempt('london', 'all', 'webhook', 'retry', 'connection', 'connect ECONNREFUSED', '2026-01-31T10:59:59Z');
   await attempt('o1', 'billing', 'invoice', 'retry', 'timeout', 'no answer', '2026-01-31T10:10:00Z');
   await attempt('o1', 'billing', 'invoice', 'succeeded', null, null, '2026-01-31T11:10:00Z');

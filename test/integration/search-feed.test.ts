@@ -216,7 +216,9 @@ describeWith(ELASTICSEARCH, () => {
       await untilTold(database, server);
       expect(await indexed(server)).toEqual(await numbers());
       const parked = await program.json<{ change: number; reason: string }[]>(['search', 'parked']);
-      expect(parked).toMatchObject([{ change: first, status: 400, tries: 1, entityType: 'Order', entityKey: '1', reason: containing('nested') }]);
+      expect(parked).toMatchObject([
+        { change: first, status: 400, tries: 1, entityType: 'Order', entityKey: '1', reason: containing('nested') },
+      ]);
       expect((await program.run(['search', 'parked'])).out).toContain('search parked --retry');
 
       // Not mended yet.

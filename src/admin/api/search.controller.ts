@@ -49,7 +49,9 @@ export class SearchController {
 /** @throws ApiProblem when there is nothing to search by */
 function wordsOf(query: SearchQuery): string[] {
   const { q } = query;
-  const words = [...(q ?? '').matchAll(/"([^"]+)"|(\S+)/g)].map(([, quoted, plain]) => (quoted ?? plain ?? '').trim()).filter((word) => word !== '');
+  const words = [...(q ?? '').matchAll(/"([^"]+)"|(\S+)/g)]
+    .map(([, quoted, plain]) => (quoted ?? plain ?? '').trim())
+    .filter((word) => word !== '');
   const narrows = Object.keys(query).some((name) => !['q', 'cursor', 'limit', 'sort'].includes(name));
   if (words.length > 0 || (q === undefined && narrows)) return words;
   throw new ApiProblem('invalid-request', 'there is no word to search for', { violations: [{ at: 'query.q', message: 'it is blank' }] });

@@ -35,8 +35,7 @@ const TIMEOUT = 10_000;
 @SubCommand({
   name: 'words',
   arguments: '[words...]',
-  description:
-    'what `search WORDS` does: events by words, in entity, event id, change number, data, and what came of them; newest first',
+  description: 'what `search WORDS` does: events by words, in entity, event id, change number, data, and what came of them; newest first',
   options: { isDefault: true },
 })
 export class SearchWordsCommand extends ObserversCommand {
@@ -108,7 +107,11 @@ export class SearchWordsCommand extends ObserversCommand {
     return wholeNumber('--behind', value);
   }
 
-  @Option({ flags: '--count-by <what>', description: 'the tries instead of the events, counted', choices: ['observer', 'outcome', 'error', 'hour'] })
+  @Option({
+    flags: '--count-by <what>',
+    description: 'the tries instead of the events, counted',
+    choices: ['observer', 'outcome', 'error', 'hour'],
+  })
   parseCountBy(value: string): CountedBy {
     return value as CountedBy;
   }
@@ -162,7 +165,8 @@ const MASKED = 'masked and excluded columns are not stored, and cannot be found'
 function printCounts({ counts, ended }: CountResult, by: CountedBy): void {
   if (counts.length === 0) print('no try');
   else printTable([by, 'tries'], counts.map(({ value, count }) => [value, count])); // prettier-ignore
-  if (ended === 'time') print(colors.yellow('The time was up: not all are counted. Narrow it down (--since), or give it longer (--timeout)'));
+  if (ended === 'time')
+    print(colors.yellow('The time was up: not all are counted. Narrow it down (--since), or give it longer (--timeout)'));
 }
 
 function printFound(found: readonly FoundEvent[]): void {

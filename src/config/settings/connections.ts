@@ -147,7 +147,8 @@ export const smsFrom: Setting<string | null> = {
 export const elasticsearchUrl: Setting<readonly string[] | null> = {
   variable: 'ELASTICSEARCH_URL',
   secret: true,
-  description: 'server for search actions and the search index: https://user:password@host:9200; several nodes of one cluster are separated by commas',
+  description:
+    'server for search actions and the search index: https://user:password@host:9200; several nodes of one cluster are separated by commas',
   default: null,
   parse: (value) => {
     const nodes = value.split(',').map((node) => node.trim());
@@ -196,6 +197,8 @@ export const searchIndex: Setting<string> = {
   description: 'name that the search index, its template and its alias begin with; one for each database and stream',
   default: 'observers-audit',
   parse: (value) =>
-    /^[a-z0-9][a-z0-9_-]{0,99}$/.test(value) ? { value } : { expected: 'small letters, digits, - and _, at most 100, such as observers-audit' },
+    /^[a-z0-9][a-z0-9_-]{0,99}$/.test(value)
+      ? { value }
+      : { expected: 'small letters, digits, - and _, at most 100, such as observers-audit' },
   show: asIs,
 };

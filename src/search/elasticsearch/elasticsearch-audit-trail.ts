@@ -64,7 +64,10 @@ export class ElasticsearchAuditTrail extends PagedAuditTrail implements OnModule
 
   private async page(request: PageRequest, rows: number, milliseconds: number): Promise<SearchPage | null> {
     const order = request.order === 'newest' ? 'desc' : 'asc';
-    const body = await this.ask({ size: rows, query: queryOf(request), sort: [{ change: order }], _source: SHOWN, track_total_hits: false }, milliseconds);
+    const body = await this.ask(
+      { size: rows, query: queryOf(request), sort: [{ change: order }], _source: SHOWN, track_total_hits: false },
+      milliseconds,
+    );
     if (body === null) return null;
     const stored = ((body as Hits).hits?.hits ?? []).map(({ _source }) => _source);
     const last = stored.at(-1);

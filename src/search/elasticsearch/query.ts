@@ -12,7 +12,11 @@ export function clausesOfTries({ tried }: SearchFilter): Clause[] {
 
 /** What PostgreSQL's driver asks of a stored change, of a document. */
 export function queryOf({ words, filter, order, behind }: PageRequest): Clause {
-  const clauses: Clause[] = [...words.map(clauseOfWord), ...clausesOf(filter), { range: { change: { [order === 'newest' ? 'lt' : 'gt']: behind } } }];
+  const clauses: Clause[] = [
+    ...words.map(clauseOfWord),
+    ...clausesOf(filter),
+    { range: { change: { [order === 'newest' ? 'lt' : 'gt']: behind } } },
+  ];
   return { bool: { filter: clauses } };
 }
 

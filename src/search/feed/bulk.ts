@@ -5,8 +5,6 @@ import { IndexUnavailable, unavailable } from '../elasticsearch/index-server';
 import type { OutgoingDocument } from './document';
 import type { Rejected } from './feed.sql';
 
-/** Characters of a request; a document that is larger goes alone. */
-const MOST_CHARACTERS = 4 * 1024 * 1024;
 /** Milliseconds for one request. */
 const TIMEOUT = 30_000;
 /** What is said of a document for what it is, and would be said again. */
@@ -18,35 +16,11 @@ export interface Told {
 }
 
 /**
- * Writes documents, and looks at the answer to each.
+ * Writes documents by one request, and looks at the answer to each.
  *
  * @throws IndexUnavailable when one of them is to be tried again; those that were written may be written again
  */
 export async function tell(cluster: Cluster, documents: readonly OutgoingDocument[]): Promise<Told> {
-  const [settled, rejected]: [number[], Rejected[]] = [[], []];
-  for (const request of requestsOf(documents)) {
-    const told = await send(cluster, request);
-    settled.push(...told.settled);
-    rejected.push(...told.rejected);
-  }
-  return { settled, rejected };
-}
-
-function requestsOf(documents: readonly OutgoingDocument[]): OutgoingDocument[][] {
-  const requests: OutgoingDocument[][] = [];
-  let size = Infinity;
-  for (const document of documents) {
-    size += document.size;
-    if (size > MOST_CHARACTERS) {
-      requests.push([]);
-      ({ size } = document);
-    }
-    requests.at(-1)?.push(document);
-  }
-  return requests;
-}
-
-async function send(cluster: Cluster, documents: readonly OutgoingDocument[]): Promise<Told> {
   const lines = documents.flatMap((document) => document.lines);
   const querystring = 'filter_path=items.*.status,items.*.error';
   const answer = await cluster.ask({ method: 'POST', path: '/_bulk', querystring, lines }, TIMEOUT);
@@ -60,7 +34,8 @@ async function send(cluster: Cluster, documents: readonly OutgoingDocument[]): P
     if (error === undefined || status === 409) return settled.push(change);
     const failure = failureOfDocument(status, error);
     if (FOR_GOOD.has(status)) return rejected.push(rejectedOf(change, failure));
-    if (status === 404) throw new IndexUnavailable(`the search index: "${index}" is gone`, 'It is made anew. Run: fraiseql-observers search reindex');
+    if (status === 404)
+      throw new IndexUnavailable(`the search index: "${index}" is gone`, 'It is made anew. Run: fraiseql-observers search reindex');
     throw unavailable(failure);
   });
   return { settled, rejected };
@@ -72,7 +47,7 @@ async function refused(cluster: Cluster, documents: readonly OutgoingDocument[],
   if (failure.error !== 'http_status' || !FOR_GOOD.has(failure.status ?? null) || only === undefined) throw unavailable(failure);
   if (documents.length === 1) return { settled: [], rejected: [rejectedOf(only.change, failure)] };
   const middle = Math.ceil(documents.length / 2);
-  const [first, second] = [await send(cluster, documents.slice(0, middle)), await send(cluster, documents.slice(middle))];
+  const [first, second] = [await tell(cluster, documents.slice(0, middle)), await tell(cluster, documents.slice(middle))];
   return { settled: [...first.settled, ...second.settled], rejected: [...first.rejected, ...second.rejected] };
 }
 

@@ -9,25 +9,33 @@ export interface OutgoingDocument {
   readonly index: string;
   /** Two lines of the bulk interface. */
   readonly lines: readonly [string, string];
-  /** Characters of both. */
-  readonly size: number;
 }
 
 /** Milliseconds of making documents before deliveries get their turn. */
 const SLICE = 4;
 
-/** The same change always has the same place: told twice, it stands there once. */
-export async function documentsOf({ changes, version }: Recorded, name: string, generation: number): Promise<OutgoingDocument[]> {
+/** Characters of a request; a document that is larger goes alone. */
+const MOST_CHARACTERS = 4 * 1024 * 1024;
+
+/** As many at a time as go into one request. The same change always has the same place: told twice, it stands there once. */
+export async function* documentsOf({ changes, version }: Recorded, name: string, generation: number): AsyncGenerator<OutgoingDocument[]> {
   const slice = new TimeSlice(SLICE);
-  const documents: OutgoingDocument[] = [];
+  let documents: OutgoingDocument[] = [];
+  let characters = 0;
   for (const recorded of changes) {
     const index = indexOf(name, generation, recorded.day);
     const at = { _index: index, _id: String(recorded.change), version: Number(version), version_type: 'external_gte' };
     const lines = [JSON.stringify({ index: at }), JSON.stringify(contentOf(recorded))] as const;
-    documents.push({ change: recorded.change, index, lines, size: lines[0].length + lines[1].length });
+    const size = lines[0].length + lines[1].length;
+    if (documents.length > 0 && characters + size > MOST_CHARACTERS) {
+      yield documents;
+      [documents, characters] = [[], 0];
+    }
+    documents.push({ change: recorded.change, index, lines });
+    characters += size;
     if (slice.isOver) await slice.giveWay();
   }
-  return documents;
+  if (documents.length > 0) yield documents;
 }
 
 function contentOf(recorded: RecordedChange): Record<string, unknown> {

@@ -14,11 +14,13 @@ import { documentsOf } from './document';
 import { readRecorded, touchedChanges, type Recorded } from './documents.sql';
 import {
   askedAgain, beginFeeds, makeLive, noteProblem, openWindow, readDatabaseMark, readFeeds, saveFeedStep,
-  type Feed, type FeedFence, type FeedStep,
+  type Feed, type FeedFence, type FeedStep, type Rejected,
 } from './feed.sql'; // prettier-ignore
 
 /** Changes of a step: halved while Elasticsearch has too much to do, doubled when it takes them. */
 const BATCH = { least: 10, most: 500 };
+/** Characters of what is read at once: of more than this fewer changes are read the next time. */
+const MOST_READ = 8 * 1024 * 1024;
 /** Transactions that are looked at together: doubled while they tell little, and fewer where they tell more than a batch. */
 const SPAN = { least: 500, most: 100_000 };
 /** Looks without a finding in one step. */
@@ -51,6 +53,8 @@ export class IndexFeed implements SideJob {
   private opened: { readonly cluster: Cluster; readonly server: IndexServer } | null = null;
   private batch = BATCH.most;
   private span = SPAN.least;
+  /** What was read last was more than is to be in memory at once. */
+  private isHeavy = false;
   /** By generation: the target of a window that is read to its end, and held nothing since it was last stored. */
   private readonly read = new Map<number, string>();
   private patience = PATIENCE.first;
@@ -95,7 +99,7 @@ export class IndexFeed implements SideJob {
       if (this.failing) this.term.logger.info('the search index takes documents again');
       this.failing = false;
       this.patience = PATIENCE.first;
-      this.batch = Math.min(BATCH.most, this.batch * 2);
+      this.batch = this.isHeavy ? Math.max(BATCH.least, Math.floor(this.batch / 4)) : Math.min(BATCH.most, this.batch * 2);
       return more;
     } catch (error) {
       return this.failed(error);
@@ -104,7 +108,11 @@ export class IndexFeed implements SideJob {
 
   private async failed(error: unknown): Promise<number> {
     if (this.stopped) return 0;
-    if (!this.failing) this.term.logger.warn({ err: messageOf(error) }, 'the search index is not told of what happens; it is tried again, and nothing is lost');
+    if (!this.failing)
+      this.term.logger.warn(
+        { err: messageOf(error) },
+        'the search index is not told of what happens; it is tried again, and nothing is lost',
+      );
     this.failing = true;
     this.opened?.server.forget();
     this.span = SPAN.least;
@@ -119,6 +127,7 @@ export class IndexFeed implements SideJob {
 
   private async step(): Promise<boolean> {
     const { server } = (this.opened ??= await this.open());
+    if (this.stopped) return false;
     await server.prepare([], false);
     const feeds = await readFeeds(this.pool, this.fence);
     await this.tidy(server, feeds);
@@ -191,9 +200,12 @@ export class IndexFeed implements SideJob {
   private async write(feed: Feed, { place, numbers, recorded }: Found): Promise<void> {
     const { generation } = feed;
     const { cluster, server } = this.opened as NonNullable<typeof this.opened>;
-    const documents = await documentsOf(recorded, server.name, generation);
-    await server.prepare(documents.map(({ index }) => index), feed.state === 'live'); // prettier-ignore
-    const { rejected } = await tell(cluster, documents);
+    const rejected: Rejected[] = [];
+    for await (const documents of documentsOf(recorded, server.name, generation)) {
+      await server.prepare(documents.map(({ index }) => index), feed.state === 'live'); // prettier-ignore
+      rejected.push(...(await tell(cluster, documents)).rejected);
+    }
+    this.isHeavy = charactersOf(recorded) > MOST_READ;
     const lost = new Set(rejected.map(({ change }) => change));
     for (const { change, reason } of rejected)
       this.term.logger.warn({ change, reason }, 'the search index refuses a document; it is parked (search parked)');
@@ -232,4 +244,10 @@ export class IndexFeed implements SideJob {
     const kept = this.term.clock.now() - this.settings.searchRetention;
     return new Date(since === null ? kept : Math.max(kept, Date.parse(since))).toISOString();
   }
+}
+
+function charactersOf({ changes }: Recorded): number {
+  return changes.reduce((sum, { data, before, errors, notes }) => {
+    return sum + [data, before, errors, notes].reduce((of, text) => of + (text?.length ?? 0), 0);
+  }, 0);
 }

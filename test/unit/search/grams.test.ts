@@ -27,11 +27,16 @@ test('a piece of a text is found by its grams, and nothing else is', () => {
 
 test('each piece that a text has is found', () => {
   fc.assert(
-    fc.property(TEXT.filter((text) => text !== ''), fc.nat(), fc.nat(), (text, from, length) => {
-      const letters = [...text];
-      const piece = letters.slice(from % letters.length).slice(0, 1 + (length % letters.length)).join(''); // prettier-ignore
-      expect(finds(text, piece)).toBe(true);
-    }),
+    fc.property(
+      TEXT.filter((text) => text !== ''),
+      fc.nat(),
+      fc.nat(),
+      (text, from, length) => {
+        const letters = [...text];
+        const piece = letters.slice(from % letters.length).slice(0, 1 + (length % letters.length)).join(''); // prettier-ignore
+        expect(finds(text, piece)).toBe(true);
+      },
+    ),
   );
 });
 
