@@ -156,8 +156,8 @@ function filterOf(flags: SearchFlags): SearchFilter {
   return { entityType, entityKey, kind, since, until, tenants: tenant === undefined ? null : [tenant], tried };
 }
 
-function isOpen({ tried = {}, ...filter }: SearchFilter): boolean {
-  return [...Object.values(filter), ...Object.values(tried)].every((value) => value === null);
+function isOpen({ tried, ...filter }: SearchFilter): boolean {
+  return [...Object.values(filter), ...Object.values(tried ?? {})].every((value) => value === null);
 }
 
 const MASKED = 'masked and excluded columns are not stored, and cannot be found';

@@ -66,7 +66,7 @@ export class IndexServer {
   /** Searches go by this generation from now on, and no longer by another. @throws IndexUnavailable */
   async show(generation: number): Promise<void> {
     const indices = await this.indices();
-    const actions = indices.flatMap(({ name, generation: of, shown }) =>
+    const actions = indices.flatMap(({ name, generation: of, shown }): object[] =>
       of === generation ? [{ add: { index: name, alias: this.name } }] : shown ? [{ remove: { index: name, alias: this.name } }] : [],
     );
     if (actions.length > 0) await this.ask('POST', '/_aliases', { actions });
