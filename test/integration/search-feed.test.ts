@@ -124,6 +124,7 @@ describeWith(ELASTICSEARCH, () => {
   test('while Elasticsearch is away nothing waits but the index, no connection is held, and then it catches up', async () => {
     const receiver = await startReceiver();
     await server.kill();
+    let isAway = true;
     const service = await startTestService(database.url, {
       env: { ...environment(), HOOK: `${receiver.url}/hook` },
       file: FILE_WITH_HOOK,
@@ -142,6 +143,7 @@ describeWith(ELASTICSEARCH, () => {
       // Nobody is in a transaction meanwhile.
       await untilRows(database, "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'", 0);
       await server.restart();
+      isAway = false;
       await untilTold(database, server);
       expect(await indexed(server)).toEqual(await numbers());
       const found = await (await fetch(`http://${service.address}/search?q=away&outcome=succeeded&limit=50`)).json();
@@ -149,12 +151,13 @@ describeWith(ELASTICSEARCH, () => {
     } finally {
       await service.stop();
       await receiver.close();
+      if (isAway) await server.restart();
     }
   }, 120_000);
 
   test('killed again and again while it is written to, it loses nothing and has nothing twice', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'observers-search-'));
-    writeFileSync(join(folder, 'observers.yaml'), `${FILE}capture: [{ table: public.orders, entity: Order, mask: { card: hash } }]\n`);
+    writeFileSync(join(folder, 'observers.yaml'), `${FILE}capture: [{ table: public.orders, entity: Order, columns: { mask: { card: hash } } }]\n`);
     let written = 0;
     try {
       for (let kills = 0; kills < 4; kills++) {
@@ -321,7 +324,7 @@ describeWith(ELASTICSEARCH, () => {
 });
 
 const FILE_WITH_HOOK = `version: 1
-capture: [{ table: public.orders, entity: Order, mask: { card: hash } }]
+capture: [{ table: public.orders, entity: Order, columns: { mask: { card: hash } } }]
 endpoints: { hook: { url: "\${HOOK}", allow_addresses: [loopback] } }
 observers: [{ name: billing, entity: Order, actions: [{ name: invoice, type: webhook, endpoint: hook }] }]
 `;
