@@ -13,7 +13,8 @@ const LONG = 60_000;
 const ALL: SearchFilter = { entityType: null, entityKey: null, kind: null, since: null };
 const ANY: TryFilter = { observer: null, action: null, outcome: null, error: null };
 const HOSTILE = `50%_'"\\`;
-const [TENANT, OTHER] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
+const TENANT = '00000000-0000-4000-8000-000000000001';
+const OTHER = '00000000-0000-4000-8000-000000000002';
 
 let database: TestDatabase;
 let pool: ReturnType<typeof createPool>;
@@ -195,8 +196,8 @@ function behaves(open: (clock: Clock) => AuditTrail): void {
     ['an error', { tried: { ...ANY, error: 'timeout' } }, ['o3', 'o1']],
     ['one try, and not of several together', { tried: { ...ANY, observer: 'mail', outcome: 'dead' } }, []],
     ['all of one try', { tried: { observer: 'billing', action: 'invoice', outcome: 'retry', error: 'timeout' } }, ['o1']],
-    ['a tenant', { tenants: [TENANT!] }, ['o2', 'o1']],
-    ['tenants', { tenants: [TENANT!, OTHER!], entityType: 'Order' }, ['o4', 'o3', 'o2', 'o1']],
+    ['a tenant', { tenants: [TENANT] }, ['o2', 'o1']],
+    ['tenants', { tenants: [TENANT, OTHER], entityType: 'Order' }, ['o4', 'o3', 'o2', 'o1']],
     ['no tenant', { tenants: [] }, []],
     ['a time before', { until: '2000-01-01T00:00:00Z' }, []],
   ])('without a word a filter leaves what is of %s', async (_what, filter, expected) => {
@@ -230,7 +231,7 @@ function behaves(open: (clock: Clock) => AuditTrail): void {
     ['error', [], {}, { timeout: 2, connection: 1, http_status: 1 }],
     ['hour', [], {}, { '2026-01-31T10:00:00Z': 2, '2026-01-31T11:00:00Z': 3, '2026-01-31T12:00:00Z': 1 }],
     ['outcome', [], { tried: { ...ANY, observer: 'billing' } }, { dead: 1, retry: 1, succeeded: 1 }],
-    ['observer', ['käse'], { tenants: [TENANT!] }, { billing: 3, mail: 1 }],
+    ['observer', ['käse'], { tenants: [TENANT] }, { billing: 3, mail: 1 }],
     ['observer', ['nowhere'], {}, {}],
   ])('tries are counted by %s', async (by, words, filter, expected) => {
     const { counts, ended } = await trail.count({ words, filter: { ...ALL, ...filter }, timeout: LONG, by });

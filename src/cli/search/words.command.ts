@@ -157,7 +157,8 @@ function filterOf(flags: SearchFlags): SearchFilter {
 }
 
 function isOpen({ tried, ...filter }: SearchFilter): boolean {
-  return [...Object.values(filter), ...Object.values(tried ?? {})].every((value) => value === null);
+  const all: Readonly<Record<string, unknown>> = { ...filter, ...tried };
+  return Object.values(all).every((value) => value === null);
 }
 
 const MASKED = 'masked and excluded columns are not stored, and cannot be found';

@@ -7,7 +7,8 @@ type Clause = Record<string, unknown>;
 
 /** What a filter about tries says of one of them. */
 export function clausesOfTries({ tried }: SearchFilter): Clause[] {
-  return Object.entries(tried ?? {}).flatMap(([name, value]) => (value === null ? [] : [{ term: { [`tries.${name}`]: value } }]));
+  const asked: Readonly<Record<string, string | null>> = { ...tried };
+  return Object.entries(asked).flatMap(([name, value]) => (value === null ? [] : [{ term: { [`tries.${name}`]: value } }]));
 }
 
 /** What PostgreSQL's driver asks of a stored change, of a document. */

@@ -26,7 +26,9 @@ const SPAN = { least: 500, most: 100_000 };
 /** Looks without a finding in one step. */
 const LOOKS = 20;
 /** Milliseconds after a failure, doubled each time. */
-const PATIENCE = { first: 500, longest: 30_000 };
+const PATIENCE = { first: 500, longest: 10_000 };
+/** Milliseconds, whatever Elasticsearch asks for. */
+const LONGEST_WAIT = 60_000;
 const TIDY_EVERY = 3_600_000;
 const DAY = 86_400_000;
 
@@ -122,7 +124,7 @@ export class IndexFeed implements SideJob {
     this.patience = Math.min(PATIENCE.longest, this.patience * 2);
     const remedy = error instanceof IndexUnavailable ? `. ${error.remedy}` : '';
     await noteProblem(this.pool, this.fence, `${messageOf(error)}${remedy}`).catch(() => undefined);
-    return Math.min(wait, 2 * PATIENCE.longest);
+    return Math.min(wait, LONGEST_WAIT);
   }
 
   private async step(): Promise<boolean> {
