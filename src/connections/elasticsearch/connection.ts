@@ -1,19 +1,23 @@
 import { readAuthorities } from '../../config/ca-file';
+import { elasticsearchProblems } from '../../config/link/search';
 import type { Settings } from '../../config/settings';
+import { ExitCode, OperatorError } from '../../event/errors';
 import type { Cluster } from './cluster';
 import type { DocumentWriter } from './document-writer';
 
 type ClusterNames = Pick<Settings, 'elasticsearchUrl' | 'elasticsearchApiKey' | 'elasticsearchCaFile'>;
 
-/** Opens nothing yet. The client takes 0.3 s and 30 MB to load: only where it is used. */
-export async function clusterOf({
-  elasticsearchUrl: nodes,
-  elasticsearchApiKey: apiKey,
-  elasticsearchCaFile: caFile,
-}: ClusterNames): Promise<Cluster> {
-  if (nodes === null) throw new Error('Elasticsearch without ELASTICSEARCH_URL got past the check of the settings');
+/**
+ * Opens nothing yet. The client takes 0.3 s and 30 MB to load: only where it is used.
+ *
+ * @throws OperatorError when the settings are not enough: a command does not check them before
+ */
+export async function clusterOf(settings: ClusterNames): Promise<Cluster> {
+  const [problem] = elasticsearchProblems(settings);
+  const { elasticsearchUrl: nodes, elasticsearchApiKey: apiKey, elasticsearchCaFile: caFile } = settings;
   const authorities = caFile === null ? { pem: null } : readAuthorities(caFile);
-  if ('problem' in authorities) throw new Error(`OBSERVERS_ELASTICSEARCH_CA_FILE: ${authorities.problem}`);
+  if (nodes === null || problem !== undefined || 'problem' in authorities)
+    throw new OperatorError(`Elasticsearch is asked for, and its settings do not do: ${problem}`, '', ExitCode.configuration);
   const { Cluster } = await import('./cluster');
   return new Cluster({ nodes, apiKey, ca: authorities.pem });
 }

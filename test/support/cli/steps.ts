@@ -25,7 +25,7 @@ export const NOT_CALLED: Readonly<Record<string, string>> = {
   start: 'It runs until it is told to end; [README](../README.md) shows its output.',
 };
 
-const WITH_INDEX = { OBSERVERS_SEARCH_DRIVER: 'elasticsearch', ELASTICSEARCH_URL: 'http://127.0.0.1:9200' };
+const WITH_INDEX = { OBSERVERS_SEARCH_DRIVER: 'elasticsearch', ELASTICSEARCH_URL: 'http://es.example:9200' };
 
 /** What a person writes after --where. */
 export const CONDITION = 'id <= 2';
