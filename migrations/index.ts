@@ -25,10 +25,11 @@ import { AdvertisedUrl0029 } from './0029-advertised-url';
 import { SignsOfLife0030 } from './0030-signs-of-life';
 import { ScheduledDeliveries0031 } from './0031-scheduled-deliveries';
 import { WhatCapturesCall0037 } from './0037-what-captures-call';
+import { SearchFeed0038 } from './0038-search-feed';
 import { RedisState0040 } from './0040-redis-state';
 
 /**
- * In the order in which they run. 0010, 0011, 0013, 0018, 0019, 0032 to 0036, 0038 and 0039 are missing: numbers were given out to work that went on side by side, and
+ * In the order in which they run. 0010, 0011, 0013, 0018, 0019, 0032 to 0036 and 0039 are missing: numbers were given out to work that went on side by side, and
  * some of it needed none.
  */
 export const MIGRATIONS = [
@@ -59,5 +60,6 @@ export const MIGRATIONS = [
   SignsOfLife0030,
   ScheduledDeliveries0031,
   WhatCapturesCall0037,
+  SearchFeed0038,
   RedisState0040,
 ];

@@ -23,7 +23,7 @@ import { OperationsCommand } from './operations.command';
 import { PendingCommand } from './pending.command';
 import { ReplayCommand } from './replay/replay.command';
 import { RolesCommand } from './roles.command';
-import { SearchCommand } from './search.command';
+import { SearchCommand } from './search/search.command';
 import { StartCommand } from './start.command';
 import { StatusCommand } from './status.command';
 import { TailCommand } from './tail/tail.command';
@@ -47,6 +47,7 @@ import { ValidateConfigCommand } from './validate-config.command';
     DebugEventCommand,
     WhyCommand,
     SearchCommand,
+    ...SearchCommand.subCommands,
     TestEventCommand,
     MetricsCommand,
     AuditCommand,

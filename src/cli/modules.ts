@@ -66,7 +66,7 @@ export async function onDatabase<T>(flags: GlobalOptions, work: (client: Client,
  * @throws OperatorError as withDatabase does
  */
 export function withServices<T>(settings: Settings, modules: readonly Type[], work: (get: Get, client: Client) => Promise<T>): Promise<T> {
-  return withDatabase(settings, async (client) => work(await servicesOn(client, modules), client));
+  return withDatabase(settings, async (client) => work(await servicesOn(client, settings, modules), client));
 }
 
 /** The same, for commands that need no observers file but its settings. */
@@ -75,10 +75,10 @@ export function onServices<T>(
   modules: readonly Type[],
   work: (get: Get, settings: Settings) => Promise<T>,
 ): Promise<T> {
-  return onDatabase(flags, async (client, settings) => work(await servicesOn(client, modules), settings));
+  return onDatabase(flags, async (client, settings) => work(await servicesOn(client, settings, modules), settings));
 }
 
-async function servicesOn(client: Client, modules: readonly Type[]): Promise<Get> {
+async function servicesOn(client: Client, settings: Settings, modules: readonly Type[]): Promise<Get> {
   const { openContext } = await import('./context');
-  return openContext(client, modules);
+  return openContext(client, settings, modules);
 }

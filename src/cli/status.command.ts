@@ -121,6 +121,7 @@ function describe(status: StreamStatus): [string, string][] {
     ]);
   for (const { table, observers, done, expected, running } of status.backfills)
     lines.push(['backfill', `${table} for ${observers.join(', ')}: ${done} of ${expected === null ? 'an unknown number of' : expected} ${expected === 1 ? 'row' : 'rows'}, ${running ? colors.green('running') : colors.yellow('stopped')}   (backfill list)`]); // prettier-ignore
+  lines.push(...describeSearch(status));
   for (const endpoint of leading?.endpoints ?? []) lines.push(['endpoint', describeEndpoint(endpoint)]);
   for (const { id, redis } of alive)
     for (const state of redis)
@@ -130,6 +131,14 @@ function describe(status: StreamStatus): [string, string][] {
     lines.push(['held back by', `pid ${pid} (${user}): a transaction open for ${duration(seconds)}; only its own changes wait`]);
   }
   return lines;
+}
+
+function describeSearch({ search }: StreamStatus): [string, string][] {
+  if (search === null) return [];
+  const { index, lagSeconds, parked, building, problem } = search;
+  const lag = problem === null ? `${duration(lagSeconds)} behind` : colors.red(`${duration(lagSeconds)} behind: ${problem}`);
+  const more = `${building ? ', another is built beside it' : ''}${parked === 0 ? '' : `; ${colors.red(`${parked} parked`)}   (search parked)`}`;
+  return [['search index', `${index}: ${lag}${more}`]];
 }
 
 /** What stands in PostgreSQL because it is not finished. */

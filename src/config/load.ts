@@ -4,9 +4,10 @@ import type { ColumnMentions } from './column-mentions';
 import type { CustomActionTypes } from './custom-action-types';
 import { rememberFile, rememberSettings } from './known-secrets';
 import { Linker } from './link/linker';
+import { elasticsearchProblems } from './link/search';
 import { ConfigurationError, type Problem } from './problems';
 import { CURRENT_RULES, type Rules, type VersionText } from './rules';
-import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, type Settings } from './settings';
+import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, SETTINGS, type Settings } from './settings';
 import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
 import { validateShape } from './validate';
@@ -92,7 +93,8 @@ export function loadForDryRun(input: LoadInput): LoadedConfiguration {
 function load(input: LoadInput, loosely: boolean): LoadedConfiguration {
   const { env, flags = {}, custom = NO_TYPES } = input;
   const { path, origin, source } = sourceOf(input);
-  const { settings, origins, problems } = resolveSettings({ flags, env, fromFile: settingsIn(source) });
+  const { settings, origins, problems: unresolvable } = resolveSettings({ flags, env, fromFile: settingsIn(source) });
+  const problems = [...unresolvable, ...searchProblems(settings, unresolvable)];
   const { definition, warnings, columns } = linkWhole(source, settings, problems, custom, { loosely });
   const observersOf = ({ text, rules }: VersionText): readonly ObserverDefinition[] =>
     linkWhole(ConfigSource.of(path, text, env), settings, [], custom, { rules: requireRules(rules, path) }).definition.observers;
@@ -101,6 +103,18 @@ function load(input: LoadInput, loosely: boolean): LoadedConfiguration {
   const { text, hash, unresolved } = source;
   const file = { path, origin, definition, warnings, columns, source: { text, hash }, unresolved };
   return { settings, origins, file, observersOf, definitionOf };
+}
+
+/** A driver that cannot be used is refused, and there is no other in its place. Of a setting that is wrong itself enough is said. */
+function searchProblems(settings: Settings, known: readonly Problem[]): Problem[] {
+  if (settings.searchDriver !== 'elasticsearch' || known.length > 0) return [];
+  return elasticsearchProblems(settings).map((problem) => ({
+    file: 'settings',
+    line: 0,
+    column: 0,
+    path: SETTINGS.searchDriver.variable,
+    message: `elasticsearch needs a server: ${problem}`,
+  }));
 }
 
 function linkWhole(

@@ -8,6 +8,7 @@ import {
   fcmUrl,
   mailFrom,
   natsUrl,
+  searchIndex,
   smsFrom,
   smsUrl,
   smtpUrl,
@@ -110,6 +111,20 @@ export const SETTINGS = {
   ),
   dedupDriver,
   cacheDriver,
+  searchDriver: oneOf(
+    'OBSERVERS_SEARCH_DRIVER',
+    'postgres',
+    ['postgres', 'elasticsearch'],
+    'what search looks in: the stored changes, or an index at ELASTICSEARCH_URL that the leader keeps',
+  ),
+  searchIndex,
+  searchInterval: duration('OBSERVERS_SEARCH_INTERVAL', '1s', ['10ms', '1h'], 'how often the leader tells the search index what is new'),
+  searchRetention: duration(
+    'OBSERVERS_SEARCH_RETENTION',
+    '90d',
+    ['1d', '3650d'],
+    'how long the search index keeps a change; PostgreSQL keeps it for OBSERVERS_RETENTION',
+  ),
   wakeup: oneOf(
     'OBSERVERS_WAKEUP',
     'notify',

@@ -5,6 +5,7 @@ import { ConnectionsModule } from '../connections/connections.module';
 import { TimersModule } from '../event/timers';
 import { ListenerModule } from '../listener/listener.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
+import { IndexFeeds } from '../search/feed/index-feeds';
 import { WorkerModule } from '../worker/worker.module';
 import { InstanceAddress } from './heartbeat';
 import { Leases } from './lease';
@@ -14,7 +15,7 @@ import { Doors, Terms } from './term';
 
 @Module({
   imports: [TimersModule, ConnectionsModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],
-  providers: [BackgroundAudits, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
+  providers: [BackgroundAudits, IndexFeeds, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
   exports: [Streams, InstanceAddress],
 })
 export class HaModule {}

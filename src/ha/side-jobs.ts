@@ -9,6 +9,7 @@ import { messageOf } from '../event/errors';
 import type { TermContext } from '../event/term-context';
 import { Timers, type EndTimer } from '../event/timers';
 import type { SideJob } from '../pipeline/side-job';
+import { IndexFeeds } from '../search/feed/index-feeds';
 import { forgetForeignTransactions } from '../redrive/dead-letter-sets.sql';
 import type { CaptureWatch } from './capture-watch';
 
@@ -20,13 +21,14 @@ export class SideJobs {
     private readonly configuration: ServiceConfiguration,
     private readonly audits: BackgroundAudits,
     private readonly timers: Timers,
+    private readonly feeds: IndexFeeds,
   ) {}
 
   /** @throws when today's partition can not be made; then none has begun */
   async begin(term: TermContext, captureWatch: CaptureWatch): Promise<SideJob[]> {
     const upkeep = new Upkeep(this.pool, this.configuration.settings.retention, term.logger, this.timers);
     await upkeep.start(term.stream);
-    return [upkeep, ...this.audits.begin(term), captureWatch.begin(term.mandate)];
+    return [upkeep, ...this.audits.begin(term), ...(await this.feeds.begin(term)), captureWatch.begin(term.mandate)];
   }
 }
 

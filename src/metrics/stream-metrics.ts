@@ -104,6 +104,12 @@ export class StreamMetrics {
       ({ audit }) => (audit === null || settings.auditInterval === 0 ? null : audit.ageSeconds),
     );
     ofStatus(
+      'observer_search_lag_seconds',
+      'Since everything that was committed was told to the search index. Missing where there is none.',
+      ({ search }) => search?.lagSeconds ?? null,
+    );
+    ofStatus('observer_search_parked', 'Documents that the search index has refused for good.', ({ search }) => search?.parked ?? null);
+    ofStatus(
       'observer_horizon_age_seconds',
       'Age of the longest open transaction, when it is older than ten seconds.',
       ({ oldestTransaction }) => oldestTransaction?.seconds ?? 0,

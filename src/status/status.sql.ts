@@ -54,6 +54,18 @@ export interface StreamStatus extends Listeners {
     readonly expected: number | null;
     readonly running: boolean;
   }[];
+  /** The search index in Elasticsearch; null when the leader keeps none. */
+  readonly search: {
+    readonly index: string;
+    /** Since everything that was committed was told. */
+    readonly lagSeconds: number;
+    /** Documents that were refused for good. */
+    readonly parked: number;
+    /** Another generation is built beside the one that is searched. */
+    readonly building: boolean;
+    /** Why it does not go on, and what to do; null when it does. */
+    readonly problem: string | null;
+  } | null;
   /** The transaction that has been open longest, when it is older than ten seconds. */
   readonly oldestTransaction: { readonly pid: number; readonly user: string; readonly seconds: number } | null;
 }
@@ -95,6 +107,11 @@ const STATUS = `
     (select coalesce(json_agg(json_build_object('id', id, 'table', relation, 'observers', observers, 'done', done, 'expected', expected,
        'running', run is not null and seen_at > clock_timestamp() - interval '5 s') order by started_at), '[]')
      from observers.backfill where state = 'unfinished') as backfills,
+    (select json_build_object(
+       'index', f.index_name, 'lagSeconds', extract(epoch from clock_timestamp() - coalesce(f.complete_at, f.created_at)), 'problem', f.problem,
+       'parked', (select count(*) from observers.search_parked p where p.stream = f.stream and p.index_name = f.index_name),
+       'building', exists (select from observers.search_feed b where b.stream = f.stream and b.index_name = f.index_name and b.state = 'building'))
+     from observers.search_feed f where f.stream = $1 and f.active and f.state = 'live') as search,
     (select json_build_object('pid', pid, 'user', usename, 'seconds', extract(epoch from clock_timestamp() - xact_start))
      from pg_stat_activity where xact_start < clock_timestamp() - interval '10 s' and datname = current_database() and pid <> pg_backend_pid()
      order by xact_start limit 1) as "oldestTransaction"`;

@@ -166,7 +166,16 @@ describe.each([
       await pool.end();
     }
     const everything = { entityType: null, entityKey: null, kind: null, since: null };
-    const search = async (word: string) => (await searchPage(database.client, [word], everything, Number.MAX_SAFE_INTEGER, 600)).found;
+    const search = async (word: string) =>
+      (
+        await searchPage(database.client, {
+          words: [word],
+          filter: everything,
+          order: 'newest',
+          behind: Number.MAX_SAFE_INTEGER,
+          rows: 600,
+        })
+      ).found;
     expect(await search('bad key')).toHaveLength(1);
     expect((await search(good)).length).toBe(499);
     expect(await search('😀')).toEqual([]);

@@ -68,7 +68,7 @@ export const OPERATIONS = {
     tag: 'observers', body: INVALIDATE_BODY, answers: { 200: INVALIDATED }, problems: ['not-found', 'conflict'],
   },
   search: {
-    summary: 'Events by words, newest first, for four seconds at most',
+    summary: 'Events by words and by what came of them, or their tries counted; for four seconds at most',
     tag: 'events', query: SEARCH_QUERY, answers: { 200: FOUND }, within: ['tenant'], problems: [],
   },
   events: { summary: 'Stored events, newest first', tag: 'events', query: EVENTS_QUERY, answers: { 200: EVENTS }, within: ['tenant'], problems: [] },

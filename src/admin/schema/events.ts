@@ -170,7 +170,7 @@ const FOUND_EVENT: z.ZodType<FoundEvent> = named(
     entityKey: z.string().nullable(),
     kind: z.string(),
     written: time,
-    foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])),
+    foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error', 'note'])),
     excerpt: z.string().nullable().describe('around the first word that was found in a text'),
   }),
 );
@@ -178,12 +178,17 @@ const FOUND_EVENT: z.ZodType<FoundEvent> = named(
 export const FOUND = named(
   'Found',
   z.strictObject({
-    found: z.array(FOUND_EVENT).describe('newest first'),
+    found: z.array(FOUND_EVENT).describe('in the order that was asked for'),
     ended: z
       .enum(['limit', 'time', 'end'])
-      .describe('limit: there may be more; time: what is older than `reached` has not been looked at; end: that is all'),
+      .describe('limit: there may be more; time: what lies behind `reached` has not been looked at; end: that is all'),
     looked: count.describe('changes that were looked at'),
-    reached: z.strictObject({ change: z.int(), written: time }).nullable().describe('the oldest of them'),
+    reached: z.strictObject({ change: z.int(), written: time }).nullable().describe('the last of them'),
+    next: z.string().nullable().describe('cursor of the next page; null when that is all'),
+    counts: z
+      .array(z.strictObject({ value: z.string(), count }))
+      .nullable()
+      .describe('with count_by the tries of what was found: most first, hours in their order'),
   }),
   'masked and excluded columns are not stored, and cannot be found',
 );

@@ -3,6 +3,7 @@ import { EVENT_KINDS, type EventKind } from '../../event/entity-event';
 import { didYouMean } from '../../config/problems';
 import { ITEM_ERRORS } from '../../redrive/item-errors';
 import { OUTCOMES, STATES } from './deliveries';
+import { COUNTED_BY } from '../../search/audit-trail';
 import { named } from './registry';
 
 /** Items on one page. */
@@ -55,17 +56,28 @@ export const WHY_QUERY = z.strictObject({
 });
 
 export const SEARCH_QUERY = z.strictObject({
-  q: text(500).describe(
-    'words; each must be found somewhere: in entity, event id, change number, data, or the errors of tries and dead letters',
-  ),
+  q: text(500)
+    .optional()
+    .describe(
+      'words; each must be found somewhere: in entity, event id, change number, data, or what came of it; in double quotes a text with blanks. May be left out with another filter, or with count_by',
+    ),
   entity_type: text(1_000).optional().describe('only this type of entity'),
   entity_key: text(1_000).optional().describe('only this entity'),
   kind: z
     .enum(EVENT_KINDS as [EventKind, ...EventKind[]])
     .optional()
     .describe('only changes of this kind'),
+  tenant: text(200).optional().describe('only of this tenant'),
   since: moment.optional().describe('written then or later'),
+  until: moment.optional().describe('written before then'),
+  observer: text(200).optional().describe('with a try of this observer; with the next three: one that is all of it'),
+  action: text(200).optional().describe('with a try of this action'),
+  outcome: z.enum(['succeeded', 'skipped', 'retry', 'dead']).optional().describe('with a try that came to this'),
+  error: text(100).optional().describe('with a try that failed with this, such as timeout'),
+  sort: z.enum(['newest', 'oldest']).default('newest').describe('which come first'),
+  count_by: z.enum(COUNTED_BY).optional().describe('the tries instead of the events, counted by this'),
   limit,
+  cursor,
 });
 
 export const EVENT_QUERY = z.strictObject({

@@ -109,6 +109,16 @@ export const STATUS: z.ZodType<StreamStatus> = named(
         }),
       )
       .describe('those that are not finished'),
+    search: z
+      .strictObject({
+        index: z.string(),
+        lagSeconds: z.number().describe('since everything that was committed was told'),
+        parked: count.describe('documents that were refused for good'),
+        building: z.boolean().describe('another generation is built beside the one that is searched'),
+        problem: z.string().nullable().describe('why it does not go on, and what to do'),
+      })
+      .nullable()
+      .describe('the search index in Elasticsearch; null when the leader keeps none'),
     oldestTransaction: z
       .strictObject({ pid: z.int(), user: z.string(), seconds: z.number() })
       .nullable()

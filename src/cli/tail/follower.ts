@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import type { Settings } from '../../config/settings';
 import type { Status } from '../../status/status.service';
 import { laterOf, placeAt, type TailPlace } from '../../status/tail-place';
 import type { Tail, TailBeginning, TailEntry, TailFilter } from '../../status/tail.service';
@@ -7,6 +8,7 @@ import type { Tail, TailBeginning, TailEntry, TailFilter } from '../../status/ta
 const PAGE = 1_000;
 
 export interface FollowerOptions {
+  readonly settings: Settings;
   readonly connect: () => Promise<Client>;
   readonly filter: TailFilter;
   readonly beginning: TailBeginning;
@@ -57,7 +59,7 @@ export class Follower {
 
   private async connected(): Promise<Followed> {
     if (this.followed !== null) return this.followed;
-    this.followed = await servicesOn(await this.options.connect());
+    this.followed = await servicesOn(await this.options.connect(), this.options.settings);
     this.server = await this.followed.tail.serverStarted();
     if (this.place !== null && this.place.server !== this.server) {
       if (this.place.cursor.target !== null)
@@ -68,11 +70,11 @@ export class Follower {
   }
 }
 
-async function servicesOn(client: Client): Promise<Followed> {
+async function servicesOn(client: Client, settings: Settings): Promise<Followed> {
   const { openContext } = await import('../context');
   const { StatusModule } = await import('../../status/status.module');
   const { Status } = await import('../../status/status.service');
   const { Tail } = await import('../../status/tail.service');
-  const get = await openContext(client, [StatusModule]);
+  const get = await openContext(client, settings, [StatusModule]);
   return { client, tail: get(Tail), status: get(Status) };
 }

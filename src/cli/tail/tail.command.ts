@@ -89,6 +89,7 @@ export class TailCommand extends ObserversCommand {
     await withDatabase(settings, () => refuseUnknownNames(flags));
     const interruption = new Interruption();
     const follower = new Follower({
+      settings,
       connect: async () => connect(await databaseUrl(settings), 'tail', true),
       filter: filterOf(flags),
       beginning: { since: null, change: null, ...flags.since, count: flags.number ?? (flags.since === undefined ? LAST : MOST) },

@@ -4,6 +4,7 @@ import { readAuthorities } from '../ca-file';
 import { indexProblem } from '../checks';
 import type { SearchShape } from '../schema/actions';
 import { durationOf } from '../units';
+import type { Settings } from '../settings';
 import { checkBody, type ActionPlace, type LinkContext } from './context';
 
 const DEFAULT_TIMEOUT = '10s';
@@ -22,14 +23,22 @@ export function linkSearch(shape: SearchShape, { name, path }: ActionPlace, cont
 }
 
 function checkServer(path: ActionPlace['path'], { problems, settings }: LinkContext): void {
+  for (const problem of elasticsearchProblems(settings)) problems.add([...path, 'type'], `search needs a server: ${problem}`);
+}
+
+/** What is wrong with the settings of Elasticsearch, for whatever uses it. */
+export function elasticsearchProblems(
+  settings: Pick<Settings, 'elasticsearchUrl' | 'elasticsearchApiKey' | 'elasticsearchCaFile'>,
+): string[] {
   const { elasticsearchUrl: nodes, elasticsearchApiKey: apiKey, elasticsearchCaFile: caFile } = settings;
-  const at = [...path, 'type'];
-  if (nodes === null) return problems.add(at, 'search needs a server: set ELASTICSEARCH_URL, or elasticsearch_url under settings:');
+  if (nodes === null) return ['set ELASTICSEARCH_URL, or elasticsearch_url under settings:'];
+  const problems: string[] = [];
   if (apiKey !== null && nodes.some((node) => new URL(node).username !== ''))
-    problems.add(at, 'ELASTICSEARCH_URL names a user, and OBSERVERS_ELASTICSEARCH_API_KEY is set: give one of them');
-  if (caFile === null) return;
+    problems.push('ELASTICSEARCH_URL names a user, and OBSERVERS_ELASTICSEARCH_API_KEY is set: give one of them');
+  if (caFile === null) return problems;
   const authorities = readAuthorities(caFile);
-  if ('problem' in authorities) problems.add(at, `OBSERVERS_ELASTICSEARCH_CA_FILE: ${authorities.problem}`);
+  if ('problem' in authorities) problems.push(`OBSERVERS_ELASTICSEARCH_CA_FILE: ${authorities.problem}`);
   else if (nodes.some((node) => node.startsWith('http:')))
-    problems.add(at, 'OBSERVERS_ELASTICSEARCH_CA_FILE is for https:// in ELASTICSEARCH_URL');
+    problems.push('OBSERVERS_ELASTICSEARCH_CA_FILE is for https:// in ELASTICSEARCH_URL');
+  return problems;
 }

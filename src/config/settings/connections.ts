@@ -137,7 +137,8 @@ export const smsFrom: Setting<string | null> = {
 export const elasticsearchUrl: Setting<readonly string[] | null> = {
   variable: 'ELASTICSEARCH_URL',
   secret: true,
-  description: 'server for search actions: https://user:password@host:9200; several nodes of one cluster are separated by commas',
+  description:
+    'server for search actions and the search index: https://user:password@host:9200; several nodes of one cluster are separated by commas',
   default: null,
   parse: (value) => {
     const nodes = value.split(',').map((node) => node.trim());
@@ -167,7 +168,7 @@ function userOf(node: string): string {
 export const elasticsearchApiKey: Setting<string | null> = {
   variable: 'OBSERVERS_ELASTICSEARCH_API_KEY',
   secret: true,
-  description: 'API key for search actions, encoded as Elasticsearch gives it out; instead of user and password in ELASTICSEARCH_URL',
+  description: 'API key for ELASTICSEARCH_URL, encoded as Elasticsearch gives it out; instead of user and password in ELASTICSEARCH_URL',
   default: null,
   parse: (value) => (/^[\w+/-]{16,}={0,2}$/.test(value) ? { value } : { expected: 'an API key in base64, the "encoded" one' }),
   show: (value) => (value === null ? '' : '***'),
@@ -179,4 +180,15 @@ export const elasticsearchCaFile: Setting<string | null> = {
   default: null,
   parse: (value) => (/^\w+:\/\//.test(value) ? { expected: 'the path of a file with certificates' } : { value }),
   show: (value) => value ?? '',
+};
+
+export const searchIndex: Setting<string> = {
+  variable: 'OBSERVERS_SEARCH_INDEX',
+  description: 'name that the search index, its template and its alias begin with; one for each database and stream',
+  default: 'observers-audit',
+  parse: (value) =>
+    /^[a-z0-9][a-z0-9_-]{0,99}$/.test(value)
+      ? { value }
+      : { expected: 'small letters, digits, - and _, at most 100, such as observers-audit' },
+  show: asIs,
 };

@@ -21,6 +21,16 @@ export interface ClusterSettings {
   readonly ca: string | null;
 }
 
+/** A request of any of Elasticsearch's interfaces. */
+export interface ClusterRequest {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly querystring?: string;
+  readonly body?: object;
+  /** In place of `body`: JSON, a line each. */
+  readonly lines?: readonly string[];
+}
+
 /** What was asked for, or why there is no answer. */
 export type ClusterAnswer<T> = { readonly items: readonly T[] } | { readonly failure: Failed };
 
@@ -78,6 +88,12 @@ export class Cluster {
     const { docs: items = [] } = answer.body as { docs?: StoredDocument[] };
     if (items.length !== changes.length) throw new Error(`Elasticsearch answered ${items.length} of ${changes.length} reads`);
     return { items };
+  }
+
+  /** Anything else. What Elasticsearch refuses is a failure with its status. @param timeout milliseconds */
+  ask({ lines, body, ...request }: ClusterRequest, timeout: number): Promise<{ readonly body: unknown } | { readonly failure: Failed }> {
+    const content = lines === undefined ? (body === undefined ? {} : { body: { ...body } }) : { bulkBody: [...lines] };
+    return this.request(timeout, (options) => this.client.transport.request({ ...request, ...content }, options));
   }
 
   /** Requests under way end as interrupted. */

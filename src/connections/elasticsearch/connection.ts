@@ -1,12 +1,32 @@
 import { readAuthorities } from '../../config/ca-file';
+import { elasticsearchProblems } from '../../config/link/search';
 import type { Settings } from '../../config/settings';
+import { ExitCode, OperatorError } from '../../event/errors';
+import type { Cluster } from './cluster';
 import type { DocumentWriter } from './document-writer';
 
-/** The one connection of a runner to Elasticsearch, made with the first document: the client takes 0.3 s and 30 MB to load. */
+type ClusterNames = Pick<Settings, 'elasticsearchUrl' | 'elasticsearchApiKey' | 'elasticsearchCaFile'>;
+
+/**
+ * Opens nothing yet. The client takes 0.3 s and 30 MB to load: only where it is used.
+ *
+ * @throws OperatorError when the settings are not enough: a command does not check them before
+ */
+export async function clusterOf(settings: ClusterNames): Promise<Cluster> {
+  const [problem] = elasticsearchProblems(settings);
+  const { elasticsearchUrl: nodes, elasticsearchApiKey: apiKey, elasticsearchCaFile: caFile } = settings;
+  const authorities = caFile === null ? { pem: null } : readAuthorities(caFile);
+  if (nodes === null || problem !== undefined || 'problem' in authorities)
+    throw new OperatorError(`Elasticsearch is asked for, and its settings do not do: ${problem}`, '', ExitCode.configuration);
+  const { Cluster } = await import('./cluster');
+  return new Cluster({ nodes, apiKey, ca: authorities.pem });
+}
+
+/** The one connection of a runner to Elasticsearch, made with the first document. */
 export class SearchConnection {
   private opened: Promise<DocumentWriter> | null = null;
 
-  constructor(private readonly settings: Pick<Settings, 'elasticsearchUrl' | 'elasticsearchApiKey' | 'elasticsearchCaFile'>) {}
+  constructor(private readonly settings: ClusterNames) {}
 
   writer(): Promise<DocumentWriter> {
     return (this.opened ??= this.open());
@@ -17,11 +37,7 @@ export class SearchConnection {
   }
 
   private async open(): Promise<DocumentWriter> {
-    const { elasticsearchUrl: nodes, elasticsearchApiKey: apiKey, elasticsearchCaFile: caFile } = this.settings;
-    if (nodes === null) throw new Error('a search action without ELASTICSEARCH_URL got past the check of the file');
-    const authorities = caFile === null ? { pem: null } : readAuthorities(caFile);
-    if ('problem' in authorities) throw new Error(`OBSERVERS_ELASTICSEARCH_CA_FILE: ${authorities.problem}`);
-    const [{ Cluster }, { DocumentWriter }] = await Promise.all([import('./cluster'), import('./document-writer')]);
-    return new DocumentWriter(new Cluster({ nodes, apiKey, ca: authorities.pem }));
+    const [cluster, { DocumentWriter }] = await Promise.all([clusterOf(this.settings), import('./document-writer')]);
+    return new DocumentWriter(cluster);
   }
 }

@@ -37,6 +37,9 @@ const OPERATED: Readonly<Record<string, readonly string[]>> = {
   'observers.breaker_reset': ['insert', 'update'],
   // And of each table that is sent: select, update on one column; and insert on the log. The command names them.
   'observers.backfill': ['insert', 'update'],
+  // Asking for a retry, or for an index built anew.
+  'observers.search_parked': ['update'],
+  'observers.search_feed': ['insert', 'update', 'delete'],
   'observers.lease': ['insert', 'update'],
   'observers.checkpoint': ['insert', 'update'],
   'observers.checkpoint_reset': ['insert'],

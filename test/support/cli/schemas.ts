@@ -14,7 +14,7 @@ import {
   restored,
   takenBack,
 } from './schemas/deliveries';
-import { answered, explained, found, tailed } from './schemas/explained';
+import { answered, counted, explained, found, parkedDocument, tailed } from './schemas/explained';
 import { auditWord, detail, finding, instance, listenerFields, metrics, series, status, statusFields } from './schemas/status';
 import { audit, backfill, backfillDone, backfillFields, backfillPreview, checkpointShown, missing, reset } from './schemas/stream';
 import { preview, testRun, testSample } from './schemas/trials';
@@ -42,7 +42,9 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
   'test-event': z.union([testRun, testSample]),
   'config preview': preview,
   tail: tailed,
-  search: found,
+  'search words': z.union([found, counted]),
+  'search parked': z.union([z.array(parkedDocument), z.strictObject({ asked: count })]),
+  'search reindex': z.strictObject({ generation: count }),
   'checkpoint show': checkpointShown,
   'checkpoint reset': reset,
   'audit verify': audit,

@@ -25,6 +25,8 @@ export const NOT_CALLED: Readonly<Record<string, string>> = {
   start: 'It runs until it is told to end; [README](../README.md) shows its output.',
 };
 
+const WITH_INDEX = { OBSERVERS_SEARCH_DRIVER: 'elasticsearch', ELASTICSEARCH_URL: 'http://es.example:9200' };
+
 /** What a person writes after --where. */
 export const CONDITION = 'id <= 2';
 
@@ -85,8 +87,15 @@ export const STEPS: readonly Step[] = [
   { command: 'tail', args: ['-n', '6', '--no-follow', '--observer', 'notify'], says: 'Without `--no-follow` it goes on until Ctrl-C.' },
   { command: 'tail', args: ['--no-follow', '--outcome', 'dead'], says: 'What has failed for good.' },
   { command: 'tail', args: ['-n', '2', '--no-follow', '--outcome', 'succeeded'], json: true, says: 'An object a line.' },
-  { command: 'search', args: ['shipped'] },
-  { command: 'search', args: ['150.50', '--entity-key', '2'], json: true },
+  { command: 'search words', args: ['shipped'] },
+  { command: 'search words', args: ['--count-by', 'outcome'], says: 'How many tries came to what.' },
+  { command: 'search words', args: ['150.50', '--entity-key', '2'], json: true },
+  { command: 'search parked', code: 2, says: 'Of the search index in Elasticsearch; without one there is nothing to show.' },
+  { command: 'search parked', env: WITH_INDEX, before: (story) => story.documentIsParked() },
+  { command: 'search parked', env: WITH_INDEX, json: true },
+  { command: 'search parked', args: ['--retry'], env: WITH_INDEX, json: true, says: 'The instance that leads tries them once more.' },
+  { command: 'search reindex', env: WITH_INDEX },
+  { command: 'search reindex', args: ['--since', '2026-01-31'], env: WITH_INDEX, json: true },
   { command: 'completion', args: ['bash'], lines: 8, says: 'To use it: `source <(fraiseql-observers completion bash)`.' },
   { command: 'test-event', args: ['--sample'], says: 'An event to begin with; written to a file, it is asked about as it is or changed.' },
   { command: 'test-event', args: ['--sample'], json: true, lines: 4 },

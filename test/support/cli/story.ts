@@ -110,6 +110,17 @@ export class Story {
     await untilRows(this.database, drift, 1);
   }
 
+  /** As Elasticsearch would have refused it: there is none here. */
+  async documentIsParked(): Promise<void> {
+    await this.database.query(
+      `with feed as (insert into observers.search_feed (stream, index_name, generation, state, active, system_identifier, previous)
+                     values ('main', 'observers-audit', 1, 'live', false, '1', '1:1:'))
+       insert into observers.search_parked (stream, index_name, generation, change_number, status, reason)
+       select 'main', 'observers-audit', 1, min(pk_entity_change_log), 400, 'document_parsing_exception: too many nested documents'
+       from core.tb_entity_change_log`,
+    );
+  }
+
   /** Somebody begins to send all rows, and stops after the first one. */
   async backfillStops(observers: readonly string[]): Promise<void> {
     let stopped = false;

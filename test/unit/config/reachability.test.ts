@@ -30,6 +30,9 @@ const READ_ELSEWHERE: Readonly<Partial<Record<SettingName, string>>> = {
   elasticsearchUrl: 'src/config/link/search.ts',
   elasticsearchApiKey: 'src/config/link/search.ts',
   elasticsearchCaFile: 'src/config/link/search.ts',
+  searchIndex: 'src/search/feed/index-feed.ts',
+  searchInterval: 'src/search/feed/index-feed.ts',
+  searchRetention: 'src/search/feed/index-feed.ts',
   smsUrl: 'src/actions/action-types.ts',
   fcmCredentials: 'src/actions/push.action.ts',
   fcmUrl: 'src/actions/push.action.ts',
@@ -93,12 +96,21 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))(
     }
     expect(message).toMatch(
       new RegExp(
-        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0|up to 100 letters)`,
+        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0|up to 100 letters|small letters)`,
       ),
     );
     expect(message).not.toContain('CANARY');
   },
 );
+
+test('a search driver without its server is refused, and there is no other in its place', () => {
+  const load = (env: Record<string, string>): unknown => file.load('version: 1\nobservers: []\n', env);
+  const refused = (env: Record<string, string>, words: string): void =>
+    expect(() => load({ OBSERVERS_SEARCH_DRIVER: 'elasticsearch', ...env })).toThrow(words);
+  refused({}, 'OBSERVERS_SEARCH_DRIVER: elasticsearch needs a server: set ELASTICSEARCH_URL');
+  refused({ ELASTICSEARCH_URL: 'https://es:9200', OBSERVERS_ELASTICSEARCH_CA_FILE: '/nowhere.pem' }, 'OBSERVERS_ELASTICSEARCH_CA_FILE');
+  expect(load({ OBSERVERS_SEARCH_DRIVER: 'elasticsearch', ELASTICSEARCH_URL: 'https://es:9200' })).toBeDefined();
+});
 
 const TEN_MISTAKES = `version: 2
 settings: { port: many }

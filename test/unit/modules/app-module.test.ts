@@ -12,6 +12,9 @@ import type { Settings } from '../../../src/config/settings';
 import { SystemClock } from '../../../src/event/clock';
 import { LifecycleService } from '../../../src/lifecycle/lifecycle.service';
 import { ServiceModule } from '../../../src/lifecycle/service.module';
+import { AuditTrail } from '../../../src/search/audit-trail';
+import { AUDIT_TRAILS } from '../../../src/search/search.module';
+import type { Settings } from '../../../src/config/settings';
 import { EventPipelineService } from '../../../src/pipeline/event-pipeline.service';
 import { UNTRACED } from '../../../src/tracing/tracing';
 import { configurationOf } from '../../support/stream';
@@ -47,3 +50,12 @@ test('every provider is resolved, with answers in Redis', async () => {
   expect(container.get(LookupCache, { strict: false })).toBeInstanceOf(RedisCache);
   await container.close();
 });
+
+test.each(Object.keys(AUDIT_TRAILS) as (keyof typeof AUDIT_TRAILS)[])(
+  'every provider is resolved, with the search driver %s',
+  async (searchDriver) => {
+    const container = await Test.createTestingModule({ imports: [ServiceModule.of(input({ searchDriver }))] }).compile();
+    expect(container.get(AuditTrail, { strict: false }).constructor.name.toLowerCase()).toContain(searchDriver);
+    await container.close();
+  },
+);

@@ -3,7 +3,8 @@ import { ABSENCES } from '../../../../src/explain/absence';
 import type { EntityAnswer } from '../../../../src/explain/entity-answer';
 import type { EventExplanation } from '../../../../src/explain/explain';
 import type { Explanation } from '../../../../src/matching/condition/condition';
-import type { SearchResult } from '../../../../src/search/audit-trail';
+import type { CountResult, SearchResult } from '../../../../src/search/audit-trail';
+import type { ParkedDocument } from '../../../../src/search/search-index.service';
 import type { TailEntry } from '../../../../src/status/tail.sql';
 import { count, kind, maybe, text, time } from './values';
 
@@ -150,6 +151,20 @@ export const tailed: z.ZodType<TailEntry> = z.strictObject({
   durationMs: z.number().nullable(),
   configVersion: count.nullable(),
 });
+export const parkedDocument: z.ZodType<ParkedDocument> = z.strictObject({
+  change: count,
+  status: count,
+  reason: text,
+  tries: count,
+  parkedAt: time,
+  retry: z.boolean(),
+  entityType: maybe,
+  entityKey: maybe,
+});
+export const counted: z.ZodType<CountResult> = z.strictObject({
+  counts: z.array(z.strictObject({ value: text, count })),
+  ended: z.enum(['time', 'end']),
+});
 export const found: z.ZodType<SearchResult> = z.strictObject({
   found: z.array(
     z.strictObject({
@@ -159,7 +174,7 @@ export const found: z.ZodType<SearchResult> = z.strictObject({
       entityKey: maybe,
       kind: text,
       written: time,
-      foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error'])),
+      foundIn: z.array(z.enum(['entity', 'event', 'change', 'data', 'before', 'error', 'note'])),
       excerpt: maybe,
     }),
   ),

@@ -61,6 +61,7 @@ export const statusFields = {
   backfills: z.array(
     z.strictObject({ id: text, table: text, observers: z.array(text), done: count, expected: count.nullable(), running: z.boolean() }),
   ),
+  search: z.strictObject({ index: text, lagSeconds: z.number(), parked: count, building: z.boolean(), problem: maybe }).nullable(),
   oldestTransaction: z.strictObject({ pid: count, user: text, seconds: z.number() }).nullable(),
 };
 export const status: z.ZodType<StreamStatus> = z.strictObject(statusFields);
