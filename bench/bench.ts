@@ -133,6 +133,21 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
     ];
   },
 
+  async retention(bench) {
+    const waits = await rounds(async () => ({ without: await bench.retention(false), dropping: await bench.retention(true) }));
+    const removed = Math.round(median(waits.map((r) => r.dropping.removed)));
+    return (['p50', 'p99'] as const).map((part) => {
+      const [without, dropping] = [median(waits.map((r) => r.without[part])), median(waits.map((r) => r.dropping[part]))];
+      return {
+        what: `${part} at 1,000/s: nothing to remove, and while a day of attempts is dropped and ${removed.toLocaleString('en')} changes are cut`,
+        bare: `${without.toFixed(1)} ms`,
+        service: `${dropping.toFixed(1)} ms`,
+        ratio: ratio(median(waits.map((r) => r.dropping[part] / r.without[part]))),
+        goal: part === 'p99' ? '≈ 1' : '',
+      };
+    });
+  },
+
   async memory(bench) {
     const what = `peak memory with a backlog of ${LARGE_BACKLOG.toLocaleString('en')}`;
     return [{ what, bare: '', service: `${Math.round((await bench.memory()) / 1024 ** 2)} MB`, ratio: '', goal: '≤ 300 MB' }];

@@ -6,6 +6,9 @@ import { Child, postgresCpu } from './children';
 
 export const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 8);
 export const BACKLOG = 20_000;
+/** Of the day that is removed, and for how long that is watched: the leader begins a minute after its start. */
+const OLD_EVENTS = Number(process.env['BENCH_OLD'] ?? 400_000);
+const RETENTION_SECONDS = Number(process.env['BENCH_RETENTION_SECONDS'] ?? 75);
 export const LARGE_BACKLOG = Number(process.env['BENCH_LARGE'] ?? 1_000_000);
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -141,6 +144,30 @@ export class Bench {
     );
   }
 
+  /**
+   * Milliseconds from the return of COMMIT to the arrival at 1,000 events a second, with an old day of attempts and of changes that the
+   * leader drops and cuts meanwhile, or without. @returns also how much was removed
+   */
+  async retention(removes: boolean): Promise<{ p50: number; p99: number; removed: number }> {
+    return this.withTarget(
+      'service',
+      removes ? oldDay(OLD_EVENTS) : ['select 1'],
+      async ({ url, receiver }) => {
+        const warmUp = Child.start('writers', [url, '4', '2', '1000']);
+        await warmUp.next();
+        const writers = Child.start('writers', [url, '4', String(RETENTION_SECONDS), '1000']);
+        const { commits } = await writers.next<{ commits: [number, number][] }>();
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        const { arrivals } = await receiver.ask<{ arrivals: [number, number][] }>('arrivals');
+        const arrived = new Map(arrivals);
+        const times = commits.map(([id, at]) => (arrived.get(id) ?? Infinity) - at).sort((a, b) => a - b);
+        const left = await this.ask<{ count: number }>(url, "select count(*)::int as count from core.tb_entity_change_log where created_at < now() - interval '1 day'");
+        return { p50: times[Math.floor(times.length * 0.5)] ?? NaN, p99: times[Math.floor(times.length * 0.99)] ?? NaN, removed: removes ? OLD_EVENTS - left.count : 0 };
+      },
+      'latency',
+    );
+  }
+
   /** Commits per second of eight writers: without a trigger, and with the capture but nobody reading. */
   async writers(captured: boolean): Promise<number> {
     const url = await this.database([TABLE]);
@@ -202,12 +229,34 @@ export class Bench {
     return url;
   }
 
+  private async ask<T extends object>(url: string, question: string): Promise<T> {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query<T>(question);
+    await client.end();
+    if (rows[0] === undefined) throw new Error(`no answer: ${question}`);
+    return rows[0];
+  }
+
   private async run(url: string, statements: readonly string[]): Promise<void> {
     const client = new Client({ connectionString: url });
     await client.connect();
     for (const statement of statements) await client.query(statement);
     await client.end();
   }
+}
+
+/** A day that is over for a week: changes with images of 1 kB that a stream has passed, and the attempts of them. */
+function oldDay(events: number): string[] {
+  const day = "(now() at time zone 'UTC')::date - 9";
+  return [
+    `do $$ declare day date := ${day}; begin execute format('create table observers.%I partition of observers.attempt for values from (%L) to (%L)',
+       'attempt_' || to_char(day, 'YYYYMMDD'), day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00'); end $$`,
+    `insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data, created_at)
+     select 'Old', i::text, 'INSERT', json_build_object('id', i, 'note', repeat('x', 900)), (${day} + time '12:00') at time zone 'UTC' from generate_series(1, ${events}) i`,
+    `insert into observers.attempt (change_number, observer, action, attempt, outcome, duration_ms, finished_at, config_version)
+     select pk_entity_change_log, 'orders', 'webhook', 1, 'succeeded', 1, created_at, 1 from core.tb_entity_change_log where object_type = 'Old'`,
+  ];
 }
 
 function cpuOf({ cpu }: Usage): number {

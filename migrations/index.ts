@@ -25,9 +25,11 @@ import { AdvertisedUrl0029 } from './0029-advertised-url';
 import { SignsOfLife0030 } from './0030-signs-of-life';
 import { ScheduledDeliveries0031 } from './0031-scheduled-deliveries';
 import { WhatCapturesCall0037 } from './0037-what-captures-call';
+import { Retention0041 } from './0041-retention';
+import { VersionLoads0042 } from './0042-version-loads';
 
 /**
- * In the order in which they run. 0010, 0011, 0013, 0018, 0019 and 0032 to 0036 are missing: numbers were given out to work that went on side by side, and
+ * In the order in which they run. 0010, 0011, 0013, 0018, 0019, 0032 to 0036 and 0038 to 0040 are missing: numbers were given out to work that went on side by side, and
  * some of it needed none.
  */
 export const MIGRATIONS = [
@@ -58,4 +60,6 @@ export const MIGRATIONS = [
   SignsOfLife0030,
   ScheduledDeliveries0031,
   WhatCapturesCall0037,
+  Retention0041,
+  VersionLoads0042,
 ];

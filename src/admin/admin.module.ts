@@ -12,6 +12,7 @@ import { RedriveModule } from '../redrive/redrive.module';
 import { ReplayModule } from '../redrive/replay.module';
 import { ReloadModule } from '../reload/reload.module';
 import { AskedResetsModule } from '../reset/asked-resets.module';
+import { RetentionModule } from '../retention/retention.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
 import { DeadLettersController } from './api/dead-letters.controller';
@@ -22,6 +23,7 @@ import { HistoryController } from './api/history.controller';
 import { LanesController } from './api/lanes.controller';
 import { ObserversController } from './api/observers.controller';
 import { OperationsController } from './api/operations.controller';
+import { RetentionController } from './api/retention.controller';
 import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
@@ -51,6 +53,7 @@ import { TailStreams } from './tail-streams';
     DoctorModule,
     DryRunModule,
     AuditModule,
+    RetentionModule,
   ],
   controllers: [
     HealthController,
@@ -61,6 +64,7 @@ import { TailStreams } from './tail-streams';
     OperationsController,
     LanesController,
     HistoryController,
+    RetentionController,
     ReloadController,
     ObserversController,
     EventsController,

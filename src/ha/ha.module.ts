@@ -4,6 +4,8 @@ import { BackgroundAudits } from '../audit/background-audit';
 import { TimersModule } from '../event/timers';
 import { ListenerModule } from '../listener/listener.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
+import { RetentionModule } from '../retention/retention.module';
+import { RetentionRounds } from '../retention/retention-rounds';
 import { WorkerModule } from '../worker/worker.module';
 import { InstanceAddress } from './heartbeat';
 import { Leases } from './lease';
@@ -12,8 +14,8 @@ import { LeadershipTools, Streams } from './streams.service';
 import { Doors, Terms } from './term';
 
 @Module({
-  imports: [TimersModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],
-  providers: [BackgroundAudits, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
-  exports: [Streams, InstanceAddress],
+  imports: [TimersModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule, RetentionModule],
+  providers: [BackgroundAudits, RetentionRounds, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
+  exports: [Streams, InstanceAddress, RetentionModule],
 })
 export class HaModule {}

@@ -6,6 +6,7 @@ import { HaModule } from '../ha/ha.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
 import { MetricsController } from './metrics.controller';
 import { PipelineMetrics } from './pipeline-metrics';
+import { RetentionMetrics } from './retention-metrics';
 import { StreamMetrics } from './stream-metrics';
 
 /** Gauges whose names are those of counters; what they sum up is there by type. */
@@ -30,6 +31,7 @@ export function createRegistry(stream: string): Registry {
     },
     PipelineMetrics,
     StreamMetrics,
+    RetentionMetrics,
   ],
   exports: [Registry, StreamMetrics],
 })

@@ -117,6 +117,8 @@ const LINES = (): readonly (readonly string[])[] => [
   ['breakers', 'list'],
   ['breakers', 'reset', EVIL],
   ['operations', 'list'],
+  ['retention', 'status'],
+  ['retention', 'run', '--yes'],
   ['lanes', 'list'],
   ['lanes', 'resume', '--observer', EVIL, '--yes'],
   ['lanes', 'skip', '--observer', EVIL, '--yes'],
