@@ -6,10 +6,12 @@ import { startEmbeddedPostgres } from '../src/database/embedded/embedded-postgre
 import { measureLookups } from './lookups';
 import { checkCapture, reportCapture } from './capture-report';
 import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
+import { OUR_VERSION, packageOf } from './postgres-versions';
 import { median, perSecond, ratio } from './statistics';
 
 // Each measurement runs the hand-written loop and the service in turn, and only their ratio means much: the machines that run this
-// are shared. BENCH_SECONDS shortens or lengthens the timed parts; `npm run bench -- drain writers` measures only those.
+// are shared. BENCH_SECONDS shortens or lengthens the timed parts; `npm run bench -- drain writers` measures only those,
+// and a number is the version of PostgreSQL: `npm run bench -- retention 15`.
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
 
 async function rounds<T>(measure: () => Promise<T>): Promise<T[]> {
@@ -135,11 +137,11 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
 
   async retention(bench) {
     const waits = await rounds(async () => ({ without: await bench.retention(false), dropping: await bench.retention(true) }));
-    const removed = Math.round(median(waits.map((r) => r.dropping.removed)));
+    const cut = median(waits.map((r) => r.dropping.cut));
     return (['p50', 'p99'] as const).map((part) => {
       const [without, dropping] = [median(waits.map((r) => r.without[part])), median(waits.map((r) => r.dropping[part]))];
       return {
-        what: `${part} at 1,000/s: nothing to remove, and while a day of attempts is dropped and ${removed.toLocaleString('en')} changes are cut`,
+        what: `${part} at 1,000/s: an old day is kept, and while a day of attempts is dropped and ${cut.toLocaleString('en')} changes are cut`,
         bare: `${without.toFixed(1)} ms`,
         service: `${dropping.toFixed(1)} ms`,
         ratio: ratio(median(waits.map((r) => r.dropping[part] / r.without[part]))),
@@ -188,12 +190,14 @@ async function measure(bench: Bench, names: readonly string[]): Promise<Row[]> {
 }
 
 async function main(): Promise<void> {
-  const chosen = process.argv.slice(2);
+  const chosen = process.argv.slice(2).filter((word) => process.argv[2] === 'capture' || !/^\d+$/.test(word));
+  const version = Number(process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? OUR_VERSION);
   if (chosen[0] === 'capture') return capture(chosen.slice(1));
   const folder = mkdtempSync(join(tmpdir(), 'observers-bench-'));
   const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, 'data'),
     settings: { shared_buffers: '512MB', max_wal_size: '4GB' },
+    ...packageOf(version),
   });
   try {
     const rows = await measure(new Bench(folder, postgres), chosen.length > 0 ? chosen : Object.keys(MEASUREMENTS));

@@ -22,7 +22,7 @@ const isReferredTo = (number: string): string => `(
 // believed: a change that claims to be of next year says nothing about its neighbours.
 const CUT = `
   with floor as materialized (
-    select min(passed) as xid from observers.log_readers()
+    select passed as xid from observers.log_readers() order by passed limit 1
   ), replays as materialized (
     select now() - coalesce(min(made_at), now()) as age, min(begun_at_change) as behind from observers.open_replays()
   ), page as materialized (

@@ -8,17 +8,19 @@ export async function dropAttemptDay(client: ClientBase, retention: number): Pro
   return rows[0]?.name ?? null;
 }
 
-// Attempts that found no partition of their day, and those of days that were dropped while something was still open.
+// Attempts that found no partition of their day, and those of days that were dropped while something was still open. By the table as a whole: a
+// partition has no grants of its own. Of days that are younger nothing is read.
 const LOOSE_ATTEMPTS = `
-  delete from observers.attempt_default where ctid = any (array(
-    select a.ctid from observers.attempt_default a
-    where a.finished_at < (select least(now(), min(made_at)) from observers.open_replays()) - $1::float8 * interval '1 ms'
+  delete from observers.attempt where tableoid = 'observers.attempt_default'::regclass and ctid = any (array(
+    select a.ctid from observers.attempt a
+    where a.tableoid = 'observers.attempt_default'::regclass
+      and a.finished_at < (select least(now(), min(made_at)) from observers.open_replays()) - $1::float8 * interval '1 ms'
       and not exists (select from observers.pending_delivery p where p.change_number = a.change_number)
       and not exists (select from observers.dead_letter d where d.change_number = a.change_number and d.resolved_at is null)
       and not exists (select from observers.quarantine q where q.change_number = a.change_number and q.resolved_at is null)
       and not exists (select from observers.unaccounted u where u.change_number = a.change_number and u.dismissed_at is null)
       and not exists (select from core.tb_entity_change_log l where l.pk_entity_change_log = a.change_number
-                      and l.change_xid >= (select min(passed) from observers.log_readers()))
+                      and l.change_xid >= (select passed from observers.log_readers() order by passed limit 1))
       and exists (select from observers.log_readers())
     limit $2))`;
 

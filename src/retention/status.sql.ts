@@ -14,6 +14,11 @@ export interface RetainedTable {
 
 const time = (expression: string): string => `to_json(${expression}) #>> '{}'`;
 
+const DAYS = `
+  select to_date(substr(c.relname::text, 9), 'YYYYMMDD')::timestamp at time zone 'UTC' as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = 'observers.attempt'::regclass and c.relname ~ '^attempt_\\d{8}$'`;
+const FIRST_DAY = `select min(day) from (${DAYS}) days`;
+
 // By an index, or of tables that people fill. What is still open is not what a retention is about.
 const OLDEST: Readonly<Record<Retained, { readonly relation: string; readonly oldest: string }>> = {
   change_log: {
@@ -22,10 +27,8 @@ const OLDEST: Readonly<Record<Retained, { readonly relation: string; readonly ol
   },
   attempt: {
     relation: 'observers.attempt',
-    oldest: `select least(
-      (select min(to_date(substr(c.relname::text, 9), 'YYYYMMDD')::timestamp at time zone 'UTC') from pg_inherits i join pg_class c on c.oid = i.inhrelid
-       where i.inhparent = 'observers.attempt'::regclass and c.relname ~ '^attempt_\\d{8}$'),
-      (select min(finished_at) from observers.attempt_default))`,
+    // What is older than the first day lies in the default partition, which alone is read.
+    oldest: `select coalesce((select min(finished_at) from observers.attempt where finished_at < (${FIRST_DAY})), (${FIRST_DAY}))`,
   },
   dead_letter: { relation: 'observers.dead_letter', oldest: 'select min(resolved_at) from observers.dead_letter' },
   quarantine: { relation: 'observers.quarantine', oldest: 'select min(resolved_at) from observers.quarantine' },
@@ -85,10 +88,8 @@ const items = (kind: Hold['kind'], table: string, open: string): string => `
   join core.tb_entity_change_log l on l.pk_entity_change_log = i.change_number
   where l.created_at < ${OLD} having count(*) > 0`;
 
-const DAYS = `
-  select 'attempt day', null, count(*)::int, min(day) from (
-    select to_date(substr(c.relname::text, 9), 'YYYYMMDD')::timestamp at time zone 'UTC' as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where i.inhparent = 'observers.attempt'::regclass and c.relname ~ '^attempt_\\d{8}$') d
+const OLD_DAYS = `
+  select 'attempt day', null, count(*)::int, min(day) from (${DAYS}) d
   where day + interval '1 day' < now() - $2::float8 * interval '1 ms' having count(*) > 0`;
 
 const HOLDS = `
@@ -100,7 +101,7 @@ const HOLDS = `
       items('dead letter', 'dead_letter', 'resolved_at is null'),
       items('quarantine', 'quarantine', 'resolved_at is null'),
       items('unaccounted', 'unaccounted', 'dismissed_at is null'),
-      DAYS,
+      OLD_DAYS,
     ].join(' union all ')}) holds`;
 
 /** @param changes milliseconds for which changes are kept @param attempts the same of attempts */

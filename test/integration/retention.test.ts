@@ -48,7 +48,7 @@ const HOLDS: Readonly<Record<string, readonly [begin: string, end: string]>> = {
   ],
   unaccounted: [
     "insert into observers.unaccounted (stream, change_number, observer, action, config_version) values ('main', $1, 'o', 'a', 1)",
-    'update observers.unaccounted set dismissed_at = now() where change_number = $1',
+    "update observers.unaccounted set dismissed_at = now(), dismissed_by = 'test' where change_number = $1",
   ],
 };
 
