@@ -117,7 +117,7 @@ class RetentionRunCommand extends ObserversCommand {
     }
     if (!done.finished) process.exitCode = ExitCode.interrupted;
     if (flags.format === 'json') return printJson(done);
-    if (done.removed.length === 0) print('nothing to remove: what is older than it is kept is still needed (retention status)');
+    if (done.removed.length === 0) print('nothing to remove: what there is, is young or still needed (retention status)');
     else printTable(['removed', 'how many'], done.removed.map(({ what, count }) => [NAMES[what], count])); // prettier-ignore
     if (!done.finished) print('stopped: the same command, or the leader, goes on');
   }
