@@ -21,8 +21,8 @@ const LONGEST = 50_000;
 const HOUR = 3_600_000;
 /** After a transaction nothing is done for so many times what it took: a fifth of one connection while there is little else to do, and … */
 const EASY = 4;
-/** … a twentieth while this process is busy (half of the time or more): that still cuts some thousand changes a second. */
-const BUSY = 19;
+/** … a tenth while this process is busy (half of the time or more): that still cuts some thousand changes a second. */
+const BUSY = 9;
 const BUSY_FROM = 0.5;
 
 interface RoundsOptions {

@@ -8,8 +8,11 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const TRIES = 25;
 const TRY_AGAIN = 200;
 
-/** Rows of one transaction: so that it takes between 25 and 100 ms, whatever the machine and the size of the rows. */
-const BATCH = { first: 500, least: 50, most: 2_000 };
+/**
+ * Rows of one transaction: so that it takes between 25 and 100 ms, whatever the machine and the size of the rows. Not fewer than 200: on a machine that is overloaded
+ * most of the time is that of a commit, and smaller ones would only be more of them.
+ */
+const BATCH = { first: 500, least: 200, most: 2_000 };
 const QUICK = 25;
 const SLOW = 100;
 
