@@ -183,7 +183,11 @@ export class Bench {
         const arrived = new Map(arrivals);
         const times = commits.map(([id, at]) => (arrived.get(id) ?? Infinity) - at).sort((a, b) => a - b);
         const old = await this.count(url, "core.tb_entity_change_log where object_type = 'Old'");
-        return { p50: times[Math.floor(times.length * 0.5)] ?? NaN, p99: times[Math.floor(times.length * 0.99)] ?? NaN, cut: OLD_EVENTS - old };
+        return {
+          p50: times[Math.floor(times.length * 0.5)] ?? NaN,
+          p99: times[Math.floor(times.length * 0.99)] ?? NaN,
+          cut: OLD_EVENTS - old,
+        };
       },
       'latency',
       { table: TABLE, file: `${OBSERVERS}settings: { retention: ${removes ? '7d' : '90d'} }\n` },

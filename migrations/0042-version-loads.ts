@@ -8,7 +8,9 @@ export class VersionLoads0042 implements MigrationInterface {
   readonly name = 'VersionLoads1700000000042';
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query('alter table observers.config_version add column if not exists loaded_at timestamptz not null default clock_timestamp()');
+    await runner.query(
+      'alter table observers.config_version add column if not exists loaded_at timestamptz not null default clock_timestamp()',
+    );
   }
 
   async down(): Promise<void> {}

@@ -49,7 +49,9 @@ class RetentionStatusCommand extends ObserversCommand {
 function notes({ logAdopted, tables, holds }: RetentionStatus): string[] {
   const isKept = logAdopted && tables.some(({ table, keeps }) => table === 'change_log' && keeps === null);
   const adopted = isKept
-    ? [`${BREAK}The change log was there before this product, and others may read it: nothing of it is removed unless OBSERVERS_RETENTION_LOG is set.`]
+    ? [
+        `${BREAK}The change log was there before this product, and others may read it: nothing of it is removed unless OBSERVERS_RETENTION_LOG is set.`,
+      ]
     : [];
   return [...adopted, ...(holds.length === 0 ? [] : [`${BREAK}More is kept, because of`, ...holds.map((hold) => `  ${describe(hold)}`)])];
 }
@@ -63,7 +65,7 @@ function describe({ kind, name, count, oldest }: Hold): string {
     case 'foreign reader':
       return `${name ?? ''}: its checkpoint is not of this server (checkpoint show)`;
     case 'replay':
-      return `a replay that is not finished (${name ?? ''})`;
+      return `a replay that is not finished (its token begins with ${name ?? ''})`;
     case 'pending':
       return `${counted(count ?? 0, 'pending delivery', 'pending deliveries')}${since} (pending list)`;
     case 'dead letter':
@@ -88,7 +90,10 @@ interface RunFlags extends GlobalOptions {
   readonly yes?: boolean;
 }
 
-@SubCommand({ name: 'run', description: 'remove now what the leader would remove within the next hour, in short transactions; Ctrl-C stops between two' })
+@SubCommand({
+  name: 'run',
+  description: 'remove now what the leader would remove within the next hour, in short transactions; Ctrl-C stops between two',
+})
 class RetentionRunCommand extends ObserversCommand {
   protected readonly examples = [['after the settings were changed', 'retention run --yes']] as const;
 

@@ -11,7 +11,10 @@ export type Removable = (typeof REMOVABLE)[number];
 /** Milliseconds for which each is kept once it is finished; null: for ever, or, of dedup keys, as long as the observers file says. */
 export type RetentionPolicy = Readonly<Record<Retained, number | null>>;
 
-export type RetentionSettings = Pick<Settings, 'retention' | 'retentionLog' | 'retentionDeadLetters' | 'retentionVersions' | 'retentionOperations'>;
+export type RetentionSettings = Pick<
+  Settings,
+  'retention' | 'retentionLog' | 'retentionDeadLetters' | 'retentionVersions' | 'retentionOperations'
+>;
 
 /** @param adopted the change log was there before us: others may read it, and nothing of it is removed unless a person says so */
 export function policyOf(settings: RetentionSettings, adopted: boolean): RetentionPolicy {

@@ -104,9 +104,9 @@ export const removeDeadLetters: Removal = async (client, retention, batch) => {
 };
 
 export const removeOperations: Removal = async (client, retention, batch) => {
-  const { rows } = await client.query<{ removed: number }>("select observers.cut_operations($1::float8 * interval '1 ms', $2::int) as removed", [
-    retention,
-    batch,
-  ]);
+  const { rows } = await client.query<{ removed: number }>(
+    "select observers.cut_operations($1::float8 * interval '1 ms', $2::int) as removed",
+    [retention, batch],
+  );
   return rows[0]?.removed ?? 0;
 };

@@ -23,7 +23,8 @@ const FIRST_DAY = `select min(day) from (${DAYS}) days`;
 const OLDEST: Readonly<Record<Retained, { readonly relation: string; readonly oldest: string }>> = {
   change_log: {
     relation: 'core.tb_entity_change_log',
-    oldest: "select created_at from core.tb_entity_change_log where change_xid >= '0'::xid8 order by change_xid, pk_entity_change_log limit 1",
+    oldest:
+      "select created_at from core.tb_entity_change_log where change_xid >= '0'::xid8 order by change_xid, pk_entity_change_log limit 1",
   },
   attempt: {
     relation: 'observers.attempt',
@@ -80,7 +81,7 @@ const READERS = `
     where change_xid >= r.passed and not pg_visible_in_snapshot(change_xid, r.place) order by change_xid limit 1) l on true
   where r.passed = '0'::xid8 or l.created_at < ${OLD}`;
 
-const REPLAYS = `select 'replay', left(token, 4) || '…', null, made_at from observers.open_replays() where begun_at_change is not null`;
+const REPLAYS = `select 'replay', left(token, 4), null, made_at from observers.open_replays() where begun_at_change is not null`;
 
 const items = (kind: Hold['kind'], table: string, open: string): string => `
   select '${kind}', null, count(*)::int, min(l.created_at)

@@ -120,7 +120,11 @@ test('the owner may create roles and is no superuser; a service, an operator and
   ];
   try {
     const wrong = await runSteps(story, (args, env, command) =>
-      call(OWNERS.test(command) ? owner : command === 'retention run' ? service : looks.includes(command) ? reader : operator, onShadowedPath(args), env),
+      call(
+        OWNERS.test(command) ? owner : command === 'retention run' ? service : looks.includes(command) ? reader : operator,
+        onShadowedPath(args),
+        env,
+      ),
     );
     expect(wrong).toEqual([]);
     const pool = createPool(as(service), 2);

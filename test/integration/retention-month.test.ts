@@ -118,7 +118,14 @@ test('the leader does the same by itself each minute under a name of its own, is
   const tally = new RetentionTally();
   const rounds = new RetentionRounds(pool, configurationOf([], { settings: SHORTEST }), timers, tally);
   const mandate = { epoch: 1, valid: true, lost: false };
-  const term: TermContext = { stream: 'main', holder: 'test', epoch: 1, mandate, clock: new SystemClock(), logger: pino({ level: 'silent' }) };
+  const term: TermContext = {
+    stream: 'main',
+    holder: 'test',
+    epoch: 1,
+    mandate,
+    clock: new SystemClock(),
+    logger: pino({ level: 'silent' }),
+  };
   const job = rounds.begin(term);
   expect(name).toBe('retention main');
   await history.changes(700, '2 days');
@@ -149,5 +156,9 @@ test('the leader does the same by itself each minute under a name of its own, is
   expect(await history.kept()).toEqual([]);
   await job.stop();
   expect(ended).toBe(true);
-  await untilRows(database, "select from pg_stat_activity where datname = current_database() and state = 'active' and query like '%tb_entity_change_log%' and pid <> pg_backend_pid()", 0);
+  await untilRows(
+    database,
+    "select from pg_stat_activity where datname = current_database() and state = 'active' and query like '%tb_entity_change_log%' and pid <> pg_backend_pid()",
+    0,
+  );
 }, 30_000);

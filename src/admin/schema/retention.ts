@@ -6,7 +6,9 @@ import { count, named, time } from './registry';
 export const RETENTION: z.ZodType<RetentionStatus> = named(
   'Retention',
   z.strictObject({
-    logAdopted: z.boolean().describe('another application made the change log: nothing of it is removed unless OBSERVERS_RETENTION_LOG is set'),
+    logAdopted: z
+      .boolean()
+      .describe('another application made the change log: nothing of it is removed unless OBSERVERS_RETENTION_LOG is set'),
     tables: z.array(
       z.strictObject({
         table: z.enum(RETAINED),

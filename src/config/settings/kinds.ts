@@ -47,7 +47,12 @@ export function duration(
 }
 
 /** A duration that may be left out, where that means something of its own. @param example of an error */
-export function durationOrNone(variable: string, [least, most]: readonly [string, string], example: string, description: string): Setting<number | null> {
+export function durationOrNone(
+  variable: string,
+  [least, most]: readonly [string, string],
+  example: string,
+  description: string,
+): Setting<number | null> {
   const { parse, shape = {} } = duration(variable, example, [least, most], description);
   return { variable, description, default: null, parse, show: (value) => (value === null ? '' : formatDuration(value)), shape };
 }

@@ -2,7 +2,12 @@ import { duration, durationOrNone } from './kinds';
 
 /** How long what is finished is kept (docs/retention.md). */
 export const retention = {
-  retention: duration('OBSERVERS_RETENTION', '7d', ['1m', '3650d'], 'how long attempts are kept, and finished changes where the change log is ours'),
+  retention: duration(
+    'OBSERVERS_RETENTION',
+    '7d',
+    ['1m', '3650d'],
+    'how long attempts are kept, and finished changes where the change log is ours',
+  ),
   retentionLog: durationOrNone(
     'OBSERVERS_RETENTION_LOG',
     ['1m', '3650d'],
