@@ -7,7 +7,7 @@ const LEVELS = [
   ['dedup', 'cache', 'jobs', 'alerts', 'tracing'],
   ['lookups', 'actions'],
   ['pipeline', 'dry-run'],
-  ['listener', 'worker', 'audit', 'search', 'logging'],
+  ['listener', 'worker', 'audit', 'retention', 'search', 'logging'],
   ['ha'],
   // A reset leads the stream for the moment: it stands above the lease, and not in `checkpoint`.
   ['metrics', 'reload', 'reset'],

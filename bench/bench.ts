@@ -7,10 +7,12 @@ import { measureLookups } from './lookups';
 import { measureRedis, type RedisTimes } from './redis';
 import { checkCapture, reportCapture } from './capture-report';
 import { BACKLOG, Bench, LARGE_BACKLOG, SECONDS } from './measurements';
+import { OUR_VERSION, packageOf } from './postgres-versions';
 import { median, perSecond, ratio } from './statistics';
 
 // Each measurement runs the hand-written loop and the service in turn, and only their ratio means much: the machines that run this
-// are shared. BENCH_SECONDS shortens or lengthens the timed parts; `npm run bench -- drain writers` measures only those.
+// are shared. BENCH_SECONDS shortens or lengthens the timed parts; `npm run bench -- drain writers` measures only those,
+// and a number is the version of PostgreSQL: `npm run bench -- retention 15`.
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
 
 async function rounds<T>(measure: () => Promise<T>): Promise<T[]> {
@@ -134,6 +136,21 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
     ];
   },
 
+  async retention(bench) {
+    const waits = await rounds(async () => ({ without: await bench.retention(false), dropping: await bench.retention(true) }));
+    const cut = median(waits.map((r) => r.dropping.cut));
+    return (['p50', 'p99'] as const).map((part) => {
+      const [without, dropping] = [median(waits.map((r) => r.without[part])), median(waits.map((r) => r.dropping[part]))];
+      return {
+        what: `${part} at 1,000/s: an old day is kept, and while a day of attempts is dropped and ${cut.toLocaleString('en')} changes are cut`,
+        bare: `${without.toFixed(1)} ms`,
+        service: `${dropping.toFixed(1)} ms`,
+        ratio: ratio(median(waits.map((r) => r.dropping[part] / r.without[part]))),
+        goal: part === 'p99' ? '≈ 1' : '',
+      };
+    });
+  },
+
   async memory(bench) {
     const what = `peak memory with a backlog of ${LARGE_BACKLOG.toLocaleString('en')}`;
     return [{ what, bare: '', service: `${Math.round((await bench.memory()) / 1024 ** 2)} MB`, ratio: '', goal: '≤ 300 MB' }];
@@ -174,13 +191,15 @@ async function measure(bench: Bench, names: readonly string[]): Promise<Row[]> {
 }
 
 async function main(): Promise<void> {
-  const chosen = process.argv.slice(2);
+  const chosen = process.argv.slice(2).filter((word) => process.argv[2] === 'capture' || !/^\d+$/.test(word));
+  const version = Number(process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? OUR_VERSION);
   if (chosen[0] === 'capture') return capture(chosen.slice(1));
   if (chosen[0] === 'redis') return redis();
   const folder = mkdtempSync(join(tmpdir(), 'observers-bench-'));
   const postgres = await startEmbeddedPostgres({
     dataDir: join(folder, 'data'),
     settings: { shared_buffers: '512MB', max_wal_size: '4GB' },
+    ...packageOf(version),
   });
   try {
     const rows = await measure(new Bench(folder, postgres), chosen.length > 0 ? chosen : Object.keys(MEASUREMENTS));

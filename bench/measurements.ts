@@ -6,6 +6,13 @@ import { Child, postgresCpu } from './children';
 
 export const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 8);
 export const BACKLOG = 20_000;
+/** Of a day that is over. */
+const OLD_EVENTS = Number(process.env['BENCH_OLD'] ?? 400_000);
+/** When the leader first looks for what is old, in milliseconds, and for how long that is watched. */
+const FIRST_ROUND = 60_000;
+const RETENTION_SECONDS = 40;
+/** Of a machine that cannot bear so many. */
+const RATE = Number(process.env['BENCH_RATE'] ?? 1_000);
 export const LARGE_BACKLOG = Number(process.env['BENCH_LARGE'] ?? 1_000_000);
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -36,6 +43,20 @@ const OBSERVERS = fileOf([
   `  - { name: orders, entity: Order, when: "status = 'new' AND total > 100", actions: [{ type: webhook, endpoint: sink }] }`,
 ]);
 const ENDPOINTS = 20;
+
+const NINE_DAYS_AGO = "(now() at time zone 'UTC')::date - 9";
+/** Changes with images of 1 kB that the stream has passed, and the attempts of them. */
+const OLD_DAY = [
+  `do $$ declare day date := ${NINE_DAYS_AGO}; begin execute format('create table observers.%I partition of observers.attempt for values from (%L) to (%L)',
+     'attempt_' || to_char(day, 'YYYYMMDD'), day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00'); end $$`,
+  `insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data, created_at)
+   select 'Old', i::text, 'INSERT', json_build_object('id', i, 'note', repeat('x', 900)), (${NINE_DAYS_AGO} + time '12:00') at time zone 'UTC' from generate_series(1, ${OLD_EVENTS}) i`,
+  `insert into observers.attempt (change_number, observer, action, attempt, outcome, duration_ms, finished_at, config_version)
+   select pk_entity_change_log, 'orders', 'webhook', 1, 'succeeded', 1, created_at, 1 from core.tb_entity_change_log where object_type = 'Old'`,
+  `insert into observers.checkpoint (stream, epoch, system_identifier, previous)
+   values ('main', 1, (select system_identifier::text from pg_control_system()), pg_current_snapshot())
+   on conflict (stream) do update set previous = excluded.previous, target = null, after = 0`,
+];
 
 /** What a measurement changes of the others' table and file. */
 interface Setup {
@@ -141,6 +162,38 @@ export class Bench {
     );
   }
 
+  /**
+   * Milliseconds from the return of COMMIT to the arrival, beside a day that is over for a week. The leader drops its attempts
+   * and cuts its changes meanwhile, or keeps them. @returns also how many changes were cut
+   */
+  async retention(removes: boolean): Promise<{ p50: number; p99: number; cut: number }> {
+    return this.withTarget(
+      'service',
+      OLD_DAY,
+      async ({ url, receiver, since }) => {
+        await new Promise((resolve) => setTimeout(resolve, FIRST_ROUND - 4_000 - (performance.now() - since)));
+        const warmUp = Child.start('writers', [url, '4', '3', String(RATE)]);
+        await warmUp.next();
+        const writers = Child.start('writers', [url, '4', String(RETENTION_SECONDS), String(RATE)]);
+        const { commits } = await writers.next<{ commits: [number, number][] }>();
+        // What a machine that is too slow has left over comes late, and counts.
+        for (let waited = 0; waited < 60 && (await receiver.ask<{ count: number }>('count')).count < commits.length + 2.5 * RATE; waited++)
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        const { arrivals } = await receiver.ask<{ arrivals: [number, number][] }>('arrivals');
+        const arrived = new Map(arrivals);
+        const times = commits.map(([id, at]) => (arrived.get(id) ?? Infinity) - at).sort((a, b) => a - b);
+        const old = await this.count(url, "core.tb_entity_change_log where object_type = 'Old'");
+        return {
+          p50: times[Math.floor(times.length * 0.5)] ?? NaN,
+          p99: times[Math.floor(times.length * 0.99)] ?? NaN,
+          cut: OLD_EVENTS - old,
+        };
+      },
+      'latency',
+      { table: TABLE, file: `${OBSERVERS}settings: { retention: ${removes ? '7d' : '90d'} }\n` },
+    );
+  }
+
   /** Commits per second of eight writers: without a trigger, and with the capture but nobody reading. */
   async writers(captured: boolean): Promise<number> {
     const url = await this.database([TABLE]);
@@ -200,6 +253,14 @@ export class Bench {
     const url = this.postgres.url.replace(/[^/]*$/, name);
     await this.run(url, statements);
     return url;
+  }
+
+  private async count(url: string, rows: string): Promise<number> {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    const { rows: found } = await client.query<{ count: number }>(`select count(*)::int as count from ${rows}`);
+    await client.end();
+    return found[0]?.count ?? NaN;
   }
 
   private async run(url: string, statements: readonly string[]): Promise<void> {

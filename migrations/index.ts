@@ -27,6 +27,8 @@ import { ScheduledDeliveries0031 } from './0031-scheduled-deliveries';
 import { WhatCapturesCall0037 } from './0037-what-captures-call';
 import { SearchFeed0038 } from './0038-search-feed';
 import { RedisState0040 } from './0040-redis-state';
+import { Retention0041 } from './0041-retention';
+import { VersionLoads0042 } from './0042-version-loads';
 
 /**
  * In the order in which they run. 0010, 0011, 0013, 0018, 0019, 0032 to 0036 and 0039 are missing: numbers were given out to work that went on side by side, and
@@ -62,4 +64,6 @@ export const MIGRATIONS = [
   WhatCapturesCall0037,
   SearchFeed0038,
   RedisState0040,
+  Retention0041,
+  VersionLoads0042,
 ];

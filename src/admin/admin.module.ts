@@ -12,6 +12,7 @@ import { RedriveModule } from '../redrive/redrive.module';
 import { ReplayModule } from '../redrive/replay.module';
 import { ReloadModule } from '../reload/reload.module';
 import { AskedResetsModule } from '../reset/asked-resets.module';
+import { RetentionModule } from '../retention/retention.module';
 import { SearchModule } from '../search/search.module';
 import { StatusModule } from '../status/status.module';
 import { CacheModule } from '../cache/cache.module';
@@ -24,6 +25,7 @@ import { HistoryController } from './api/history.controller';
 import { LanesController } from './api/lanes.controller';
 import { ObserversController } from './api/observers.controller';
 import { OperationsController } from './api/operations.controller';
+import { RetentionController } from './api/retention.controller';
 import { ReloadController } from './api/reload.controller';
 import { SearchController } from './api/search.controller';
 import { StreamController } from './api/stream.controller';
@@ -54,6 +56,7 @@ import { TailStreams } from './tail-streams';
     DryRunModule,
     AuditModule,
     CacheModule,
+    RetentionModule,
   ],
   controllers: [
     HealthController,
@@ -65,6 +68,7 @@ import { TailStreams } from './tail-streams';
     LanesController,
     CacheController,
     HistoryController,
+    RetentionController,
     ReloadController,
     ObserversController,
     EventsController,

@@ -21,6 +21,7 @@ import { ObserversListingCommand } from './observers.command';
 import { completeProgram, type Command } from './program';
 import { OperationsCommand } from './operations.command';
 import { PendingCommand } from './pending.command';
+import { RetentionCommand } from './retention.command';
 import { ReplayCommand } from './replay/replay.command';
 import { RolesCommand } from './roles.command';
 import { SearchCommand } from './search/search.command';
@@ -71,6 +72,8 @@ import { ValidateConfigCommand } from './validate-config.command';
     ...PendingCommand.subCommands,
     OperationsCommand,
     ...OperationsCommand.subCommands,
+    RetentionCommand,
+    ...RetentionCommand.subCommands,
     CompletionCommand,
   ],
 })

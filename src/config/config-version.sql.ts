@@ -3,7 +3,7 @@ import { currentVersionOf } from '../checkpoint/config-period.sql';
 import { versionText, type VersionText } from './rules';
 
 /**
- * Records a loaded configuration, once per content; attempts name it.
+ * Records a loaded configuration, once per content; attempts name it. Each load is noted: what is loaded is not removed by the retention.
  *
  * @param hash of the text, and of the rules by which it is read (`hashOfVersion`)
  * @param source the file's text, secrets left as `${…}`
@@ -12,14 +12,12 @@ import { versionText, type VersionText } from './rules';
 export async function recordConfigVersion(pool: ClientBase | Pool, hash: string, source: string, loadedBy: string): Promise<number> {
   const stored = await storedAs(pool, source);
   const { rows } = await pool.query<{ id: number }>(
-    `with added as (
-       insert into observers.config_version (hash, source, loaded_by) values ($1, $2, $3) on conflict (hash) do nothing returning id
-     )
-     select id from added union all select id from observers.config_version where hash = $1 limit 1`,
+    `insert into observers.config_version (hash, source, loaded_by) values ($1, $2, $3)
+     on conflict (hash) do update set loaded_at = clock_timestamp() returning id`,
     [hash, stored, loadedBy],
   );
-  // Two instances that start together: the other one's row is visible to the next statement only.
-  return rows[0]?.id ?? recordConfigVersion(pool, hash, source, loadedBy);
+  if (rows[0] === undefined) throw new Error('the version was not returned');
+  return rows[0].id;
 }
 
 /** @returns a version as it was loaded, or null when there is no such version */

@@ -30,6 +30,7 @@ import {
   otlpTracesProtocol,
 } from './settings/telemetry';
 import { cacheDriver, dedupDriver, redisCaFile, redisPrefix, redisSentinelPassword, redisTimeout, redisUrl } from './settings/redis';
+import { retention } from './settings/retention';
 import { duration, flag, oneOf, size, text, whole, type Setting } from './settings/kinds';
 
 const modules: Setting<readonly string[] | null> = {
@@ -138,7 +139,7 @@ export const SETTINGS = {
     'how often an idle stream looks by itself, whatever NOTIFY says',
   ),
   leaseTtl: duration('OBSERVERS_LEASE_TTL', '10s', ['1s', '1h'], 'how long a leader that has vanished without a trace is waited for'),
-  retention: duration('OBSERVERS_RETENTION', '7d', ['1m', '3650d'], 'how long finished changes and attempts are kept'),
+  ...retention,
   auditInterval: duration(
     'OBSERVERS_AUDIT_INTERVAL',
     '15s',

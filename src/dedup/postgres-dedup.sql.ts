@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { DedupStore, type Claim, type DedupKey } from './dedup-store';
 
 // One statement is the atomic claim. Whoever does not get it is told why, from the row that is in the way.
@@ -56,7 +56,7 @@ const EXPIRED = `
     select observer, action, key from observers.dedup where expires_at < clock_timestamp() - interval '1 min' order by expires_at limit $1)`;
 
 /** @returns how many keys were forgotten */
-export async function forgetExpiredKeys(pool: Pool, batch: number): Promise<number> {
-  const { rowCount } = await pool.query(EXPIRED, [batch]);
+export async function forgetExpiredKeys(client: ClientBase, batch: number): Promise<number> {
+  const { rowCount } = await client.query(EXPIRED, [batch]);
   return rowCount ?? 0;
 }

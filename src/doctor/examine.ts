@@ -5,6 +5,7 @@ import { rightsOfSession, toBecome } from '../database/grants';
 import { listMigrations } from '../database/migrator';
 import { quoteLiteral, quoteIdentifier } from '../database/names';
 import { KNOWN_MIGRATIONS, NewerSchema, readApplied } from '../database/schema-state';
+import { isLogAdopted } from '../delivery/retention.sql';
 import { shellWord } from '../event/shell-word';
 import { planRoles } from '../database/roles/plan';
 import { readStatus, unaccountedOf, type StreamStatus } from '../status/status.sql';
@@ -141,14 +142,16 @@ const PREPARED: Readonly<Record<string, Check>> = {
     return holdups.map(describeHoldup);
   },
   retention: async ({ client, settings }) => {
+    const kept = settings.retentionLog ?? ((await isLogAdopted(client)) ? null : settings.retention);
+    if (kept === null) return [ok('retention', 'the change log was there before, and nothing of it is removed (OBSERVERS_RETENTION_LOG)')];
     const oldest = await readOldestChange(client);
-    if (oldest === null || oldest.age < 2 * settings.retention) return [ok('retention', oldest === null ? 'the change log is empty' : `the oldest change is of ${toTheSecond(oldest.written)}`)]; // prettier-ignore
+    if (oldest === null || oldest.age < 2 * kept) return [ok('retention', oldest === null ? 'the change log is empty' : `the oldest change is of ${toTheSecond(oldest.written)}`)]; // prettier-ignore
     const { written, dead, quarantined } = oldest;
     const why =
       dead + quarantined > 0
         ? `${counted(dead, 'dead letter')} and ${counted(quarantined, 'quarantined change')} ${dead + quarantined === 1 ? 'keeps its own' : 'keep theirs'}`
-        : 'cutting does not keep up, or no service leads';
-    return [warning('retention', `the oldest change is of ${toTheSecond(written)}, twice as old as is kept: ${why}`, dead + quarantined > 0 ? 'fraiseql-observers dlq stats, then dlq retry-all or dlq remove' : 'fraiseql-observers status')]; // prettier-ignore
+        : 'a stream has not passed it, cutting does not keep up, or no service leads';
+    return [warning('retention', `the oldest change is of ${toTheSecond(written)}, twice as old as is kept: ${why}`, dead + quarantined > 0 ? 'fraiseql-observers dlq stats, then dlq retry-all or dlq remove' : 'fraiseql-observers retention status')]; // prettier-ignore
   },
   bloat: async ({ client }) => {
     const tables = await readBloat(client, DEAD_ROWS);

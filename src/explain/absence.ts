@@ -61,8 +61,10 @@ export interface AbsenceBasis {
   readonly spelling: string | null;
   /** Columns of the key, by table. */
   readonly keys: ReadonlyMap<string, readonly KeyColumn[]>;
-  /** Milliseconds. */
+  /** Milliseconds for which changes are kept, … */
   readonly retention: number;
+  /** … and the setting that says so. */
+  readonly setting: string;
 }
 
 /** Why there is nothing of the entity in the log: what is certain first. */
@@ -226,18 +228,18 @@ function ofTheLog({ entity, key, facts, status }: AbsenceBasis): Absence[] {
 const DAY = 86_400_000;
 
 function ofThePast(basis: AbsenceBasis): Absence[] {
-  const { facts, retention } = basis;
+  const { facts, retention, setting } = basis;
   const { letters, truncated, captured, oldest } = facts;
   const kept = retention % DAY === 0 ? `${retention / DAY} d` : `${Math.round(retention / 1_000)} s`;
   const found: Absence[] = [];
   if (letters.count > 0)
-    found.push(absence('removed', true, `its changes are removed: ${letters.count === 1 ? 'a dead letter' : `${letters.count} dead letters`} of it ${letters.count === 1 ? 'is' : 'are'} on record, the last of ${toTheSecond(letters.last ?? '')} (the log keeps ${kept}, OBSERVERS_RETENTION)`)); // prettier-ignore
+    found.push(absence('removed', true, `its changes are removed: ${letters.count === 1 ? 'a dead letter' : `${letters.count} dead letters`} of it ${letters.count === 1 ? 'is' : 'are'} on record, the last of ${toTheSecond(letters.last ?? '')} (the log keeps ${kept}, ${setting})`)); // prettier-ignore
   if (truncated !== null)
     found.push(absence('truncated', false, `a TRUNCATE at ${toTheSecond(truncated.at)} removed all rows: that is one change, ${truncated.change}, and it has no key`, `debug-event --event-id ${truncated.change}`)); // prettier-ignore
   for (const { table, since } of captured)
     found.push(absence('before capture', false, `it was written before ${table} was captured as it is, at ${toTheSecond(since)}: a row that was there is no change`, backfillOf(basis, table))); // prettier-ignore
   if (letters.count === 0 && oldest !== null && oldest.change > 1)
-    found.push(absence('removed', false, `it is older than the log: that keeps ${kept} (OBSERVERS_RETENTION), and begins with change ${oldest.change}, of ${toTheSecond(oldest.at)}`)); // prettier-ignore
+    found.push(absence('removed', false, `it is older than the log: that keeps ${kept} (${setting}), and begins with change ${oldest.change}, of ${toTheSecond(oldest.at)}`)); // prettier-ignore
   return found;
 }
 

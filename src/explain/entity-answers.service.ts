@@ -29,6 +29,8 @@ export interface EntityQuestion {
 export interface AnswerOptions extends Omit<ExplainOptions, 'current'> {
   /** The observers file at hand; null where there is none that can be read. */
   readonly file: ObserversDefinition | null;
+  /** Milliseconds for which changes are kept; null: as long as attempts. */
+  readonly retentionLog: number | null;
 }
 
 /** One question about one entity: what happened to it, and what came, or did not come, of that. */
@@ -72,7 +74,8 @@ async function answer(client: ClientBase, question: EntityQuestion, options: Ans
             client,
             definition.captures.filter((one) => one.entity === entity),
           ),
-    retention: options.retention,
+    retention: options.retentionLog ?? options.retention,
+    setting: options.retentionLog === null ? 'OBSERVERS_RETENTION' : 'OBSERVERS_RETENTION_LOG',
   };
   const absences = changes.length === 0 ? absencesOf(basis) : doubtsOf(basis);
   const { events, seconds } = status.lag;

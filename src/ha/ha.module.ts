@@ -6,6 +6,8 @@ import { TimersModule } from '../event/timers';
 import { ListenerModule } from '../listener/listener.module';
 import { PipelineModule } from '../pipeline/pipeline.module';
 import { IndexFeeds } from '../search/feed/index-feeds';
+import { RetentionModule } from '../retention/retention.module';
+import { RetentionRounds } from '../retention/retention-rounds';
 import { WorkerModule } from '../worker/worker.module';
 import { InstanceAddress } from './heartbeat';
 import { Leases } from './lease';
@@ -14,8 +16,8 @@ import { LeadershipTools, Streams } from './streams.service';
 import { Doors, Terms } from './term';
 
 @Module({
-  imports: [TimersModule, ConnectionsModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule],
-  providers: [BackgroundAudits, IndexFeeds, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
-  exports: [Streams, InstanceAddress],
+  imports: [TimersModule, ConnectionsModule, PipelineModule, ListenerModule, WorkerModule, AlertsModule, RetentionModule],
+  providers: [BackgroundAudits, IndexFeeds, RetentionRounds, Leases, InstanceAddress, Doors, SideJobs, Terms, LeadershipTools, Streams],
+  exports: [Streams, InstanceAddress, RetentionModule],
 })
 export class HaModule {}

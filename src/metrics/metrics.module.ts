@@ -8,6 +8,7 @@ import { PipelineModule } from '../pipeline/pipeline.module';
 import { MetricsController } from './metrics.controller';
 import { PipelineMetrics } from './pipeline-metrics';
 import { RedisMetrics } from './redis-metrics';
+import { RetentionMetrics } from './retention-metrics';
 import { StreamMetrics } from './stream-metrics';
 
 /** Gauges whose names are those of counters; what they sum up is there by type. */
@@ -33,6 +34,7 @@ export function createRegistry(stream: string): Registry {
     PipelineMetrics,
     RedisMetrics,
     StreamMetrics,
+    RetentionMetrics,
   ],
   exports: [Registry, StreamMetrics],
 })

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { transaction } from '../database/transaction';
 import type { PendingRecord } from '../delivery/records';
+import { KEEPING } from '../delivery/retention.sql';
 import { requireWanted } from './set-token';
 
 export interface ReplayState {
@@ -10,8 +11,9 @@ export interface ReplayState {
   readonly finished: boolean;
 }
 
+// From its end on, what it has still to send is not cut from the log: a batch that is being cut ends first.
 const BEGIN = `
-  with begun as (insert into observers.replay (id, who) values ($1, $2) on conflict (id) do nothing)
+  with begun as (insert into observers.replay (id, who) select $1, $2 from (${KEEPING}) kept on conflict (id) do nothing)
   select after::float8 as after, asked::float8 as asked, finished_at is not null as finished from observers.replay where id = $1`;
 
 /** Whether a service has run with the observers file of this hash, and so knows what to send. */

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { transaction } from '../database/transaction';
 import { findQuarantined } from '../delivery/quarantine.sql';
+import { KEEPING } from '../delivery/retention.sql';
 import type { NamedItems } from './set-token';
 
 export interface Restored {
@@ -39,6 +40,7 @@ const RESTORE = `
 /** Puts discarded items back into the queue, as they were; all of a request, or nothing. */
 export async function restoreItems(client: ClientBase, discarded: NamedItems, who: string, reason: string | null): Promise<Restored> {
   return transaction(client, 'begin', async () => {
+    await client.query(KEEPING);
     const ids = 'token' in discarded ? await discardedBy(client, discarded.token) : discarded.ids.map((id) => id.toLowerCase());
     const changes = await findQuarantined(client, ids);
     const { rows: restored } = await client.query<{ id: string }>(RESTORE, [ids, who, reason, changes]);

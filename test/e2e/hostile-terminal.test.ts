@@ -118,6 +118,8 @@ const LINES = (): readonly (readonly string[])[] => [
   ['cache', 'invalidate', EVIL],
   ['cache', 'invalidate', '--lookup', EVIL],
   ['operations', 'list'],
+  ['retention', 'status'],
+  ['retention', 'run', '--yes'],
   ['lanes', 'list'],
   ['lanes', 'resume', '--observer', EVIL, '--yes'],
   ['lanes', 'skip', '--observer', EVIL, '--yes'],

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres';
 import { runMigrations } from '../../src/database/migrator';
 import { connect, createPool } from '../../src/database/postgres';
-import { cutChangeLog, dropOldAttempts } from '../../src/delivery/retention.sql';
 import { applyCapture, planCapture } from '../../src/change-log/capture/capture';
 import { onShadowedPath, runSteps } from '../support/cli/run-steps';
 import { Story } from '../support/cli/story';
 import { captureOf, createTestDatabase, onServer, type TestDatabase } from '../support/database';
 import { MAIN, run, type Result } from '../support/program';
 import { shadowPath, shadowsCalled } from '../support/shadows';
+import { removeAll } from '../support/retention';
 import { startTestService } from '../support/service';
 import { containing } from '../support/texts';
 
@@ -116,15 +116,19 @@ test('the owner may create roles and is no superuser; a service, an operator and
     'checkpoint show',
     'lanes list',
     'config history',
+    'retention status',
   ];
   try {
     const wrong = await runSteps(story, (args, env, command) =>
-      call(OWNERS.test(command) ? owner : looks.includes(command) ? reader : operator, onShadowedPath(args), env),
+      call(
+        OWNERS.test(command) ? owner : command === 'retention run' ? service : looks.includes(command) ? reader : operator,
+        onShadowedPath(args),
+        env,
+      ),
     );
     expect(wrong).toEqual([]);
     const pool = createPool(as(service), 2);
-    await dropOldAttempts(pool, 0);
-    await cutChangeLog(pool, 0, 10);
+    await removeAll(pool);
     await pool.end();
   } finally {
     await story.end();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { cutChangeLog, dropOldAttempts } from '../../src/delivery/retention.sql';
+import { removeAll } from '../support/retention';
 import { createPool } from '../../src/database/postgres';
 import { onShadowedPath, runSteps } from '../support/cli/run-steps';
 import { Story } from '../support/cli/story';
@@ -48,8 +48,7 @@ async function everything(url: string): Promise<void> {
   try {
     expect(await runSteps(story, call)).toEqual([]);
     const pool = createPool(url, 2);
-    await dropOldAttempts(pool, 0);
-    await cutChangeLog(pool, 0, 10);
+    await removeAll(pool);
     await pool.end();
   } finally {
     await story.end();

@@ -57,7 +57,7 @@ test('of a service on this machine the breakers are as they are now', async () =
   expect(endpoints).toMatchObject([{ endpoint: 'failing' }]);
   const { out } = await program.run(['status', '--detailed']);
   expect(out).toMatch(/failing +open/);
-  expect(out).toContain('does again and again: heartbeat main, token watch, upkeep main');
+  expect(out).toContain('does again and again: heartbeat main, retention main, token watch, upkeep main');
   expect(out).toMatch(new RegExp(`${service!.streams.main.holder} +\\S+ +${service!.address} +leads`));
 });
 
@@ -136,7 +136,7 @@ test('one instance is shown by its id or the beginning of it, and one that is no
   await eventually(timersOf, (timers) => timers.length > 0);
   const { out } = await program.run(['status', '--listener', holder]);
   expect(out).toMatch(/heartbeat +[\d.]+ s ago/);
-  expect(out).toMatch(/timers +heartbeat main, token watch, upkeep main\n/);
+  expect(out).toMatch(/timers +heartbeat main, retention main, token watch, upkeep main\n/);
   expect(out).toMatch(/in flight +0, as it says now/);
   expect(await program.run(['status', '--listener', 'nobody'])).toMatchObject({ code: 5, err: containing('there is no listener nobody') });
   await service.stop();

@@ -128,6 +128,7 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'GET /metrics',
     'GET /observers',
     'GET /operations',
+    'GET /retention',
     'GET /search',
     'GET /status',
     'GET /tail',
@@ -148,6 +149,7 @@ test('the document is a valid OpenAPI document, and each route is in it with all
     'POST /observers/{name}/pause',
     'POST /observers/{name}/resume',
     'POST /reload',
+    'POST /retention/run',
     'POST /test-event',
   ]);
   for (const { route, method, operation } of operations()) {

@@ -23,6 +23,8 @@ export const API_CASES: Record<OperationName, (there: There) => ApiCase> = {
   skipLanes: () => ({ route: 'POST /lanes/skip', json: { all: true } }),
   deadLetterLanes: () => ({ route: 'POST /lanes/dead-letter', json: { all: true } }),
   checkpoint: () => ({ route: 'GET /checkpoint' }),
+  retention: () => ({ route: 'GET /retention' }),
+  runRetention: () => ({ route: 'POST /retention/run' }),
   configVersions: () => ({ route: 'GET /config/versions' }),
   unaccounted: () => ({ route: 'GET /audit/unaccounted' }),
   dismissUnaccounted: () => ({ route: 'POST /audit/dismiss', json: { change: 1 } }),

@@ -10,6 +10,7 @@ import { LANES, LANES_REPAIRED, LANES_RESUMED } from '../schema/lanes';
 import { OBSERVERS, PAUSE_RESULT, RELOADED, RESUME_RESULT } from '../schema/observers';
 import { AUDIT_QUERY, CANCEL_BODY, DELIVERIES_QUERY, DIFF_QUERY, DISCARD_BODY, DISMISS_BODY, DLQ_QUERY, EVENT_PATH, EVENT_QUERY, EVENTS_QUERY, ITEM_PATH, LANES_BODY, LANES_DEAD_LETTER_BODY, LANES_QUERY, NAME_PATH, OPERATIONS_QUERY, PREVIEW_QUERY, REASON_BODY, REPLAY_BODY, RESET_BODY, RESTORE_BODY, RETRY_ALL_BODY, RETRY_BODY, SEARCH_QUERY, STATS_QUERY, TAIL_HEADERS, TAIL_QUERY, TEST_EVENT_BODY, UNACCOUNTED_QUERY, WHY_QUERY } from '../schema/requests'; // prettier-ignore
 import { BREAKERS, LISTENERS, OPERATION_PAGE, RESET, STATUS } from '../schema/status';
+import { RETENTION, RETENTION_RUN } from '../schema/retention';
 import { ANSWER } from '../schema/why';
 
 /** One route: what it takes and gives. Requests are checked by the same schemas that document them. */
@@ -103,6 +104,11 @@ export const OPERATIONS = {
   resetCheckpoint: {
     summary: 'Move the checkpoint: a dry run says what would be skipped or read again and gives a token, the token does it; the stream rests meanwhile',
     tag: 'history', body: RESET_BODY, answers: { 200: MOVED }, leader: true, problems: ['invalid-token', 'not-found', 'conflict', 'leader-unreachable'],
+  },
+  retention: { summary: 'What is kept for how long, how old it is, and what keeps more than that', tag: 'history', answers: { 200: RETENTION }, problems: [] },
+  runRetention: {
+    summary: 'Remove now what is finished and older than it is kept, in short transactions; for twenty seconds at most, the leader goes on',
+    tag: 'history', answers: { 200: RETENTION_RUN }, problems: [],
   },
   configVersions: { summary: 'The versions of the observers file that services have run with', tag: 'history', answers: { 200: CONFIG_VERSIONS }, problems: [] },
   configDiff: {

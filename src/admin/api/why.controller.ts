@@ -20,8 +20,9 @@ export class WhyController {
   why(@Query(new Take(WHY.query, 'query')) query: z.output<typeof WHY.query>): Promise<z.output<typeof ANSWER>> {
     const { entity, key, observer = null, limit } = query;
     const { loaded, settings } = this.configuration;
-    const { stream, retention, maxEventSize } = settings;
+    const { stream, retention, retentionLog, maxEventSize } = settings;
     const { definitionOf, file } = loaded;
-    return this.answers.to({ entity, key, observer, limit }, { stream, retention, maxEventSize, definitionOf, file: file.definition });
+    const options = { stream, retention, retentionLog, maxEventSize, definitionOf, file: file.definition };
+    return this.answers.to({ entity, key, observer, limit }, options);
   }
 }

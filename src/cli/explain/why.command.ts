@@ -65,7 +65,7 @@ export class WhyCommand extends ObserversCommand {
 }
 
 async function answerOptions(flags: WhyFlags, settings: Settings): Promise<AnswerOptions> {
-  const { stream, retention, maxEventSize } = settings;
+  const { stream, retention, retentionLog, maxEventSize } = settings;
   const definitionOf = await definitionReader(flags, settings);
-  return { stream, retention, maxEventSize, definitionOf, file: readOrNull(() => definitionOf(null)) };
+  return { stream, retention, retentionLog, maxEventSize, definitionOf, file: readOrNull(() => definitionOf(null)) };
 }

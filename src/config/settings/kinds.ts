@@ -46,6 +46,17 @@ export function duration(
   return { variable, description, default: fallback, parse, show: formatDuration, shape: { type: 'string', pattern: DURATION.source } };
 }
 
+/** A duration that may be left out, where that means something of its own. @param example of an error */
+export function durationOrNone(
+  variable: string,
+  [least, most]: readonly [string, string],
+  example: string,
+  description: string,
+): Setting<number | null> {
+  const { parse, shape = {} } = duration(variable, example, [least, most], description);
+  return { variable, description, default: null, parse, show: (value) => (value === null ? '' : formatDuration(value)), shape };
+}
+
 export function size(variable: string, fallback: string, description: string): Setting<number> {
   const expected = `a size such as 64KiB or ${fallback}`;
   const parse = (value: string): { value: number } | { expected: string } => {

@@ -63,6 +63,7 @@ export function rightsOn(role: Role, table: string): readonly string[] {
 export const FUNCTIONS: Readonly<Record<string, readonly Role[]>> = {
   'observers.make_attempt_partitions(integer)': ['observers_service'],
   'observers.drop_attempt_partitions(interval)': ['observers_service'],
+  'observers.cut_operations(interval,integer)': ['observers_service'],
   'observers.capture_chain(bigint,bigint)': ['observers_capture'],
 };
 

@@ -45,6 +45,9 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   // The minutes and hours of a preview begin with the clock's: a story that crosses one has smaller peaks.
   [/\b\d+( in 1m)? \((?=2026-01-31 10:00:00\))/g, '3$1 ('],
   [/\b\d+ bytes(?=, sha256)/g, '257 bytes'],
+  // As PostgreSQL estimates them, and what its pages come to.
+  [/~[\d,]+ +\d+ (B|kB|MB)\b/g, '~12   65 kB'],
+  [/"rows": \d+/g, '"rows": 12'],
   [/"bytes": \d+/g, '"bytes": 257'],
   [/127\.0\.0\.1:\d+/g, '127.0.0.1:8700'],
   [/\bshop-1:\d+:[\da-f]{6}/g, 'shop-1:4711:a1b2c3'],

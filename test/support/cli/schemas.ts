@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RETENTION, RETENTION_RUN } from '../../../src/admin/schema/retention';
 import { captureFields, capturePlan, observer, problem, rolesPlan, setting, version } from './schemas/configuration';
 import {
   bulk,
@@ -130,6 +131,8 @@ export const OUTPUTS: Readonly<Record<string, z.ZodType>> = {
       after: z.record(z.string(), z.unknown()).nullable(),
     }),
   ),
+  'retention status': RETENTION,
+  'retention run': RETENTION_RUN,
   'pending list': z.strictObject({ items: z.array(pending), total: count }),
   'lanes list': z.array(lane),
   'lanes resume': z.strictObject({ resumed: count, paused: count, behind: count, left: count }),

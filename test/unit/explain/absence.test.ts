@@ -22,6 +22,7 @@ const BASIS: AbsenceBasis = {
   spelling: null,
   keys: new Map(),
   retention: 604_800_000,
+  setting: 'OBSERVERS_RETENTION',
 };
 
 test('without a configuration that is said first; a transaction that is open, and changes without keys, are possible', () => {
