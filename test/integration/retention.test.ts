@@ -95,6 +95,20 @@ test('nothing is cut that any stream has not passed: one that is slow, one that 
   expect(await removed()).toMatchObject({ change_log: 3 });
 });
 
+test('nothing is cut that the search index has not been told, as long as it is fed', async () => {
+  const changes = await history.changes(3, '2 days');
+  await history.passed('main');
+  await database.query(
+    `insert into observers.search_feed (stream, index_name, generation, state, system_identifier, previous)
+     select 'main', 'audit', 1, 'live', (select system_identifier::text from pg_control_system()), '3:3:'`,
+  );
+  expect(await removed()).not.toHaveProperty('change_log');
+  expect((await statusOf()).holds).toMatchObject([{ kind: 'reader', name: 'search index audit 1' }]);
+  expect(await history.kept()).toEqual(changes);
+  await database.query('update observers.search_feed set active = false');
+  expect(await removed()).toMatchObject({ change_log: 3 });
+});
+
 test('what a backfill has written stays until it is read, however old it looks, and so does the record of one that is not finished', async () => {
   await history.passed('main');
   await database.query(`insert into observers.backfill (id, relation, relid, entity, observers, keys, started_by, started_at)

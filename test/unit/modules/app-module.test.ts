@@ -14,7 +14,6 @@ import { LifecycleService } from '../../../src/lifecycle/lifecycle.service';
 import { ServiceModule } from '../../../src/lifecycle/service.module';
 import { AuditTrail } from '../../../src/search/audit-trail';
 import { AUDIT_TRAILS } from '../../../src/search/search.module';
-import type { Settings } from '../../../src/config/settings';
 import { EventPipelineService } from '../../../src/pipeline/event-pipeline.service';
 import { UNTRACED } from '../../../src/tracing/tracing';
 import { configurationOf } from '../../support/stream';
