@@ -25,7 +25,9 @@ const SAFE_PATH = 'set search_path = pg_catalog, pg_temp';
 
 // passed: nothing below it is needed any more. 0 where the place is of another cluster, or of a future that a restore has undone: until a person has
 // decided where to go on, everything is needed.
-const PASSED = (reader: string): string => `case when ${reader}.system_identifier = (select system_identifier::text from pg_control_system())
+const PASSED = (
+  reader: string,
+): string => `case when ${reader}.system_identifier = (select system_identifier::text from pg_control_system())
                and pg_snapshot_xmax(${reader}.previous) <= pg_snapshot_xmax(pg_current_snapshot())
               then pg_snapshot_xmin(${reader}.previous) else '0'::xid8 end`;
 const READERS = `
