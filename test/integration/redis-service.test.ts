@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiOf, type Api } from '../support/api';
@@ -190,8 +190,11 @@ test('a service that uses no Redis does not load its client', async () => {
   expect(running.output()).not.toContain('LOADED ioredis');
 });
 
+const folder = mkdtempSync(join(tmpdir(), 'observers-probe-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 function writeProbe(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'observers-probe-')), 'probe.cjs');
+  const path = join(folder, 'probe.cjs');
   writeFileSync(path, text);
   return path;
 }
