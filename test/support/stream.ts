@@ -50,7 +50,8 @@ export function endpointOf(url: string, changed: Partial<EndpointDefinition> = {
     headers: {},
     signingSecrets: [SECRET],
     auth: null,
-    timeout: 5_000,
+    // On a busy machine a try may take long: one that is given up comes again, as it should, and a test would see it twice.
+    timeout: 20_000,
     concurrency: 32,
     rateLimit: null,
     circuitBreaker: null,
@@ -141,7 +142,8 @@ export function configurationOf(
   options: Pick<StreamOptions, 'settings' | 'alerts' | 'captures'> = {},
 ): ServiceConfiguration {
   const { alerts = null, captures = [] } = options;
-  const settings = defaultSettings({ auditInterval: 0, ...options.settings });
+  // So may a renewal of the lease.
+  const settings = defaultSettings({ auditInterval: 0, leaseTtl: 30_000, ...options.settings });
   const definition = { ...readDefinition({ env: {} }, settings, versionText(NOTHING, 'test')), observers, alerts, captures };
   const file = {
     path: 'observers.yaml',

@@ -42,7 +42,8 @@ const hasLength =
 
 /** Until so many are reached, however slow the machine is: it fails when nothing has moved for a while (milliseconds). */
 export async function reaches(count: () => number, all: number, silence = PATIENCE): Promise<void> {
-  for (let last = count(); last !== all; last = count()) await until(() => count() !== last, silence);
+  for (let last = count(); last < all; last = count()) await until(() => count() !== last, silence);
+  expect(count()).toBe(all);
 }
 
 /** Until this instance leads its stream. */
