@@ -1,6 +1,9 @@
 import { Command, Option, SubCommand } from 'nest-commander';
+import type { Invalidation } from '../cache/lookup-cache';
 import { ExitCode, OperatorError } from '../event/errors';
 import { CommandGroup, definitionReader, loadInputOf, ObserversCommand, readOrNull, type GlobalOptions } from './command';
+import { operator } from './dlq/item';
+import { onServices } from './modules';
 import { print, printJson } from './output';
 
 interface InvalidateFlags extends GlobalOptions {
@@ -34,11 +37,21 @@ class CacheInvalidateCommand extends ObserversCommand {
     const { invalidateFromOutside } = await import('../cache/invalidate-from-outside');
     const settings = loadSettings(loadInputOf(flags));
     if (lookup !== undefined) await requireLookup(lookup, await definitionReader(flags, settings));
-    await invalidateFromOutside(settings, lookup === undefined ? { url: url ?? '' } : { lookup });
+    const what = lookup === undefined ? { url: url ?? '' } : { lookup };
+    if (settings.cacheDriver === 'redis') await onRecord(flags, what);
+    await invalidateFromOutside(settings, what);
     const invalidated = lookup ?? url ?? '';
     if (flags.format === 'json') return printJson({ invalidated, by: 'every instance' });
     print(`${lookup === undefined ? invalidated : `the look-up ${invalidated}`} is asked for anew, by every instance`);
   }
+}
+
+async function onRecord(flags: GlobalOptions, what: Invalidation): Promise<void> {
+  const { recordedInvalidation } = await import('../cache/lookup-cache');
+  const { Operations } = await import('../status/operations.service');
+  const { StatusModule } = await import('../status/status.module');
+  const operation = { who: operator(), what: 'cache: invalidated', items: recordedInvalidation(what), before: null, after: null };
+  await onServices(flags, [StatusModule], (get) => get(Operations).record(operation));
 }
 
 /** Where the observers file is at hand. */

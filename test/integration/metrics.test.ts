@@ -195,24 +195,27 @@ test('when the state of the stream cannot be read, its series are missing and th
   expect(valueIn(await scrape(), 'observer_lag_events')).toBe(0);
 });
 
-test('1,000 endpoints and observers and 10,000 entities do not make more series than a server can bear', async () => {
+/** `npm run test:chaos` asks for 10,000, which takes minutes. */
+const ENTITIES = process.env['TEST_WHOLE'] === '1' ? 10_000 : 2_000;
+
+test(`1,000 endpoints and observers and ${ENTITIES} entities do not make more series than a server can bear`, async () => {
   const many = Array.from(
     { length: 1_000 },
     (_none, i) =>
       `  - { name: o${i}, entity: Order, when: "note = '${i}'", actions: [{ type: webhook, url: "${receiver.url}/${i}", allow_addresses: [loopback] }] }`,
   );
   await start(many.join('\n'));
-  // Receiver and service share this process: ten thousand requests at once would be its own time-outs. Each of the scrapes takes a tenth of a
+  // Receiver and service share this process: so many requests at once would be its own time-outs. Each of the scrapes takes a tenth of a
   // second: they are not asked for progress.
   const tried = async (): Promise<number> =>
     (await database.query<{ n: number }>("select count(*)::int as n from observers.attempt where outcome = 'succeeded'"))[0]!.n;
-  for (let count = 1_000; count <= 10_000; count += 1_000) {
+  for (let count = 1_000; count <= ENTITIES; count += 1_000) {
     await database.query('insert into orders select i, i % 1000 from generate_series($1::int, $2::int) i', [count - 999, count]);
     await eventually(tried, (now) => now === count);
   }
-  const text = await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === 10_000);
+  const text = await eventually(scrape, (now) => valueIn(now, 'observer_events_processed_total') === ENTITIES);
   expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length).toBeLessThan(10_000);
-  expect(valueIn(text, 'observer_events_matched_total', { observer: 'other' })).toBe(8_000);
+  expect(valueIn(text, 'observer_events_matched_total', { observer: 'other' })).toBe(0.8 * ENTITIES);
   expect(text).not.toMatch(/entity|[\da-f]{8}-[\da-f]{4}/);
 }, 240_000);
 

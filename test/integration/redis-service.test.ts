@@ -158,6 +158,12 @@ describeWith(program('redis-server'), () => {
     const { code, out, err } = await command.run(['cache', 'invalidate', url, '--format', 'json']);
     expect([code, err, JSON.parse(out)]).toEqual([0, '', { invalidated: url, by: 'every instance' }]);
     await until(async () => (await insertThere(), asked() === 3));
+    const operations = "select who, items from observers.operation where what = 'cache: invalidated' order by number";
+    const someone = expect.any(String) as string;
+    expect(await database.query(operations)).toEqual([
+      { who: someone, items: { lookup: 'customer' } },
+      { who: someone, items: { url } },
+    ]);
     await services.pop()?.stop();
     await other.drop();
   });

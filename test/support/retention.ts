@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { TestDatabase } from './database';
+import { eventually } from './until';
 import { PooledDatabase } from '../../src/database/database';
 import type { RetentionSettings } from '../../src/retention/policy';
 import { RetentionTally } from '../../src/retention/retention-tally';
@@ -31,6 +32,10 @@ const UPSERT = `
   values ($1, 1, (select system_identifier::text from pg_control_system()), PLACE)
   on conflict (stream) do update set system_identifier = excluded.system_identifier, previous = excluded.previous, target = null, after = 0`;
 
+const BEYOND = `
+  select 1 from core.tb_entity_change_log l, observers.checkpoint c
+  where c.stream = $1 and l.change_xid >= pg_snapshot_xmin(c.previous) limit 1`;
+
 /** What stands in a database that has been in use for a while, made in a moment. */
 export class History {
   constructor(private readonly database: TestDatabase) {}
@@ -45,9 +50,10 @@ export class History {
     return rows.map(({ number }) => number);
   }
 
-  /** The stream has passed all that there is. */
-  passed(stream: string): Promise<unknown> {
-    return this.database.query(UPSERT.replace('PLACE', 'pg_current_snapshot()'), [stream]);
+  /** The stream has passed all that there is; as soon as no transaction of another test holds the snapshot up, for the server is shared. */
+  async passed(stream: string): Promise<void> {
+    const pass = (): Promise<unknown[]> => this.database.query(UPSERT.replace('PLACE', 'pg_current_snapshot()'), [stream]).then(() => this.database.query(BEYOND, [stream])); // prettier-ignore
+    await eventually(pass, (beyond) => beyond.length === 0, 5_000).catch(() => undefined);
   }
 
   notBegun(stream: string): Promise<unknown> {

@@ -1,12 +1,12 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import { LookupCache } from '../../cache/lookup-cache';
+import { LookupCache, recordedInvalidation } from '../../cache/lookup-cache';
 import { didYouMean } from '../../config/problems';
 import { RunningConfiguration } from '../../config/running-configuration';
 import { ServiceConfiguration } from '../../config/service-configuration';
 import { messageOf } from '../../event/errors';
-import { PersonalActions } from '../../logging/personal-actions';
+import { Operations } from '../../status/operations.service';
 import { askedBy } from '../http/access';
 import { ApiProblem } from '../http/problem';
 import { Take } from '../http/take.pipe';
@@ -22,7 +22,7 @@ export class CacheController {
     private readonly configuration: ServiceConfiguration,
     private readonly running: RunningConfiguration,
     private readonly cache: LookupCache,
-    private readonly log: PersonalActions,
+    private readonly operations: Operations,
   ) {}
 
   @Post('invalidate')
@@ -32,12 +32,13 @@ export class CacheController {
     @Req() request: Request,
   ): Promise<z.output<typeof INVALIDATED>> {
     if ('lookup' in what) await this.require(what.lookup);
+    const operation = { who: askedBy(request), what: 'cache: invalidated', items: recordedInvalidation(what), before: null, after: null };
+    await this.operations.record(operation);
     const by = await this.cache.invalidate(what).catch((error: unknown) => {
       throw new ApiProblem('conflict', `Redis does not answer: ${messageOf(error)}; only this instance asks anew`, {
         remedy: 'Ask again when it is back: GET /doctor',
       });
     });
-    this.log.note('answers of look-ups were invalidated', askedBy(request), { ...what, by });
     return { invalidated: 'lookup' in what ? what.lookup : what.url, by };
   }
 
