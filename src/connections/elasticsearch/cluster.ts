@@ -10,7 +10,8 @@ import { messageOf } from '../../event/errors';
 import { parseSpelledJson } from '../../event/json-document';
 import type { Failed } from '../../event/outcome';
 import { DeadlineError, InterruptedError } from '../http/network-failure';
-import { failureOfRequest, type StoredDocument, type WriteAnswer } from './outcomes';
+import type { StoredDocument, WriteAnswer } from './outcomes';
+import { failureOfRequest } from './request-failure';
 import type { DocumentChange } from './document-change';
 
 export interface ClusterSettings {
