@@ -50,11 +50,6 @@ export type Found =
 /** Whose answers are old: those of a look-up, or those of a URL. */
 export type Invalidation = { readonly lookup: string } | { readonly url: string };
 
-/** For the record of what people changed, which everybody may read who may look: a query may hold what opens the door there. */
-export function recordedInvalidation(what: Invalidation): Readonly<Record<string, string>> {
-  return 'lookup' in what ? { lookup: what.lookup } : { url: what.url.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '') };
-}
-
 /** Answers of look-ups. Lives with the process, over all terms of leadership. How old is too old for its first tier is not decided here. */
 export abstract class LookupCache {
   /** What this process has, at once. */

@@ -47,22 +47,19 @@ class CacheInvalidateCommand extends ObserversCommand {
 }
 
 async function onRecord(flags: GlobalOptions, what: Invalidation): Promise<void> {
-  const { recordedInvalidation } = await import('../cache/lookup-cache');
+  const { invalidationBy } = await import('../cache/invalidation');
   const { Operations } = await import('../status/operations.service');
   const { StatusModule } = await import('../status/status.module');
-  const operation = { who: operator(), what: 'cache: invalidated', items: recordedInvalidation(what), before: null, after: null };
-  await onServices(flags, [StatusModule], (get) => get(Operations).record(operation));
+  await onServices(flags, [StatusModule], (get) => get(Operations).record(invalidationBy(operator(), what)));
 }
 
 /** Where the observers file is at hand. */
 async function requireLookup(name: string, read: Awaited<ReturnType<typeof definitionReader>>): Promise<void> {
   const definition = readOrNull(() => read(null));
   if (definition === null) return;
-  const { didYouMean } = await import('../config/problems');
-  const names = [...new Set(definition.observers.flatMap(({ lookups }) => lookups.map((lookup) => lookup.name)))];
-  if (names.includes(name)) return;
-  const remedy = names.length === 0 ? 'There is none.' : `What there is: ${names.join(', ')}`;
-  throw new OperatorError(`no observer uses a look-up "${name}"${didYouMean(name, names)}`, remedy, ExitCode.notFound);
+  const { unknownLookup } = await import('../cache/invalidation');
+  const unknown = unknownLookup(name, definition.observers);
+  if (unknown !== null) throw new OperatorError(unknown.message, unknown.remedy, ExitCode.notFound);
 }
 
 const SUB_COMMANDS = [CacheInvalidateCommand];

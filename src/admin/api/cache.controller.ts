@@ -1,8 +1,8 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import { LookupCache, recordedInvalidation } from '../../cache/lookup-cache';
-import { didYouMean } from '../../config/problems';
+import { invalidationBy, unknownLookup } from '../../cache/invalidation';
+import { LookupCache } from '../../cache/lookup-cache';
 import { RunningConfiguration } from '../../config/running-configuration';
 import { ServiceConfiguration } from '../../config/service-configuration';
 import { messageOf } from '../../event/errors';
@@ -32,8 +32,7 @@ export class CacheController {
     @Req() request: Request,
   ): Promise<z.output<typeof INVALIDATED>> {
     if ('lookup' in what) await this.require(what.lookup);
-    const operation = { who: askedBy(request), what: 'cache: invalidated', items: recordedInvalidation(what), before: null, after: null };
-    await this.operations.record(operation);
+    await this.operations.record(invalidationBy(askedBy(request), what));
     const by = await this.cache.invalidate(what).catch((error: unknown) => {
       throw new ApiProblem('conflict', `Redis does not answer: ${messageOf(error)}; only this instance asks anew`, {
         remedy: 'Ask again when it is back: GET /doctor',
@@ -44,10 +43,7 @@ export class CacheController {
 
   private async require(name: string): Promise<void> {
     const { definition } = await this.running.of(this.configuration.settings.stream);
-    const names = [...new Set(definition.observers.flatMap(({ lookups }) => lookups.map((lookup) => lookup.name)))];
-    if (!names.includes(name))
-      throw new ApiProblem('not-found', `no observer uses a look-up "${name}"${didYouMean(name, names)}`, {
-        remedy: names.length === 0 ? 'There is none.' : `What there is: ${names.join(', ')}`,
-      });
+    const unknown = unknownLookup(name, definition.observers);
+    if (unknown !== null) throw new ApiProblem('not-found', unknown.message, { remedy: unknown.remedy });
   }
 }
