@@ -205,7 +205,7 @@ export class IndexFeed implements SideJob {
     const rejected: Rejected[] = [];
     for await (const documents of documentsOf(recorded, server.name, generation)) {
       await server.prepare(documents.map(({ index }) => index), feed.state === 'live'); // prettier-ignore
-      rejected.push(...(await tell(cluster, documents)).rejected);
+      rejected.push(...(await tell(cluster, documents)));
     }
     this.isHeavy = charactersOf(recorded) > MOST_READ;
     const lost = new Set(rejected.map(({ change }) => change));
