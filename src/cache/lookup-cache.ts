@@ -1,10 +1,10 @@
 import type { JsonValue } from '../event/json-document';
 import type { Failed } from '../event/outcome';
 
-/** What a look-up asks for. */
+/** A question is one request that a look-up makes. */
 export interface Question {
   readonly lookup: string;
-  /** As it is asked for: what a person names it by. */
+  /** The URL as it is asked for. People name the question by it. */
   readonly url: string;
   /** All that the answer depends on. It may hold passwords: it leaves the process as a digest only. */
   readonly text: string;
@@ -17,7 +17,7 @@ export interface CachedAnswer {
   readonly at: number;
 }
 
-/** What asking came to. */
+/** The outcome of asking: an answer, or why there is none. */
 export type Asked =
   | {
       readonly value: JsonValue | undefined;
@@ -29,9 +29,9 @@ export type Asked =
 /** For how long an answer serves, in milliseconds. */
 export interface Life {
   readonly ttl: number;
-  /** For how much longer the old one goes on while a new one is asked for. */
+  /** The old answer serves for so much longer while a new one is asked for. */
   readonly staleFor: number;
-  /** How long asking may take. */
+  /** Asking may take so long. */
   readonly timeout: number;
 }
 
@@ -52,7 +52,7 @@ export type Invalidation = { readonly lookup: string } | { readonly url: string 
 
 /** Answers of look-ups. Lives with the process, over all terms of leadership. How old is too old for its first tier is not decided here. */
 export abstract class LookupCache {
-  /** What this process has, at once. */
+  /** The answer that this process has, at once. */
   abstract get(question: Question): CachedAnswer | undefined;
   /** What others have, as far as it is good enough; or what asking comes to, which is kept. Never rejects, as `ask` never does. */
   abstract find(question: Question, life: Life, ask: () => Promise<Asked>): Promise<Found>;

@@ -7,7 +7,7 @@ import { askedBy } from '../http/access';
 import { HeavyQuestions } from '../http/heavy-questions';
 import type { RETENTION, RETENTION_RUN } from '../schema/retention';
 
-/** What is kept for how long, and removing what is older. Any instance can: it is all in PostgreSQL. */
+/** Retention over HTTP: what is kept for how long, and a run at once. Any instance can answer, for it is all in PostgreSQL. */
 @Controller('retention')
 export class RetentionController {
   constructor(
