@@ -11,18 +11,21 @@ const BEGINNING: LogPlace = { xid: '0', number: '0' };
 /** How long before the walk looks again at what it has passed: what was held back then may have ended since. Milliseconds. */
 const AGAIN_AFTER = 3_600_000;
 
-/** SQL: whether something still refers to the change with this number. Such a change stays, however old it is. */
-const isReferredTo = (number: string): string => `(
+/** SQL: whether something still refers to the change with this number. Such a change and its attempts stay, however old they are. */
+export const isReferredTo = (number: string): string => `(
   exists (select from observers.pending_delivery p where p.change_number = ${number})
   or exists (select from observers.dead_letter d where d.change_number = ${number} and d.resolved_at is null)
   or exists (select from observers.quarantine q where q.change_number = ${number} and q.resolved_at is null)
   or exists (select from observers.unaccounted u where u.change_number = ${number} and u.dismissed_at is null))`;
 
+/** SQL: the transaction from which on somebody has still to read the log; null when nobody reads it. */
+export const FLOOR = '(select passed from observers.log_readers() order by passed limit 1)';
+
 // A page of so many rows at most, whatever is in it; and all of what decides about them in one snapshot. Young is a time that can be
 // believed: a change that claims to be of next year says nothing about its neighbours.
 const CUT = `
   with floor as materialized (
-    select passed as xid from observers.log_readers() order by passed limit 1
+    select ${FLOOR} as xid
   ), replays as materialized (
     select now() - coalesce(min(made_at), now()) as age, min(begun_at_change) as behind from observers.open_replays()
   ), page as materialized (

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { FLOOR, isReferredTo } from './change-log-cut.sql';
 
 /** Removes a day of attempts that nobody needs any more. @returns its partition; null when there is none. @throws 55P03 when somebody has the table */
 export async function dropAttemptDay(client: ClientBase, retention: number): Promise<string | null> {
@@ -15,12 +16,9 @@ const LOOSE_ATTEMPTS = `
     select a.ctid from observers.attempt a
     where a.tableoid = 'observers.attempt_default'::regclass
       and a.finished_at < (select least(now(), min(made_at)) from observers.open_replays()) - $1::float8 * interval '1 ms'
-      and not exists (select from observers.pending_delivery p where p.change_number = a.change_number)
-      and not exists (select from observers.dead_letter d where d.change_number = a.change_number and d.resolved_at is null)
-      and not exists (select from observers.quarantine q where q.change_number = a.change_number and q.resolved_at is null)
-      and not exists (select from observers.unaccounted u where u.change_number = a.change_number and u.dismissed_at is null)
+      and not ${isReferredTo('a.change_number')}
       and not exists (select from core.tb_entity_change_log l where l.pk_entity_change_log = a.change_number
-                      and l.change_xid >= (select passed from observers.log_readers() order by passed limit 1))
+                      and l.change_xid >= ${FLOOR})
       and exists (select from observers.log_readers())
     limit $2))`;
 
