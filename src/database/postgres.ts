@@ -151,6 +151,11 @@ export function isCancelled(error: unknown): boolean {
   return (error as { code?: unknown }).code === '57014';
 }
 
+/** Whether somebody else had the table, or what else was to be locked, for longer than lock_timeout. */
+export function isLocked(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '55P03';
+}
+
 /** Whether the driver gave the statement up, for the server did not answer. The connection is lost. */
 export function isUnanswered(error: unknown): boolean {
   return error instanceof Error && error.message === 'Query read timeout';

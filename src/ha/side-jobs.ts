@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { BackgroundAudits } from '../audit/background-audit';
+import { isLocked } from '../database/postgres';
 import { createAttemptPartitions } from '../delivery/retention.sql';
 import { messageOf } from '../event/errors';
 import type { TermContext } from '../event/term-context';
@@ -38,7 +39,6 @@ export class SideJobs {
 }
 
 const EVERY = 60_000;
-const LOCK_NOT_AVAILABLE = '55P03';
 /** What the leader does on the side: partitions for the days to come, and items that came with a dump. Removing what is old is the retention's. */
 class Upkeep implements SideJob {
   private end: EndTimer = () => Promise.resolve();
@@ -52,7 +52,7 @@ class Upkeep implements SideJob {
   /** Makes today's partition before the first outcome is written, if nobody holds the table; then goes on by itself. */
   async start(stream: string): Promise<void> {
     await createAttemptPartitions(this.pool).catch((error: unknown) => {
-      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+      if (!isLocked(error)) throw error;
       this.logger.warn({ err: messageOf(error) }, 'the partition for today could not be made yet; it is tried again in a minute');
     });
     this.end = this.timers.every(`upkeep ${stream}`, EVERY, () => this.run());

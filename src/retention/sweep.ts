@@ -1,9 +1,9 @@
 import type { Database } from '../database/database';
+import { isLocked } from '../database/postgres';
 import { transaction } from '../database/transaction';
 import type { Chore, Removed } from './chores';
 import type { Removable } from './policy';
 
-const LOCK_NOT_AVAILABLE = '55P03';
 /** Somebody has the table: so often it is tried again in a sweep, after so many milliseconds. */
 const TRIES = 25;
 const TRY_AGAIN = 200;
@@ -65,7 +65,7 @@ function attempt(database: Database, chore: Chore, batch: number, tries: number)
     try {
       return await transaction(client, chore.begin, () => chore.step(client, batch));
     } catch (error) {
-      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE || tries >= TRIES) throw error;
+      if (!isLocked(error) || tries >= TRIES) throw error;
       return null;
     }
   });

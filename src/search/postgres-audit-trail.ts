@@ -1,12 +1,11 @@
 import type { ClientBase } from 'pg';
 import type { Database } from '../database/database';
+import { isCancelled } from '../database/postgres';
 import { rolledBack } from '../database/transaction';
 import type { Clock } from '../event/clock';
 import type { CountRequest, CountResult, SearchRequest, SearchResult } from './audit-trail';
 import { inOrder, PagedAuditTrail, type ReadPage } from './paged-audit-trail';
 import { countTries, searchPage } from './postgres-audit-trail.sql';
-
-const QUERY_CANCELLED = '57014';
 
 /** Looks through the stored changes. */
 export class PostgresAuditTrail extends PagedAuditTrail {
@@ -48,7 +47,7 @@ function pagesOf(client: ClientBase, also: (changes: readonly number[]) => Promi
 async function withinTime<T>(client: ClientBase, milliseconds: number, work: () => Promise<T>): Promise<T | null> {
   const begin = `begin read only; set local statement_timeout = ${Math.ceil(milliseconds)}`;
   return rolledBack<T | null>(client, begin, work).catch((error: unknown) => {
-    if ((error as { code?: string }).code === QUERY_CANCELLED) return null;
+    if (isCancelled(error)) return null;
     throw error;
   });
 }
