@@ -195,10 +195,7 @@ class BackgroundAudit implements SideJob {
   private async nextPage(client: PoolClient, cursor: Cursor): Promise<Page> {
     const { rows, measured } = this.pageSize;
     const limits = { rows, measured, bytes: PAGE.bytes, eventBytes: this.options.settings.maxEventSize };
-    const page = await readPage(client, cursor, limits, this.floor).catch((error: unknown) => {
-      this.pageSize.failed(error);
-      throw error;
-    });
+    const page = await this.pageSize.reading(() => readPage(client, cursor, limits, this.floor));
     this.pageSize.came(page.rows.length, page.cut);
     return page;
   }

@@ -25,14 +25,10 @@ export async function readSomeChanges(
 ): Promise<SomeChanges> {
   const sorted = [...changeNumbers].sort((a, b) => a - b);
   const asked = sorted.slice(0, pageSize.rows);
-  const found = await byNumber(client, asked, limits).catch((error: unknown) => {
-    pageSize.failed(error);
-    throw error;
-  });
-  const beyond = found.findIndex((row) => row[BEYOND] !== null);
-  pageSize.came(beyond === -1 ? found.length : beyond, beyond !== -1);
-  const last = beyond === -1 ? (asked.at(-1) ?? 0) : Number(found[beyond - 1]?.[0]);
-  return { rows: beyond === -1 ? found : found.slice(0, beyond), rest: sorted.filter((number) => number > last) };
+  const found = await pageSize.reading(() => byNumber(client, asked, limits));
+  const rows = withRoom(found, pageSize);
+  const last = rows.length < found.length ? Number(rows.at(-1)?.[0]) : (asked.at(-1) ?? 0);
+  return { rows, rest: sorted.filter((number) => number > last) };
 }
 
 /** All of them, of which only so many are in memory at a time as `bytes` allows. */
@@ -96,10 +92,15 @@ export async function readStored(
     rowMode: 'array',
     types: TEXT_ONLY,
   });
-  const read = rows as unknown as ChangeRow[];
-  const beyond = read.findIndex((row) => row[BEYOND] !== null);
-  pageSize.came(beyond === -1 ? read.length : beyond, beyond !== -1);
-  return beyond === -1 ? read : read.slice(0, beyond);
+  return withRoom(rows as unknown as ChangeRow[], pageSize);
+}
+
+/** Those before the first for which there was no room. */
+function withRoom(rows: ChangeRow[], pageSize: PageSize): ChangeRow[] {
+  const beyond = rows.findIndex((row) => row[BEYOND] !== null);
+  const kept = beyond === -1 ? rows : rows.slice(0, beyond);
+  pageSize.came(kept.length, beyond !== -1);
+  return kept;
 }
 
 const RANGE = `

@@ -27,6 +27,16 @@ export class PageSize {
     this.rows = cut ? Math.max(1, rows * 2) : Math.min(MOST_ROWS, this.rows * 2);
   }
 
+  /** Reads, and asks for fewer the next time when it was too much. @throws what the reading failed with */
+  async reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    }
+  }
+
   /** @returns whether the connection goes on, so that the same place can be read in another way */
   failed(error: unknown): boolean {
     const cancelled = isCancelled(error);
