@@ -8,7 +8,7 @@ import { elasticsearchProblems } from './link/search';
 import { ConfigurationError, type Problem } from './problems';
 import { CURRENT_RULES, type Rules, type VersionText } from './rules';
 import { CONFIG_VARIABLE, DEFAULT_CONFIG_FILE, SETTINGS, type Settings } from './settings';
-import { resolveSettings, type Origin, type Origins, type SettingsInput } from './settings/resolve';
+import { resolveSettings, settingProblem, type Origin, type Origins, type SettingsInput } from './settings/resolve';
 import { ConfigSource } from './source';
 import { validateShape } from './validate';
 
@@ -108,13 +108,8 @@ function load(input: LoadInput, loosely: boolean): LoadedConfiguration {
 /** A driver that cannot be used is refused, and there is no other in its place. Of a setting that is wrong itself enough is said. */
 function searchProblems(settings: Settings, known: readonly Problem[]): Problem[] {
   if (settings.searchDriver !== 'elasticsearch' || known.length > 0) return [];
-  return elasticsearchProblems(settings).map((problem) => ({
-    file: 'settings',
-    line: 0,
-    column: 0,
-    path: SETTINGS.searchDriver.variable,
-    message: `elasticsearch needs a server: ${problem}`,
-  }));
+  const { variable } = SETTINGS.searchDriver;
+  return elasticsearchProblems(settings).map((problem) => settingProblem(variable, `elasticsearch needs a server: ${problem}`));
 }
 
 function linkWhole(

@@ -2,7 +2,14 @@ import { Option, SubCommand } from 'nest-commander';
 import { EVENT_KINDS } from '../../event/entity-event';
 import { OperatorError } from '../../event/errors';
 import { toTheSecond } from '../../event/clock';
-import type { CountResult, CountedBy, FoundEvent, SearchFilter, SearchResult } from '../../search/audit-trail';
+import {
+  COUNTED_BY,
+  type CountResult,
+  type CountedBy,
+  type FoundEvent,
+  type SearchFilter,
+  type SearchResult,
+} from '../../search/audit-trail';
 import { ObserversCommand, type GlobalOptions } from '../command';
 import { refuseUnknownNames } from '../known-names';
 import { onServices } from '../modules';
@@ -110,7 +117,7 @@ export class SearchWordsCommand extends ObserversCommand {
   @Option({
     flags: '--count-by <what>',
     description: 'the tries instead of the events, counted',
-    choices: ['observer', 'outcome', 'error', 'hour'],
+    choices: [...COUNTED_BY],
   })
   parseCountBy(value: string): CountedBy {
     return value as CountedBy;

@@ -56,7 +56,12 @@ function withoutServer(settings: Record<string, unknown>): Problem[] {
   if (settings['redisUrl'] !== null) return [];
   const { dedupDriver = '', cacheDriver = '' } = settings as Partial<Settings>;
   const message = 'redis needs a server: set REDIS_URL, or redis_url under settings:';
-  return redisUsers({ dedupDriver, cacheDriver }).map((path) => ({ file: 'settings', line: 0, column: 0, path, message }));
+  return redisUsers({ dedupDriver, cacheDriver }).map((variable) => settingProblem(variable, message));
+}
+
+/** Of a setting that cannot be used as it is, wherever it stands. */
+export function settingProblem(variable: string, message: string): Problem {
+  return { file: 'settings', line: 0, column: 0, path: variable, message };
 }
 
 export function knownVariables(): string[] {
