@@ -4,7 +4,7 @@ import type { CachedAnswer, Invalidation, Question } from './lookup-cache';
 /** Bounds over all look-ups together. */
 const MOST_ENTRIES = 10_000;
 const MOST_BYTES = 64 * 1024 * 1024;
-/** What an entry costs besides its key and the text of its answer; parsed, a text takes about three times its bytes. */
+/** An entry costs so many bytes besides its key and the text of its answer. Parsed, a text takes about three times its bytes. */
 const OVERHEAD = 300;
 const PARSED = 3;
 
