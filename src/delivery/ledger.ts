@@ -141,6 +141,8 @@ export class Ledger {
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     await this.settle();
     while (this.writing !== null) await this.writing;
+    // A timer of what has gathered since then would write beside the work, and the next group might be committed before that one.
+    this.clearTimer();
     const working = work();
     this.writing = working
       .then(
@@ -159,8 +161,7 @@ export class Ledger {
   /** Stops without writing: a newer leader owns the stream. */
   abandon(): void {
     this.stale = true;
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    this.clearTimer();
   }
 
   private schedule(): void {
@@ -171,14 +172,18 @@ export class Ledger {
     }
     const urgent = !this.group.empty;
     if (this.timer !== null && (this.urgent || !urgent)) return;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.clearTimer();
     this.urgent = urgent;
     this.timer = setTimeout(() => void this.write(), urgent ? this.commitWindow : CHECKPOINT_EVERY);
   }
 
-  private write(): Promise<void> {
+  private clearTimer(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
+  }
+
+  private write(): Promise<void> {
+    this.clearTimer();
     const due = this.term.clock.monotonic() - this.checkpointAt >= CHECKPOINT_EVERY || this.group.attempts.length >= FULL_GROUP;
     const { group } = this;
     group.cursor = due ? this.progress.take() : null;
