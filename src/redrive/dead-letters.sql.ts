@@ -1,6 +1,7 @@
 import { parseSpelledJson } from '../event/json-document';
 import type { ClientBase, Pool } from 'pg';
 import { UNBOUND, type Bounds } from '../event/bounds';
+import { isCancelled } from '../database/postgres';
 import { findQuarantined } from '../delivery/quarantine.sql';
 
 /** One entry of the dead letter queue: a delivery that died, or a change that could not be made an event. */
@@ -147,8 +148,10 @@ export interface DeadLetterDetails extends DeadLetterItem {
   readonly configVersion: number | null;
   /** The row, with the digits that PostgreSQL has (to be written by `jsonText`); null where it is larger than a person reads. */
   readonly data: unknown;
-  /** Bytes of the row as text; null when there is none. */
+  /** Bytes of the row as text; null when there is none, or it could not be measured. */
   readonly dataBytes: number | null;
+  /** Why a row is not shown; null where it is, or there is none. */
+  readonly dataProblem: string | null;
   readonly tries: readonly {
     attempt: number;
     outcome: string;
@@ -171,8 +174,6 @@ const ASKED_BY = `
 
 const SHOW = `
   select i.*, d.response, d.config_version as "configVersion", to_json(m.resolved_at) #>> '{}' as "resolvedAt", m.resolution,
-         case when size.bytes <= ${SHOWN_BYTES} then case when observers.readable(l.object_data::text) then l.object_data::text end end as data,
-         size.bytes::float8 as "dataBytes",
          (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'outcome', a.outcome, 'error', a.error, 'message', a.message, 'status', a.status,
                                                      'durationMs', a.duration_ms, 'at', a.finished_at) order by a.finished_at), '[]')
           from observers.attempt a where a.change_number = i."changeNumber" and a.observer = i.observer and a.action = i.action) as tries,
@@ -181,16 +182,38 @@ const SHOW = `
           from observers.dead_letter_event e where e.dead_letter_id = m.id) as history
   from (select * from (${ALL_ITEMS}) a where a.id = $1 and (a.kind = 'delivery' or a.change_number = $2)) m
   cross join lateral (select ${ITEM_COLUMNS.replace('id::text', 'm.id::text')}) i
-  left join observers.dead_letter d on m.kind = 'delivery' and d.id = m.id
-  left join core.tb_entity_change_log l on l.pk_entity_change_log = m.change_number
-  left join lateral (select observers.text_size(l.object_data) as bytes offset 0) size on true`;
+  left join observers.dead_letter d on m.kind = 'delivery' and d.id = m.id`;
+
+const ROW = `
+  select case when size.bytes <= ${SHOWN_BYTES} then case when observers.readable(l.object_data::text) then l.object_data::text end end as data,
+         size.bytes::float8 as bytes
+  from core.tb_entity_change_log l, lateral (select observers.text_size(l.object_data) as bytes offset 0) size
+  where l.pk_entity_change_log = $1`;
 
 /** @returns null when there is no such item. */
 export async function showDeadLetter(client: ClientBase | Pool, id: string): Promise<DeadLetterDetails | null> {
   const [change = null] = await findQuarantined(client, [id]);
-  const { rows } = await client.query<Omit<DeadLetterDetails, 'data'> & { readonly data: string | null }>(SHOW, [id, change]);
+  const { rows } = await client.query<Omit<DeadLetterDetails, keyof ShownRow>>(SHOW, [id, change]);
   const [found] = rows;
-  return found === undefined ? null : { ...found, data: found.data === null ? null : parseSpelledJson(found.data) };
+  return found === undefined ? null : { ...found, ...(await showRow(client, found.changeNumber)) };
+}
+
+type ShownRow = Pick<DeadLetterDetails, 'data' | 'dataBytes' | 'dataProblem'>;
+const NO_ROW: ShownRow = { data: null, dataBytes: null, dataProblem: null };
+
+/** To measure one of 150 MB takes a second, and a busy server more than a statement may take: the rest of the item is shown all the same. */
+async function showRow(client: ClientBase | Pool, changeNumber: number): Promise<ShownRow> {
+  try {
+    const { rows } = await client.query<{ data: string | null; bytes: number | null }>(ROW, [changeNumber]);
+    const { data = null, bytes = null } = rows[0] ?? {};
+    if (data !== null) return { data: parseSpelledJson(data), dataBytes: bytes, dataProblem: null };
+    if (bytes === null) return NO_ROW;
+    const why = bytes > SHOWN_BYTES ? `${bytes.toLocaleString('en')} bytes, too many to be shown` : 'its text cannot be converted to UTF-8';
+    return { data, dataBytes: bytes, dataProblem: why };
+  } catch (error) {
+    if (!isCancelled(error)) throw error;
+    return { ...NO_ROW, dataProblem: 'the database took too long over the row' };
+  }
 }
 
 /** A place in the list. */

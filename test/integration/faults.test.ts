@@ -220,6 +220,21 @@ test('a redrive is one try, leaves the dead letters only when it succeeds, and c
   expect(shown!.tries.map(({ outcome }) => outcome)).toEqual(['dead', 'dead', 'succeeded']);
 });
 
+test('a dead letter is shown when its row takes longer than a statement may', async () => {
+  await start();
+  await database.query(
+    "insert into core.tb_entity_change_log (object_type, object_key, modification_type, object_data) values ('Order', '1', 'UPSERT', jsonb_build_object('text', repeat('x', 50000000)))",
+  );
+  const [item] = await untilRows<{ id: string }>(database, 'select l.id from observers.quarantine q join core.tb_entity_change_log l on l.pk_entity_change_log = q.change_number', 1); // prettier-ignore
+  // The plans of the other statements are made and their rows read in a few milliseconds; these bytes take a hundred.
+  await database.query("set statement_timeout = '50ms'");
+  const shown = await eventually(
+    () => showDeadLetter(database.client, item!.id).catch(() => null),
+    (found) => found !== null,
+  );
+  expect(shown).toMatchObject({ kind: 'quarantine', data: null, dataBytes: null, dataProblem: 'the database took too long over the row' });
+});
+
 test('a quarantined change that has become readable leaves the quarantine and is delivered', async () => {
   await start();
   await database.query(

@@ -31,7 +31,8 @@ export const DETAILS: z.ZodType<DeadLetterDetails> = named(
     resolution: z.string().nullable(),
     configVersion: z.int().nullable(),
     data: z.unknown().describe('the row; null where it has more than 1 MiB'),
-    dataBytes: z.int().nullable().describe('bytes of the row as text'),
+    dataBytes: z.int().nullable().describe('bytes of the row as text; null where it could not be measured'),
+    dataProblem: z.string().nullable().describe('why a row is not shown'),
     tries: z.array(
       z.strictObject({
         attempt: z.int(),

@@ -53,11 +53,6 @@ function describe(item: DeadLetterDetails): [string, string][] {
     ['answer', item.response ?? '–'],
     ['configuration', item.configVersion === null ? '–' : `version ${item.configVersion}`],
     ['resolved', item.resolvedAt === null ? 'no' : `${item.resolution} at ${item.resolvedAt}`],
-    [
-      'data',
-      item.data === null && item.dataBytes !== null
-        ? `${item.dataBytes.toLocaleString('en')} bytes, too many to be shown`
-        : cut(jsonText(item.data), 400),
-    ],
+    ['data', item.dataProblem ?? cut(jsonText(item.data), 400)],
   ];
 }

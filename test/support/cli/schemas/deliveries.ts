@@ -39,6 +39,7 @@ export const details: z.ZodType<DeadLetterDetails> = z.strictObject({
   configVersion: count.nullable(),
   data: z.json(),
   dataBytes: count.nullable(),
+  dataProblem: text.nullable(),
   tries: z.array(tryOfItem),
   history: z.array(
     z.strictObject({
