@@ -143,7 +143,9 @@ test('a dead letter of 150 MB is shown by its size, and neither command nor API 
   for (let i = 0; i < 3; i++) {
     const { status, body } = await request(`http://${address}`).get(`/dlq/${item!.id}`);
     // On a busy machine the row is not even measured within the time that a statement of the API has.
-    const dataProblem = expect.stringMatching(/^(157,286,418 bytes, too many to be shown|the database took too long over the row)$/) as string;
+    const dataProblem = expect.stringMatching(
+      /^(157,286,418 bytes, too many to be shown|the database took too long over the row)$/,
+    ) as string;
     expect({ answered: status, ...(body as object) }).toMatchObject({ answered: 200, data: null, dataProblem });
   }
   await stillDelivers();
