@@ -3,7 +3,7 @@ import { CHANGE_LOG_INDEXES } from '../../migrations/0002-change-log-indexes';
 import type { Settings } from '../config/settings';
 import { rightsOfSession, toBecome } from '../database/grants';
 import { listMigrations } from '../database/migrator';
-import { quoteLiteral, quoteIdentifier } from '../database/names';
+import { quoteLiteral } from '../database/names';
 import { KNOWN_MIGRATIONS, NewerSchema, readApplied } from '../database/schema-state';
 import { isLogAdopted } from '../delivery/retention.sql';
 import { shellWord } from '../event/shell-word';
@@ -16,13 +16,15 @@ import { toTheSecond } from '../event/clock';
 import { planCapture } from '../change-log/capture/capture';
 import { encryptionFindings } from './encryption';
 import { ok, problem, unknown, warning, type Finding } from './finding';
-import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup, type ServerFacts } from './server.sql';
+import { readBloat, readBrokenIndexes, readHoldups, readOldestChange, readServer, type Holdup } from './server.sql';
+import { pooler, serverFindings, skew } from './server-findings';
 
 /** A transaction that is open longer holds back the horizon, in milliseconds. */
 const LONG_TRANSACTION = 60_000;
-const LARGEST_SKEW = 2_000;
 const DEAD_ROWS = 10_000;
 const LAG_SECONDS = 60;
+/** A search index is told once a second; what it has not been told for so long is a backlog. */
+const SEARCH_LAG_SECONDS = 600;
 
 export interface Patient {
   readonly client: Client;
@@ -132,6 +134,7 @@ const PREPARED: Readonly<Record<string, Check>> = {
       ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${shellWord(observer)}`)), // prettier-ignore
     ];
   },
+  search: async ({ client, settings }) => searchFindings((await readStatus(client, settings.stream)).search, settings.searchIndex),
   audit: async ({ client, settings }) => {
     const { audit } = await readStatus(client, settings.stream);
     return [auditFinding(audit, settings.auditInterval)];
@@ -166,32 +169,27 @@ function newerSchema(error: unknown): Finding {
   throw error;
 }
 
-function serverFindings(server: ServerFacts): Finding[] {
-  const { version, database, isStandby, synchronousCommit } = server;
-  return [
-    isStandby
-      ? problem(
-          'server',
-          `PostgreSQL ${version}, database ${database}, is a standby: nothing can be written`,
-          'point DATABASE_URL to the primary',
-        )
-      : ok('server', `PostgreSQL ${version}, database ${database}`),
-    synchronousCommit === 'off'
-      ? warning(
-          'durability',
-          'synchronous_commit is off: a crash may forget what was delivered, or its record',
-          'alter role … set synchronous_commit = on',
-        )
-      : ok('durability', `synchronous_commit is ${synchronousCommit}`),
-    encodingFinding(server.encoding),
-    ...readOnlyFindings(server),
-  ];
-}
-
 function lagFinding(checkpointAge: number | null, { events, seconds }: { events: number; seconds: number }): Finding {
   if (checkpointAge === null) return unknown('lag', 'the stream has never been read');
   if (seconds <= LAG_SECONDS) return ok('lag', events === 0 ? 'none' : counted(events, 'event'));
   return warning('lag', `${counted(events, 'event')} behind, the oldest waits for ${Math.round(seconds)} s`, 'fraiseql-observers status');
+}
+
+/** Nothing where no index is kept. @param name the one that this process is configured for */
+function searchFindings(search: StreamStatus['search'], name: string): Finding[] {
+  if (search === null) return [];
+  const { index, lagSeconds, parked, building, problem: why } = search;
+  const lag = `${Math.round(lagSeconds)} s behind`;
+  const list = 'fraiseql-observers search parked, then search parked --retry';
+  const findings =
+    why !== null
+      ? [problem('search', `the index ${index} is ${lag}: ${why}`, 'docs/search.md; nothing is lost meanwhile')]
+      : lagSeconds > SEARCH_LAG_SECONDS
+        ? [warning('search', `the index ${index} is ${lag}`, 'fraiseql-observers status --watch')]
+        : [ok('search', `the index ${index} is ${lag}${building ? ', and another is built beside it' : ''}`)];
+  if (parked > 0) findings.push(warning('search', `Elasticsearch refuses ${counted(parked, 'document')} for good`, list));
+  if (index !== name) findings.push(warning('search', `the leader keeps the index ${index}, and here OBSERVERS_SEARCH_INDEX is ${name}`, `OBSERVERS_SEARCH_INDEX=${index}`)); // prettier-ignore
+  return findings;
 }
 
 function auditFinding(audit: StreamStatus['audit'], interval: number): Finding {
@@ -207,19 +205,6 @@ function auditFinding(audit: StreamStatus['audit'], interval: number): Finding {
   if (unaccountedOf(audit, interval) === null)
     return warning('audit', `nothing was missing ${Math.round(audit.ageSeconds)} s ago; since then nobody has looked`, verify);
   return ok('audit', `nothing is missing, as of ${Math.round(audit.ageSeconds)} s ago`);
-}
-
-/** A pooler gives the driver a process number of its own making. */
-function pooler(client: Client, { pid }: ServerFacts): Finding {
-  const { processID } = client as Client & { processID: number | null };
-  if (processID === pid) return ok('pooler', 'none stands between here and the server');
-  return warning('pooler', 'a pooler (PgBouncer, say) stands between here and the server: LISTEN does not reach it in transaction mode', 'give the service a direct DATABASE_URL, or set OBSERVERS_WAKEUP=poll'); // prettier-ignore
-}
-
-function skew(milliseconds: number): Finding {
-  const seconds = Math.round(milliseconds / 100) / 10;
-  if (Math.abs(milliseconds) <= LARGEST_SKEW) return ok('clock', "this machine's and the server's agree");
-  return warning('clock', `the server's clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} this machine's: latencies and Retry-After dates are off by as much`, 'synchronise both clocks (NTP)'); // prettier-ignore
 }
 
 function describeHoldup({ kind, name, user, seconds, query }: Holdup): Finding {
@@ -239,44 +224,5 @@ function describeHoldup({ kind, name, user, seconds, query }: Holdup): Finding {
         `the replication slot ${name} is not used, and keeps dead rows`,
         `select pg_drop_replication_slot(${quoteLiteral(name)})`,
       );
-  }
-}
-
-/** What follows from the database's encoding. */
-function encodingFinding(encoding: string): Finding {
-  if (encoding === 'UTF8') return ok('encoding', 'UTF8');
-  if (encoding === 'SQL_ASCII') {
-    return warning(
-      'encoding',
-      'SQL_ASCII: the database takes any byte, and a change that has bytes which are not UTF-8 goes into quarantine',
-      'have every client write UTF-8, or move to a database of encoding UTF8: createdb --encoding=UTF8 --template=template0, pg_dump, psql',
-    );
-  }
-  return ok(
-    'encoding',
-    `${encoding}: converted to UTF-8; characters that it lacks (in answers, error messages, the observers file) are kept as \\uXXXX, and a change that UTF-8 lacks a character for goes into quarantine`,
-  );
-}
-
-/** A database or role that is switched to reading only. */
-function readOnlyFindings({ readOnlyBy, database, role }: ServerFacts): Finding[] {
-  if (readOnlyBy === null) return [];
-  const repair = repairOf(readOnlyBy, quoteIdentifier(role), quoteIdentifier(database));
-  return [problem('writes', `default_transaction_read_only is on (set by: ${readOnlyBy}): the service can write nothing`, repair)];
-}
-
-/** @param source as pg_settings says where a setting comes from */
-function repairOf(source: string, role: string, database: string): string {
-  switch (source) {
-    case 'database':
-      return `alter database ${database} reset default_transaction_read_only`;
-    case 'user':
-      return `alter role ${role} reset default_transaction_read_only`;
-    case 'database user':
-      return `alter role ${role} in database ${database} reset default_transaction_read_only`;
-    case 'client':
-      return 'take default_transaction_read_only out of the options of DATABASE_URL';
-    default:
-      return 'take default_transaction_read_only out of postgresql.conf (alter system reset default_transaction_read_only), then select pg_reload_conf()';
   }
 }

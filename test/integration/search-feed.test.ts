@@ -1,5 +1,3 @@
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +5,7 @@ import type { Pool } from 'pg';
 import type { Settings } from '../../src/config/settings';
 import { createPool } from '../../src/database/postgres';
 import type { IndexFeed } from '../../src/search/feed/index-feed';
+import { startBusyProxy } from '../support/busy-elasticsearch';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { ELASTICSEARCH, startElasticsearch, type TestElasticsearch } from '../support/elasticsearch';
 import { describeWith } from '../support/missing-server';
@@ -188,24 +187,27 @@ describeWith(ELASTICSEARCH, () => {
     }
   }, 180_000);
 
-  test('when Elasticsearch has too much to do, less is sent and later, and all of it arrives', async () => {
-    await database.query("insert into orders select i, 'many' from generate_series(1, 1200) i");
-    const busy = await startBusyProxy(server.port);
-    try {
-      await begin({}, server.url.replace(String(server.port), String(busy.port)));
-      await problem('429');
-      await until(() => busy.refused >= 2);
-      busy.isBusy = false;
-      await untilTold(database, server);
-      expect(await indexed(server)).toEqual(await numbers());
-      expect(Math.min(...busy.sizes)).toBeLessThan(Math.max(...busy.sizes));
-      expect(await database.query('select from observers.search_parked')).toEqual([]);
-      await untilRows(database, 'select from observers.search_feed where problem is null', 1);
-    } finally {
-      await feed?.stop();
-      busy.server.close();
-    }
-  });
+  test.each(['all', 'some'] as const)(
+    'when Elasticsearch has too much to do for %s of a request, less is sent and later, and all of it arrives',
+    async (refuses) => {
+      await database.query("insert into orders select i, 'many' from generate_series(1, 1200) i");
+      const busy = await startBusyProxy(server.port, refuses);
+      try {
+        await begin({}, server.url.replace(String(server.port), String(busy.port)));
+        await problem('429');
+        await until(() => busy.refused >= 2);
+        busy.refuses = 'none';
+        await untilTold(database, server);
+        expect(await indexed(server)).toEqual(await numbers());
+        expect(Math.min(...busy.sizes)).toBeLessThan(Math.max(...busy.sizes));
+        expect(await database.query('select from observers.search_parked')).toEqual([]);
+        await untilRows(database, 'select from observers.search_feed where problem is null', 1);
+      } finally {
+        await feed?.stop();
+        busy.close();
+      }
+    },
+  );
 
   test('a document that is refused is parked with the reason, holds up no other, and is tried again when a person says so', async () => {
     const program = commands();
@@ -228,6 +230,10 @@ describeWith(ELASTICSEARCH, () => {
         { change: first, status: 400, tries: 1, entityType: 'Order', entityKey: '1', reason: containing('nested') },
       ]);
       expect((await program.run(['search', 'parked'])).out).toContain('search parked --retry');
+      const { out } = await program.run(['doctor']);
+      expect(out).toMatch(
+        /^✓ search +the index audit-test is \d+ s behind\n! search +Elasticsearch refuses 1 document for good\n +→ fraiseql-observers search parked/m,
+      );
 
       // Not mended yet.
       expect(await program.json(['search', 'parked', '--retry'])).toEqual({ asked: 1 });
@@ -345,39 +351,4 @@ function environment(): Record<string, string> {
 
 function commands(): Program {
   return programOn(database, FILE, environment());
-}
-
-interface BusyProxy {
-  readonly server: Server;
-  readonly port: number;
-  isBusy: boolean;
-  refused: number;
-  /** Bytes of each bulk request. */
-  readonly sizes: number[];
-}
-
-/** Before Elasticsearch: answers bulk requests with 429 while it is told to. */
-async function startBusyProxy(target: number): Promise<BusyProxy> {
-  const listening = createServer((incoming, outgoing) => {
-    if (incoming.url?.startsWith('/_bulk') === true) {
-      busy.sizes.push(Number(incoming.headers['content-length'] ?? 0));
-      if (busy.isBusy) {
-        busy.refused++;
-        incoming.resume();
-        const body = JSON.stringify({ error: { type: 'es_rejected_execution_exception', reason: 'too much' }, status: 429 });
-        outgoing.writeHead(429, { 'content-type': 'application/json', 'x-elastic-product': 'Elasticsearch' }).end(body);
-        return;
-      }
-    }
-    const { method, url, headers } = incoming;
-    const onward = request({ host: '127.0.0.1', port: target, method, path: url, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on('error', () => outgoing.destroy());
-    incoming.pipe(onward);
-  });
-  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
-  const busy: BusyProxy = { server: listening, port: (listening.address() as AddressInfo).port, isBusy: true, refused: 0, sizes: [] };
-  return busy;
 }

@@ -40,7 +40,7 @@ export const PROBLEMS = {
   'too-many-requests': [429, 'Too many requests'],
   refused: [400, 'The request is refused'],
   internal: [500, 'An unexpected error'],
-  unavailable: [503, 'The database does not answer'],
+  unavailable: [503, 'A server that this needs does not answer'],
   'leader-unreachable': [503, 'The instance that leads cannot be reached'],
   stopping: [503, 'The service stops'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
