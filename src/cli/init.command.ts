@@ -23,8 +23,8 @@ export class InitCommand extends ObserversCommand {
       throw new OperatorError(message, 'Name another file: fraiseql-observers init FILE', ExitCode.error, { cause: error });
     }
     const word = shellWord(file);
-    print(
-      `wrote ${file}${BREAK}${BREAK}Next:${BREAK}  fraiseql-observers validate-config ${word}${BREAK}  fraiseql-observers capture plan --config ${word}${BREAK}  fraiseql-observers start --apply --config ${word}`,
-    );
+    const config = `--config ${word}`;
+    const next = [`validate-config ${word}`, `start --apply ${config}`].map((command) => `  fraiseql-observers ${command}`);
+    print([`wrote ${file}`, '', 'Next, when it says what you want:', ...next].join(BREAK));
   }
 }

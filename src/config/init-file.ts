@@ -3,8 +3,8 @@ export const INIT_FILE = `# yaml-language-server: $schema=./node_modules/fraiseq
 #
 # Which tables are recorded, where deliveries go, and which changes cause them.
 #   fraiseql-observers validate-config    checks this file
-#   fraiseql-observers capture plan       shows the triggers it asks for
-#   fraiseql-observers start --apply      creates them and runs
+#   fraiseql-observers start --apply      prepares the database, creates the triggers, and runs
+#   fraiseql-observers capture plan       shows the triggers, once the database is prepared (migrate)
 version: 1
 
 capture:

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INIT_FILE } from '../../../src/config/init-file';
@@ -273,13 +273,6 @@ test('an entity that nobody captures is a warning that names the nearest', () =>
     `version: 1\ncapture: [{ table: public.orders, entity: Order }]\nobservers: [{ name: a, entity: Oder, actions: [{ type: log }] }]`,
   ).file;
   expect(warnings.map(({ message }) => message)).toEqual(['entity "Oder" is not captured by this file; did you mean "Order"?']);
-});
-
-test('the observers file of the README is valid', () => {
-  const readme = readFileSync(join(__dirname, '../../../README.md'), 'utf8');
-  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? [];
-  const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
-  expect(load(yaml, { BILLING_URL: 'https://b.example/h', BILLING_SECRET: secret }).file.definition.observers).toHaveLength(1);
 });
 
 test('a fragment is told of: it is never sent', () => {
