@@ -51,7 +51,7 @@ test('who is waited for as healthy says whether it is', () => {
 });
 
 test('both instances get settings that there are, and an observers file that they take without a warning', () => {
-  const known = new Set(Object.values(SETTINGS).map(({ variable }) => variable as string));
+  const known = new Set(Object.values(SETTINGS).map(({ variable }) => variable));
   expect(instances).toHaveLength(2);
   for (const [, { environment = {}, command }] of instances) {
     expect(Object.keys(environment).filter((name) => !known.has(name) && name !== 'RECEIVER_SECRET')).toEqual([]);
