@@ -66,6 +66,8 @@ export class IndexServer {
   /** Searches go by this generation from now on, and no longer by another. @throws IndexUnavailable */
   async show(generation: number): Promise<void> {
     const indices = await this.indices();
+    // A search sees what was written with a delay of a second: without this it would miss the last documents, which the other generation has.
+    for (const { name, generation: of } of indices) if (of === generation) await this.ask('POST', `/${name}/_refresh`);
     const actions = indices.flatMap(({ name, generation: of, shown }): object[] =>
       of === generation ? [{ add: { index: name, alias: this.name } }] : shown ? [{ remove: { index: name, alias: this.name } }] : [],
     );
