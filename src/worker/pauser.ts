@@ -14,6 +14,8 @@ export class Pauser {
   private lookedAt = -Infinity;
   /** Of paused observers rows are to be put aside, once the ledger's group of this number is committed; null: there is no need. */
   private holdBehind: number | null = null;
+  /** Some are paused since then: nothing is to be claimed before their rows are put aside. */
+  private mustHold = false;
 
   private readonly stream: string;
   private readonly pauses: Pauses;
@@ -32,9 +34,13 @@ export class Pauser {
 
   async look(): Promise<void> {
     if (this.now() - this.lookedAt >= LOOK_EVERY) await this.compare();
+    // What was in memory is put aside when the ledger has written it. A claim between that and what follows would bring later deliveries of its
+    // lanes, which are queued still.
+    if (this.mustHold) await this.ledger.settle();
     // What was handed over as queued and is not committed yet would be left in the queue, before those that were put aside.
-    if (this.holdBehind === null || this.ledger.committed < this.holdBehind) return;
+    else if (this.holdBehind === null || this.ledger.committed < this.holdBehind) return;
     await holdPaused(this.pool, this.stream, this.pauses.all);
+    this.mustHold = false;
     this.holdBehind = null;
   }
 
@@ -46,7 +52,7 @@ export class Pauser {
     if (added.length > 0) {
       this.pauses.set([...this.pauses.all, ...added]);
       this.dispatcher.handOverPaused();
-      this.holdBehind = this.ledger.newest;
+      this.mustHold = true;
     }
     if (resumed.length > 0) await this.resume(paused, resumed);
     // Also what was promoted, replayed or taken over since the last look.
@@ -66,7 +72,8 @@ export class Pauser {
       await this.ledger.settle();
       this.queued(await releaseResumed(this.pool, this.stream, paused));
     } catch (error) {
-      // Looked at again: they are paused until they are released.
+      // Looked at again: they are paused until they are released, and what was queued meanwhile is put aside behind what waited before.
+      this.mustHold = true;
       this.pauses.set([...paused, ...resumed]);
       throw error;
     }
