@@ -1,3 +1,4 @@
+import { KafkaServer } from '../../src/connections/kafka-server';
 import type { PublishTarget, RetryPolicy } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { KAFKA, startKafka, type TestKafka } from '../support/kafka';
@@ -175,6 +176,21 @@ describeWith(
       kafka.server.resume();
       await succeeded(3);
       expect(new Set((await kafka.messages('orders', 3)).map(({ key }) => key))).toEqual(new Set(['Order/7', 'Order/8', 'Order/9']));
+    });
+
+    test('what is under way when the service stops is interrupted', async () => {
+      const server = new KafkaServer(url());
+      const message = { topic: 'orders', key: '1', headers: [], body: 'x' };
+      expect(await server.publish(message, 5_000)).toMatchObject({ ok: true });
+      kafka.server.pause();
+      try {
+        const outcomes = [server.publish(message, 60_000), server.publish({ ...message, key: '2' }, 60_000)];
+        server.close();
+        for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatchObject({ error: 'interrupted' });
+      } finally {
+        kafka.server.resume();
+      }
+      expect(await server.publish(message, 1_000)).toMatchObject({ error: 'interrupted' });
     });
 
     test('killed with messages under way and started again, it has everything once', async () => {
