@@ -55,7 +55,8 @@ export async function startRabbit(certificate: Certificate | null = null): Promi
   const take = (queue: string): Promise<GetMessage[]> =>
     manage(async (channel) => {
       const found: GetMessage[] = [];
-      for (let one = await channel.get(queue, { noAck: true }); one !== false; one = await channel.get(queue, { noAck: true })) found.push(one);
+      for (let one = await channel.get(queue, { noAck: true }); one !== false; one = await channel.get(queue, { noAck: true }))
+        found.push(one);
       return found;
     });
   const close = async (): Promise<void> => {

@@ -1,5 +1,6 @@
-import { API_ERROR } from 'kafka-ts';
+import { API, API_ERROR } from 'kafka-ts';
 import { murmur2, toPositive } from 'kafka-ts/dist/utils/murmur2';
+import { counted } from '../../event/counted';
 import { within } from '../../event/timing';
 import type { KafkaMessage } from '../kafka-server';
 import { KafkaCluster, type KafkaTopic } from './cluster';
@@ -51,5 +52,19 @@ export class KafkaProducer {
       await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK));
       return this.cluster.topic(name);
     }
+  }
+}
+
+/** Who answers. @param timeout milliseconds */
+export async function lookAtKafka(url: string, timeout: number): Promise<string> {
+  const cluster = new KafkaCluster(url);
+  try {
+    const late = (): never => {
+      throw new KafkaTimeout();
+    };
+    const { brokers } = await within(cluster.ask(null, API.METADATA, { topics: [] }), timeout, late);
+    return `Kafka answers, ${counted(brokers.length, 'broker')}`;
+  } finally {
+    cluster.close();
   }
 }

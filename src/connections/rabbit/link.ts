@@ -38,6 +38,10 @@ export class RabbitLink {
     }
   }
 
+  get version(): string {
+    return this.model.connection.serverProperties.version;
+  }
+
   /** Without a farewell, for the server may hang. */
   cut(): void {
     const { stream } = this.model.connection as unknown as { readonly stream: Duplex };
@@ -80,4 +84,11 @@ export async function dialRabbit(urls: string, timeout: number): Promise<RabbitL
     }
   }
   throw failure;
+}
+
+/** Who answers. @param timeout milliseconds for each server */
+export async function lookAtRabbit(urls: string, timeout: number): Promise<string> {
+  const link = await dialRabbit(urls, timeout);
+  link.cut();
+  return `RabbitMQ ${link.version} answers`;
 }
