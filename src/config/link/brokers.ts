@@ -87,6 +87,7 @@ function linkRedis({ stream = '', max_length }: PublishShape, path: Path, { prob
 }
 
 function linkKafka({ topic = '', key, headers = {} }: PublishShape, path: Path, context: LinkContext): PublishTo<'kafka'> {
+  context.problems.check([...path, 'topic'], topicProblem(topic));
   if (key !== undefined) context.problems.template([...path, 'key'], () => compileTemplate(key, 'text'));
   checkHeaders(headers, { ours: /^ce_/i, said: 'ce_' }, path, context);
   return { broker: 'kafka', topic, key: key ?? null, headers };
@@ -95,8 +96,7 @@ function linkKafka({ topic = '', key, headers = {} }: PublishShape, path: Path, 
 function linkRabbit(shape: PublishShape, path: Path, context: LinkContext): PublishTo<'rabbitmq'> {
   const { exchange = '', routing_key: routingKey = '', headers = {} } = shape;
   context.problems.template([...path, 'routing_key'], () => compileTemplate(routingKey, 'subject'));
-  if (/\{[{%]/.test(exchange))
-    context.problems.add([...path, 'exchange'], 'the name of an exchange is no template; routing_key may be one');
+  context.problems.check([...path, 'exchange'], exchangeProblem(exchange));
   if (exchange === '' && routingKey === '')
     context.problems.add([...path, 'routing_key'], 'the default exchange needs the name of a queue as its routing key');
   checkHeaders(headers, { ours: /^cloudEvents[:_]/i, said: 'cloudEvents:' }, path, context);
@@ -109,6 +109,16 @@ function subjectProblem(subject: string): string | null {
   if (/[\s*>]/.test(literal)) return 'a subject to publish to holds no blank, * or >';
   if (/^\$/.test(literal)) return 'subjects that begin with $ belong to the server';
   return literal.split('.').includes('') ? 'a subject has no empty part between its dots' : null;
+}
+
+function topicProblem(topic: string): string | null {
+  if (/\{[{%]/.test(topic)) return 'the name of a topic is no template; key may be one';
+  return /^(?!\.{1,2}$)[\w.-]{1,249}$/.test(topic) ? null : 'a topic has letters, digits, ., _ and -, at most 249 of them';
+}
+
+function exchangeProblem(exchange: string): string | null {
+  if (/\{[{%]/.test(exchange)) return 'the name of an exchange is no template; routing_key may be one';
+  return Buffer.byteLength(exchange) <= 255 ? null : 'the name of an exchange has at most 255 bytes';
 }
 
 /** @param ours names that the service sets itself, and how they are said to begin */
