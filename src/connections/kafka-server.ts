@@ -1,16 +1,9 @@
 import { failed, type Outcome } from '../event/outcome';
+import type { KafkaMessage } from './kafka/message';
 import type { KafkaProducer } from './kafka/producer';
 
 /** Messages whose acknowledgement is waited for at once. Those of one partition travel together. */
 export const KAFKA_CONCURRENCY = 256;
-
-export interface KafkaMessage {
-  readonly topic: string;
-  /** Decides the partition. */
-  readonly key: string;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: string;
-}
 
 /** The cluster of KAFKA_URL. Its brokers are dialled when they are needed, and again after a connection was lost. */
 export class KafkaServer {

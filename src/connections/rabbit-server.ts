@@ -1,18 +1,10 @@
 import { failed, type Outcome } from '../event/outcome';
 import { within } from '../event/timing';
 import type { RabbitLink } from './rabbit/link';
+import type { RabbitMessage } from './rabbit/message';
 
 /** Messages whose confirmation is waited for at once. */
 export const RABBIT_CONCURRENCY = 128;
-
-export interface RabbitMessage {
-  readonly id: string;
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly contentType: string;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: string;
-}
 
 /** The servers of RABBITMQ_URL, of which any one is used. It is dialled when it is needed, and again after it was lost. */
 export class RabbitServer {

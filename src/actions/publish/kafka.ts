@@ -1,4 +1,5 @@
-import { KAFKA_CONCURRENCY, type KafkaMessage, type KafkaServer } from '../../connections/kafka-server';
+import type { KafkaMessage } from '../../connections/kafka/message';
+import { KAFKA_CONCURRENCY, type KafkaServer } from '../../connections/kafka-server';
 import { DEFAULT_BREAKER, type PublishTo } from '../../event/definitions';
 import type { Delivery } from '../../event/delivery';
 import type { Outcome } from '../../event/outcome';

@@ -1,4 +1,5 @@
-import { RABBIT_CONCURRENCY, type RabbitMessage, type RabbitServer } from '../../connections/rabbit-server';
+import type { RabbitMessage } from '../../connections/rabbit/message';
+import { RABBIT_CONCURRENCY, type RabbitServer } from '../../connections/rabbit-server';
 import { DEFAULT_BREAKER, type PublishTo } from '../../event/definitions';
 import type { Delivery } from '../../event/delivery';
 import type { Outcome } from '../../event/outcome';

@@ -1,7 +1,7 @@
 import { API, API_ERROR } from 'kafka-ts';
 import { Pause, within } from '../../event/timing';
 import type { ProduceRequest } from 'kafka-ts/dist/api/produce/common';
-import type { KafkaMessage } from '../kafka-server';
+import type { KafkaMessage } from './message';
 import type { KafkaCluster } from './cluster';
 import { codeOf, isLostProducer, isPassing, isRefusal, KafkaDropped, KafkaTimeout } from './outcomes';
 

@@ -2,7 +2,7 @@ import { API, API_ERROR } from 'kafka-ts';
 import { murmur2, toPositive } from 'kafka-ts/dist/utils/murmur2';
 import { counted } from '../../event/counted';
 import { within } from '../../event/timing';
-import type { KafkaMessage } from '../kafka-server';
+import type { KafkaMessage } from './message';
 import { KafkaCluster, type KafkaTopic } from './cluster';
 import { codeOf, KafkaTimeout } from './outcomes';
 import { PartitionWriter } from './partition-writer';

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { connect, type ChannelModel } from 'amqplib';
 import { rabbitServers } from '../../config/rabbit-address';
-import type { RabbitMessage } from '../rabbit-server';
+import type { RabbitMessage } from './message';
 import { PublishChannel } from './publish-channel';
 import { ChannelEnded, LinkEnded } from './outcomes';
 

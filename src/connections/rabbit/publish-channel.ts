@@ -1,5 +1,5 @@
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
-import type { RabbitMessage } from '../rabbit-server';
+import type { RabbitMessage } from './message';
 import { ChannelEnded, NotConfirmed, Unroutable } from './outcomes';
 
 interface Unconfirmed {
