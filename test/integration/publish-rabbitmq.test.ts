@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from 'node:net';
 import { RabbitServer } from '../../src/connections/rabbit-server';
 import type { PublishTarget, RetryPolicy } from '../../src/event/definitions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -183,6 +184,19 @@ describeWith(
       await insert('7');
       await succeeded(1);
       expect(await rabbit.take('orders')).toHaveLength(1);
+    });
+
+    test('a server that hangs does not keep from the next one', async () => {
+      // It reads, and says nothing.
+      const hangs = createServer((socket) => socket.resume());
+      await new Promise<void>((resolve) => hangs.listen(0, '127.0.0.1', resolve));
+      await start({ url: `amqp://127.0.0.1:${(hangs.address() as AddressInfo).port},${rabbit.url}`, timeout: 2_000, retry: ONCE });
+      await insert('7');
+      await succeeded(1);
+      expect(await rabbit.take('orders')).toHaveLength(1);
+      await stream?.stop();
+      stream = null;
+      await new Promise((resolve) => hangs.close(resolve));
     });
 
     test('TLS to a server that speaks none, and nobody who listens', async () => {

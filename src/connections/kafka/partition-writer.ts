@@ -127,6 +127,8 @@ export class PartitionWriter {
           this.count(batch);
           return;
         }
+        // It may have been stored by the try before, under a number that must not be given to another batch.
+        if (isRefusal(error) && course.failure !== null) this.identity = null;
         if (this.closed || course.over || !isPassing(error)) throw error;
         // Nobody can have stored what was never sent: why it could not be is told at once.
         if (codeOf(error) === null && !course.sent) throw error;
@@ -142,14 +144,22 @@ export class PartitionWriter {
   private async produce(batch: readonly Waiting[], until: number, course: Course): Promise<void> {
     const { id: topicId, leaders } = await this.cluster.topic(this.topic);
     const leader = leaders[this.partition] ?? -1;
-    this.identity ??= await this.newIdentity();
+    const identity = this.identity ?? (await this.newIdentity());
+    // The next batch may have an identity of its own by now.
     if (course.over) return;
+    if (this.identity === null) this.sequence = 0;
+    this.identity = identity;
     course.leader = leader;
     const timeoutMs = Math.max(1, Math.round(until - performance.now()));
-    const partitionData = [this.batchOf(batch.map(({ message }) => message), this.identity)]; // prettier-ignore
+    const partitionData = [
+      this.batchOf(
+        batch.map(({ message }) => message),
+        identity,
+      ),
+    ];
     const request = { transactionalId: null, acks: -1, timeoutMs, topicData: [{ name: this.topic, topicId, partitionData }] };
     await this.cluster.ask(leader, API.PRODUCE, request, () => (course.sent = true));
-    this.count(batch);
+    if (!course.over) this.count(batch);
   }
 
   private count({ length }: readonly Waiting[]): void {
@@ -160,7 +170,6 @@ export class PartitionWriter {
   private async newIdentity(): Promise<Identity> {
     const asked = { transactionalId: null, transactionTimeoutMs: 0, producerId: -1n, producerEpoch: -1 };
     const { producerId: id, producerEpoch: epoch } = await this.cluster.ask(null, API.INIT_PRODUCER_ID, asked);
-    this.sequence = 0;
     return { id, epoch };
   }
 

@@ -72,13 +72,14 @@ export class RabbitLink {
   }
 }
 
-/** The first server that can be reached. @param timeout milliseconds for each */
+/** The first server that can be reached. @param timeout milliseconds for all: one that hangs leaves time for the others */
 export async function dialRabbit(urls: string, timeout: number): Promise<RabbitLink> {
   let failure = new Error('RABBITMQ_URL names no server');
-  for (const url of rabbitServers(urls) ?? []) {
+  const servers = rabbitServers(urls) ?? [];
+  for (const url of servers) {
     try {
       const clientProperties = { connection_name: 'fraiseql-observers' };
-      return new RabbitLink(await connect(url.href, { timeout, clientProperties }));
+      return new RabbitLink(await connect(url.href, { timeout: Math.ceil(timeout / servers.length), clientProperties }));
     } catch (error) {
       failure = error as Error;
     }
