@@ -131,7 +131,7 @@ describeWith(
       await insert('7');
       const letter = await dead();
       expect(letter).toMatchObject({ error: 'configuration', attempts: 1 });
-      expect(letter['message']).toMatch(user.startsWith('few') ? /KAFKA_URL (has no such topic|write)|user of KAFKA_URL/ : message);
+      expect(letter['message']).toContain(message);
       expect(JSON.stringify(letter)).not.toContain('CANARY');
     });
 
