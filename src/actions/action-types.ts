@@ -34,7 +34,7 @@ export function actionTypes(
   { connections, once, custom, tracing }: ActionParts,
   logger: Logger,
 ): ActionTypes & { readonly push: PushProviders } {
-  const { senders, settings, mailer, redis, nats, search } = connections;
+  const { senders, settings, mailer, redis, search } = connections;
   return {
     webhook: webhookAction(senders, tracing),
     slack: slackAction(senders),
@@ -43,7 +43,7 @@ export function actionTypes(
     sms: smsAction(senders, settings.smsUrl),
     push: new PushProviders(senders, settings),
     cache: cacheAction(redis),
-    publish: publishAction(nats, redis),
+    publish: publishAction(connections),
     search: searchAction(search),
     log: logAction(logger),
     custom: { type: 'custom', prepare: (definition) => custom.prepare(definition, logger) },

@@ -54,6 +54,20 @@ export type Content =
       readonly set: { readonly key: string; readonly value: string | null; /** Milliseconds. */ readonly ttl: number | null } | null;
     }
   | { readonly type: 'nats'; readonly subject: string; readonly headers: readonly Header[]; readonly body: string }
+  | {
+      readonly type: 'kafka';
+      readonly topic: string;
+      readonly key: string;
+      readonly headers: readonly Header[];
+      readonly body: string;
+    }
+  | {
+      readonly type: 'rabbitmq';
+      readonly exchange: string;
+      readonly routingKey: string;
+      readonly headers: readonly Header[];
+      readonly body: string;
+    }
   | { readonly type: 'redis stream'; readonly stream: string; readonly fields: readonly Header[] }
   | { readonly type: 'database'; readonly function: string; readonly argument: string }
   | { readonly type: 'log'; readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, string>> }
@@ -98,6 +112,8 @@ function payloadOf(content: Content): string {
   switch (content.type) {
     case 'http':
     case 'nats':
+    case 'kafka':
+    case 'rabbitmq':
       return content.body ?? '';
     case 'search':
       return content.document ?? '';
@@ -145,6 +161,10 @@ export function targetOf(content: Content): string {
     }
     case 'nats':
       return 'a message to NATS';
+    case 'kafka':
+      return 'a message to Kafka';
+    case 'rabbitmq':
+      return 'a message to RabbitMQ';
     case 'redis stream':
       return 'a message to a stream of Redis';
     case 'database':

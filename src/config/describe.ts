@@ -7,6 +7,7 @@ import type {
   Redactor,
   RetryPolicy,
   Timing,
+  PublishTarget,
 } from '../event/definitions';
 import { counted } from '../event/counted';
 import type { LoadedConfiguration } from './load';
@@ -110,10 +111,8 @@ function describeAction(action: ActionDefinition): string {
     }
     case 'cache':
       return `${action.name}: ${describeCache(action)} in Redis (timeout ${formatDuration(action.timeout)})`;
-    case 'publish': {
-      const to = action.to.broker === 'nats' ? `the subject ${action.to.subject} of NATS` : `the stream ${action.to.stream} of Redis`;
-      return `${action.name}: a message to ${to} (timeout ${formatDuration(action.timeout)})`;
-    }
+    case 'publish':
+      return `${action.name}: a message to ${describeTarget(action.to)} (timeout ${formatDuration(action.timeout)})`;
     case 'database':
       return `${action.name}: ${action.function}(envelope) in the database, exactly once (timeout ${formatDuration(action.timeout)})`;
     case 'custom':
@@ -124,6 +123,21 @@ function describeAction(action: ActionDefinition): string {
     }
     case 'log':
       return `${action.name}: a log line at level ${action.level}`;
+  }
+}
+
+function describeTarget(to: PublishTarget): string {
+  switch (to.broker) {
+    case 'nats':
+      return `the subject ${to.subject} of NATS`;
+    case 'redis':
+      return `the stream ${to.stream} of Redis`;
+    case 'kafka':
+      return `the topic ${to.topic} of Kafka`;
+    case 'rabbitmq': {
+      const exchange = to.exchange === '' ? 'the default exchange' : `the exchange ${to.exchange}`;
+      return `${exchange} of RabbitMQ${to.routingKey === '' ? '' : ` with the routing key ${to.routingKey}`}`;
+    }
   }
 }
 

@@ -15,7 +15,7 @@ export function rememberSettings(settings: Settings): void {
 }
 
 function rememberSetting(text: string, label: string): void {
-  const urls = text.split(',').filter((one) => /^\s*\w+:\/\//.test(one) && URL.canParse(one.trim()));
+  const urls = text.split(',').filter((one) => /^\s*[a-z][\w+-]*:\/\//i.test(one) && URL.canParse(one.trim()));
   if (urls.length === 0) SECRETS.remember(text, label);
   // Of NATS what stands alone before the host is a token; of a database it is a user.
   for (const url of urls) rememberUrl(url.trim(), label, /^\s*(nats|tls):/.test(url));
@@ -33,7 +33,7 @@ export function rememberFile(filled: readonly FilledText[], { endpoints, alerts,
   for (const { actions } of observers)
     for (const action of actions) {
       if (action.type === 'webhook') rememberHeaders(action.headers);
-      if (action.type === 'publish' && action.to.broker === 'nats') rememberHeaders(action.to.headers);
+      if (action.type === 'publish' && 'headers' in action.to) rememberHeaders(action.to.headers);
       // The whole path of an incoming webhook is a secret.
       if (action.type === 'slack' && URL.canParse(action.endpoint.url)) SECRETS.remember(new URL(action.endpoint.url).pathname, IN_FILE);
     }

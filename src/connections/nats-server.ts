@@ -80,3 +80,13 @@ function optionsOf(urls: string): NodeConnectionOptions {
     ...(user === '' ? {} : pass === '' ? { token: user } : { user, pass }),
   };
 }
+
+/** Who answers. @param timeout milliseconds */
+export async function lookAtNats(urls: string, timeout: number): Promise<string> {
+  const { connect } = await import('./nats-protocol');
+  const connection = await connect({ ...optionsOf(urls), timeout });
+  const { version = 'of an unknown version', jetstream = false } = connection.info ?? {};
+  await connection.close();
+  if (!jetstream) throw new Error('JetStream is switched off on this server, and no message can be published');
+  return `NATS ${version} answers`;
+}

@@ -1,6 +1,8 @@
 import { TLSSocket } from 'node:tls';
 import type { Client } from 'pg';
 import { isThisMachine } from '../config/hosts';
+import { kafkaAddress } from '../config/kafka-address';
+import { rabbitServers } from '../config/rabbit-address';
 import { redisAddress } from '../config/redis-address';
 import type { Settings } from '../config/settings';
 import { mailTlsOf } from '../config/settings/connections';
@@ -19,7 +21,15 @@ interface Server {
 
 /** @param unverified whether this process takes every certificate (NODE_TLS_REJECT_UNAUTHORIZED=0) */
 export function encryptionFindings(client: Client, settings: Settings, unverified: boolean): Finding[] {
-  const servers = [postgres(client), ...mail(settings), ...redis(settings), ...nats(settings), ...elasticsearch(settings)];
+  const servers = [
+    postgres(client),
+    ...mail(settings),
+    ...redis(settings),
+    ...nats(settings),
+    ...kafka(settings),
+    ...rabbitmq(settings),
+    ...elasticsearch(settings),
+  ];
   return servers.map((server) => findingOf(unverified && server.way === 'verified' ? { ...server, ...UNVERIFIED } : server));
 }
 
@@ -71,6 +81,27 @@ function nats({ natsUrl }: Settings): Server[] {
   const servers = (natsUrl ?? '').split(',').filter((one) => one.trim() !== '').map((one) => new URL(one.trim())); // prettier-ignore
   const way = servers[0]?.protocol === 'tls:' ? 'verified' : 'clear';
   return servers.map(({ hostname: host }) => ({ name: 'NATS', host, way, remedy: 'tls:// in NATS_URL' }));
+}
+
+function kafka({ kafkaUrl }: Settings): Server[] {
+  const address = kafkaUrl === null ? null : kafkaAddress(kafkaUrl);
+  if (address === null) return [];
+  return address.brokers.map(({ host }) => ({
+    name: 'Kafka',
+    host,
+    way: address.tls ? 'verified' : 'clear',
+    remedy: 'kafka+ssl:// in KAFKA_URL',
+  }));
+}
+
+function rabbitmq({ rabbitmqUrl }: Settings): Server[] {
+  const servers = rabbitmqUrl === null ? [] : (rabbitServers(rabbitmqUrl) ?? []);
+  return servers.map(({ protocol, hostname: host }) => ({
+    name: 'RabbitMQ',
+    host,
+    way: protocol === 'amqps:' ? 'verified' : 'clear',
+    remedy: 'amqps:// in RABBITMQ_URL',
+  }));
 }
 
 function elasticsearch({ elasticsearchUrl }: Settings): Server[] {

@@ -116,7 +116,7 @@ export interface CacheValue {
   readonly ttl: Milliseconds | null;
 }
 
-/** A message to a broker. All texts may hold `{{ }}`. */
+/** A message to a broker. All texts may hold `{{ }}`, but for the names of a topic and an exchange. */
 export interface PublishActionDefinition {
   readonly type: 'publish';
   readonly name: string;
@@ -126,10 +126,19 @@ export interface PublishActionDefinition {
   readonly timeout: Milliseconds;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 export type PublishTarget =
-  | { readonly broker: 'nats'; readonly subject: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly broker: 'nats'; readonly subject: string; readonly headers: Headers }
   /** `maxLength`: about so many entries are kept; null: all. */
-  | { readonly broker: 'redis'; readonly stream: string; readonly maxLength: number | null };
+  | { readonly broker: 'redis'; readonly stream: string; readonly maxLength: number | null }
+  /** `key`: what is of one partition, and so in order; null: the entity. */
+  | { readonly broker: 'kafka'; readonly topic: string; readonly key: string | null; readonly headers: Headers }
+  /** An `exchange` without a name is the default one, whose routing keys are names of queues. */
+  | { readonly broker: 'rabbitmq'; readonly exchange: string; readonly routingKey: string; readonly headers: Headers };
+
+/** The target of one broker. */
+export type PublishTo<Broker extends PublishTarget['broker']> = Extract<PublishTarget, { readonly broker: Broker }>;
 
 /** A call of a function in the service's own database, committed together with its outcome. */
 export interface DatabaseActionDefinition {

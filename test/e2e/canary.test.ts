@@ -11,6 +11,8 @@ const PORTS = '127.0.0.1:9';
 const ENV = {
   REDIS_URL: `redis://user:CANARY-redis@${PORTS}`,
   NATS_URL: `nats://user:CANARY-nats@${PORTS}`,
+  KAFKA_URL: `kafka://user:CANARY-kafka@${PORTS}`,
+  RABBITMQ_URL: `amqp://user:CANARY-rabbit@${PORTS}`,
   SMTP_URL: `smtp://user:CANARY-smtp@${PORTS}`,
   OBSERVERS_MAIL_FROM: 'shop@example.com',
   OBSERVERS_SMS_URL: `http://AC1:CANARY-sms@${PORTS}`,
@@ -76,6 +78,8 @@ observers:
       - { name: sms, type: sms, to: "+15551234568", text: "{{ note }}" }
       - { name: cache, type: cache, delete: "\${TOKEN}:{{ entity.key }}" }
       - { name: nats, type: publish, subject: "orders.{{ entity.key }}", headers: { x: "\${TOKEN}" } }
+      - { name: kafka, type: publish, topic: orders, headers: { x: "\${TOKEN}" } }
+      - { name: rabbit, type: publish, exchange: "\${TOKEN}", routing_key: "order.{{ entity.key }}" }
       - { name: stream, type: publish, stream: "\${TOKEN}" }
       - { name: db, type: database, function: public.missing }
   - name: broken
@@ -109,9 +113,9 @@ test('secrets are in no log, no table, no answer of a probe and no output of a c
   const letters = await untilRows<{ id: string; action: string }>(
     database,
     'select id::text, action from observers.dead_letter order by action',
-    28,
+    32,
   );
-  expect(new Set(letters.map(({ action }) => action)).size).toBe(13);
+  expect(new Set(letters.map(({ action }) => action)).size).toBe(15);
   expect(receiver.requests.some(({ headers }) => headers['authorization'] === 'Bearer CANARY-token')).toBe(true);
   await receiver.waitFor((all) => all.some(({ path }) => path.endsWith('/alerts')));
   const address = /"address":"([^"]+)"/.exec(output)?.[1] ?? '';

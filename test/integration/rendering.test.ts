@@ -11,11 +11,13 @@ import { idOf, type Delivery } from '../../src/event/delivery';
 import { TemplateRenderError } from '../../src/matching/template/template';
 import { createTestDatabase } from '../support/database';
 import { describeWith, program } from '../support/missing-server';
+import { KAFKA, startKafka } from '../support/kafka';
 import { startNats } from '../support/nats-server';
 import { startReceiver } from '../support/receiver';
 import { startRedis, type TestRedis } from '../support/redis-server';
 import { startSmtpServer } from '../support/smtp-server';
 import { defaultSettings, endpointOf, observerOf } from '../support/stream';
+import { startRabbit } from '../support/rabbit-server';
 import { EVENT, TEST_ID, givenRenderings } from '../support/rendering';
 
 const { until, renderAndRun } = givenRenderings();
@@ -123,6 +125,41 @@ describeWith(program('nats-server'), () => {
     const arrived = [...(message?.header ?? [])].map(([name, [value]]): Header => [name, value ?? '']);
     expect(new Map(arrived)).toEqual(new Map(content.headers));
   });
+});
+
+describeWith(KAFKA, () => {
+  test('a message to Kafka arrives as it is rendered', async () => {
+    const kafka = until(await startKafka());
+    await kafka.createTopic('orders');
+    const to = { broker: 'kafka', topic: 'orders', key: null, headers: { 'x-name': '{{ name }}' } } as const;
+    const action = { type: 'publish', name: 'publish', to, body: { a: '{{ name }}' }, timeout: 10_000 } as const;
+    const { content } = await renderAndRun(action, { settings: { kafkaUrl: `kafka://${kafka.host}` }, test: TEST_ID });
+    if (content.type !== 'kafka') throw new Error(content.type);
+    const [message] = await kafka.messages(content.topic, 1);
+    expect([message?.key, message?.value]).toEqual([content.key, content.body]);
+    expect(message?.headers).toEqual(Object.fromEntries(content.headers));
+    expect(content.headers).toContainEqual(['observers-test', 'true']);
+  }, 300_000);
+});
+
+describeWith(program('rabbitmq-server'), () => {
+  test('a message to RabbitMQ arrives as it is rendered', async () => {
+    const rabbit = until(await startRabbit());
+    await rabbit.manage((channel) => channel.assertQueue('orders'));
+    const to = { broker: 'rabbitmq', exchange: '', routingKey: 'orders', headers: { 'x-name': '{{ name }}' } } as const;
+    const action = { type: 'publish', name: 'publish', to, body: null, timeout: 5_000 } as const;
+    const { content } = await renderAndRun(action, { settings: { rabbitmqUrl: rabbit.url }, test: TEST_ID });
+    if (content.type !== 'rabbitmq') throw new Error(content.type);
+    const [message] = await rabbit.take('orders');
+    expect([message?.fields.exchange, message?.fields.routingKey, message?.content.toString()]).toEqual([
+      content.exchange,
+      content.routingKey,
+      content.body,
+    ]);
+    const { messageId, contentType, headers = {} } = message?.properties ?? {};
+    expect({ 'message-id': messageId, 'content-type': contentType, ...headers }).toEqual(Object.fromEntries(content.headers));
+    expect(content.headers).toContainEqual(['observers-test', 'true']);
+  }, 120_000);
 });
 
 test('a function is called with the argument that is rendered', async () => {

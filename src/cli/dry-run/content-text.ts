@@ -41,6 +41,10 @@ function headOf(content: Content): string {
       return 'keys in Redis';
     case 'nats':
       return `a message to the subject ${content.subject} of NATS`;
+    case 'kafka':
+      return `a message to the topic ${content.topic} of Kafka, with the key ${content.key}`;
+    case 'rabbitmq':
+      return `a message to ${content.exchange === '' ? 'the default exchange' : `the exchange ${content.exchange}`} of RabbitMQ, with the routing key ${content.routingKey}`;
     case 'redis stream':
       return `an entry of the stream ${content.stream} of Redis`;
     case 'database':
@@ -63,6 +67,8 @@ function linesOf(content: Content): string[] {
     case 'cache':
       return cacheLines(content);
     case 'nats':
+    case 'kafka':
+    case 'rabbitmq':
       return [...headerLines(content.headers), ...bodyLines(content.body)];
     case 'redis stream':
       return headerLines(content.fields);

@@ -101,9 +101,16 @@ const publish = z.strictObject({
   ...common,
   type: z.literal('publish'),
   subject: text.optional().describe('NATS JetStream: a subject, such as orders.{{ entity.key }}, that a stream takes'),
-  headers: headers.optional().describe('NATS JetStream'),
   stream: text.optional().describe('Redis: the key of a stream'),
   max_length: z.int().min(1).optional().describe('Redis: about so many entries are kept; default: all'),
+  topic: text.optional().describe('Kafka: a topic; no template'),
+  key: text.optional().describe('Kafka: messages with the same key stay in order; default: {{ entity.type }}/{{ entity.key }}'),
+  exchange: z
+    .string()
+    .optional()
+    .describe('RabbitMQ: an exchange that is there; no template; empty for the default exchange, whose routing keys are names of queues'),
+  routing_key: z.string().optional().describe('RabbitMQ: such as orders.{{ entity.key }}; default: empty'),
+  headers: headers.optional().describe('NATS JetStream, Kafka and RabbitMQ'),
   body: body.optional().describe('default: the envelope'),
   timeout: timeout.optional().describe('default 5s'),
 });

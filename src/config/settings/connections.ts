@@ -1,4 +1,6 @@
 import { isThisMachine } from '../hosts';
+import { KAFKA_EXPECTED, kafkaAddress } from '../kafka-address';
+import { RABBIT_EXPECTED, rabbitServers } from '../rabbit-address';
 import { asIs, withoutPasswords, type Setting } from './kinds';
 
 // Servers that the service works with, and who it is for them. `parse` repeats nothing of the value, which holds passwords.
@@ -35,6 +37,26 @@ export const natsUrl: Setting<string | null> = {
 function withoutSecrets(server: string): string {
   return server.replace(/\/\/[^@/]*@/, '//***@');
 }
+
+export const kafkaUrl: Setting<string | null> = {
+  variable: 'KAFKA_URL',
+  secret: true,
+  description:
+    'brokers for publish actions: kafka://user:password@host:9092,host:9092 (kafka+ssl:// with TLS); ?sasl=plain or scram-sha-256, and scram-sha-512 without it',
+  default: null,
+  parse: (value) => (kafkaAddress(value) === null ? { expected: KAFKA_EXPECTED } : { value }),
+  show: (value) => (value === null ? '' : value.replace(/:[^:@/?]*@/, ':***@')),
+};
+
+export const rabbitmqUrl: Setting<string | null> = {
+  variable: 'RABBITMQ_URL',
+  secret: true,
+  description:
+    'servers for publish actions, with commas between, of which any one is used: amqp://user:password@host:5672/vhost (amqps:// with TLS)',
+  default: null,
+  parse: (value) => (rabbitServers(value) === null ? { expected: RABBIT_EXPECTED } : { value }),
+  show: (value) => (value === null ? '' : (rabbitServers(value) ?? []).map(({ href }) => withoutPasswords(href)).join(',')),
+};
 
 export const smtpUrl: Setting<string | null> = {
   variable: 'SMTP_URL',

@@ -27,7 +27,7 @@ test("the settings in the chart's values.schema.json are current (npm run schema
 
 /** In the forms that settings take. */
 const CANARIES = [
-  ...['postgres', 'redis', 'nats', 'smtp', 'https'].map((scheme) => `${scheme}://user:CANARY-password@host.example`),
+  ...['postgres', 'redis', 'nats', 'kafka', 'amqp', 'smtp', 'https'].map((scheme) => `${scheme}://user:CANARY-password@host.example`),
   'authorization=CANARY-password',
   'read:CANARY-password-of-the-API',
   'CANARY'.padEnd(43, 'x'),

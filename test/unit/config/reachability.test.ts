@@ -96,7 +96,7 @@ test.each(ALL.filter(([name]) => !ANY_TEXT.includes(name)))(
     }
     expect(message).toMatch(
       new RegExp(
-        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0|up to 100 letters|small letters)`,
+        `environment ${variable}: expected (one of [\\w/]+, |a whole number from \\d|a duration from \\d|a size such as|postgres://|smtp://|redis://|nats://|kafka://|amqp://|paths of JavaScript files|https://user:password|an API key|the path of a file|an address such as|https://ACCOUNT|a number such as|the path of a key file|a URL such as|a key of 32 bytes|read:TOKEN or write:TOKEN|a rate such as|true or false|name=value|a number from 0|up to 100 letters|small letters)`,
       ),
     );
     expect(message).not.toContain('CANARY');

@@ -43,19 +43,22 @@ const findings = (settings: Parameters<typeof defaultSettings>[0], host = '127.0
   encryptionFindings(new Client({ host }), defaultSettings(settings), unverified).map(({ state, message }) => `${state} ${message}`);
 
 test('doctor says of each server how it is reached, and what to do where that is not this machine', () => {
-  const away = { smtpUrl: 'smtp://m.example?tls=none', redisUrl: 'redis://r.example', natsUrl: 'nats://n.example, nats://o.example', elasticsearchUrl: ['http://e.example:9200'] };
+  const away = { smtpUrl: 'smtp://m.example?tls=none', redisUrl: 'redis://r.example', natsUrl: 'nats://n.example, nats://o.example', kafkaUrl: 'kafka://k.example,l.example', rabbitmqUrl: 'amqp://q.example', elasticsearchUrl: ['http://e.example:9200'] };
   expect(findings(away, 'db.example')).toEqual([
     'warning PostgreSQL: passwords and data go to db.example in clear',
     'warning SMTP: passwords and data go to m.example in clear',
     'warning Redis: passwords and data go to r.example in clear',
     'warning NATS: passwords and data go to n.example in clear',
     'warning NATS: passwords and data go to o.example in clear',
+    'warning Kafka: passwords and data go to k.example in clear',
+    'warning Kafka: passwords and data go to l.example in clear',
+    'warning RabbitMQ: passwords and data go to q.example in clear',
     'warning Elasticsearch: passwords and data go to e.example in clear',
   ]);
-  const secure = { smtpUrl: 'smtp://m.example', redisUrl: 'rediss://r.example', natsUrl: 'tls://n.example', elasticsearchUrl: ['https://e.example:9200'] };
+  const secure = { smtpUrl: 'smtp://m.example', redisUrl: 'rediss://r.example', natsUrl: 'tls://n.example', kafkaUrl: 'kafka+ssl://k.example', rabbitmqUrl: 'amqps://q.example', elasticsearchUrl: ['https://e.example:9200'] };
   expect(findings(secure)).toEqual([
     'ok PostgreSQL: in clear, and does not leave this machine',
-    ...['SMTP: encrypted, and the certificate of m', 'Redis: encrypted, and the certificate of r', 'NATS: encrypted, and the certificate of n', 'Elasticsearch: encrypted, and the certificate of e'].map((text) => `ok ${text}.example is checked`),
+    ...['SMTP: encrypted, and the certificate of m', 'Redis: encrypted, and the certificate of r', 'NATS: encrypted, and the certificate of n', 'Kafka: encrypted, and the certificate of k', 'RabbitMQ: encrypted, and the certificate of q', 'Elasticsearch: encrypted, and the certificate of e'].map((text) => `ok ${text}.example is checked`),
   ]);
   expect(findings({ redisUrl: 'rediss://r.example' }, undefined, true)[1]).toMatch(/^warning Redis: encrypted, but anybody on the way/);
   expect(findings({ smtpUrl: 'smtps://m.example?tls.rejectUnauthorized=false' })[1]).toMatch(/^warning SMTP: encrypted, but anybody/);

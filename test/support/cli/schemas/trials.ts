@@ -38,6 +38,8 @@ const content: z.ZodType<NonNullable<ShownDelivery['content']>> = z.discriminate
     set: z.strictObject({ key: text, value: maybe, ttl: count.nullable() }).nullable(),
   }),
   z.strictObject({ type: z.literal('nats'), subject: text, headers, body: text }),
+  z.strictObject({ type: z.literal('kafka'), topic: text, key: text, headers, body: text }),
+  z.strictObject({ type: z.literal('rabbitmq'), exchange: text, routingKey: text, headers, body: text }),
   z.strictObject({ type: z.literal('redis stream'), stream: text, fields: headers }),
   z.strictObject({ type: z.literal('database'), function: text, argument: text }),
   z.strictObject({ type: z.literal('log'), level: text, message: text, fields: z.record(z.string(), text) }),

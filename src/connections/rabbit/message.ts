@@ -1,0 +1,8 @@
+export interface RabbitMessage {
+  readonly id: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly contentType: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+}
