@@ -173,19 +173,23 @@ test.each(['none', 'strict'] as const)(
   },
 );
 
-test('one is handed over while a claim is under way that brings a later one of its entity', () => {
-  const accept: Step = { is: 'answer', which: 0, ok: true };
-  const [x, y, a] = [write(0), write(1), write(2)];
-  // x and y run and become slow, x's second waits behind its first and is handed over; a runs, and a's second waits behind its first. Then there
-  // is room again, and a's third is queued behind x's second.
-  const queued: Step[] = [...x, ...y, ...x, time(700), ...a, ...a, time(400), COMMIT, accept, accept, COMMIT, ...a, COMMIT];
-  const halves = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-  return halves.reduce(
-    (before, sent) =>
-      before.then(() => inOrder(new World(3, ['none']), [...queued, work(sent), time(INLINE_BUDGET), work(60), accept, work(60)])),
+/** After each number of halves of statements that the worker may have come to. */
+const whenever = (some: (sent: number) => Step[]): Promise<void> =>
+  Array.from({ length: 14 }, (_none, i) => i + 1).reduce(
+    (before, sent) => before.then(() => inOrder(new World(3, ['none']), some(sent))),
     Promise.resolve(),
   );
-});
+const ACCEPT: Step = { is: 'answer', which: 0, ok: true };
+// x and y run and become slow, x's second waits behind its first and is handed over; a runs, and a's second waits behind its first. Then there
+// is room again, and a's third is queued behind x's second.
+const [X, Y, A] = [write(0), write(1), write(2)];
+const THIRD_IS_QUEUED: Step[] = [...X, ...Y, ...X, time(700), ...A, ...A, time(400), COMMIT, ACCEPT, ACCEPT, COMMIT, ...A, COMMIT];
+
+test('one is handed over while a claim is under way that brings a later one of its entity', () =>
+  whenever((sent) => [...THIRD_IS_QUEUED, work(sent), time(INLINE_BUDGET), work(60), ACCEPT, work(60)]));
+
+test('a pause puts one aside that is in memory, and a claim comes before a later one of its entity is put aside as well', () =>
+  whenever((sent) => [...THIRD_IS_QUEUED, { is: 'pause', observer: 'none' }, time(300), work(sent), COMMIT, work(60), ACCEPT, work(60)]));
 
 test('whatever is handed over, queued, committed, claimed, read again and killed when: each lane arrives in order, and whole', async () => {
   await fc.assert(
