@@ -4,6 +4,7 @@ import { isDotSegment } from '../matching/template/encoding';
 import { hasTags, literalsOf } from '../matching/template/template';
 import { ed25519Key } from './ed25519-key';
 import { didYouMean } from './problems';
+import { decoded } from './url-parts';
 
 // Each answers what is wrong, or null. None repeats the value: it may have come out of a secret.
 
@@ -48,12 +49,7 @@ export function proxyProblem(url: string): string | null {
   if (!/^http:\/\/[^/?#\\\s]+\/?$/i.test(url) || !URL.canParse(url) || isPortZero(url))
     return `${expected}; in user and password write / ? # @ : % as %2F %3F %23 %40 %3A %25`;
   const { username, password } = new URL(url);
-  try {
-    decodeURIComponent(username + password);
-    return null;
-  } catch {
-    return 'user or password is not percent-encoded UTF-8; a % is written %25';
-  }
+  return decoded(username + password) === null ? 'user or password is not percent-encoded UTF-8; a % is written %25' : null;
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -3,6 +3,7 @@ import { credentialsIn, isTellingName, SECRETS } from '../event/secrets';
 import { TELLING_LENGTH, type FilledText } from './redaction';
 import { SETTINGS, type SettingName, type Settings } from './settings';
 import type { Setting } from './settings/kinds';
+import { decoded } from './url-parts';
 
 const IN_FILE = '[secret]';
 
@@ -75,11 +76,8 @@ function rememberUrl(text: string, label: string, alone: boolean): void {
 }
 
 function spellingsOf(text: string): string[] {
-  try {
-    return [decodeURIComponent(text), text];
-  } catch {
-    return [text];
-  }
+  const plain = decoded(text);
+  return plain === null ? [text] : [plain, text];
 }
 
 function textsIn(value: unknown): string[] {

@@ -1,8 +1,10 @@
+import { decoded, hostOf, type HostAndPort } from './url-parts';
+
 /** Where a Redis is: one server, nodes of a cluster, or the sentinels that know the master. */
 export interface RedisAddress {
   readonly by: 'server' | 'sentinel';
   /** Several of a server's are nodes of one cluster. */
-  readonly hosts: readonly RedisHost[];
+  readonly hosts: readonly HostAndPort[];
   /** The name that sentinels know it by; null without them. */
   readonly master: string | null;
   readonly username: string | null;
@@ -11,17 +13,11 @@ export interface RedisAddress {
   readonly tls: boolean;
 }
 
-export interface RedisHost {
-  readonly host: string;
-  readonly port: number;
-}
-
 export const REDIS_EXPECTED =
   'redis://user:password@host:6379/0 (rediss:// with TLS, nodes of a cluster with commas between), or redis-sentinel://user:password@host:26379,host:26379/0#MASTER (rediss-sentinel:// with TLS)';
 
 /** A password may hold `@` and `:`: the last `@` before the path ends it. */
 const URL_PARTS = /^redis(s?)(-sentinel)?:\/\/([^/?#]*@)?([^@/?#]+)(?:\/(\d*))?(?:#(.+))?$/;
-const HOST = /^(\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i;
 
 /** @returns null when the text is no such address */
 export function redisAddress(text: string): RedisAddress | null {
@@ -40,25 +36,10 @@ export function shownRedis(text: string): string {
   return text.replace(/^([\w-]+:\/\/[^:@/?#]*):[^/?#]*@/, '$1:***@');
 }
 
-function hostOf(text: string, fallback: number): RedisHost | null {
-  const [, host, port] = HOST.exec(text) ?? [];
-  if (host === undefined) return null;
-  const number = Number(port ?? fallback);
-  return number >= 1 && number <= 65_535 ? { host: host.replace(/^\[|\]$/g, ''), port: number } : null;
-}
-
 function loginOf(text: string): Pick<RedisAddress, 'username' | 'password'> | null {
   const colon = text.indexOf(':');
   const username = decoded(colon === -1 ? text : text.slice(0, colon));
   const password = decoded(colon === -1 ? '' : text.slice(colon + 1));
   if (username === null || password === null) return null;
   return { username: username === '' ? null : username, password: password === '' ? null : password };
-}
-
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }

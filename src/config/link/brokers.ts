@@ -15,7 +15,7 @@ export function linkPublish(shape: PublishShape, { name, path }: ActionPlace, co
   return { type: 'publish', name, to: linkTarget(shape, path, context), body, timeout };
 }
 
-/** What belongs to one broker only. */
+/** Fields of the file that not every broker has. */
 type Field = 'headers' | 'max_length' | 'key' | 'routing_key';
 
 interface Kind<Broker extends PublishTarget['broker']> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Bounds } from '../../event/bounds';
 import type { RateLimit } from '../../event/definitions';
 import { parseRate, RATE } from '../units';
+import { decoded } from '../url-parts';
 import type { Setting } from './kinds';
 
 /** What a token allows; `write` implies `read`. */
@@ -42,6 +43,7 @@ function optionsIn(rest: string): Pick<ApiToken, 'expires' | 'bounds'> | null {
   const bound: Record<'tenant' | 'observer', string[]> = { tenant: [], observer: [] };
   for (const part of rest.split(';').slice(1)) {
     const [, name, written] = OPTION.exec(part.trim()) ?? [];
+    // Names may hold what separates entries and options: as in a URL, %2C and %3B.
     const value = written === undefined ? null : decoded(written);
     if (value === null) return null;
     if (name === 'tenant') bound.tenant.push(UUID.test(value) ? value.toLowerCase() : value);
@@ -51,15 +53,6 @@ function optionsIn(rest: string): Pick<ApiToken, 'expires' | 'bounds'> | null {
   }
   const namesOf = (names: readonly string[]): readonly string[] | null => (names.length === 0 ? null : names);
   return { expires, bounds: { tenants: namesOf(bound.tenant), observers: namesOf(bound.observer) } };
-}
-
-/** Names may hold what separates entries and options: as in a URL, %2C and %3B. */
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }
 
 export function hashOf(token: string): Buffer {

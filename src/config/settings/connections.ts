@@ -1,6 +1,7 @@
 import { isThisMachine } from '../hosts';
 import { KAFKA_EXPECTED, kafkaAddress } from '../kafka-address';
 import { RABBIT_EXPECTED, rabbitServers } from '../rabbit-address';
+import { decoded } from '../url-parts';
 import { asIs, withoutPasswords, type Setting } from './kinds';
 
 // Servers that the service works with, and who it is for them. `parse` repeats nothing of the value, which holds passwords.
@@ -173,12 +174,7 @@ export const elasticsearchUrl: Setting<readonly string[] | null> = {
 function isNode(text: string): boolean {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
   const { search, hash } = new URL(text);
-  try {
-    decodeURIComponent(userOf(text));
-  } catch {
-    return false;
-  }
-  return search === '' && hash === '';
+  return decoded(userOf(text)) !== null && search === '' && hash === '';
 }
 
 /** User and password as they are written; `:` when there is none. */

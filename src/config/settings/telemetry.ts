@@ -1,3 +1,4 @@
+import { decoded } from '../url-parts';
 import { asIs, oneOf, withoutPasswords, type Setting } from './kinds';
 
 // Names, values and their meaning are those of the OpenTelemetry specification.
@@ -24,22 +25,14 @@ const pairs = (variable: string, description: string, show: (value: string) => s
     const found: Record<string, string> = {};
     for (const part of text.split(',')) {
       const [, name, value] = /^\s*([^\s=,]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
-      const decoded = decode(value);
-      if (name === undefined || decoded === null) return { expected: 'name=value, several with commas between, values encoded as in URLs' };
-      found[name] = decoded;
+      const plain = value === undefined ? null : decoded(value);
+      if (name === undefined || plain === null) return { expected: 'name=value, several with commas between, values encoded as in URLs' };
+      found[name] = plain;
     }
     return { value: found };
   },
   show: (value) => Object.entries(value ?? {}).map(([name, one]) => `${name}=${show(one)}`).join(','), // prettier-ignore
 });
-
-function decode(value: string | undefined): string | null {
-  try {
-    return value === undefined ? null : decodeURIComponent(value);
-  } catch {
-    return null;
-  }
-}
 
 /** gRPC is known, for whole clusters have it set; who asks for traces then is told that it is not spoken. */
 const protocol = (variable: string, description: string): Setting<'http/protobuf' | 'http/json' | 'grpc' | null> => ({
