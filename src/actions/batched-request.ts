@@ -3,7 +3,7 @@ import { TEST_HEADER } from '../event/webhook-headers';
 import { batchId, type Delivery } from '../event/delivery';
 import { limitsOf, type EndpointLimits, type WebhookBatch } from '../event/definitions';
 import { envelopeText } from '../event/envelope';
-import { failed, type Outcome } from '../event/outcome';
+import { failed, STOPPING, type Outcome } from '../event/outcome';
 import { traceHeaders } from '../event/trace-context';
 import { compileTemplate, type Template } from '../matching/template/template';
 import type { PreparedAction } from './action-handler';
@@ -75,7 +75,7 @@ export class BatchedRequest implements PreparedAction {
   }
 
   run(delivery: Delivery, id: string): Promise<Outcome> {
-    if (this.sender.closing.aborted) return Promise.resolve(INTERRUPTED);
+    if (this.sender.closing.aborted) return Promise.resolve(STOPPING);
     const body = this.bodyOf(new FilledTemplates(delivery));
     return new Promise((resolve, reject) => {
       const item = { id, delivery, body, resolve, reject };
@@ -193,11 +193,9 @@ export class BatchedRequest implements PreparedAction {
   }
 
   private abandon(): void {
-    for (const batch of [...this.ready, ...(this.gathering === null ? [] : [this.gathering])]) this.end(batch, INTERRUPTED);
+    for (const batch of [...this.ready, ...(this.gathering === null ? [] : [this.gathering])]) this.end(batch, STOPPING);
   }
 }
-
-const INTERRUPTED = failed('interrupted', 'the service is stopping');
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');

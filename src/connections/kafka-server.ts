@@ -1,4 +1,4 @@
-import { failed, type Outcome } from '../event/outcome';
+import { STOPPING, type Outcome } from '../event/outcome';
 import type { KafkaMessage } from './kafka/message';
 import type { KafkaProducer } from './kafka/producer';
 
@@ -19,12 +19,12 @@ export class KafkaServer {
     const { KafkaProducer } = await import('./kafka/producer');
     const { outcomeOf } = await import('./kafka/outcomes');
     try {
-      if (this.closed) return INTERRUPTED;
+      if (this.closed) return STOPPING;
       this.producer ??= new KafkaProducer(this.url);
       await this.producer.send(message, until);
       return { ok: true, status: null };
     } catch (error) {
-      return this.closed ? INTERRUPTED : outcomeOf(error as Error, timeout);
+      return this.closed ? STOPPING : outcomeOf(error as Error, timeout);
     }
   }
 
@@ -34,5 +34,3 @@ export class KafkaServer {
     this.producer?.close();
   }
 }
-
-const INTERRUPTED = failed('interrupted', 'the service is stopping');

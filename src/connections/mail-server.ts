@@ -1,6 +1,6 @@
 import { mailTlsOf } from '../config/settings/connections';
 import { messageOf } from '../event/errors';
-import { failed, type Outcome } from '../event/outcome';
+import { failed, STOPPING, type Outcome } from '../event/outcome';
 import type { Mailbox } from '../matching/template/address';
 import { isTlsFailure, tlsMessage } from './http/tls-failure';
 
@@ -20,8 +20,6 @@ export interface Mail {
   /** Whether it is a person's test, and says so in a header. */
   readonly test: boolean;
 }
-
-const STOPPING = failed('interrupted', 'the service is stopping');
 
 /** Sends mails through the SMTP server of the settings. */
 export class Mailer {

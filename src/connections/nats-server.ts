@@ -1,6 +1,6 @@
 import type { JetStreamClient, PubAck } from '@nats-io/jetstream';
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
-import { failed, type Outcome } from '../event/outcome';
+import { STOPPING, type Outcome } from '../event/outcome';
 
 /** Messages whose acknowledgement is waited for at once. */
 export const NATS_CONCURRENCY = 128;
@@ -37,7 +37,7 @@ export class NatsServer {
       // The client takes any answer for an acknowledgement, also that of a service which happens to listen there.
       return (acknowledgement.stream ?? '') === '' ? NO_STREAM : { ok: true, status: null };
     } catch (error) {
-      return this.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error as Error, timeout);
+      return this.closed ? STOPPING : outcomeOf(error as Error, timeout);
     }
   }
 

@@ -1,4 +1,4 @@
-import { failed, type Outcome } from '../event/outcome';
+import { failed, STOPPING, type Outcome } from '../event/outcome';
 import { within } from '../event/timing';
 import type { RabbitLink } from './rabbit/link';
 import type { RabbitMessage } from './rabbit/message';
@@ -17,7 +17,7 @@ export class RabbitServer {
   async publish(message: RabbitMessage, timeout: number): Promise<Outcome> {
     // Loaded when it is needed: a start has no use for it.
     const { blockedOutcome, outcomeOf } = await import('./rabbit/outcomes');
-    if (this.closed) return INTERRUPTED;
+    if (this.closed) return STOPPING;
     const connected = this.connect(timeout);
     let link: RabbitLink | null = null;
     const attempt = async (): Promise<Outcome> => {
@@ -26,7 +26,7 @@ export class RabbitServer {
         await link.publish(message);
         return { ok: true, status: null };
       } catch (error) {
-        return this.closed ? INTERRUPTED : outcomeOf(error as Error);
+        return this.closed ? STOPPING : outcomeOf(error as Error);
       }
     };
     return within(attempt(), timeout, () => {
@@ -66,5 +66,3 @@ export class RabbitServer {
     return link;
   }
 }
-
-const INTERRUPTED = failed('interrupted', 'the service is stopping');

@@ -1,5 +1,5 @@
 import { messageOf } from '../event/errors';
-import { failed, type Outcome } from '../event/outcome';
+import { failed, STOPPING, type Outcome } from '../event/outcome';
 import { within } from '../event/timing';
 import { connectionFailure } from './http/network-failure';
 import { tlsMessage } from './http/tls-failure';
@@ -31,7 +31,7 @@ export class RedisServer {
     try {
       return await work(await this.connect(timeout));
     } catch (error) {
-      return this.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error);
+      return this.closed ? STOPPING : outcomeOf(error);
     }
   }
 

@@ -73,6 +73,9 @@ export function failed(error: ErrorKind, message: string, more: Partial<Omit<Fai
   return { ok: false, error, message, status: null, retryAfter: null, excerpt: null, ...more };
 }
 
+/** A try that the end of its connections has cut off, or kept from beginning. */
+export const STOPPING = failed('interrupted', 'the service is stopping');
+
 /** What may be told of it: a receiver may have given back what it was sent. */
 export function withoutSecrets<O extends Outcome>(outcome: O, secrets = SECRETS): O {
   if (outcome.ok) return outcome.skipped === undefined ? outcome : { ...outcome, skipped: secrets.hide(outcome.skipped) };

@@ -5,7 +5,7 @@ import { passedOn, type Delivery } from '../../event/delivery';
 import type { DatabaseActionDefinition } from '../../event/definitions';
 import { envelopeText } from '../../event/envelope';
 import { messageOf } from '../../event/errors';
-import { failed, type Outcome } from '../../event/outcome';
+import { failed, STOPPING, type Outcome } from '../../event/outcome';
 import { ONCE_CONNECTIONS, type OnceCalls } from './once';
 import type { ActionHandler, PreparedAction } from '../action-handler';
 import type { Rendering } from '../rendering';
@@ -45,7 +45,7 @@ class PreparedCall implements PreparedAction {
       if (result === 'stale') return failed('interrupted', 'another instance leads by now');
       return { ok: true, status: null, recorded: true };
     } catch (error) {
-      return this.once.closed ? failed('interrupted', 'the service is stopping') : outcomeOf(error, this.timeout);
+      return this.once.closed ? STOPPING : outcomeOf(error, this.timeout);
     }
   }
 

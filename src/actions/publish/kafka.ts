@@ -8,7 +8,7 @@ import type { PreparedAction } from '../action-handler';
 import { FilledTemplates } from '../fill';
 import { renderingOf, type Rendering } from '../rendering';
 import { cloudEventHeaders, entityOf } from './cloud-event';
-import { bodyOf, compileHeaders, contentTypeOf, filledHeaders, serviceHeaders, type MessageParts } from './message';
+import { bodyOf, compileHeaders, contentTypeOf, filledHeaders, isContentType, serviceHeaders, type MessageParts } from './message';
 
 /** A topic of Kafka: messages of one key are in one partition, and so in order. */
 export class PreparedKafkaMessage implements PreparedAction {
@@ -40,10 +40,9 @@ export class PreparedKafkaMessage implements PreparedAction {
 
   private message(delivery: Delivery, id: string, fill: FilledTemplates): KafkaMessage {
     const own = filledHeaders(this.headers, fill);
-    const hasType = own.some(([name]) => name.toLowerCase() === 'content-type');
     const headers = [
       ...cloudEventHeaders('ce_', delivery, id),
-      ...(hasType ? [] : ([['content-type', contentTypeOf(this.parts)]] as const)),
+      ...(own.some(isContentType) ? [] : ([['content-type', contentTypeOf(this.parts)]] as const)),
       ...serviceHeaders(delivery),
       ...own,
     ];

@@ -8,7 +8,7 @@ import { compileTemplate, type Template } from '../../matching/template/template
 import type { FilledTemplates } from '../fill';
 import type { Header } from '../rendering';
 
-/** What a message to any broker is made of. */
+/** The parts of a message that every broker takes. */
 export interface MessageParts {
   /** Null: the envelope. */
   readonly body: Template | null;
@@ -30,7 +30,7 @@ export function marksOf(delivery: Delivery): readonly Header[] {
   return [...traceHeaders(passedOn(delivery)), ...(delivery.test === undefined ? [] : [TEST_HEADER])];
 }
 
-/** What led to the message, and the marks. */
+/** The cause of the message, and the marks. */
 export function serviceHeaders(delivery: Delivery): readonly Header[] {
   return [['observers-cause', causeOf(delivery)], ...marksOf(delivery)];
 }
@@ -39,6 +39,10 @@ type HeaderTemplates = readonly (readonly [name: string, value: Template])[];
 
 export function compileHeaders(headers: Readonly<Record<string, string>>): HeaderTemplates {
   return Object.entries(headers).map(([name, value]) => [name, compileTemplate(value, 'header')] as const);
+}
+
+export function isContentType([name]: Header): boolean {
+  return name.toLowerCase() === 'content-type';
 }
 
 export function filledHeaders(headers: HeaderTemplates, fill: FilledTemplates): readonly Header[] {

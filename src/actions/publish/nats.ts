@@ -32,7 +32,7 @@ export class PreparedNatsMessage implements PreparedAction {
   render(delivery: Delivery, id: string): Rendering {
     const fill = new FilledTemplates(delivery);
     const { subject, headers, body } = this.message(delivery, id, fill);
-    // What the client makes of the id.
+    // The client makes this header of the id.
     return renderingOf({ type: 'nats', subject, headers: [['Nats-Msg-Id', id], ...headers], body }, fill);
   }
 

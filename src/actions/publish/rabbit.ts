@@ -8,7 +8,7 @@ import type { PreparedAction } from '../action-handler';
 import { FilledTemplates } from '../fill';
 import { renderingOf, type Rendering } from '../rendering';
 import { cloudEventHeaders } from './cloud-event';
-import { bodyOf, compileHeaders, contentTypeOf, filledHeaders, serviceHeaders, type MessageParts } from './message';
+import { bodyOf, compileHeaders, contentTypeOf, filledHeaders, isContentType, serviceHeaders, type MessageParts } from './message';
 
 /** An exchange of RabbitMQ, which confirms what its queues have. */
 export class PreparedRabbitMessage implements PreparedAction {
@@ -36,19 +36,18 @@ export class PreparedRabbitMessage implements PreparedAction {
   render(delivery: Delivery, id: string): Rendering {
     const fill = new FilledTemplates(delivery);
     const { exchange, routingKey, contentType, headers, body } = this.message(delivery, id, fill);
-    // What the client makes of properties that are no headers.
+    // The client sends these two as properties of the message.
     const properties = [['message-id', id], ['content-type', contentType]] as const; // prettier-ignore
     return renderingOf({ type: 'rabbitmq', exchange, routingKey, headers: [...properties, ...headers], body }, fill);
   }
 
   private message(delivery: Delivery, id: string, fill: FilledTemplates): RabbitMessage {
     const own = filledHeaders(this.headers, fill);
-    const isType = ([name]: readonly [string, string]): boolean => name.toLowerCase() === 'content-type';
-    const contentType = own.find(isType)?.[1] ?? contentTypeOf(this.parts);
+    const contentType = own.find(isContentType)?.[1] ?? contentTypeOf(this.parts);
     const headers = [
       ...cloudEventHeaders('cloudEvents:', delivery, id),
       ...serviceHeaders(delivery),
-      ...own.filter((header) => !isType(header)),
+      ...own.filter((header) => !isContentType(header)),
     ];
     const routingKey = fill.text(this.routingKey);
     return { id, exchange: this.exchange, routingKey, contentType, headers, body: bodyOf(this.parts, delivery, fill) };

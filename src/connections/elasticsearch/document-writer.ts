@@ -1,5 +1,5 @@
 import { parseSpelledJson, stringifyExactJson } from '../../event/json-document';
-import { failed, type Failed, type Outcome } from '../../event/outcome';
+import { failed, STOPPING, type Failed, type Outcome } from '../../event/outcome';
 import { failureOfDocument, NEWER, outcomeOfWrite, type StoredDocument, type WriteAnswer } from './outcomes';
 import type { Cluster } from './cluster';
 import { documentKey, type DocumentChange } from './document-change';
@@ -36,7 +36,7 @@ export class DocumentWriter {
 
   /** @param timeout milliseconds, for waiting and the requests */
   write(change: DocumentChange, timeout: number): Promise<Outcome> {
-    if (this.closed) return Promise.resolve(INTERRUPTED);
+    if (this.closed) return Promise.resolve(STOPPING);
     let timer: NodeJS.Timeout | undefined;
     const outcome = new Promise<Outcome>((resolve, reject) => {
       const item: Item = { change, key: documentKey(change), until: performance.now() + timeout, resolve, reject };
@@ -52,7 +52,7 @@ export class DocumentWriter {
 
   async close(): Promise<void> {
     this.closed = true;
-    for (const { resolve } of this.waiting.splice(0)) resolve(INTERRUPTED);
+    for (const { resolve } of this.waiting.splice(0)) resolve(STOPPING);
     await this.cluster.close();
   }
 
@@ -130,8 +130,6 @@ export class DocumentWriter {
     });
   }
 }
-
-const INTERRUPTED = failed('interrupted', 'the service is stopping');
 
 function update(
   { found = false, _version: version = 0, _source: source, error }: StoredDocument,

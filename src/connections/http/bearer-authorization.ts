@@ -1,14 +1,12 @@
 import type { Clock } from '../../event/clock';
 import type { EndpointDefinition, OAuth2Auth } from '../../event/definitions';
-import { failed, type Failed, type Outcome } from '../../event/outcome';
+import { failed, STOPPING, type Failed, type Outcome } from '../../event/outcome';
 import type { Authorization, Authorized } from './authorization';
 import type { HttpRequest } from './http-exchange';
 import { TOKEN_SOURCES, type Token, type TokenSource } from './token-source';
 
 /** A second token that is refused as well is the receiver's last word; one that has grown older, in milliseconds, is fetched anew all the same. */
 const FRESH = 30_000;
-
-const INTERRUPTED = failed('interrupted', 'the service is stopping');
 
 /** `Authorization: Bearer`, with a token that was fetched with the client's credentials. */
 export class BearerAuthorization implements Authorization {
@@ -30,7 +28,7 @@ export class BearerAuthorization implements Authorization {
   }
 
   async authorize(request: HttpRequest, timeout: number): Promise<Authorized | Failed> {
-    if (this.closed) return INTERRUPTED;
+    if (this.closed) return STOPPING;
     const found = this.source.get();
     const token = found instanceof Promise ? await this.patiently(found, timeout) : found;
     if ('error' in token) return token;
@@ -54,7 +52,7 @@ export class BearerAuthorization implements Authorization {
         this.waiting.delete(interrupt);
         resolve(result);
       };
-      const interrupt = (): void => end(INTERRUPTED);
+      const interrupt = (): void => end(STOPPING);
       const timer = setTimeout(() => end(late), timeout);
       this.waiting.add(interrupt);
       fetching.then(end, reject);
