@@ -19,8 +19,7 @@ export class DoctorCommand extends ObserversCommand {
   async run(_args: string[], flags: GlobalOptions): Promise<void> {
     const { examine } = await import('../doctor/examine');
     const { fileFindings } = await import('../doctor/file-findings');
-    const { examineBrokers } = await import('../connections/brokers/examination');
-    const { examineRedis } = await import('../connections/redis/examination');
+    const { examineServers } = await import('../connections/examination');
     const { dryConfiguration } = await import('./dry-run/dry-configuration');
     const { loadSettings } = await import('../config/load');
     const settings = loadSettings(loadInputOf(flags));
@@ -29,7 +28,7 @@ export class DoctorCommand extends ObserversCommand {
       const unverified = process.env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0';
       const file = await fileFindings(async () => (await dryConfiguration(flags, false)).custom.close());
       const database = await examine({ client, url: await databaseUrl(settings), settings, captures, unverified });
-      return [...database, ...(await examineRedis(settings)), ...(await examineBrokers(settings)), ...file];
+      return [...database, ...(await examineServers(settings)), ...file];
     });
     if (findings.some(({ state }) => state === 'problem')) process.exitCode = ExitCode.error;
     if (flags.format === 'json') return printJson(findings);

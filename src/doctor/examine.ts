@@ -122,7 +122,7 @@ const PREPARED: Readonly<Record<string, Check>> = {
       : problem('indexes', `core.${name} is invalid: it was not built to its end`, `reindex index concurrently core.${name}`)); // prettier-ignore
   },
   stream: async ({ client, settings }) => {
-    const { leader, lag, checkpointAgeSeconds, gone, pausedObservers, listeners } = await readStatus(client, settings.stream);
+    const { leader, lag, checkpointAgeSeconds, gone, pausedObservers, listeners, search } = await readStatus(client, settings.stream);
     const leads = leader !== null && leader.alive;
     return [
       leads
@@ -132,9 +132,9 @@ const PREPARED: Readonly<Record<string, Check>> = {
       ...listeners.filter(({ alive }) => alive).flatMap(({ id, redis }) => redis.filter(({ up }) => !up).map(({ use, since, reason }) => warning('redis', `${id} gets no answer from Redis for ${use} since ${toTheSecond(since)}, and goes on without: ${reason ?? ''}`, 'docs/redis.md'))), // prettier-ignore
       ...gone.map(({ endpoint }) => warning('endpoint', `${endpoint} has answered 410 and is asked no more`, `fraiseql-observers dlq list --endpoint ${shellWord(endpoint)}, then dlq retry ID`)), // prettier-ignore
       ...pausedObservers.map(({ observer, since, by }) => warning('paused', `${observer} is paused since ${toTheSecond(since)} by ${by}`, `fraiseql-observers observers resume ${shellWord(observer)}`)), // prettier-ignore
+      ...searchFindings(search, settings.searchIndex),
     ];
   },
-  search: async ({ client, settings }) => searchFindings((await readStatus(client, settings.stream)).search, settings.searchIndex),
   audit: async ({ client, settings }) => {
     const { audit } = await readStatus(client, settings.stream);
     return [auditFinding(audit, settings.auditInterval)];

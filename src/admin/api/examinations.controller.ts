@@ -3,8 +3,7 @@ import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { ServiceConfiguration } from '../../config/service-configuration';
 import { VersionDiffs } from '../../config/version-diffs.service';
-import { examineBrokers } from '../../connections/brokers/examination';
-import { examineRedis } from '../../connections/redis/examination';
+import { examineServers } from '../../connections/examination';
 import { Doctor } from '../../doctor/doctor.service';
 import { Previews } from '../../dry-run/previews.service';
 import { shortened } from '../../dry-run/shorten';
@@ -44,7 +43,7 @@ export class ExaminationsController {
     const { settings, file } = this.reloader.current.configuration;
     return this.heavy.one(response, async () => {
       const database = await this.theDoctor.examine(settings, file.definition.captures, this.configuration.source.unverified);
-      const findings = [...database, ...(await examineRedis(settings)), ...(await examineBrokers(settings))];
+      const findings = [...database, ...(await examineServers(settings))];
       const count = (state: string): number => findings.filter((finding) => finding.state === state).length;
       return { problems: count('problem'), warnings: count('warning'), findings };
     });

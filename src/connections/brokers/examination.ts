@@ -3,14 +3,7 @@ import { messageOf } from '../../event/errors';
 import type { Outcome } from '../../event/outcome';
 import { SECRETS } from '../../event/secrets';
 import { within } from '../../event/timing';
-
-/** A finding of the doctor's, of whose level this is not. */
-interface BrokerFinding {
-  readonly check: 'broker';
-  readonly state: 'ok' | 'problem';
-  readonly message: string;
-  readonly repair: string | null;
-}
+import type { ServerFinding } from '../server-finding';
 
 type Examined = Pick<Settings, 'natsUrl' | 'kafkaUrl' | 'rabbitmqUrl'>;
 
@@ -57,12 +50,12 @@ const BROKERS: readonly Examination[] = [
 ];
 
 /** How the brokers of publish actions are from here, and what it means when they acknowledge a message. Never rejects. */
-export async function examineBrokers(settings: Examined): Promise<BrokerFinding[]> {
+export async function examineBrokers(settings: Examined): Promise<ServerFinding[]> {
   const findings = await Promise.all(BROKERS.map((broker) => examine(broker, settings[broker.setting])));
   return findings.filter((finding) => finding !== null);
 }
 
-async function examine({ name, variable, look, outcomeOf, worth }: Examination, url: string | null): Promise<BrokerFinding | null> {
+async function examine({ name, variable, look, outcomeOf, worth }: Examination, url: string | null): Promise<ServerFinding | null> {
   if (url === null) return null;
   const late = (): never => {
     throw new Error(`no answer within ${TIMEOUT / 1_000} s`);

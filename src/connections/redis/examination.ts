@@ -4,14 +4,7 @@ import { messageOf } from '../../event/errors';
 import { within } from '../../event/timing';
 import { dial, redisTarget, type RedisConnection } from './dial';
 import { explainRedis } from './redis-error';
-
-/** A finding of the doctor's, of whose level this is not. */
-interface RedisFinding {
-  readonly check: 'redis';
-  readonly state: 'ok' | 'warning' | 'problem' | 'unknown';
-  readonly message: string;
-  readonly repair: string | null;
-}
+import type { ServerFinding } from '../server-finding';
 
 /** Milliseconds; whoever asks has somebody waiting. */
 const TIMEOUT = 5_000;
@@ -24,7 +17,7 @@ type Examined = Pick<
 >;
 
 /** How the Redis of REDIS_URL is from here; nothing where dedup keys and look-ups are not kept in it. Never rejects. */
-export async function examineRedis(settings: Examined): Promise<RedisFinding[]> {
+export async function examineRedis(settings: Examined): Promise<ServerFinding[]> {
   const users = redisUsers(settings);
   const target = redisTarget(settings);
   if (users.length === 0 || target === null) return [];
@@ -40,11 +33,11 @@ export async function examineRedis(settings: Examined): Promise<RedisFinding[]> 
   }
 }
 
-async function findings(redis: RedisConnection, { redisPrefix, redisTimeout, dedupDriver }: Examined): Promise<RedisFinding[]> {
+async function findings(redis: RedisConnection, { redisPrefix, redisTimeout, dedupDriver }: Examined): Promise<ServerFinding[]> {
   const begun = performance.now();
   await redis.set(`${redisPrefix}alive:doctor`, '1', 'PX', 60_000);
   const took = performance.now() - begun;
-  const found: RedisFinding[] = [];
+  const found: ServerFinding[] = [];
   const server = await redis.info('server').catch((error: unknown) => messageOf(error));
   const version = /^redis_version:(.+)$/m.exec(server)?.[1]?.trim() ?? 'of an unknown version';
   if (Number.parseInt(version, 10) < OLDEST) found.push(finding('problem', `Redis ${version} is too old`, `Redis ${OLDEST}.0 or later`));
@@ -59,6 +52,6 @@ async function findings(redis: RedisConnection, { redisPrefix, redisTimeout, ded
   return found;
 }
 
-function finding(state: RedisFinding['state'], message: string, repair: string | null = null): RedisFinding {
+function finding(state: ServerFinding['state'], message: string, repair: string | null = null): ServerFinding {
   return { check: 'redis', state, message, repair };
 }
