@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { BARE, launch, MAIN, run, type Running } from '../support/program';
+import { freePort } from '../support/spawned-server';
+import { eventually } from '../support/until';
 
 const ROOT = join(__dirname, '../..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -28,14 +29,6 @@ afterAll(async () => {
   await database.drop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A line as it is shown, whatever its numbers, times and names of instances are. */
 function patternOf(line: string): RegExp {
@@ -92,7 +85,6 @@ test('what is not signed with the secret is refused by the receiver of the READM
   const receiver = launch(process.execPath, ['other.mjs'], { cwd: folder, env: { ...BARE, SHOP_WEBHOOK_SECRET: SECRET } });
   running.push(receiver);
   const ask = (): Promise<Response | null> => fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' }).catch(() => null);
-  let answer = await ask();
-  while (answer === null && receiver.child.exitCode === null) answer = await ask();
+  const answer = await eventually(ask, (one) => one !== null || receiver.child.exitCode !== null);
   expect(answer?.status).toBe(401);
 });

@@ -1,40 +1,18 @@
 import type { CacheActionDefinition } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { describeWith, program } from '../support/missing-server';
 import { startRedis, startRedisCluster, type TestRedis } from '../support/redis-server';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenAction } from '../support/one-action';
+import { FAST_RETRY } from '../support/stream';
 import { containing, matching } from '../support/texts';
-import { atLeast, until, untilRows } from '../support/until';
+import { until, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let stream: TestStream | null;
-
-beforeEach(async () => {
-  stream = null;
-  database = await createTestDatabase();
-  await database.query('create table public.orders (id bigint primary key, customer text, total numeric)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  await database.drop();
-});
+const given = givenAction('bigint');
+const { attempts, dead } = given;
 
 const start = async (redisUrl: string, changed: Partial<CacheActionDefinition>, retry = FAST_RETRY): Promise<void> => {
   const action: CacheActionDefinition = { type: 'cache', name: 'cache', keys: [], patterns: [], set: null, timeout: 5_000, ...changed };
-  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry });
-  stream = await startStream(database.url, [observer], { settings: { redisUrl } });
+  await given.start(action, { redisUrl }, retry);
 };
-
-interface Attempt {
-  readonly outcome: string;
-  readonly error: string | null;
-}
-const attempts = (count: number): Promise<Attempt[]> =>
-  untilRows<Attempt>(database, 'select outcome, error from observers.attempt order by finished_at', atLeast(count));
-const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
 
 describeWith(
   program('redis-server'),
@@ -50,7 +28,7 @@ describeWith(
       for (let i = 0; i < 3_000; i++) await client.set(`orders:alice:${i}`, '1');
       for (const key of ['order:7', 'order:8', 'orders:bob:1', 'orders:alice']) await client.set(key, '1');
       await start(redis.url, { keys: ['order:{{ entity.key }}', 'absent'], patterns: ['orders:{{ customer }}:*'] });
-      await database.query("insert into orders values (7, 'alice', 1)");
+      await given.database.query("insert into orders values (7, 'alice', 1)");
       expect(await attempts(1)).toEqual([{ outcome: 'succeeded', error: null }]);
       expect((await client.keys('*')).sort()).toEqual(['order:8', 'orders:alice', 'orders:bob:1']);
     });
@@ -66,7 +44,7 @@ describeWith(
       const others = ['orders:abc:x', 'orders:a:x', 'orders:b:x', 'orders::x'];
       for (const key of [...others, ...removed]) await client.set(key, '1');
       await start(redis.url, { patterns: ['orders:{{ customer }}:*'] });
-      await database.query('insert into orders values (7, $1, 1)', [customer]);
+      await given.database.query('insert into orders values (7, $1, 1)', [customer]);
       await attempts(1);
       expect((await client.keys('*')).sort()).toEqual([...others].sort());
     });
@@ -74,7 +52,7 @@ describeWith(
     test.each([null, ''])('a pattern whose value is %j would fit too much, and removes nothing', async (customer) => {
       await redis.client.set('orders::x', '1');
       await start(redis.url, { patterns: ['orders:{{ customer }}*'] });
-      await database.query('insert into orders values (7, $1, 1)', [customer]);
+      await given.database.query('insert into orders values (7, $1, 1)', [customer]);
       expect(await dead()).toMatchObject({ error: 'template', message: containing('empty or missing') });
       expect(await redis.client.exists('orders::x')).toBe(1);
     });
@@ -84,14 +62,14 @@ describeWith(
       await start(redis.url, {
         set: { key: 'order:{{ entity.key }}', value: { total: '{{ total | json }}', of: '{{ customer }}' }, ttl: 60_000 },
       });
-      await database.query(`insert into orders values (7, '"},"admin":true', 12345678901234567890.12)`);
+      await given.database.query(`insert into orders values (7, '"},"admin":true', 12345678901234567890.12)`);
       await attempts(1);
       expect(await client.get('order:7')).toBe('{"total":12345678901234567890.12,"of":"\\"},\\"admin\\":true"}');
       expect(await client.pttl('order:7')).toBeGreaterThan(55_000);
-      await database.query('update orders set total = 2');
+      await given.database.query('update orders set total = 2');
       await attempts(2);
       expect(await client.get('order:7')).toContain('"total":2,');
-      await database.query('delete from orders');
+      await given.database.query('delete from orders');
       await attempts(3);
       expect(await client.exists('order:7')).toBe(0);
     });
@@ -101,13 +79,13 @@ describeWith(
       const set = { key: 'order:{{ entity.key }}', value: '{{ total }}', ttl: null };
       await start(redis.url, { set }, { ...FAST_RETRY, maxAttempts: 1 });
       await client.set('{order:7}:observers-version', 'x'.repeat(30));
-      await database.query("insert into orders values (7, 'a', 1)");
+      await given.database.query("insert into orders values (7, 'a', 1)");
       expect((await attempts(1))[0]).toMatchObject({ outcome: 'skipped' });
       await client.flushall();
-      await database.query("update orders set total = 2; delete from orders; insert into orders values (7, 'a', 3)");
+      await given.database.query("update orders set total = 2; delete from orders; insert into orders values (7, 'a', 3)");
       await attempts(4);
       expect(await client.get('order:7')).toBe('3');
-      const [{ newest }] = (await database.query<{ newest: string }>(
+      const [{ newest }] = (await given.database.query<{ newest: string }>(
         'select max(change_number)::text as newest from observers.attempt',
       )) as [{ newest: string }];
       expect(await client.get('{order:7}:observers-version')).toBe(newest);
@@ -117,21 +95,21 @@ describeWith(
       const { server, client } = redis;
       client.disconnect();
       await start(redis.url, { keys: ['order:{{ entity.key }}'] }, { ...FAST_RETRY, maxAttempts: 100, initialDelay: 100 });
-      await database.query("insert into orders values (7, 'a', 1)");
+      await given.database.query("insert into orders values (7, 'a', 1)");
       await attempts(1);
       await server.kill();
-      await database.query("insert into orders values (8, 'a', 1)");
+      await given.database.query("insert into orders values (8, 'a', 1)");
       expect((await attempts(2))[1]).toMatchObject({ outcome: 'retry', error: 'connection' });
       await server.start();
-      await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 2);
+      await untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", 2);
     });
 
     test('a server that hangs is a timeout', async () => {
       await start(redis.url, { keys: ['x'], timeout: 200 }, { ...FAST_RETRY, maxAttempts: 1 });
-      await database.query("insert into orders values (7, 'a', 1)");
+      await given.database.query("insert into orders values (7, 'a', 1)");
       await attempts(1);
       redis.server.pause();
-      await database.query("insert into orders values (8, 'a', 1)");
+      await given.database.query("insert into orders values (8, 'a', 1)");
       expect(await dead()).toMatchObject({
         error: 'timeout',
         message: containing('no answer from Redis within 200 ms'),
@@ -146,7 +124,7 @@ describeWith(
     ])('%s', async (_what, urlOf, error, message) => {
       await redis.client.lpush('{order:7}:observers-version', 'a list');
       await start(urlOf(redis.url), { set: { key: 'order:7', value: 'x', ttl: null } }, { ...FAST_RETRY, maxAttempts: 1 });
-      await database.query("insert into orders values (7, 'a', 1)");
+      await given.database.query("insert into orders values (7, 'a', 1)");
       const letter = await dead();
       expect(letter).toMatchObject({ error, message: matching(message) });
       expect(JSON.stringify(letter)).not.toContain('CANARY');
@@ -160,7 +138,7 @@ describeWith(
       await redis.client.call('ACL', 'SETUSER', 'reader', 'on', '>CANARY-reader', '~*', '+@read', '+info', '+client');
       await redis.client.config('SET', 'requirepass', 'CANARY-right');
       await start(urlOf(redis.url), { keys: ['order:7'] });
-      await database.query("insert into orders values (7, 'a', 1)");
+      await given.database.query("insert into orders values (7, 'a', 1)");
       const letter = await dead();
       expect(letter).toMatchObject({ error: 'configuration', message: containing('REDIS_URL'), attempts: 1 });
       expect(JSON.stringify(letter)).not.toContain('CANARY');
@@ -169,7 +147,7 @@ describeWith(
     test('a server that is full or only reads is tried again', async () => {
       await redis.client.config('SET', 'maxmemory', '1');
       await start(redis.url, { set: { key: 'order:7', value: 'x', ttl: null } });
-      await database.query("insert into orders values (7, 'a', 1)");
+      await given.database.query("insert into orders values (7, 'a', 1)");
       expect((await attempts(1))[0]).toEqual({ outcome: 'retry', error: 'unavailable' });
       await redis.client.config('SET', 'maxmemory', '0');
       await until(async () => (await redis.client.get('order:7')) === 'x');
@@ -192,14 +170,13 @@ describeWith(
           patterns: ['orders:{{ customer }}:*'],
           set: { key: 'order:{{ entity.key }}', value: '{{ total }}', ttl: 60_000 },
         });
-        for (let id = 1; id <= 10; id++) await database.query("insert into orders values ($1, 'alice', $2)", [id, id]);
+        for (let id = 1; id <= 10; id++) await given.database.query("insert into orders values ($1, 'alice', $2)", [id, id]);
         expect(await attempts(10)).toEqual(Array.from({ length: 10 }, () => ({ outcome: 'succeeded', error: null })));
         const left = (await Promise.all(cluster.nodes('master').map((node) => node.keys('orders:*')))).flat();
         expect(left).toEqual(['orders:bob:1']);
         expect(await Promise.all([1, 5, 10].map((id) => cluster.get(`order:${id}`)))).toEqual(['1', '5', '10']);
       } finally {
-        await stream?.stop();
-        stream = null;
+        await given.stop();
         await redis.close();
       }
     });

@@ -1,34 +1,17 @@
 import { KafkaServer } from '../../src/connections/kafka-server';
 import type { PublishTarget, RetryPolicy } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { KAFKA, startKafka, type TestKafka } from '../support/kafka';
 import { describeWith } from '../support/missing-server';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenAction } from '../support/one-action';
+import { FAST_RETRY } from '../support/stream';
 import { containing, matching } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
 const ORDERS = { broker: 'kafka', topic: 'orders', key: null, headers: {} } as const;
 const FOREVER = { ...FAST_RETRY, maxAttempts: 1_000 };
 
-interface Attempt {
-  readonly outcome: string;
-  readonly error: string | null;
-}
-
-let database: TestDatabase;
-let stream: TestStream | null;
-
-beforeEach(async () => {
-  stream = null;
-  database = await createTestDatabase();
-  await database.query('create table public.orders (id text primary key, customer text, total numeric)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  await database.drop();
-});
+const given = givenAction();
+const { attempts, succeeded, dead } = given;
 
 interface Options {
   readonly url: string;
@@ -39,19 +22,10 @@ interface Options {
 }
 
 const start = async ({ url, to = ORDERS, body = null, retry = FAST_RETRY, timeout = 10_000 }: Options): Promise<void> => {
-  const action = { type: 'publish', name: 'publish', to, body, timeout } as const;
-  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry });
-  stream = await startStream(database.url, [observer], { settings: { kafkaUrl: url } });
+  await given.start({ type: 'publish', name: 'publish', to, body, timeout }, { kafkaUrl: url }, retry);
 };
 const insert = (id: string, customer = 'alice'): Promise<unknown> =>
-  database.query('insert into orders values ($1, $2, 1)', [id, customer]);
-const attempts = (count: number): Promise<Attempt[]> =>
-  untilRows<Attempt>(database, 'select outcome, error from observers.attempt order by finished_at', atLeast(count));
-const succeeded = (count: number): Promise<unknown> =>
-  untilRows(database, "select from observers.attempt where outcome = 'succeeded'", count);
-const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
-
+  given.database.query('insert into orders values ($1, $2, 1)', [id, customer]);
 describeWith(
   KAFKA,
   () => {
@@ -67,7 +41,7 @@ describeWith(
 
     test('the envelope arrives as a CloudEvent, whose key is the entity', async () => {
       await start({ url: url(), to: { ...ORDERS, headers: { 'x-customer': '{{ customer }}' } } });
-      await database.query("insert into orders values ('7', 'grüße', 12345678901234567890.12)");
+      await given.database.query("insert into orders values ('7', 'grüße', 12345678901234567890.12)");
       const [message] = await kafka.messages('orders', 1);
       expect(message?.key).toBe('Order/7');
       expect(message?.headers).toEqual({
@@ -95,8 +69,8 @@ describeWith(
 
     test('the changes of one entity are in one partition, in their order, each once', async () => {
       await start({ url: url(), body: '{{ total }}' });
-      await database.query("insert into orders select 'k' || i, 'x', 0 from generate_series(1, 20) i");
-      for (let round = 1; round <= 9; round++) await database.query('update orders set total = $1', [round]);
+      await given.database.query("insert into orders select 'k' || i, 'x', 0 from generate_series(1, 20) i");
+      for (let round = 1; round <= 9; round++) await given.database.query('update orders set total = $1', [round]);
       await succeeded(200);
       const messages = await kafka.messages('orders', 200);
       expect(messages).toHaveLength(200);
@@ -110,7 +84,7 @@ describeWith(
 
     test('what is too large is refused for good, and those that travel with it arrive', async () => {
       await start({ url: url() });
-      await database.query("insert into orders select 'k' || i, case i when 50 then repeat('x', 70000) else 'x' end, i from generate_series(1, 100) i"); // prettier-ignore
+      await given.database.query("insert into orders select 'k' || i, case i when 50 then repeat('x', 70000) else 'x' end, i from generate_series(1, 100) i"); // prettier-ignore
       expect(await dead()).toMatchObject({ error: 'refused', message: containing('MESSAGE_TOO_LARGE'), attempts: 1 });
       await succeeded(99);
       expect(await kafka.messages('orders', 99)).toHaveLength(99);
@@ -195,11 +169,11 @@ describeWith(
 
     test('killed with messages under way and started again, it has everything once', async () => {
       await start({ url: url(), retry: { ...FOREVER, initialDelay: 1_000 }, timeout: 30_000 });
-      await database.query("insert into orders select 'a' || i, 'x', i from generate_series(1, 300) i");
+      await given.database.query("insert into orders select 'a' || i, 'x', i from generate_series(1, 300) i");
       await attempts(1);
       await kafka.server.kill();
       await insert('b');
-      await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
+      await untilRows(given.database, "select from observers.attempt where error = 'connection'", atLeast(1));
       await kafka.server.start();
       await succeeded(301);
       const keys = (await kafka.messages('orders', 301)).map(({ key }) => key);

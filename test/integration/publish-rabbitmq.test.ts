@@ -1,10 +1,10 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { RabbitServer } from '../../src/connections/rabbit-server';
 import type { PublishTarget, RetryPolicy } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { describeWith, program } from '../support/missing-server';
 import { startRabbit, type TestRabbit } from '../support/rabbit-server';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenAction } from '../support/one-action';
+import { FAST_RETRY } from '../support/stream';
 import { containing, matching } from '../support/texts';
 import { atLeast, untilRows } from '../support/until';
 
@@ -12,25 +12,8 @@ const ORDERS = { broker: 'rabbitmq', exchange: 'orders', routingKey: 'order.{{ e
 const FOREVER = { ...FAST_RETRY, maxAttempts: 1_000 };
 const ONCE = { ...FAST_RETRY, maxAttempts: 1 };
 
-interface Attempt {
-  readonly outcome: string;
-  readonly error: string | null;
-}
-
-let database: TestDatabase;
-let stream: TestStream | null;
-
-beforeEach(async () => {
-  stream = null;
-  database = await createTestDatabase();
-  await database.query('create table public.orders (id text primary key, customer text, total numeric)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  await database.drop();
-});
+const given = givenAction();
+const { attempts, succeeded, dead } = given;
 
 interface Options {
   readonly url: string;
@@ -41,19 +24,10 @@ interface Options {
 }
 
 const start = async ({ url, to = ORDERS, body = null, retry = FAST_RETRY, timeout = 5_000 }: Options): Promise<void> => {
-  const action = { type: 'publish', name: 'publish', to, body, timeout } as const;
-  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry });
-  stream = await startStream(database.url, [observer], { settings: { rabbitmqUrl: url } });
+  await given.start({ type: 'publish', name: 'publish', to, body, timeout }, { rabbitmqUrl: url }, retry);
 };
 const insert = (id: string, customer = 'alice'): Promise<unknown> =>
-  database.query('insert into orders values ($1, $2, 1)', [id, customer]);
-const attempts = (count: number): Promise<Attempt[]> =>
-  untilRows<Attempt>(database, 'select outcome, error from observers.attempt order by finished_at', atLeast(count));
-const succeeded = (count: number): Promise<unknown> =>
-  untilRows(database, "select from observers.attempt where outcome = 'succeeded'", count);
-const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
-
+  given.database.query('insert into orders values ($1, $2, 1)', [id, customer]);
 describeWith(
   program('rabbitmq-server'),
   () => {
@@ -79,7 +53,7 @@ describeWith(
 
     test('the envelope arrives as a CloudEvent, and outlives the server', async () => {
       await start({ url: rabbit.url, to: { ...ORDERS, headers: { 'x-customer': '{{ customer }}' } } });
-      await database.query("insert into orders values ('7', 'grüße', 12345678901234567890.12)");
+      await given.database.query("insert into orders values ('7', 'grüße', 12345678901234567890.12)");
       await succeeded(1);
       const [message] = await rabbit.take('orders');
       expect(message?.fields.routingKey).toBe('order.7');
@@ -100,8 +74,8 @@ describeWith(
 
     test('the changes of one entity are in the queue in their order, each once', async () => {
       await start({ url: rabbit.url, body: '{{ total }}' });
-      await database.query("insert into orders select 'k' || i, 'x', 0 from generate_series(1, 20) i");
-      for (let round = 1; round <= 9; round++) await database.query('update orders set total = $1', [round]);
+      await given.database.query("insert into orders select 'k' || i, 'x', 0 from generate_series(1, 20) i");
+      for (let round = 1; round <= 9; round++) await given.database.query('update orders set total = $1', [round]);
       await succeeded(200);
       const messages = await rabbit.take('orders');
       expect(messages).toHaveLength(200);
@@ -116,7 +90,7 @@ describeWith(
       await insert('a.b');
       await succeeded(1);
       expect((await rabbit.take('orders'))[0]?.fields.routingKey).toBe('order.a%2Eb');
-      await stream?.stop();
+      await given.stop();
       await start({ url: rabbit.url, to: { ...ORDERS, exchange: '', routingKey: '{{ customer }}' } });
       await insert('8', 'orders');
       await succeeded(2);
@@ -140,7 +114,11 @@ describeWith(
       await insert('7');
       await succeeded(1);
       await insert('8');
-      await untilRows(database, "select from observers.attempt where error = 'unavailable' and message like '%queue is full%'", atLeast(1));
+      await untilRows(
+        given.database,
+        "select from observers.attempt where error = 'unavailable' and message like '%queue is full%'",
+        atLeast(1),
+      );
       expect(await rabbit.take('one')).toHaveLength(1);
       await succeeded(2);
       await rabbit.manage((channel) => channel.deleteQueue('one'));
@@ -154,7 +132,7 @@ describeWith(
 
     test('what is too large is refused for good, and those beside it arrive', async () => {
       await start({ url: rabbit.url });
-      await database.query("insert into orders select 'k' || i, case i when 50 then repeat('x', 70000) else 'x' end, i from generate_series(1, 100) i"); // prettier-ignore
+      await given.database.query("insert into orders select 'k' || i, case i when 50 then repeat('x', 70000) else 'x' end, i from generate_series(1, 100) i"); // prettier-ignore
       expect(await dead()).toMatchObject({ error: 'refused', message: containing('message size'), attempts: 1 });
       await succeeded(99);
       const ids = (await rabbit.take('orders')).map(({ properties }) => properties.messageId as string);
@@ -194,8 +172,7 @@ describeWith(
       await insert('7');
       await succeeded(1);
       expect(await rabbit.take('orders')).toHaveLength(1);
-      await stream?.stop();
-      stream = null;
+      await given.stop();
       await new Promise((resolve) => hangs.close(resolve));
     });
 
@@ -203,8 +180,8 @@ describeWith(
       await start({ url: `amqps://${rabbit.host}`, retry: ONCE });
       await insert('7');
       expect(['tls', 'connection']).toContain((await dead())['error']);
-      await stream?.stop();
-      await database.query('delete from observers.dead_letter');
+      await given.stop();
+      await given.database.query('delete from observers.dead_letter');
       await start({ url: 'amqp://127.0.0.1:9', retry: ONCE });
       await insert('8');
       expect(await dead()).toMatchObject({ error: 'connection', message: containing('ECONNREFUSED') });
@@ -240,11 +217,11 @@ describeWith(
 
     test('killed and started again, it has everything', async () => {
       await start({ url: rabbit.url, retry: { ...FOREVER, initialDelay: 1_000 } });
-      await database.query("insert into orders select 'a' || i, 'x', i from generate_series(1, 200) i");
+      await given.database.query("insert into orders select 'a' || i, 'x', i from generate_series(1, 200) i");
       await attempts(150);
       await rabbit.server.kill();
       await insert('b');
-      await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
+      await untilRows(given.database, "select from observers.attempt where error = 'connection'", atLeast(1));
       await rabbit.server.start();
       await succeeded(201);
       expect(new Set((await rabbit.take('orders')).map(({ properties }) => properties.messageId as string)).size).toBe(201);

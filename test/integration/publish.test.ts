@@ -1,27 +1,15 @@
 import { connect } from '@nats-io/transport-node';
 import type { PublishTarget } from '../../src/event/definitions';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startNats, type TestNats } from '../support/nats-server';
 import { describeWith, program } from '../support/missing-server';
 import { startRedis, type TestRedis } from '../support/redis-server';
-import { endpointOf, FAST_RETRY, observerOf, startStream, type TestStream } from '../support/stream';
+import { givenAction } from '../support/one-action';
+import { FAST_RETRY } from '../support/stream';
 import { containing } from '../support/texts';
 import { atLeast, eventually, until, untilRows } from '../support/until';
 
-let database: TestDatabase;
-let stream: TestStream | null;
-
-beforeEach(async () => {
-  stream = null;
-  database = await createTestDatabase();
-  await database.query('create table public.orders (id text primary key, customer text, total numeric)');
-  await database.capture('public.orders');
-});
-
-afterEach(async () => {
-  await stream?.stop();
-  await database.drop();
-});
+const given = givenAction();
+const { attempts, dead } = given;
 
 const start = async (
   settings: { redisUrl?: string; natsUrl?: string },
@@ -29,22 +17,11 @@ const start = async (
   body: string | null = null,
   retry = FAST_RETRY,
 ): Promise<void> => {
-  const action = { type: 'publish', name: 'publish', to, body, timeout: 1_000 } as const;
-  const observer = observerOf('all', endpointOf('http://127.0.0.1:9/unused'), { actions: [action], retry });
-  stream = await startStream(database.url, [observer], { settings });
+  await given.start({ type: 'publish', name: 'publish', to, body, timeout: 1_000 }, settings, retry);
 };
 
 const insert = (id: string, total = '1', customer = 'alice'): Promise<unknown> =>
-  database.query('insert into orders values ($1, $2, $3)', [id, customer, total]);
-interface Attempt {
-  readonly outcome: string;
-  readonly error: string | null;
-}
-const attempts = (count: number): Promise<Attempt[]> =>
-  untilRows<Attempt>(database, 'select outcome, error from observers.attempt order by finished_at', atLeast(count));
-const dead = async (): Promise<Record<string, unknown>> =>
-  (await untilRows(database, 'select error, message, attempts from observers.dead_letter', 1))[0]!;
-
+  given.database.query('insert into orders values ($1, $2, $3)', [id, customer, total]);
 const ORDERS = { broker: 'nats', subject: 'orders.{{ entity.key }}', headers: {} } as const;
 
 describeWith(
@@ -83,7 +60,7 @@ describeWith(
       await insert('8');
       expect((await attempts(2))[1]).toEqual({ outcome: 'retry', error: 'timeout' });
       nats.server.resume();
-      await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 2);
+      await untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", 2);
       expect((await nats.messages('orders')).map((message) => message.subject)).toEqual(['orders.7', 'orders.8']);
     });
 
@@ -139,13 +116,13 @@ describeWith(
     test('killed and started again, it has everything once', async () => {
       await createStream(['orders.>']);
       await start({ natsUrl: natsUrl() }, ORDERS, null, { ...FAST_RETRY, maxAttempts: 1_000 });
-      await database.query("insert into orders select 'a' || i, 'x', i from generate_series(1, 200) i");
+      await given.database.query("insert into orders select 'a' || i, 'x', i from generate_series(1, 200) i");
       await attempts(50);
       await nats.server.kill();
-      await database.query("insert into orders select 'b' || i, 'x', i from generate_series(1, 50) i");
-      await untilRows(database, "select from observers.attempt where error = 'connection'", atLeast(1));
+      await given.database.query("insert into orders select 'b' || i, 'x', i from generate_series(1, 50) i");
+      await untilRows(given.database, "select from observers.attempt where error = 'connection'", atLeast(1));
       await nats.server.start();
-      await untilRows(database, "select from observers.attempt where outcome = 'succeeded'", 250);
+      await untilRows(given.database, "select from observers.attempt where outcome = 'succeeded'", 250);
       const subjects = (await nats.messages('orders')).map((message) => message.subject);
       expect(new Set(subjects).size).toBe(250);
       expect(subjects).toHaveLength(250);
@@ -201,8 +178,7 @@ describeWith(
         expect(letter).toMatchObject({ error: 'configuration', message: containing(message) });
         expect(JSON.stringify(letter)).not.toContain('CANARY');
       } finally {
-        await stream?.stop();
-        stream = null;
+        await given.stop();
         await nats.close();
       }
     });
@@ -231,7 +207,7 @@ describeWith(
 
     test('keeps about as many entries as it may', async () => {
       await start({ redisUrl: redis.url }, { broker: 'redis', stream: 'orders', maxLength: 100 }, 'a text: {{ total }}');
-      await database.query("insert into orders select i, 'x', i from generate_series(1, 500) i");
+      await given.database.query("insert into orders select i, 'x', i from generate_series(1, 500) i");
       await attempts(500);
       expect(await redis.client.xlen('orders')).toBeLessThan(350);
       const [[, fields]] = (await redis.client.xrevrange('orders', '+', '-', 'COUNT', 1)) as [[string, string[]]];

@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from '../../src/database/postgres';
-import { serverUrl } from './database';
+import { fetchOnce } from './maven';
 import { isOnPath, type ForeignServer } from './missing-server';
-import { isRunning, launch, run, type Running } from './program';
+import { isRunning, launch, type Running } from './program';
 import { eventually, until } from './until';
 
 const VERSION = '8.19.2';
@@ -46,7 +45,7 @@ export interface TestElasticsearch {
 }
 
 export async function startElasticsearch(): Promise<TestElasticsearch> {
-  await ensureDistribution();
+  await fetchDistribution();
   const folder = mkdtempSync(join(tmpdir(), 'observers-elasticsearch-'));
   writeConfiguration(folder);
   let node = await startNode(folder, 0);
@@ -87,33 +86,11 @@ function javaHome(): string | null {
   return Number(property('java.specification.version')) >= 17 ? property('java.home') : null;
 }
 
-/** Maven's own settings say where it comes from. The lock is PostgreSQL's, so that none outlives its process. */
-async function ensureDistribution(): Promise<void> {
-  const lock = await connect(serverUrl(), 'test');
-  try {
-    await lock.query("select pg_advisory_lock(hashtext('observers test elasticsearch'))");
-    if (existsSync(DISTRIBUTION)) return requireOwn(DISTRIBUTION);
-    await unpack();
-  } finally {
-    await lock.end();
-  }
-}
-
-async function unpack(): Promise<void> {
-  const folder = mkdtempSync(`${DISTRIBUTION}.new-`);
-  try {
-    const args = ['-B', '-ntp', '-q', 'dependency:unpack', `-Dartifact=${ARTIFACT}`, `-DoutputDirectory=${join(folder, 'unpacked')}`];
-    const { code, out, err } = await run('mvn', args, { cwd: folder, env: process.env });
-    if (code !== 0) throw new Error(`Maven did not get ${ARTIFACT}:\n${out}${err}`);
-    renameSync(join(folder, 'unpacked', `elasticsearch-${VERSION}`), DISTRIBUTION);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** What somebody else has put there is not run. */
-function requireOwn(folder: string): void {
-  if (statSync(folder).uid !== (process.getuid?.() ?? 0)) throw new Error(`${folder} belongs to another user; remove it`);
+function fetchDistribution(): Promise<void> {
+  return fetchOnce(ARTIFACT, DISTRIBUTION, (folder) => ({
+    args: ['dependency:unpack', `-Dartifact=${ARTIFACT}`, `-DoutputDirectory=${join(folder, 'unpacked')}`],
+    result: join('unpacked', `elasticsearch-${VERSION}`),
+  }));
 }
 
 const CONFIGURATION = (folder: string): string => `

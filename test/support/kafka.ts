@@ -1,13 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { API, createKafkaClient } from 'kafka-ts';
-import { connect } from '../../src/database/postgres';
 import type { Certificate } from './certificate';
-import { serverUrl } from './database';
+import { fetchOnce } from './maven';
 import { isOnPath, type ForeignServer } from './missing-server';
-import { run } from './program';
 import { freePort, SpawnedServer } from './spawned-server';
 
 const VERSION = '4.1.1';
@@ -44,7 +42,7 @@ export interface TestKafka {
 
 /** @param more lines of its configuration */
 export async function startKafka(more = '', certificate: Certificate | null = null): Promise<TestKafka> {
-  await ensureLibraries();
+  await fetchLibraries();
   const [plain, controller, users, tls] = [await freePort(), await freePort(), await freePort(), await freePort()];
   // Its garbage collector and compiler for one that lives for seconds.
   const java = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(LIBRARIES, '*')];
@@ -124,29 +122,12 @@ function format(java: readonly string[], folder: string): void {
   if (status !== 0) throw new Error(`the folder of Kafka could not be prepared: ${stdout}${stderr}`);
 }
 
-/** Maven's own settings say where it comes from. The lock is PostgreSQL's, so that none outlives its process. */
-async function ensureLibraries(): Promise<void> {
-  const lock = await connect(serverUrl(), 'test');
-  try {
-    await lock.query("select pg_advisory_lock(hashtext('observers test kafka'))");
-    if (!existsSync(LIBRARIES)) await fetchLibraries();
-    else if (statSync(LIBRARIES).uid !== (process.getuid?.() ?? 0)) throw new Error(`${LIBRARIES} belongs to another user; remove it`);
-  } finally {
-    await lock.end();
-  }
-}
-
-async function fetchLibraries(): Promise<void> {
-  const folder = mkdtempSync(`${LIBRARIES}.new-`);
-  try {
+function fetchLibraries(): Promise<void> {
+  return fetchOnce(`Kafka ${VERSION}`, LIBRARIES, (folder) => {
     writeFileSync(join(folder, 'pom.xml'), POM);
-    const args = ['-B', '-ntp', '-q', 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'libraries')}`];
-    const { code, out, err } = await run('mvn', args, { cwd: folder, env: process.env });
-    if (code !== 0) throw new Error(`Maven did not get Kafka ${VERSION}:\n${out}${err}`);
-    renameSync(join(folder, 'libraries'), LIBRARIES);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+    const result = 'libraries';
+    return { args: ['dependency:copy-dependencies', `-DoutputDirectory=${join(folder, result)}`], result };
+  });
 }
 
 const dependency = (group: string, artifact: string, version: string): string =>
